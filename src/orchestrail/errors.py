@@ -1,0 +1,87 @@
+"""Every error that orchestrail raises. Nothing of ours is imported here.
+
+An error has a stable code and three parts: what happened, why, what to do. Three families: errors for the person who called us
+(configuration, wrong use, a store that cannot be read), `RequirementNotMet` (enforce mode only), and internal ones, which
+`orchestrail.guard` swallows on a host's path.
+"""
+
+from __future__ import annotations
+
+
+class OrchestrailError(Exception):
+    """Root of all errors of this package.
+
+    Attributes:
+        code: stable identifier, for scripts and for the documentation.
+        exit_code: what the command line returns for it (docs/reference/commands.md).
+        what: what happened.
+        why: the cause, as far as it is known.
+        do: what the reader can do about it.
+    """
+
+    code = "error"
+    exit_code = 2
+
+    def __init__(self, what: str, why: str = "", do: str = "") -> None:
+        self.what, self.why, self.do = what, why, do
+        super().__init__(" ".join(part for part in (what, why, do) if part))
+
+
+class ConfigurationError(OrchestrailError):
+    """A setting, an argument or an installation that cannot work."""
+
+    code = "configuration"
+
+
+class UnknownRun(OrchestrailError):
+    """No run in the store has this id, prefix, suffix or native id."""
+
+    code = "unknown-run"
+
+
+class AmbiguousRun(OrchestrailError):
+    """More than one run fits what was given."""
+
+    code = "ambiguous-run"
+
+
+class NotRecorded(OrchestrailError):
+    """The target is not in the record: a negative answer, not wrong use."""
+
+    code = "not-recorded"
+    exit_code = 1
+
+
+class StoreError(OrchestrailError):
+    """The store cannot be opened, read or written, or is not ours."""
+
+    code = "store"
+    exit_code = 4
+
+
+class SpoolError(OrchestrailError):
+    """The spool cannot be written or read."""
+
+    code = "spool"
+
+
+class EventRefused(OrchestrailError):
+    """Bytes that are not an acceptable OpenLineage event: they go to quarantine, whole.
+
+    Attributes:
+        reason: stable reason: not_json, not_openlineage, too_large, cut_off, malformed_line.
+    """
+
+    code = "event-refused"
+    exit_code = 1
+
+    def __init__(self, reason: str, why: str) -> None:
+        self.reason = reason
+        super().__init__(f"The event was refused ({reason}).", why, "See `orchestrail quarantine list`.")
+
+
+class RequirementNotMet(OrchestrailError):
+    """Enforce mode: the run was refused before user code ran."""
+
+    code = "requirement-not-met"
+    exit_code = 1

@@ -1,0 +1,227 @@
+"""The words of the record as frozen values: run, job, dataset, preprocessing version. Nothing of ours is imported here.
+
+No behaviour lives here beyond what a value says about itself; how a run is recorded is `orchestrail.recorder`'s matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any
+
+ROLES = ("ingest", "preprocess", "split", "train", "evaluate", "package", "deploy", "serve", "monitor", "other")
+"""Roles of a step, after the life-cycle stages that Art. 10 and Annex IV(2) name."""
+
+DATASET_ROLES = ("train", "validation", "test", "reference", "source", "serving_input")
+
+
+class State(StrEnum):
+    """States of a run. SKIPPED and CACHED are ours; OpenLineage has no words for them."""
+
+    RUNNING = "RUNNING"
+    COMPLETE = "COMPLETE"
+    FAIL = "FAIL"
+    ABORT = "ABORT"
+    SKIPPED = "SKIPPED"
+    CACHED = "CACHED"
+
+
+class Capability(StrEnum):
+    """What an adapter can see. A missing fact is a failure only where the adapter could have seen it."""
+
+    CODE_DIGEST = "code_digest"
+    DATASET_VERSION = "dataset_version"
+    CACHE_ORIGIN = "cache_origin"
+    ATTEMPTS = "attempts"
+    SKIPS = "skips"
+    MANUAL_CHANGES = "manual_changes"
+    PARAMETERS = "parameters"
+    ENVIRONMENT = "environment"
+
+
+@dataclass(frozen=True, slots=True)
+class AdapterInfo:
+    """What an adapter says of itself.
+
+    Attributes:
+        name: the adapter's name, equal to its entry point.
+        host: the orchestrator.
+        host_version: the version found in this environment.
+        version: the adapter's own version.
+        requires: host versions it is made for, as a version specifier.
+        capabilities: what it can see.
+    """
+
+    name: str
+    host: str
+    host_version: str
+    version: str
+    requires: str
+    capabilities: frozenset[Capability]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A recurring definition: a task, a flow, a DAG (OpenLineage `Job`)."""
+
+    namespace: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class RunRef:
+    """Names one run and its place in the tree.
+
+    Attributes:
+        run_id: UUID of the run.
+        job: what ran.
+        root_run_id: the outermost run; equal to `run_id` on a root.
+        root_job: the job of the root run.
+        parent_run_id: the spawning run, None on a root.
+    """
+
+    run_id: str
+    job: Job
+    root_run_id: str
+    root_job: Job
+    parent_run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Marking:
+    """What `@orchestrail.step` and `@orchestrail.preprocessing` say about a function."""
+
+    role: str
+    operation: str | None = None
+    version: str | None = None
+    serve_time: bool | None = None
+    fits_state: bool | None = None
+    train_only: bool | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PreprocessingVersion:
+    """Identity of a data-preparation operation (Art. 10(2)(c)).
+
+    Attributes:
+        operation: name of the operation.
+        version: declared version, or the code digest where none was declared.
+        derived: True where the version is the code digest.
+        code_digest: digest with algorithm id of the code that ran.
+        parameters_digest: `sha256:...` of the redacted parameters.
+    """
+
+    operation: str
+    version: str | None
+    derived: bool
+    code_digest: str | None = None
+    parameters_digest: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DatasetRef:
+    """A named data set at one version, as a step read or wrote it.
+
+    Attributes:
+        namespace: data source by OpenLineage naming, `file` for local files.
+        name: name within the namespace; for files the absolute path.
+        version: version as the source names it; None where it has none.
+        digest: `sha256:...` of the content, None where it was not taken.
+        kind: `data` or `model`.
+        role: one of `DATASET_ROLES`, or None.
+        observed: `at_read`, `at_write`, `declared` or `looked_up`.
+        weak: why the digest may not be what the step really saw; None where it is.
+        type: OpenLineage `datasetType`: FILE, DIRECTORY, MODEL, DATAFRAME, TABLE ...
+        rows: number of rows, None where not known.
+        bytes: size in bytes, None where not known.
+        fields: (name, type) pairs, empty where not known.
+    """
+
+    namespace: str
+    name: str
+    version: str | None = None
+    digest: str | None = None
+    kind: str = "data"
+    role: str | None = None
+    observed: str = "declared"
+    weak: str | None = None
+    type: str | None = None
+    rows: int | None = None
+    bytes: int | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Carrier:
+    """The spawning run as OpenLineage's variables or a trigger's conf name it. The root is None where they do not."""
+
+    run_id: str
+    job: Job
+    root_run_id: str | None = None
+    root_job: Job | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CodeFacts:
+    """The code of a step.
+
+    Attributes:
+        digest: with algorithm id, `py-tokens-1:sha256:...`; None where no source and no code object was found.
+        name: `module.qualname`.
+        path: source file, relative to the project where it lies in one.
+        modules: (module name, digest) of the project's own modules that the digest covers.
+    """
+
+    digest: str | None
+    name: str
+    path: str | None
+    modules: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class RunStart:
+    """All that an adapter knows when a run begins.
+
+    Attributes:
+        run_id: UUID, by the rules of `orchestrail.run_id`.
+        job_name: name of the job within the namespace of the settings.
+        job_type: OpenLineage job type: FLOW, TASK, DAG, STEP, SCRIPT, SERVICE.
+        native_id: the orchestrator's own id.
+        attempt: 1 for the first try.
+        previous_attempt: run id of the try before.
+        parent: the spawning run where it is known in this process; wins over `carrier`.
+        carrier: the spawning run as another process handed it on.
+        function: what will run: code digest, marking and path are taken from it.
+        marking: replaces the function's own marking.
+        parameters: arguments by name; recorded redacted.
+        upstream: runs that this one was waiting for (`after` edges).
+        closed_by: `process` when this process reports the end, `host` when another one does.
+        declared_version: version that the host knows for the step (a Prefect task's `version`).
+        namespace: job namespace where it is not that of the settings.
+    """
+
+    run_id: str
+    job_name: str
+    job_type: str
+    native_id: str | None = None
+    attempt: int = 1
+    previous_attempt: str | None = None
+    parent: RunRef | None = None
+    carrier: Carrier | None = None
+    function: Callable[..., Any] | None = None
+    marking: Marking | None = None
+    parameters: Mapping[str, object] | None = None
+    upstream: Sequence[RunRef] = ()
+    closed_by: str = "process"
+    system: str | None = None
+    environment: str | None = None
+    mode: str | None = None
+    trigger: str | None = None
+    actor: str | None = None
+    tags: Sequence[str] = ()
+    declared_version: str | None = None
+    namespace: str | None = None
+    at: datetime | None = None
+    extra: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
