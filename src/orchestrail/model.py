@@ -200,6 +200,8 @@ class RunStart:
         closed_by: `process` when this process reports the end, `host` when another one does.
         declared_version: version that the host knows for the step (a Prefect task's `version`).
         namespace: job namespace where it is not that of the settings.
+        at: when it began, with a zone; None for now.
+        facts: what only this adapter knows; becomes further fields of the run's `orchestrail_run` facet.
     """
 
     run_id: str
@@ -224,4 +226,4 @@ class RunStart:
     declared_version: str | None = None
     namespace: str | None = None
     at: datetime | None = None
-    extra: Mapping[str, Mapping[str, object]] = field(default_factory=dict)
+    facts: Mapping[str, object] = field(default_factory=dict)

@@ -1,0 +1,125 @@
+"""What an adapter builds on: everything it may import from the core besides `orchestrail` itself. No host is named here."""
+
+from __future__ import annotations
+
+import os
+import threading
+from pathlib import Path
+from typing import Any, Protocol
+
+from orchestrail import __version__, plugins
+from orchestrail.capture import files
+from orchestrail.context import carrier_from_context, carrier_from_environment, carrier_from_paths, environment_of
+from orchestrail.errors import ConfigurationError
+from orchestrail.guard import guard, guarded, report_to
+from orchestrail.hookspecs import hookimpl
+from orchestrail.marking import innermost, mark, marking_of
+from orchestrail.model import AdapterInfo, Capability, Carrier, Job, Marking, RunRef, RunStart, State
+from orchestrail.recorder import OpenRun, Recorder, arguments_of
+from orchestrail.run_id import attempt_run_id, new_run_id, static_run_id
+from orchestrail.settings import Settings, load_settings
+
+__all__ = [
+    "AdapterInfo",
+    "Capability",
+    "Carrier",
+    "Job",
+    "Marking",
+    "OpenRun",
+    "Recorder",
+    "RunRef",
+    "RunStart",
+    "Settings",
+    "State",
+    "__version__",
+    "activate",
+    "active",
+    "arguments_of",
+    "attempt_run_id",
+    "carrier_from_context",
+    "carrier_from_environment",
+    "carrier_from_paths",
+    "deactivate",
+    "environment_of",
+    "guard",
+    "guarded",
+    "hookimpl",
+    "innermost",
+    "leave_out",
+    "mark",
+    "marking_of",
+    "new_run_id",
+    "static_run_id",
+]
+
+
+class Plugin(Protocol):
+    """An adapter's plugin module, as `activate` uses it; its other hooks are found by pluggy."""
+
+    def adapter_info(self) -> AdapterInfo | None:
+        """See `orchestrail.hookspecs.adapter_info`."""
+
+
+_lock = threading.RLock()
+_recorders: dict[str, Recorder | None] = {}
+
+
+def activate(name: str, plugin: Any) -> Recorder | None:
+    """Begin recording in this process: the first thing an adapter does; called again, it gives the same recorder.
+
+    Args:
+        name: the adapter's name.
+        plugin: its plugin module, with the hooks of `orchestrail.hookspecs`.
+
+    Returns:
+        The recorder; None where recording is switched off or cannot work, which `orchestrail doctor` then tells.
+    """
+    with _lock:
+        if name in _recorders:
+            return _recorders[name]
+        _recorders[name] = None
+        with guard(f"begin recording ({name})"):
+            report_to(_home(), name)
+            settings = load_settings()
+            report_to(settings.home, name)
+            if settings.disabled:
+                return None
+            info = plugin.adapter_info()
+            if info is None:
+                raise ConfigurationError(
+                    f"The adapter {name} does not record.", "Its host is not installed here.", "Install the host."
+                )
+            recorder = Recorder(info, settings)
+            leave_out(str(settings.home), str(settings.spool))
+            plugins.register(plugin, name)
+            plugin.adapter_install(recorder=recorder, settings=settings)
+            _recorders[name] = recorder
+        return _recorders[name]
+
+
+def deactivate(name: str) -> None:
+    """Stop recording in this process and leave the host as it was found."""
+    with _lock:
+        recorder = _recorders.pop(name, None)
+        plugin = plugins.manager().get_plugin(name)
+        if plugin is not None:
+            with guard(f"stop recording ({name})"):
+                plugin.adapter_uninstall()
+            plugins.manager().unregister(plugin)
+        if recorder is not None:
+            with guard(f"close the spool ({name})"):
+                recorder.close()
+
+
+def active() -> list[Recorder]:
+    """List the recorders at work in this process."""
+    return [recorder for recorder in _recorders.values() if recorder is not None]
+
+
+def leave_out(*prefixes: str) -> None:
+    """Leave files below these folders out of lineage: the host's own bookkeeping."""
+    files.set_ignored(prefixes)
+
+
+def _home() -> Path:
+    return Path(os.environ.get("ORCHESTRAIL_HOME") or "~/.orchestrail").expanduser()

@@ -1,0 +1,91 @@
+"""Is this an OpenLineage event that can be kept as one? Reads bytes, changes nothing.
+
+Only what the specification's core demands is checked (OpenLineage.json, 2-0-2): facets of other producers are kept as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal
+from uuid import UUID
+
+from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+
+from orchestrail.errors import EventRefused
+
+MAX_EVENT = 16 * 2**20
+"""Bytes. Larger ones are refused: no producer has a reason to send them, and one could exhaust the reader."""
+
+
+class _Job(BaseModel):
+    namespace: str = Field(min_length=1)
+    name: str = Field(min_length=1)
+
+
+class _Run(BaseModel):
+    runId: UUID
+
+
+class _Dataset(BaseModel):
+    namespace: str
+    name: str
+
+
+class _Base(BaseModel):
+    eventTime: AwareDatetime
+    producer: str = Field(min_length=1)
+    schemaURL: str = Field(min_length=1)
+
+
+class _RunEvent(_Base):
+    eventType: Literal["START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"] | None = None
+    run: _Run
+    job: _Job
+    inputs: list[_Dataset] = []
+    outputs: list[_Dataset] = []
+
+
+class _JobEvent(_Base):
+    job: _Job
+    inputs: list[_Dataset] = []
+    outputs: list[_Dataset] = []
+
+
+class _DatasetEvent(_Base):
+    dataset: _Dataset
+
+
+def validate(body: bytes) -> dict[str, Any]:
+    """Check an event and give it parsed.
+
+    Raises:
+        EventRefused: reason `too_large`, `not_json` or `not_openlineage`, with the place of the mistake.
+    """
+    if len(body) > MAX_EVENT:
+        raise EventRefused("too_large", f"It has {len(body):,} bytes; the limit is {MAX_EVENT:,}.")
+    try:
+        event = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        raise EventRefused("not_json", f"{str(error) or type(error).__name__}.") from None
+    if not isinstance(event, dict):
+        raise EventRefused("not_openlineage", f"An event is a JSON object; this is {type(event).__name__}.")
+    kind = _RunEvent if "run" in event else _DatasetEvent if "dataset" in event else _JobEvent
+    try:
+        kind.model_validate(event)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        place = ".".join(str(part) for part in first["loc"])
+        raise EventRefused("not_openlineage", f"{place}: {first['msg']}.") from None
+    return event
+
+
+def _no_constant(name: str) -> object:
+    raise ValueError(f"{name} is not JSON")
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    # Readers disagree about which of two equal keys counts, so such bytes have no single meaning.
+    found = dict(pairs)
+    if len(found) != len(pairs):
+        raise ValueError("a key stands twice in one object")
+    return found

@@ -1,0 +1,449 @@
+"""The one door through which a run gets on the record: start, what it read and wrote, finish.
+
+An adapter calls this inside its host. Everything here is plain calls, one append to the spool each for the start and the end of a
+run; nothing opens a network connection, and callers stand inside `orchestrail.guard`. What an event looks like is
+`orchestrail.events`' matter; what a step touched is `orchestrail.capture`'s.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import threading
+from collections import OrderedDict
+from collections.abc import Mapping
+from contextvars import Token
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from orchestrail.capture import files
+from orchestrail.capture.code import code_facts
+from orchestrail.capture.environment import environment_facts
+from orchestrail.capture.git import GitFacts, git_facts
+from orchestrail.context import current
+from orchestrail.events import build
+from orchestrail.events.facets import producer
+from orchestrail.marking import innermost, marking_of
+from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Job, Marking, RunRef, RunStart, State
+from orchestrail.owner import this_process
+from orchestrail.parameters import as_text, describe
+from orchestrail.redaction import redact, redact_text, remember_environment
+from orchestrail.settings import Settings
+from orchestrail.transport.spool import Spool
+
+MAX_MESSAGE = 1000
+"""Characters of an error's text that are kept: enough to see what it was, too few for a data dump."""
+_REMEMBERED = 10_000
+
+_EVENT_TYPES = {
+    State.COMPLETE: "COMPLETE",
+    State.CACHED: "COMPLETE",
+    State.FAIL: "FAIL",
+    State.ABORT: "ABORT",
+    State.SKIPPED: "OTHER",
+    State.RUNNING: "RUNNING",
+}
+
+
+@dataclass(slots=True, eq=False)
+class OpenRun:
+    """A run that this process has begun and not yet ended."""
+
+    recorder: Recorder
+    ref: RunRef
+    start: RunStart
+    parent_job: Job | None
+    function: object
+    marking: Marking | None
+    code: CodeFacts | None
+    files: files.FileCapture
+    entered: bool = False
+    inputs: list[DatasetRef] = field(default_factory=list)
+    outputs: list[DatasetRef] = field(default_factory=list)
+    metrics: list[dict[str, Any]] = field(default_factory=list)
+    checks: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Recorder:
+    """Records the runs of one adapter.
+
+    Args:
+        info: the adapter.
+        settings: the settings of this process.
+    """
+
+    def __init__(self, info: AdapterInfo, settings: Settings) -> None:
+        self.info = info
+        self.settings = settings
+        self.producer = producer(info.name, info.version)
+        self._spool = Spool(settings.spool)
+        self._lock = threading.Lock()
+        self._open: dict[str, OpenRun] = {}
+        self._ended: OrderedDict[str, None] = OrderedDict()
+        self._git: dict[tuple[str, str], GitFacts | None] = {}
+
+    def start(self, start: RunStart) -> RunRef:
+        """Put the beginning of a run on the record, before user code runs.
+
+        A run that is open already, or that has ended in this process, is left as it is.
+
+        Returns:
+            The run's place in the tree.
+
+        Raises:
+            SpoolError: the spool cannot be written.
+        """
+        opened = self._open.get(start.run_id)
+        if opened is not None:
+            return opened.ref
+        run = self._place(start)
+        if start.run_id in self._ended:
+            return run.ref
+        if run.ref.parent_run_id is None:
+            files.install()
+            remember_environment()
+        self._open[start.run_id] = run
+        self._emit("START", run, self._start_facets(run), at=start.at)
+        return run.ref
+
+    def finish(
+        self,
+        run_id: str,
+        state: State,
+        *,
+        error: BaseException | str | None = None,
+        cached_from: str | None = None,
+        facts: Mapping[str, object] | None = None,
+        at: datetime | None = None,
+        start: RunStart | None = None,
+    ) -> None:
+        """Put the end of a run on the record; a second end of the same run is ignored.
+
+        Args:
+            run_id: the run.
+            state: COMPLETE, FAIL, ABORT or CACHED.
+            error: what went wrong; its type and its text without secrets are kept, cut to 1,000 characters.
+            cached_from: for CACHED, the run whose result was taken.
+            facts: further fields of `orchestrail_run`.
+            at: when it ended; None for now.
+            start: what is known of the run, where another process began it.
+
+        Raises:
+            SpoolError: the spool cannot be written.
+        """
+        with self._lock:
+            run = self._open.pop(run_id, None)
+            if run is None and (start is None or run_id in self._ended):
+                return
+            self._ended[run_id] = None
+            while len(self._ended) > _REMEMBERED:
+                self._ended.popitem(last=False)
+        if run is None and start is not None:
+            run = self._place(start)
+        if run is None:
+            return
+        inputs, outputs, not_captured = run.files.close()
+        facets: dict[str, Mapping[str, Any] | None] = {
+            "parent": build.parent_facet(run.ref, run.parent_job),
+            "processing_engine": self._engine(),
+            "orchestrail_run": self._run_facet(run, state, cached_from, facts),
+            "errorMessage": _error(error),
+            "test": _tests(run.checks),
+            "orchestrail_metrics": {"metrics": run.metrics} if run.metrics else None,
+            "orchestrail_checks": {"checks": run.checks} if run.checks else None,
+            "orchestrail_capture": {"notCaptured": [{"what": what, "reason": why} for what, why in not_captured]}
+            if not_captured
+            else None,
+        }
+        self._emit(
+            _EVENT_TYPES[state],
+            run,
+            facets,
+            inputs=_merge(inputs, run.inputs),
+            outputs=_merge(outputs, run.outputs),
+            at=at,
+        )
+        if run.ref.parent_run_id is None:
+            self._git.clear()
+
+    def skip(self, start: RunStart, reason: str) -> None:
+        """Put a run on the record that the orchestrator decided not to begin: one OTHER event, no start."""
+        run = self._place(start)
+        with self._lock:
+            self._ended[start.run_id] = None
+        facets = self._start_facets(run) | {
+            "orchestrail_run": self._run_facet(run, State.SKIPPED, None, {"reason": reason}),
+        }
+        self._emit("OTHER", run, facets, at=start.at)
+
+    def running(self, run_id: str, facets: Mapping[str, Mapping[str, Any] | None]) -> None:
+        """Add facts to an open run with a RUNNING event."""
+        run = self._open.get(run_id)
+        if run is not None:
+            both = {"orchestrail_run": self._run_facet(run, None, None, None), **facets}
+            self._emit("RUNNING", run, {"parent": build.parent_facet(run.ref, run.parent_job), **both})
+
+    def enter(self, run_id: str) -> Token[OpenRun | None] | None:
+        """Make a run the current one of this context; None when it is not open here."""
+        run = self._open.get(run_id)
+        if run is None:
+            return None
+        return current.set(run)
+
+    def leave(self, token: Token[OpenRun | None] | None) -> None:
+        """Make the run before the current one again, in the context that entered."""
+        if token is None:
+            return
+        try:
+            current.reset(token)
+        except (
+            ValueError
+        ):  # the host left in another context than it entered: then this context's own value stays right
+            current.set(token.old_value if isinstance(token.old_value, OpenRun) else None)
+
+    def is_open(self, run_id: str) -> bool:
+        """Say whether this process has begun the run and not ended it."""
+        return run_id in self._open
+
+    def ref(self, run_id: str) -> RunRef | None:
+        """Give the place of an open run in the tree."""
+        run = self._open.get(run_id)
+        return run.ref if run is not None else None
+
+    def open_run(self, run_id: str) -> OpenRun | None:
+        """Give an open run itself, for what is recorded from within it."""
+        return self._open.get(run_id)
+
+    def close(self) -> None:
+        """Close the spool's segment; a later event opens a new one."""
+        self._spool.close()
+
+    def _place(self, start: RunStart) -> OpenRun:
+        job = Job(start.namespace or self.settings.namespace, start.job_name)
+        parent, carrier = start.parent, start.carrier
+        parent_job: Job | None = None
+        if parent is not None:
+            ref = RunRef(start.run_id, job, parent.root_run_id, parent.root_job, parent.run_id)
+            parent_job = parent.job
+        elif carrier is not None and carrier.run_id != start.run_id:
+            root, root_job = carrier.root_run_id or carrier.run_id, carrier.root_job or carrier.job
+            ref = RunRef(start.run_id, job, root, root_job, carrier.run_id)
+            parent_job = carrier.job
+        else:
+            ref = RunRef(start.run_id, job, start.run_id, job)
+        function = innermost(start.function)
+        marking = start.marking or marking_of(start.function)
+        code = code_facts(start.function) if start.function is not None else None
+        return OpenRun(self, ref, start, parent_job, function, marking, code, files.FileCapture())
+
+    def _start_facets(self, run: OpenRun) -> dict[str, Mapping[str, Any] | None]:
+        start = run.start
+        described, digest = describe(start.parameters or {})
+        texts = {name: as_text(description) for name, description in described.items()}
+        outermost = run.ref.parent_run_id is None or start.parent is None
+        return {
+            "parent": build.parent_facet(run.ref, run.parent_job),
+            "processing_engine": self._engine(),
+            "jobDependencies": build.dependencies_facet(start.upstream),
+            "executionParameters": {"parameters": [{"key": k, "value": v} for k, v in texts.items() if v is not None]}
+            if described
+            else None,
+            "tags": {"tags": [{"key": t, "value": t, "source": self.info.name.upper()} for t in start.tags]}
+            if start.tags
+            else None,
+            "orchestrail_run": self._run_facet(run, None, None, None),
+            "orchestrail_capabilities": {
+                "adapter": self.info.name,
+                "capabilities": sorted(self.info.capabilities),
+            }
+            if outermost
+            else None,
+            "orchestrail_step": _step(run),
+            "orchestrail_code": self._code(run),
+            "orchestrail_parameters": {"digest": digest, "parameters": described}
+            if start.parameters is not None
+            else None,
+            "orchestrail_environment": environment_facts(self.settings.home / "cache") if outermost else None,
+        }
+
+    def _engine(self) -> dict[str, str]:
+        return {
+            "version": self.info.host_version,
+            "name": self.info.host,
+            "openlineageAdapterVersion": self.info.version,
+        }
+
+    def _run_facet(
+        self, run: OpenRun, state: State | None, cached_from: str | None, facts: Mapping[str, object] | None
+    ) -> dict[str, Any]:
+        start = run.start
+        return {
+            **start.facts,
+            **(facts or {}),
+            "adapter": self.info.name,
+            "orchestrator": self.info.host,
+            "orchestratorVersion": self.info.host_version,
+            "nativeId": start.native_id,
+            "attempt": start.attempt,
+            "previousAttempt": start.previous_attempt,
+            "system": start.system or self.settings.system,
+            "environment": start.environment or self.settings.environment,
+            "mode": start.mode or self.settings.mode,
+            "trigger": start.trigger,
+            "actor": start.actor,
+            "state": state.value if state in (State.CACHED, State.SKIPPED) else None,
+            "cachedFrom": cached_from,
+            "owner": this_process().as_dict(),
+            "closedBy": start.closed_by,
+        }
+
+    def _code(self, run: OpenRun) -> dict[str, Any] | None:
+        code = run.code
+        if code is None:
+            return None
+        git = self._git_of(run.ref.root_run_id, code.path)
+        path = code.path
+        if path is not None and git is not None and Path(path).is_relative_to(git.root):
+            path = str(Path(path).relative_to(git.root))
+        return {
+            "digest": code.digest,
+            "name": code.name,
+            "path": path,
+            "repository": git.repository if git else None,
+            "commit": git.commit if git else None,
+            "dirty": git.dirty if git else None,
+            "modules": [{"name": name, "digest": digest} for name, digest in code.modules],
+        }
+
+    def _git_of(self, root_run_id: str, path: str | None) -> GitFacts | None:
+        if path is None or not Path(path).is_absolute():
+            return None
+        key = (root_run_id, path)
+        if key not in self._git:
+            self._git[key] = git_facts(Path(path).parent, Path(path))
+        return self._git[key]
+
+    def _emit(
+        self,
+        event_type: str,
+        run: OpenRun,
+        facets: Mapping[str, Mapping[str, Any] | None],
+        *,
+        inputs: list[DatasetRef] | None = None,
+        outputs: list[DatasetRef] | None = None,
+        at: datetime | None = None,
+    ) -> None:
+        start = run.start
+        code = facets.get("orchestrail_code")
+        job_facets = {
+            "jobType": {
+                "processingType": "SERVICE" if start.job_type == "SERVICE" else "BATCH",
+                "integration": self.info.host.upper(),
+                "jobType": start.job_type,
+            },
+            "sourceCodeLocation": build.source_location_facet(code["repository"], code["commit"], code["path"])
+            if code
+            else None,
+        }
+        event = build.run_event(
+            event_type,
+            run.ref,
+            self.producer,
+            run_facets=facets,
+            job_facets=job_facets,
+            inputs=inputs or (),
+            outputs=outputs or (),
+            at=at,
+        )
+        self._spool.append(json.dumps(redact(event), separators=(",", ":"), allow_nan=False).encode())
+
+
+def step_identity(run: OpenRun) -> dict[str, Any] | None:
+    """Give role, operation and version of a run's step; None where neither the function nor the host says any."""
+    return _step(run)
+
+
+def _step(run: OpenRun) -> dict[str, Any] | None:
+    marking, declared = run.marking, run.start.declared_version
+    if marking is None:
+        if declared is None:
+            return None
+        return {"role": None, "roleSource": None, "operation": None, "version": declared, "derived": False}
+    version = marking.version or declared
+    operation = marking.operation
+    derived = operation is not None and version is None
+    return {
+        "role": marking.role,
+        "roleSource": "declared",
+        "operation": operation,
+        "version": run.code.digest if derived and run.code else version,
+        "derived": derived,
+        "serveTime": marking.serve_time,
+        "fitsState": marking.fits_state,
+        "trainOnly": marking.train_only,
+    }
+
+
+def _error(error: BaseException | str | None) -> dict[str, str] | None:
+    if error is None:
+        return None
+    if isinstance(error, str):
+        text = error
+    else:
+        try:
+            text = f"{type(error).__name__}: {error}"
+        except Exception:  # the text of a user's exception is user code
+            text = type(error).__name__
+    # Redacted before it is cut: a secret cut in half would not be known as one.
+    return {"message": redact_text(text)[:MAX_MESSAGE], "programmingLanguage": "PYTHON"}
+
+
+def _tests(checks: list[dict[str, Any]]) -> dict[str, Any] | None:
+    if not checks:
+        return None
+    return {
+        "tests": [
+            {
+                "name": check["name"],
+                "status": "pass" if check["success"] else "fail",
+                "severity": check["severity"],
+                "type": check["kind"],
+                **{key: str(check[key]) for key in ("expected", "actual") if check[key] is not None},
+            }
+            for check in checks
+        ]
+    }
+
+
+def _merge(captured: list[DatasetRef], declared: list[DatasetRef]) -> list[DatasetRef]:
+    """Unite what was seen with what was said: what was seen decides the digest, what was said role, kind and version."""
+    found = {(dataset.namespace, dataset.name): dataset for dataset in captured}
+    for dataset in declared:
+        key = (dataset.namespace, dataset.name)
+        seen = found.get(key)
+        if seen is None:
+            found[key] = dataset
+            continue
+        found[key] = replace(
+            seen if seen.digest else dataset,
+            role=dataset.role or seen.role,
+            kind="model" if "model" in (dataset.kind, seen.kind) else "data",
+            version=dataset.version or seen.version,
+            rows=dataset.rows if dataset.rows is not None else seen.rows,
+            fields=dataset.fields or seen.fields,
+        )
+    return list(found.values())
+
+
+def arguments_of(function: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Bind call arguments to names; None where they do not fit (the call will then raise by itself)."""
+    if not callable(function):
+        return None
+    try:
+        bound = inspect.signature(function).bind(*args, **kwargs)
+        bound.apply_defaults()
+    except (TypeError, ValueError):
+        return None
+    return dict(bound.arguments)

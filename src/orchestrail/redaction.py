@@ -1,0 +1,133 @@
+"""Secrets out, before anything leaves memory. Nothing is written here, and nothing is put back.
+
+Three ways a secret is known: by the name it stands under, by its form (URL credentials, bearer tokens, well-known key formats),
+and by its value, when the same value stands in an environment variable or a parameter whose name gives it away.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from itertools import pairwise
+from threading import Lock
+from typing import Any
+
+MARK = "[redacted]"
+_SHORTEST = 6
+"""Values shorter than this are not searched for: they would blot out ordinary words."""
+
+_WORDS = frozenset(
+    [
+        "password", "passwd", "passphrase", "pwd", "secret", "secrets", "token",
+        "apikey", "credential", "credentials", "authorization", "bearer", "cookie", "dsn",
+        "authtoken", "accesstoken", "privatekey", "secretkey", "pat", "jwt", "passcode",
+        "connstr", "sas",
+    ]
+)  # fmt: skip
+_PAIRS = frozenset(
+    [
+        ("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("encryption", "key"),
+        ("signing", "key"), ("account", "key"), ("fernet", "key"), ("connection", "string"), ("session", "id"),
+        ("auth", "key"), ("sql", "conn"), ("ssh", "key"),
+    ]
+)  # fmt: skip
+_SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
+
+_NAMES = (
+    r"pass(?:word|wd|phrase|code)?|pwd|secrets?|(?:[\w-]*[-_])?token|api[-_ ]?key|access[-_ ]?key(?:[-_ ]?id)?|private[-_ ]?key|"
+    r"secret[-_ ]?key|account[-_ ]?key|credentials?|authorization|client[-_ ]?secret|cookie|dsn|jwt|sig(?:nature)?"
+)
+_QUICK = re.compile(
+    r"(?i)pass|pwd|secret|token|key|credential|authorization|bearer|cookie|dsn|jwt|://|sig|eyj|akia|asia|gh[pousr]_|github_pat|"
+    r"glpat|sk-|xox|aiza|begin|npm_|hf_|basic "
+)
+_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
+    (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL), MARK),
+    # user:password@ and token@ in a URL
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)([^\s/?#'\"]*)@"), rf"\1{MARK}@"),
+    # ... or the password holds a slash, which a URL should not
+    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/:'\"@]*:(?!\d+/)[^\s'\"]*@"), rf"\1{MARK}@"),
+    (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9+/=._~-]{6,}"), rf"\1 {MARK}"),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), MARK),
+    (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), MARK),
+    (re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|npm_|hf_|xox[abeoprs]-|sk-)[A-Za-z0-9_-]{10,}"), MARK),
+    (re.compile(r"\bAIza[A-Za-z0-9_-]{20,}"), MARK),
+    # name = value, name: value, "name": "value", --name value
+    (
+        re.compile(rf"(?i)(?<![a-z0-9])((?:{_NAMES})[\"']?\s*(?:=>|[=:])\s*)(\"[^\"]*\"|'[^']*'|(?!\[redacted\])[^\s,;&\"')}}\]]+)"),
+        rf"\1{MARK}",
+    ),
+    (re.compile(rf"(?i)(--?(?:{_NAMES})\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
+    (re.compile(rf"(?i)(\b(?:{_NAMES})\s+(?:is|was|of)\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
+)  # fmt: skip
+
+_lock = Lock()
+_known: set[str] = set()
+_known_pattern: re.Pattern[str] | None = None
+
+
+@lru_cache(maxsize=4096)
+def is_sensitive(name: str) -> bool:
+    """Say whether a value under this name is taken for a secret."""
+    words = [word.lower() for word in _SPLIT.findall(name)]
+    return any(word in _WORDS for word in words) or any(pair in _PAIRS for pair in pairwise(words))
+
+
+def remember(value: object) -> None:
+    """Remember a value as secret: from now on it is taken out wherever it stands in a text."""
+    global _known_pattern
+    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
+    if isinstance(text, str) and len(text) >= _SHORTEST and text not in _known:
+        with _lock:
+            _known.add(text)
+            # Longest first: one secret may begin with another.
+            _known_pattern = re.compile("|".join(re.escape(known) for known in sorted(_known, key=len, reverse=True)))
+
+
+def remember_environment(environ: Mapping[str, str] | None = None) -> None:
+    """Remember the secrets of the environment: values under telling names, and passwords within URLs."""
+    for name, value in (os.environ if environ is None else environ).items():
+        if is_sensitive(name):
+            remember(value)
+        if "://" in value:
+            credentials = re.match(r"[a-z][a-z0-9+.-]*://([^\s/?#]*)@", value, re.IGNORECASE)
+            if credentials:
+                remember(credentials[1].partition(":")[2] or credentials[1])
+
+
+def redact_text(text: str) -> str:
+    """Take the secrets out of a text."""
+    if _known_pattern is not None:
+        text = _known_pattern.sub(MARK, text)
+    return _by_form(text) if len(text) <= 300 else _forms(text)
+
+
+def redact(value: Any) -> Any:
+    """Take the secrets out of a JSON-like value: returns a copy, keys redacted like texts."""
+    if isinstance(value, str):
+        return redact_text(value)
+    if isinstance(value, dict):
+        return {redact_text(key) if isinstance(key, str) else key: _entry(key, item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [redact(item) for item in value]
+    return value
+
+
+def _entry(key: object, item: Any) -> Any:
+    if isinstance(key, str) and is_sensitive(key) and item is not None and not isinstance(item, bool):
+        return MARK
+    return redact(item)
+
+
+@lru_cache(maxsize=8192)
+def _by_form(text: str) -> str:
+    return _forms(text)
+
+
+def _forms(text: str) -> str:
+    if _QUICK.search(text):
+        for pattern, replacement in _FORMS:
+            text = pattern.sub(replacement, text)
+    return text

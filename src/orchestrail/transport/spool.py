@@ -1,0 +1,237 @@
+"""The writing side of the spool: one append-only segment file per process, locked by its owner while it lives.
+
+A segment begins with a heading and holds one record a line:
+
+    orchestrail-spool 1 <emitter> <owner as JSON>
+    <counter> <time in ns> <nonce, 64 hex digits> <event as JSON without line breaks>
+
+The counter rises with every record, a failed one too, so that a gap shows a loss. Nothing here reads a segment back
+(`orchestrail.transport.segments` does), and nothing opens a network connection or a database.
+"""
+
+from __future__ import annotations
+
+import atexit
+import errno
+import importlib
+import json
+import os
+import secrets
+import stat
+import threading
+import time
+import weakref
+from contextlib import suppress
+from pathlib import Path
+from types import ModuleType
+
+from orchestrail.errors import SpoolError
+from orchestrail.owner import this_process
+
+
+def _locks() -> ModuleType | None:
+    try:
+        return importlib.import_module("fcntl")
+    except ImportError:
+        return None  # Windows: recording works, `doctor` names the platform as untested
+
+
+fcntl = _locks()
+
+FORMAT = 1
+HEADING = "orchestrail-spool"
+SUFFIX = ".seg"
+MAX_BYTES = 8 * 2**20
+MAX_AGE = 300.0
+MAX_UNSYNCED = 0.2
+"""Seconds that an event may lie in the page cache only: a crash of the process loses nothing, one of the machine this much."""
+
+_spools: weakref.WeakSet[Spool] = weakref.WeakSet()
+
+
+class Spool:
+    """Appends events to this process's segment in `folder`.
+
+    Safe to use from threads; a forked child opens a segment of its own. Errors are raised to the caller, who is under
+    `orchestrail.guard` on a host's path.
+
+    Args:
+        folder: the spool; made with mode 0700 when it is missing. A folder with the setgid bit is taken as shared by a
+            group, and segments in it are readable and deletable by that group.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._forget()
+        _spools.add(self)
+
+    def _forget(self) -> None:
+        # Re-entrant: a signal handler may record while its own thread is in here.
+        self._lock = threading.RLock()
+        self._fd = -1
+        self._emitter = ""
+        self._counter = 0
+        self._size = 0
+        self._opened_at = 0.0
+        self._torn = False
+        self._unsynced = False
+        self._syncer: threading.Thread | None = None
+        self._stop = threading.Event()
+
+    def append(self, body: bytes) -> None:
+        """Write one event to the segment; returns when the kernel has it.
+
+        Args:
+            body: the event as it shall be kept, without line breaks.
+
+        Raises:
+            SpoolError: the folder cannot be written or the disk is full.
+        """
+        if b"\n" in body:
+            raise SpoolError("An event was not spooled.", "It holds a line break.", "Serialise it on one line.")
+        with self._lock:
+            try:
+                self._make_room()
+                self._counter += 1
+                line = b"%d %d %s %s\n" % (self._counter, time.time_ns(), secrets.token_hex(32).encode(), body)
+                self._write(line)
+            except OSError as error:
+                raise SpoolError(
+                    "An event was not spooled.",
+                    f"{error.strerror or type(error).__name__} ({self.folder}).",
+                    "Free space or make the folder writable; the gap in the record's counter stays visible.",
+                ) from error
+            if not self._unsynced:
+                self._unsynced = True
+                self._start_syncer()
+
+    def sync(self) -> None:
+        """Bring what was appended to the disk now."""
+        with self._lock:
+            self._sync()
+
+    def close(self) -> None:
+        """Sync and close the segment. A later append opens a new one."""
+        self._halt_syncer()
+        with self._lock:
+            self._close()
+
+    def _write(self, line: bytes) -> None:
+        # A line cut off by a full disk is ended first, so that it cannot swallow the next one.
+        data = b"\n" + line if self._torn else line
+        written = os.write(self._fd, data)
+        if written == len(data):
+            self._torn = False
+            self._size += written
+            return
+        try:
+            os.ftruncate(self._fd, self._size)
+        except OSError:
+            self._torn = True
+            self._size += written
+        raise OSError(errno.ENOSPC, "The disk took only part of the line")
+
+    def _make_room(self) -> None:
+        if self._fd >= 0 and (self._size >= MAX_BYTES or time.monotonic() - self._opened_at >= MAX_AGE):
+            self._close()
+        if self._fd < 0:
+            self._open()
+
+    def _open(self) -> None:
+        self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        shared = bool(self.folder.stat().st_mode & stat.S_ISGID)
+        emitter = secrets.token_hex(16)
+        temporary = self.folder / f".{emitter}.new"
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        try:
+            if shared:
+                os.fchmod(fd, 0o660)
+            if fcntl is not None:
+                fcntl.flock(fd, fcntl.LOCK_EX)
+            owner = this_process().as_dict() | {"createdAt": time.time_ns()}
+            heading = f"{HEADING} {FORMAT} {emitter} {json.dumps(owner, separators=(',', ':'))}\n".encode()
+            if os.write(fd, heading) != len(heading):
+                raise OSError(errno.ENOSPC, "The disk took only part of the heading")
+            # Only a segment that is locked and headed gets its name: a collector can never take it for an abandoned one.
+            temporary.rename(self.folder / f"{emitter}{SUFFIX}")
+        except BaseException:
+            os.close(fd)
+            temporary.unlink(missing_ok=True)
+            raise
+        self._fd, self._emitter, self._counter, self._size = fd, emitter, 0, len(heading)
+        self._opened_at, self._torn = time.monotonic(), False
+
+    def _close(self) -> None:
+        if self._fd >= 0:
+            try:
+                self._sync()
+            finally:
+                os.close(self._fd)
+                self._fd = -1
+
+    def _sync(self) -> None:
+        if self._unsynced and self._fd >= 0:
+            self._unsynced = False
+            os.fsync(self._fd)
+
+    def _start_syncer(self) -> None:
+        # A thread for 200 ms instead of a lasting one: most of the time there is none to survive a fork or to hold up an exit.
+        self._stop = threading.Event()
+        self._syncer = threading.Thread(
+            target=self._sync_later, args=(self._stop,), name="orchestrail-sync", daemon=True
+        )
+        try:
+            self._syncer.start()
+        except RuntimeError:  # the interpreter is shutting down and starts no threads any more
+            self._sync()
+
+    def _sync_later(self, stop: threading.Event) -> None:
+        stop.wait(MAX_UNSYNCED)
+        with self._lock:
+            fd = os.dup(self._fd) if self._unsynced and self._fd >= 0 else -1
+            self._unsynced = False
+        if fd >= 0:
+            # Outside the lock: the disk may take its time, the host's next append must not.
+            with suppress(OSError):
+                os.fsync(fd)
+            os.close(fd)
+
+    def _halt_syncer(self) -> None:
+        syncer = self._syncer
+        if syncer is not None and syncer.is_alive() and syncer is not threading.current_thread():
+            self._stop.set()
+            syncer.join(timeout=1.0)
+
+    def _before_fork(self) -> None:
+        self._halt_syncer()
+        self._lock.acquire()
+
+    def _after_fork_in_parent(self) -> None:
+        self._lock.release()
+
+    def _after_fork_in_child(self) -> None:
+        # Closing the inherited descriptor leaves the parent's lock in place: flock belongs to the open file, not to us.
+        fd = self._fd
+        self._forget()
+        if fd >= 0:
+            os.close(fd)
+
+
+def _each(method: str) -> None:
+    for spool in list(_spools):
+        getattr(spool, method)()
+
+
+def _close_all() -> None:
+    for spool in list(_spools):
+        with suppress(OSError):
+            spool.close()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=lambda: _each("_before_fork"),
+        after_in_parent=lambda: _each("_after_fork_in_parent"),
+        after_in_child=lambda: _each("_after_fork_in_child"),
+    )
+atexit.register(_close_all)
