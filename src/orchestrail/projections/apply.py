@@ -1,0 +1,231 @@
+"""Bringing the tables up to date with the log: what is new, or everything anew. Nothing is decided here about what an event means.
+
+A run whose events grew is folded again from all of them, so that it makes no difference in how many steps the log was applied.
+Each call is one transaction: a reader sees the tables as they were, or as they are for the whole log.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Generator, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, closing
+from dataclasses import replace
+from typing import Protocol
+
+from sqlalchemy import Connection, bindparam, delete, insert, inspect, select, update
+
+from orchestrail.projections import tables
+from orchestrail.projections.fold import StoredEvent, fold, stored_event
+from orchestrail.projections.tree import Link, root_of
+from orchestrail.store.base import Progress, Record
+
+_BATCH = 2000
+_CHUNK = 400
+
+
+class Log(Protocol):
+    """What is needed of a store: its records, and a transaction for the tables."""
+
+    def records(self, after: int = -1) -> Iterator[Record]:
+        """Yield the log entries past a sequence number, in order."""
+        ...
+
+    def size(self) -> int:
+        """Return the number of log entries."""
+        ...
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Open a read-only snapshot."""
+        ...
+
+    def project(self) -> AbstractContextManager[Connection]:
+        """Open a write transaction for the tables."""
+        ...
+
+
+def apply(log: Log, progress: Progress | None = None) -> int:
+    """Apply what the log holds beyond what was applied before; rebuild where the tables are of another version.
+
+    Args:
+        log: the store.
+        progress: called with the events applied and those to apply.
+
+    Returns:
+        The number of log entries applied.
+    """
+    with log.read() as connection:
+        if _version(connection) == tables.VERSION and _applied(connection) == log.size() - 1:
+            return 0
+    with log.project() as connection:
+        if _version(connection) != tables.VERSION:
+            _remake(connection)
+        return _apply(log, connection, progress)
+
+
+def rebuild(log: Log, progress: Progress | None = None) -> int:
+    """Drop the tables and make them anew from the whole log.
+
+    Args:
+        log: the store.
+        progress: called with the events applied and those to apply.
+
+    Returns:
+        The number of log entries applied.
+    """
+    with log.project() as connection:
+        _remake(connection)
+        return _apply(log, connection, progress)
+
+
+def _version(connection: Connection) -> str | None:
+    if not inspect(connection).has_table(tables.meta.name):
+        return None
+    return _meta(connection, "version")
+
+
+def _meta(connection: Connection, key: str) -> str | None:
+    return connection.execute(select(tables.meta.c.value).where(tables.meta.c.key == key)).scalar()
+
+
+def _applied(connection: Connection) -> int:
+    return int(_meta(connection, "applied_seq") or -1)
+
+
+def _remake(connection: Connection) -> None:
+    """Drop all that is ours, tables of an earlier version included, and make it anew."""
+    for name in inspect(connection).get_table_names():
+        if name.startswith("proj_"):
+            connection.exec_driver_sql(f'DROP TABLE "{name}"')
+    tables.metadata.create_all(connection)
+    connection.execute(
+        insert(tables.meta), [{"key": "version", "value": tables.VERSION}, {"key": "applied_seq", "value": "-1"}]
+    )
+
+
+def _apply(log: Log, connection: Connection, progress: Progress | None) -> int:
+    after = _applied(connection)
+    total = log.size() - 1 - after
+    done = 0
+    for batch in _batches(log.records(after)):
+        _take(log, connection, batch)
+        done += len(batch)
+        connection.execute(
+            update(tables.meta).where(tables.meta.c.key == "applied_seq").values(value=str(batch[-1].seq))
+        )
+        if progress:
+            progress(done, max(total, done))
+    return done
+
+
+def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+    batch: list[Record] = []
+    for record in records:
+        batch.append(record)
+        if len(batch) == _BATCH:
+            yield batch
+            batch = []
+    if batch:
+        yield batch
+
+
+def _take(log: Log, connection: Connection, batch: Sequence[Record]) -> None:
+    grown: dict[str, list[StoredEvent]] = defaultdict(list)
+    for record in batch:
+        event = stored_event(record.seq, record.body)
+        if event is not None:
+            grown[event.run_id].append(event)
+    if not grown:
+        return
+    for run_id, earlier in _earlier(log, connection, grown).items():
+        grown[run_id][:0] = earlier
+    first = batch[0].seq
+    news = [{"run_id": run, "seq": event.seq} for run, told in grown.items() for event in told if event.seq >= first]
+    connection.execute(insert(tables.event), news)
+    before = _links(connection, grown)
+    rows = [fold(told) for told in grown.values()]
+    _replace(connection, [replace(row, root_run_id=before.get(row.run_id, (row.run_id, None))[0]) for row in rows])
+    moved = [
+        row.run_id
+        for row in rows
+        if row.run_id not in before or before[row.run_id][1] != Link(row.parent_run_id, row.stated_root_run_id)
+    ]
+    if moved:
+        _place(connection, moved)
+
+
+def _earlier(log: Log, connection: Connection, runs: Iterable[str]) -> dict[str, list[StoredEvent]]:
+    """Read the events of these runs that were applied before."""
+    found: dict[str, list[StoredEvent]] = defaultdict(list)
+    columns = tables.event.c
+    for chunk in _chunks(runs):
+        for (seq,) in connection.execute(select(columns.seq).where(columns.run_id.in_(chunk)).order_by(columns.seq)):
+            event = _event_at(log, seq)
+            if event is not None:
+                found[event.run_id].append(event)
+    return found
+
+
+def _event_at(log: Log, seq: int) -> StoredEvent | None:
+    records = log.records(seq - 1)
+    if isinstance(records, Generator):
+        with closing(records):
+            record = next(records)
+    else:
+        record = next(records)
+    return stored_event(record.seq, record.body)
+
+
+def _links(connection: Connection, runs: Iterable[str]) -> dict[str, tuple[str, Link]]:
+    """Read root and links of those of the runs that have a row."""
+    columns = tables.run.c
+    wanted = columns.run_id, columns.root_run_id, columns.parent_run_id, columns.stated_root_run_id
+    return {
+        run_id: (root, Link(parent, stated))
+        for chunk in _chunks(runs)
+        for run_id, root, parent, stated in connection.execute(select(*wanted).where(columns.run_id.in_(chunk)))
+    }
+
+
+def _replace(connection: Connection, rows: Sequence[tables.RunRow]) -> None:
+    for chunk in _chunks(row.run_id for row in rows):
+        connection.execute(delete(tables.run).where(tables.run.c.run_id.in_(chunk)))
+        connection.execute(delete(tables.use).where(tables.use.c.run_id.in_(chunk)))
+        connection.execute(delete(tables.edge).where(tables.edge.c.stated_by.in_(chunk)))
+    connection.execute(insert(tables.run), [tables.run_columns(row) for row in rows])
+    if uses := [use for row in rows for use in tables.use_columns(row)]:
+        connection.execute(insert(tables.use), uses)
+    if edges := [edge for row in rows for edge in tables.edge_columns(row)]:
+        connection.execute(insert(tables.edge), edges)
+
+
+def _place(connection: Connection, moved: Iterable[str]) -> None:
+    """Compute the roots of runs whose links are new, and of all that hangs on them."""
+    frontier = set(moved)
+    affected: set[str] = set()
+    columns = tables.run.c
+    while frontier:
+        affected |= frontier
+        following: set[str] = set()
+        for chunk in _chunks(frontier):
+            for link in (columns.parent_run_id, columns.stated_root_run_id):
+                following.update(connection.execute(select(columns.run_id).where(link.in_(chunk))).scalars())
+        frontier = following - affected
+    links: dict[str, Link | None] = {run_id: link for run_id, (_, link) in _links(connection, affected).items()}
+
+    def link(run_id: str) -> Link | None:
+        if run_id not in links:
+            found = _links(connection, [run_id]).get(run_id)
+            links[run_id] = found[1] if found else None
+        return links[run_id]
+
+    roots = [{"run": run_id, "root": root_of(run_id, link)} for run_id in sorted(affected)]
+    connection.execute(
+        update(tables.run).where(columns.run_id == bindparam("run")).values(root_run_id=bindparam("root")), roots
+    )
+
+
+def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """Cut a list of ids into what fits a statement."""
+    listed = list(values)
+    for start in range(0, len(listed), _CHUNK):
+        yield listed[start : start + _CHUNK]

@@ -1,0 +1,114 @@
+"""What a run read and wrote: the union over its events, one row for each version of a data set. Pure; no other run is looked at."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from orchestrail.model import DatasetRef
+from orchestrail.projections.rows import Use
+from orchestrail.projections.values import mapping, objects, sha256, text, whole
+
+if TYPE_CHECKING:
+    from orchestrail.projections.fold import StoredEvent
+
+_OBSERVED = ("at_read", "at_write", "declared", "looked_up")
+
+
+def uses(told: Sequence[StoredEvent], direction: str) -> tuple[Use, ...]:
+    """Unite the inputs or outputs of a run's events.
+
+    A data set that one event only names and another one identifies is one row: what is named joins what is identified.
+
+    Args:
+        told: the run's events by place in the log.
+        direction: `input` or `output`.
+    """
+    found: dict[tuple[str, ...], Use] = {}
+    for event in told:
+        for dataset in _datasets(event.event, direction):
+            key = (dataset.namespace, dataset.name, dataset.digest or "", dataset.version or "")
+            use = Use(event.run_id, direction, dataset, event.seq, event.at)
+            found[key] = replace(found[key], dataset=_joined(found[key].dataset, dataset)) if key in found else use
+    rows = sorted(found.values(), key=_exactness)
+    united: list[Use] = []
+    for use in rows:
+        for place, other in enumerate(united):
+            if _covers(other.dataset, use.dataset):
+                united[place] = replace(other, dataset=_joined(use.dataset, other.dataset))
+                break
+        else:
+            united.append(use)
+    return tuple(sorted(united, key=lambda use: (use.seq, *_key(use.dataset))))
+
+
+def _key(dataset: DatasetRef) -> tuple[str, str, str, str]:
+    return dataset.namespace, dataset.name, dataset.digest or "", dataset.version or ""
+
+
+def _exactness(use: Use) -> tuple[bool, bool, int, tuple[str, str, str, str]]:
+    return use.dataset.digest is None, use.dataset.version is None, use.seq, _key(use.dataset)
+
+
+def _covers(exact: DatasetRef, vague: DatasetRef) -> bool:
+    """Say whether `vague` names no more than `exact` does."""
+    return (
+        (exact.namespace, exact.name) == (vague.namespace, vague.name)
+        and vague.digest in (None, exact.digest)
+        and vague.version in (None, exact.version)
+    )
+
+
+def _joined(first: DatasetRef, second: DatasetRef) -> DatasetRef:
+    """Take the second's facts, and the first's where the second has none."""
+    observed = second.observed if second.observed != "declared" else first.observed
+    return DatasetRef(
+        namespace=second.namespace,
+        name=second.name,
+        version=second.version or first.version,
+        digest=second.digest or first.digest,
+        kind="model" if "model" in (first.kind, second.kind) else "data",
+        role=second.role or first.role,
+        observed=observed,
+        weak=second.weak if second.digest else first.weak,
+        type=second.type or first.type,
+        rows=second.rows if second.rows is not None else first.rows,
+        bytes=second.bytes if second.bytes is not None else first.bytes,
+        fields=second.fields or first.fields,
+    )
+
+
+def _datasets(event: Mapping[str, Any], direction: str) -> Iterator[DatasetRef]:
+    for entry in objects(event.get(f"{direction}s")):
+        name = text(entry.get("name"))
+        if name is None:
+            continue
+        facets = mapping(entry.get("facets"))
+        ours = mapping(facets.get("orchestrail_dataset"))
+        statistics = mapping(mapping(entry.get(f"{direction}Facets")).get(f"{direction}Statistics"))
+        kind = text(mapping(facets.get("datasetType")).get("datasetType"))
+        observed = text(ours.get("observed"))
+        yield DatasetRef(
+            namespace=text(entry.get("namespace")) or "",
+            name=name,
+            version=text(mapping(facets.get("version")).get("datasetVersion")),
+            digest=sha256(ours.get("digest")),
+            kind="model" if "model" in (ours.get("kind"), (kind or "").lower()) else "data",
+            role=text(ours.get("role")),
+            observed=observed if observed in _OBSERVED else "declared",
+            weak=text(ours.get("weak")),
+            type=kind,
+            rows=_count(ours.get("rows"), statistics.get("rowCount")),
+            bytes=_count(ours.get("bytes"), statistics.get("size")),
+            fields=_fields(facets),
+        )
+
+
+def _count(*values: object) -> int | None:
+    return next((count for value in values if (count := whole(value)) is not None and count >= 0), None)
+
+
+def _fields(facets: Mapping[str, Any]) -> tuple[tuple[str, str], ...]:
+    entries = objects(mapping(facets.get("schema")).get("fields"))
+    return tuple((name, text(entry.get("type")) or "") for entry in entries if (name := text(entry.get("name"))))

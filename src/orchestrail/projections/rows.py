@@ -1,0 +1,153 @@
+"""The typed rows: what is known of a run, and of a data set in a run's hands. Frozen, no SQL, no JSON."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from orchestrail.model import DatasetRef, Job, PreprocessingVersion
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A data set that a run read or wrote.
+
+    Attributes:
+        run_id: the run.
+        direction: `input` or `output`.
+        dataset: what was read or written.
+        seq: place in the log of the first event of the run that reported it.
+        at: time which that event claims, RFC 3339 in UTC.
+    """
+
+    run_id: str
+    direction: str
+    dataset: DatasetRef
+    seq: int
+    at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Code:
+    """The code of a run.
+
+    Attributes:
+        digest: with algorithm id.
+        repository: address of the repository.
+        commit: commit that was checked out.
+        dirty: True where files differed from the commit.
+        path: source file within repository or project.
+        name: `module.qualname` of the function.
+        modules: digest by name of the project's own modules that were loaded.
+    """
+
+    digest: str | None = None
+    repository: str | None = None
+    commit: str | None = None
+    dirty: bool | None = None
+    path: str | None = None
+    name: str | None = None
+    modules: Mapping[str, str | None] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """An end of a run as one producer told it. All are kept; `RunRow.state` follows the one that counts.
+
+    Attributes:
+        producer: URI of the producer.
+        state: COMPLETE, FAIL, ABORT, SKIPPED or CACHED.
+        at: claimed time, RFC 3339 in UTC.
+        seq: place in the log.
+        inferred: True where the end was concluded, not reported.
+        reason: why it was concluded.
+    """
+
+    producer: str
+    state: str
+    at: str | None
+    seq: int
+    inferred: bool = False
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class RunRow:
+    """Everything that the events of one run say about it.
+
+    Attributes:
+        run_id: UUID of the run.
+        job: what ran.
+        root_run_id: outermost recorded run, by following parents; the run itself on a root.
+        stated_root_run_id: root that the producer named; may differ, may not be recorded.
+        parent_run_id: the spawning run, recorded or not.
+        producer: URI of the producer that the row follows first.
+        job_type: FLOW, TASK, STEP, SCRIPT, DAG ...
+        state: one of `orchestrail.model.State`; None where no event told one.
+        started_at: RFC 3339 in UTC.
+        ended_at: RFC 3339 in UTC.
+        inferred: fields that were concluded, not reported.
+        preprocessing: set for a data-preparation step.
+        parameters: redacted values by name; None where not known.
+        environment: `dev`, `production` ...
+        environment_facts: python, platform, distributions; stated on a root.
+        capabilities: what the adapter can see; stated on a root.
+        not_captured: (what, reason) that the recorder knows it missed.
+        owner: process that the run lived in.
+        closed_by: `process` or `host`: who reports the end.
+        ends: every end that was told.
+        first_seq: place in the log of the run's first event.
+        last_seq: of its last event.
+        seen_at: earliest time that an event of the run claims.
+    """
+
+    run_id: str
+    job: Job
+    first_seq: int
+    last_seq: int
+    producer: str
+    root_run_id: str
+    stated_root_run_id: str | None = None
+    parent_run_id: str | None = None
+    adapter: str | None = None
+    orchestrator: str | None = None
+    orchestrator_version: str | None = None
+    job_type: str | None = None
+    native_id: str | None = None
+    attempt: int | None = None
+    previous_attempt: str | None = None
+    role: str | None = None
+    role_source: str | None = None
+    state: str | None = None
+    started_at: str | None = None
+    ended_at: str | None = None
+    seen_at: str | None = None
+    system: str | None = None
+    environment: str | None = None
+    mode: str | None = None
+    trigger: str | None = None
+    actor: str | None = None
+    cached_from: str | None = None
+    error: str | None = None
+    preprocessing: PreprocessingVersion | None = None
+    serve_time: bool | None = None
+    fits_state: bool | None = None
+    train_only: bool | None = None
+    code: Code = Code()
+    parameters: Mapping[str, Any] | None = None
+    environment_facts: Mapping[str, Any] | None = None
+    capabilities: tuple[str, ...] | None = None
+    tags: tuple[str, ...] = ()
+    metrics: tuple[Mapping[str, Any], ...] = ()
+    checks: tuple[Mapping[str, Any], ...] = ()
+    serving: tuple[Mapping[str, Any], ...] = ()
+    not_captured: tuple[tuple[str, str | None], ...] = ()
+    owner: Mapping[str, Any] | None = None
+    closed_by: str | None = None
+    inferred: tuple[str, ...] = ()
+    ends: tuple[End, ...] = ()
+    upstream: tuple[str, ...] = ()
+    downstream: tuple[str, ...] = ()
+    inputs: tuple[Use, ...] = ()
+    outputs: tuple[Use, ...] = ()

@@ -1,0 +1,234 @@
+"""The tables, all named `proj_...`, and the way of a row into them and out again. No SQL is run here.
+
+They are no part of the store's schema: they are made when they are missing, and dropped and rebuilt when `VERSION` changes. What is
+filtered or joined on is a column; the rest of a run is one JSON column.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import Column, Index, Integer, MetaData, String, Table
+
+from orchestrail.model import DatasetRef, Job, PreprocessingVersion
+from orchestrail.projections.rows import Code, End, RunRow, Use
+
+VERSION = "1"
+"""Raise it with any change of the tables or of what goes into them."""
+
+metadata = MetaData()
+
+meta = Table("proj_meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+event = Table(
+    "proj_event",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("seq", Integer, primary_key=True),
+)
+
+_TEXTS = (
+    "stated_root_run_id",
+    "parent_run_id",
+    "adapter",
+    "orchestrator",
+    "orchestrator_version",
+    "job_type",
+    "native_id",
+    "previous_attempt",
+    "role",
+    "role_source",
+    "state",
+    "started_at",
+    "ended_at",
+    "seen_at",
+    "system",
+    "environment",
+    "mode",
+    "trigger",
+    "actor",
+    "cached_from",
+    "closed_by",
+)
+
+run = Table(
+    "proj_run",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("root_run_id", String, nullable=False),
+    Column("job_namespace", String, nullable=False),
+    Column("job_name", String, nullable=False),
+    Column("producer", String, nullable=False),
+    Column("first_seq", Integer, nullable=False),
+    Column("last_seq", Integer, nullable=False),
+    Column("attempt", Integer),
+    *(Column(name, String) for name in _TEXTS),
+    Column("facts", String, nullable=False),
+)
+Index("proj_run_root", run.c.root_run_id)
+Index("proj_run_parent", run.c.parent_run_id)
+Index("proj_run_stated_root", run.c.stated_root_run_id)
+Index("proj_run_native", run.c.native_id)
+
+use = Table(
+    "proj_use",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("direction", String, primary_key=True),
+    Column("place", Integer, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("at", String),
+    Column("namespace", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("version", String),
+    Column("digest", String),
+    Column("kind", String, nullable=False),
+    Column("role", String),
+    Column("observed", String, nullable=False),
+    Column("weak", String),
+    Column("type", String),
+    Column("rows", Integer),
+    Column("bytes", Integer),
+    Column("fields_json", String, nullable=False),
+)
+Index("proj_use_digest", use.c.digest, use.c.direction, use.c.seq)
+Index("proj_use_name", use.c.name, use.c.namespace, use.c.direction, use.c.seq)
+
+edge = Table(
+    "proj_edge",
+    metadata,
+    Column("kind", String, primary_key=True),
+    Column("from_run", String, primary_key=True),
+    Column("to_run", String, primary_key=True),
+    Column("stated_by", String, primary_key=True),
+)
+Index("proj_edge_from", edge.c.from_run)
+Index("proj_edge_to", edge.c.to_run)
+Index("proj_edge_stated_by", edge.c.stated_by)
+
+
+def run_columns(row: RunRow) -> dict[str, Any]:
+    """Lay a run out in columns."""
+    facts = {
+        "error": row.error,
+        "preprocessing": asdict(row.preprocessing) if row.preprocessing else None,
+        "serve_time": row.serve_time,
+        "fits_state": row.fits_state,
+        "train_only": row.train_only,
+        "code": asdict(row.code),
+        "parameters": row.parameters,
+        "environment_facts": row.environment_facts,
+        "capabilities": row.capabilities,
+        "tags": row.tags,
+        "metrics": row.metrics,
+        "checks": row.checks,
+        "serving": row.serving,
+        "not_captured": row.not_captured,
+        "owner": row.owner,
+        "inferred": row.inferred,
+        "ends": [asdict(end) for end in row.ends],
+        "upstream": row.upstream,
+        "downstream": row.downstream,
+    }
+    return {
+        "run_id": row.run_id,
+        "root_run_id": row.root_run_id,
+        "job_namespace": row.job.namespace,
+        "job_name": row.job.name,
+        "producer": row.producer,
+        "first_seq": row.first_seq,
+        "last_seq": row.last_seq,
+        "attempt": row.attempt,
+        **{name: getattr(row, name) for name in _TEXTS},
+        "facts": json.dumps(facts, separators=(",", ":")),
+    }
+
+
+def use_columns(row: RunRow) -> list[dict[str, Any]]:
+    """Lay out what a run read and wrote."""
+    return [
+        {
+            "run_id": row.run_id,
+            "direction": each.direction,
+            "place": place,
+            "seq": each.seq,
+            "at": each.at,
+            **{name: getattr(each.dataset, name) for name in _DATASET},
+            "fields_json": json.dumps(each.dataset.fields, separators=(",", ":")),
+        }
+        for uses in (row.inputs, row.outputs)
+        for place, each in enumerate(uses)
+    ]
+
+
+_DATASET = ("namespace", "name", "version", "digest", "kind", "role", "observed", "weak", "type", "rows", "bytes")
+
+
+def edge_columns(row: RunRow) -> list[dict[str, str]]:
+    """Lay out the edges that a run states: from its parent, from and to the runs around it, from where its result was cached."""
+    edges = [("after", upstream, row.run_id) for upstream in row.upstream]
+    edges += [("after", row.run_id, downstream) for downstream in row.downstream]
+    if row.parent_run_id:
+        edges.append(("parent", row.parent_run_id, row.run_id))
+    if row.cached_from and row.cached_from != row.run_id:
+        edges.append(("cached_from", row.cached_from, row.run_id))
+    return [
+        {"kind": kind, "from_run": start, "to_run": end, "stated_by": row.run_id}
+        for kind, start, end in dict.fromkeys(edges)
+    ]
+
+
+def run_row(columns: Mapping[str, Any], uses: Iterable[Use] = ()) -> RunRow:
+    """Make a run of its columns.
+
+    Args:
+        columns: a row of `proj_run`.
+        uses: what it read and wrote.
+    """
+    facts = json.loads(columns["facts"])
+    listed = tuple(uses)
+    preprocessing = facts["preprocessing"]
+    capabilities = facts["capabilities"]
+    return RunRow(
+        run_id=columns["run_id"],
+        root_run_id=columns["root_run_id"],
+        job=Job(columns["job_namespace"], columns["job_name"]),
+        producer=columns["producer"],
+        first_seq=columns["first_seq"],
+        last_seq=columns["last_seq"],
+        attempt=columns["attempt"],
+        **{name: columns[name] for name in _TEXTS},
+        error=facts["error"],
+        preprocessing=PreprocessingVersion(**preprocessing) if preprocessing else None,
+        serve_time=facts["serve_time"],
+        fits_state=facts["fits_state"],
+        train_only=facts["train_only"],
+        code=Code(**facts["code"]),
+        parameters=facts["parameters"],
+        environment_facts=facts["environment_facts"],
+        capabilities=None if capabilities is None else tuple(capabilities),
+        tags=tuple(facts["tags"]),
+        metrics=tuple(facts["metrics"]),
+        checks=tuple(facts["checks"]),
+        serving=tuple(facts["serving"]),
+        not_captured=tuple((what, reason) for what, reason in facts["not_captured"]),
+        owner=facts["owner"],
+        inferred=tuple(facts["inferred"]),
+        ends=tuple(End(**end) for end in facts["ends"]),
+        upstream=tuple(facts["upstream"]),
+        downstream=tuple(facts["downstream"]),
+        inputs=tuple(each for each in listed if each.direction == "input"),
+        outputs=tuple(each for each in listed if each.direction == "output"),
+    )
+
+
+def use_row(columns: Mapping[str, Any]) -> Use:
+    """Make a use of its columns, a row of `proj_use`."""
+    dataset = DatasetRef(
+        **{name: columns[name] for name in _DATASET},
+        fields=tuple((name, kind) for name, kind in json.loads(columns["fields_json"])),
+    )
+    return Use(columns["run_id"], columns["direction"], dataset, columns["seq"], columns["at"])

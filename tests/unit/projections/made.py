@@ -1,0 +1,142 @@
+"""Events as the adapters write them, and a log in memory to hold them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from orchestrail.store.base import Record
+from sqlalchemy import Connection, StaticPool, create_engine
+
+PREFECT = "urn:orchestrail:prefect:0.1.0"
+SWEEP = "urn:orchestrail:sweep:0.1.0"
+AIRFLOW = "https://github.com/apache/airflow/tree/providers-openlineage/2.0.0"
+
+
+def run_id(number: int) -> str:
+    """A UUIDv7 that starts like its neighbours, as those of one moment do, and ends in its number."""
+    return str(UUID(f"0192f000-0000-7000-8000-{number:012x}"))
+
+
+def digest(text: str) -> str:
+    """A digest that is easy to tell from another one."""
+    from hashlib import sha256
+
+    return f"sha256:{sha256(text.encode()).hexdigest()}"
+
+
+def at(second: float) -> str:
+    """A time, in seconds after the beginning of the tests' story."""
+    moment = datetime(2026, 3, 1, 12, 0, tzinfo=UTC) + timedelta(seconds=second)
+    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def dataset(name: str, content: str | None = None, **ours: Any) -> dict[str, Any]:
+    """A file as a run of ours reports it; without content it is only named."""
+    facets: dict[str, Any] = {}
+    if content is not None:
+        facets["version"] = {"datasetVersion": digest(content)}
+        ours["digest"] = digest(content)
+    if ours:
+        facets["orchestrail_dataset"] = {"observed": "at_read", "weak": None, "kind": "data", "role": None} | ours
+    return {"namespace": "file", "name": name, "facets": facets}
+
+
+def event(
+    kind: str,
+    run: int,
+    *,
+    second: float = 0,
+    producer: str = PREFECT,
+    job: str | None = None,
+    parent: int | None = None,
+    root: int | None = None,
+    upstream: tuple[int, ...] = (),
+    inputs: list[dict[str, Any]] | None = None,
+    outputs: list[dict[str, Any]] | None = None,
+    ours: dict[str, Any] | None = None,
+    job_facets: dict[str, Any] | None = None,
+    **facets: Any,
+) -> dict[str, Any]:
+    """One run event. `ours` goes into `orchestrail_run`; further run facets are given by name."""
+    if parent is not None:
+        facets["parent"] = {"run": {"runId": run_id(parent)}, "job": {"namespace": "default", "name": f"job-{parent}"}}
+        if root is not None:
+            facets["parent"]["root"] = {"run": {"runId": run_id(root)}, "job": {"namespace": "default", "name": "r"}}
+    if upstream:
+        facets["jobDependencies"] = {
+            "upstream": [
+                {"job": {"namespace": "default", "name": f"job-{one}"}, "run": {"runId": run_id(one)}}
+                for one in upstream
+            ]
+        }
+    if producer.startswith("urn:orchestrail:") and producer != SWEEP:
+        facets["orchestrail_run"] = {
+            "adapter": "prefect",
+            "orchestrator": "prefect",
+            "orchestratorVersion": "3.8.8",
+            "nativeId": f"native-{run}",
+            "attempt": 1,
+            "state": None,
+        } | (ours or {})
+    return {
+        "eventTime": at(second),
+        "eventType": kind,
+        "producer": producer,
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": run_id(run), "facets": facets},
+        "job": {"namespace": "default", "name": job or f"job-{run}", "facets": job_facets or {}},
+        "inputs": inputs or [],
+        "outputs": outputs or [],
+    }
+
+
+def body(event: dict[str, Any]) -> bytes:
+    """The bytes of an event, as the spool holds them."""
+    return json.dumps(event, separators=(",", ":")).encode()
+
+
+class MemoryLog:
+    """A log in memory, with a database in memory for the tables."""
+
+    def __init__(self, bodies: list[bytes] | None = None) -> None:
+        self.bodies: list[bytes | None] = list(bodies or [])
+        self._engine = create_engine("sqlite://", poolclass=StaticPool)
+
+    def add(self, *events: dict[str, Any]) -> None:
+        """Append events."""
+        self.bodies += [body(event) for event in events]
+
+    def records(self, after: int = -1) -> Iterator[Record]:
+        """Yield the entries past a sequence number."""
+        for seq in range(after + 1, len(self.bodies)):
+            yield Record(seq, f"{seq:064x}", at(seq), self.bodies[seq])
+
+    def size(self) -> int:
+        """Count the entries."""
+        return len(self.bodies)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a connection."""
+        with self._engine.connect() as connection:
+            yield connection
+
+    @contextmanager
+    def project(self) -> Iterator[Connection]:
+        """Open a transaction."""
+        with self._engine.begin() as connection:
+            yield connection
+
+    def tables(self) -> dict[str, list[tuple[Any, ...]]]:
+        """All rows of all tables, in an order that does not depend on how they came in."""
+        with self._engine.connect() as connection:
+            names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name LIKE 'proj_%' AND type='table'")
+            return {
+                name: sorted(map(tuple, connection.exec_driver_sql(f'SELECT * FROM "{name}"')), key=repr)
+                for (name,) in names.all()
+            }

@@ -1,0 +1,129 @@
+"""However the log was applied, the tables are the same."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from orchestrail.projections import tables
+from orchestrail.projections.apply import apply, rebuild
+
+run_numbers = st.integers(1, 6)
+
+
+@st.composite
+def described(draw):
+    """An event to be made: few runs and few files, so that they meet."""
+    files = st.tuples(st.sampled_from(["/a", "/b"]), st.none() | st.sampled_from(["x", "y"]))
+    return {
+        "kind": draw(st.sampled_from(["START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER"])),
+        "run": draw(run_numbers),
+        "second": draw(st.integers(0, 5)),
+        "parent": draw(st.none() | run_numbers),
+        "root": draw(st.none() | run_numbers),
+        "upstream": tuple(draw(st.lists(run_numbers, max_size=2))),
+        "inputs": draw(st.lists(files, max_size=2)),
+        "outputs": draw(st.lists(files, max_size=2)),
+        "producer": draw(st.sampled_from(["PREFECT", "AIRFLOW", "SWEEP"])),
+        "ours": draw(st.sampled_from([None, {"state": "SKIPPED"}, {"state": "CACHED"}])),
+    }
+
+
+def build(made, parts):
+    parts = dict(parts)
+    parts["producer"] = getattr(made, parts["producer"])
+    for direction in ("inputs", "outputs"):
+        parts[direction] = [made.dataset(*file) for file in parts[direction]]
+    return made.event(parts.pop("kind"), parts.pop("run"), **parts)
+
+
+@settings(deadline=None, max_examples=150)
+@given(st.lists(described(), max_size=14), st.data())
+def test_applying_in_any_steps_is_as_good_as_rebuilding(made, parts, data):
+    """Random events in random order, cut at random points, with other things of the log between them."""
+    bodies = [made.body(build(made, part)) for part in parts]
+    bodies += [b"not json", b'{"job": {}}', bodies[0] if bodies else b"[]"]
+    bodies = data.draw(st.permutations(bodies))
+    log = made.MemoryLog()
+    for body in bodies:
+        log.bodies.append(body)
+        if data.draw(st.booleans()):
+            apply(log)
+    apply(log)
+    stepwise = log.tables()
+    rebuild(log)
+    assert log.tables() == stepwise
+    at_once = made.MemoryLog(bodies)
+    apply(at_once)
+    assert at_once.tables() == stepwise
+
+
+def test_applying_again_does_nothing(made):
+    """What was applied is not applied twice."""
+    log = made.MemoryLog()
+    assert apply(log) == 0
+    log.add(made.event("START", 1), made.event("COMPLETE", 1))
+    assert (apply(log), apply(log)) == (2, 0)
+    log.add(made.event("START", 2))
+    assert apply(log) == 1
+
+
+def roots(log):
+    with log.read() as connection:
+        return dict(map(tuple, connection.exec_driver_sql("SELECT run_id, root_run_id FROM proj_run")))
+
+
+def test_a_late_parent_moves_the_whole_subtree(made):
+    """Children and grandchildren of a run that is recorded last get its root."""
+    log = made.MemoryLog()
+    log.add(made.event("START", 3, parent=2), made.event("START", 4, parent=3), made.event("START", 5, parent=3))
+    apply(log)
+    assert set(roots(log).values()) == {made.run_id(3)}
+    log.add(made.event("START", 2, parent=1))
+    apply(log)
+    log.add(made.event("START", 1))
+    apply(log)
+    assert set(roots(log).values()) == {made.run_id(1)}
+
+
+def test_a_late_stated_root_moves_the_subtree(made):
+    """The parent is never recorded; the root that was stated is, later."""
+    log = made.MemoryLog()
+    log.add(made.event("START", 3, parent=2, root=1), made.event("START", 4, parent=3))
+    apply(log)
+    log.add(made.event("START", 1))
+    apply(log)
+    assert set(roots(log).values()) == {made.run_id(1)}
+
+
+def test_tables_of_another_version_are_made_anew(made):
+    """Old tables, and columns that are no longer there, do not survive."""
+    log = made.MemoryLog()
+    log.add(made.event("START", 1))
+    apply(log)
+    expected = log.tables()
+    with log.project() as connection:
+        connection.exec_driver_sql("UPDATE proj_meta SET value = '0' WHERE key = 'version'")
+        connection.exec_driver_sql("DROP TABLE proj_run")
+        connection.exec_driver_sql("CREATE TABLE proj_run (something TEXT)")
+        connection.exec_driver_sql("CREATE TABLE proj_earlier (something TEXT)")
+    assert apply(log) == 1
+    assert log.tables() == expected
+
+
+def test_an_erased_event_says_nothing(made):
+    """The place in the log stays, without a body."""
+    log = made.MemoryLog()
+    log.add(made.event("START", 1), made.event("START", 2))
+    log.bodies[0] = None
+    apply(log)
+    assert list(roots(log)) == [made.run_id(2)]
+
+
+def test_progress_counts_to_the_end(made):
+    """The last call has done all there was."""
+    log = made.MemoryLog()
+    log.add(*[made.event("START", number) for number in range(1, 4)])
+    calls = []
+    rebuild(log, lambda done, total: calls.append((done, total)))
+    assert calls[-1] == (3, 3)
+    assert tables.VERSION in dict(log.tables()["proj_meta"]).values()

@@ -1,0 +1,276 @@
+"""What one run's events say about it."""
+
+from __future__ import annotations
+
+import itertools
+import json
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from orchestrail.projections.fold import fold, stored_event
+from orchestrail.projections.tables import run_columns, run_row, use_columns, use_row
+
+
+def row(made, *events, order=None):
+    seqs = order or range(len(events))
+    return fold([stored_event(seq, made.body(event)) for seq, event in zip(seqs, events, strict=True)])
+
+
+def test_a_run_that_started_and_completed_is_complete(made):
+    """START and COMPLETE give state, both times, and nothing that was concluded."""
+    run = row(made, made.event("START", 1, second=1), made.event("COMPLETE", 1, second=3.5))
+    assert (run.state, run.started_at, run.ended_at, run.inferred) == ("COMPLETE", made.at(1), made.at(3.5), ())
+    assert (run.orchestrator, run.orchestrator_version, run.native_id, run.attempt) == ("prefect", "3.8.8", "native-1", 1)
+
+
+def test_an_end_that_is_logged_before_the_start_still_ends_the_run(made):
+    """A segment may be collected after the one that continues it."""
+    run = row(made, made.event("COMPLETE", 1, second=3), made.event("START", 1, second=1))
+    assert (run.state, run.started_at, run.ended_at) == ("COMPLETE", made.at(1), made.at(3))
+
+
+def test_a_run_without_end_is_running(made):
+    """START alone says no more."""
+    run = row(made, made.event("START", 1))
+    assert (run.state, run.ended_at, run.error) == ("RUNNING", None, None)
+
+
+def test_a_run_opened_by_running_has_a_concluded_start(made):
+    """A parent that another process opens sends RUNNING and no START."""
+    run = row(made, made.event("RUNNING", 1, second=2), made.event("RUNNING", 1, second=1))
+    assert (run.state, run.started_at, run.inferred) == ("RUNNING", made.at(1), ("started_at",))
+
+
+def test_a_failure_carries_its_error(made):
+    """The message of the event that ends the run is the run's error."""
+    run = row(made, made.event("START", 1), made.event("FAIL", 1, errorMessage={"message": "ValueError: no", "programmingLanguage": "PYTHON"}))
+    assert (run.state, run.error) == ("FAIL", "ValueError: no")
+
+
+def test_a_cached_run_says_where_from(made):
+    """COMPLETE with our state CACHED is no computation."""
+    run = row(made, made.event("START", 1), made.event("COMPLETE", 1, ours={"state": "CACHED", "cachedFrom": made.run_id(9)}))
+    assert (run.state, run.cached_from) == ("CACHED", made.run_id(9))
+
+
+def test_a_skipped_run_has_no_times(made):
+    """One OTHER event, no START: it never ran."""
+    run = row(made, made.event("OTHER", 1, second=4, ours={"state": "SKIPPED"}))
+    assert (run.state, run.started_at, run.ended_at, run.seen_at) == ("SKIPPED", None, None, made.at(4))
+
+
+def test_a_note_about_a_run_is_no_state(made):
+    """An OTHER event that does not say SKIPPED leaves the state unknown."""
+    assert row(made, made.event("OTHER", 1)).state is None
+
+
+def test_a_started_run_was_not_skipped(made):
+    """An OTHER event that says SKIPPED loses against a START."""
+    assert row(made, made.event("OTHER", 1, ours={"state": "SKIPPED"}), made.event("START", 1)).state == "RUNNING"
+
+
+INFERRED = {"fields": ["state", "ended_at"], "reason": "its process is gone", "by": "sweep"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_reported_end_supersedes_an_inferred_one_and_both_are_kept(made, order):
+    """Whichever of the two reaches the log first."""
+    run = row(
+        made,
+        made.event("START", 1),
+        made.event("ABORT", 1, second=9, producer=made.SWEEP, orchestrail_inferred=INFERRED),
+        made.event("COMPLETE", 1, second=3),
+        order=order,
+    )
+    assert (run.state, run.ended_at, run.inferred) == ("COMPLETE", made.at(3), ())
+    assert {(end.state, end.inferred) for end in run.ends} == {("COMPLETE", False), ("ABORT", True)}
+
+
+def test_an_inferred_end_says_what_was_concluded(made):
+    """`inferred` names the fields and the end keeps the reason."""
+    run = row(made, made.event("START", 1), made.event("ABORT", 1, second=9, producer=made.SWEEP, orchestrail_inferred=INFERRED))
+    assert (run.state, run.inferred, run.ends[0].reason) == ("ABORT", ("ended_at", "state"), "its process is gone")
+    assert run.producer == made.PREFECT
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_our_adapter_is_believed_before_a_foreign_producer(made, order):
+    """Two producers report one run: ours decides on state, times and facts; the other's end is kept."""
+    run = row(
+        made,
+        made.event("START", 1, second=1, job="flow.task"),
+        made.event("FAIL", 1, second=5, job="flow.task"),
+        made.event("START", 1, second=0, producer=made.AIRFLOW, job="theirs"),
+        made.event("COMPLETE", 1, second=6, producer=made.AIRFLOW, job="theirs"),
+        order=order,
+    )
+    assert (run.state, run.started_at, run.ended_at, run.job.name) == ("FAIL", made.at(1), made.at(5), "flow.task")
+    assert {end.state for end in run.ends} == {"FAIL", "COMPLETE"}
+
+
+def test_a_foreign_end_counts_where_ours_is_missing(made):
+    """Our process died; the orchestrator's own producer reported the end: better than a conclusion."""
+    run = row(
+        made,
+        made.event("START", 1),
+        made.event("FAIL", 1, second=5, producer=made.AIRFLOW),
+        made.event("ABORT", 1, second=9, producer=made.SWEEP, orchestrail_inferred=INFERRED),
+    )
+    assert (run.state, run.ended_at, run.inferred) == ("FAIL", made.at(5), ())
+
+
+def test_repeated_events_change_nothing_but_the_last_place(made):
+    """At least once is the spool's promise, so twice must be as once."""
+    start = made.event("START", 1, second=1, inputs=[made.dataset("/a", "x")])
+    end = made.event("COMPLETE", 1, second=2, outputs=[made.dataset("/b", "y")])
+    once, twice = row(made, start, end), row(made, start, end, start, end)
+    assert replace(twice, last_seq=once.last_seq, ends=once.ends) == once
+
+
+def test_the_parent_is_read_under_its_earlier_name_too(made):
+    """Older producers write `parentRun`."""
+    event = made.event("START", 1, producer=made.AIRFLOW, parentRun={"run": {"runId": made.run_id(7).upper()}})
+    assert row(made, event).parent_run_id == made.run_id(7)
+
+
+def test_a_run_is_not_its_own_parent(made):
+    """Such a link is dropped; the stated root is kept."""
+    run = row(made, made.event("START", 1, parent=1, root=2))
+    assert (run.parent_run_id, run.stated_root_run_id) == (None, made.run_id(2))
+
+
+def test_a_declared_role_outlives_a_concluded_one(made):
+    """The end of a run may carry a role derived from what it did."""
+    step = {"role": "train", "roleSource": "declared"}
+    run = row(made, made.event("START", 1, orchestrail_step=step), made.event("COMPLETE", 1, orchestrail_step={"role": "other", "roleSource": "inferred"}))
+    assert (run.role, run.role_source) == ("train", "declared")
+
+
+def test_a_preprocessing_step_without_version_has_its_code_digest_for_one(made):
+    """`derived` says so."""
+    step = {"role": "preprocess", "roleSource": "declared", "operation": "impute", "version": None, "derived": True}
+    code = {"digest": "py-tokens-1:sha256:" + "0" * 64, "name": "prep.impute"}
+    run = row(made, made.event("START", 1, orchestrail_step=step, orchestrail_code=code, orchestrail_parameters={"digest": "sha256:1", "parameters": {}}))
+    assert run.preprocessing.version == run.preprocessing.code_digest == code["digest"]
+    assert (run.preprocessing.derived, run.preprocessing.parameters_digest, run.parameters) == (True, "sha256:1", {})
+
+
+def test_a_declared_version_stays(made):
+    """What a person declared is not replaced by a digest."""
+    step = {"role": "preprocess", "operation": "impute", "version": "1.2.0", "derived": False}
+    late = {"role": "preprocess", "operation": "impute", "version": "py-tokens-1:x", "derived": True}
+    run = row(made, made.event("START", 1, orchestrail_step=step, orchestrail_code={"digest": "py-tokens-1:x"}), made.event("COMPLETE", 1, orchestrail_step=late))
+    assert (run.preprocessing.version, run.preprocessing.derived) == ("1.2.0", False)
+
+
+def test_parameters_give_value_or_type_and_digest(made):
+    """A value that was not kept shows what it was."""
+    parameters = {"a": {"type": "int", "value": 3}, "b": {"type": "DataFrame", "digest": "sha256:1"}, "c": {"type": "NoneType", "value": None}}
+    run = row(made, made.event("START", 1, orchestrail_parameters={"digest": "sha256:0", "parameters": parameters}))
+    assert run.parameters == {"a": 3, "b": {"type": "DataFrame", "digest": "sha256:1"}, "c": None}
+
+
+def test_inputs_are_united_over_events(made):
+    """A named data set joins the identified one; other contents of the same file stay apart."""
+    run = row(
+        made,
+        made.event("START", 1, inputs=[made.dataset("/a"), made.dataset("/only-named")]),
+        made.event("COMPLETE", 1, inputs=[made.dataset("/a", "x", rows=3), made.dataset("/a", "y"), made.dataset("/a", "x", role="train")]),
+    )
+    found = {(use.dataset.name, use.dataset.digest): use.dataset for use in run.inputs}
+    assert set(found) == {("/a", made.digest("x")), ("/a", made.digest("y")), ("/only-named", None)}
+    both = found["/a", made.digest("x")]
+    assert (both.rows, both.role, both.observed, both.version) == (3, "train", "at_read", made.digest("x"))
+
+
+def test_a_standard_dataset_is_read_as_far_as_it_goes(made):
+    """Statistics, schema and type of a foreign event; its digest is unknown, so it is null."""
+    theirs = {
+        "namespace": "s3://bucket",
+        "name": "m",
+        "facets": {"version": {"datasetVersion": "v7"}, "datasetType": {"datasetType": "MODEL"}, "schema": {"fields": [{"name": "a", "type": "int"}, {"name": "b"}]}},
+        "outputFacets": {"outputStatistics": {"rowCount": 5, "size": 70}},
+    }
+    found = row(made, made.event("COMPLETE", 1, producer=made.AIRFLOW, outputs=[theirs])).outputs[0].dataset
+    assert (found.version, found.digest, found.kind, found.rows, found.bytes) == ("v7", None, "model", 5, 70)
+    assert (found.fields, found.observed) == ((("a", "int"), ("b", "")), "declared")
+
+
+def test_a_foreign_producer_has_no_capabilities(made):
+    """Whatever its events say."""
+    facet = {"adapter": "x", "capabilities": ["code_digest"]}
+    assert row(made, made.event("START", 1, producer=made.AIRFLOW, orchestrail_capabilities=facet)).capabilities is None
+    assert row(made, made.event("START", 1, orchestrail_capabilities=facet)).capabilities == ("code_digest",)
+
+
+def test_a_foreign_run_names_its_orchestrator(made):
+    """From the processing engine, else from the job type."""
+    engine = made.event("START", 1, producer=made.AIRFLOW, processing_engine={"name": "Airflow", "version": "2.11"})
+    integration = made.event("START", 1, producer=made.AIRFLOW, job_facets={"jobType": {"integration": "SPARK", "jobType": "JOB"}})
+    assert (row(made, engine).orchestrator, row(made, engine).orchestrator_version) == ("airflow", "2.11")
+    assert (row(made, integration).orchestrator, row(made, integration).job_type) == ("spark", "JOB")
+
+
+def test_checks_metrics_and_gaps_are_collected_over_events(made):
+    """A facet that is sent again does not undo what was said."""
+    run = row(
+        made,
+        made.event("RUNNING", 1, orchestrail_metrics={"metrics": [{"name": "auc", "value": 0.9}]}, test={"tests": [{"name": "t", "status": "fail", "severity": "warn", "type": "quality"}]}),
+        made.event("COMPLETE", 1, orchestrail_metrics={"metrics": [{"name": "auc", "value": 0.91}]}, orchestrail_capture={"notCaptured": [{"what": "/dev/x", "reason": "no file"}]}),
+    )
+    assert [metric["value"] for metric in run.metrics] == [0.9, 0.91]
+    assert [(check["name"], check["success"]) for check in run.checks] == [("t", False)]
+    assert run.not_captured == (("/dev/x", "no file"),)
+
+
+def test_links_to_other_runs_are_collected(made):
+    """Upstream runs of all events, each once, never the run itself."""
+    run = row(made, made.event("START", 1, upstream=(2, 3, 1)), made.event("COMPLETE", 1, upstream=(3, 4)))
+    assert run.upstream == (made.run_id(2), made.run_id(3), made.run_id(4))
+
+
+json_values = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8) | st.sampled_from(["\ud800", "RUNNING", "sha256:"]),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["run", "runId", "tags", "key", "fields", "name", "value", "root", "x"]), inner, max_size=4),
+    max_leaves=12,
+)
+facet_keys = [
+    "parent", "parentRun", "processing_engine", "jobDependencies", "executionParameters", "tags", "errorMessage", "test", "orchestrail_run",
+    "orchestrail_capabilities", "orchestrail_step", "orchestrail_code", "orchestrail_parameters", "orchestrail_environment",
+    "orchestrail_metrics", "orchestrail_checks", "orchestrail_inferred", "orchestrail_capture", "orchestrail_serving",
+]  # fmt: skip
+run_fields = ["state", "attempt", "owner", "cachedFrom", "nativeId", "fields", "capabilities", "parameters", "modules", "metrics", "upstream", "tests", "notCaptured", "role", "version"]
+facet_values = json_values | st.dictionaries(st.sampled_from(run_fields), json_values, max_size=5)
+foreign = st.fixed_dictionaries(
+    {},
+    optional={
+        "eventTime": json_values,
+        "eventType": st.sampled_from(["START", "COMPLETE", "FAIL", "OTHER", 7, None]),
+        "producer": st.sampled_from(["urn:orchestrail:prefect:0.1.0", "x", 3]),
+        "facets": json_values | st.dictionaries(st.sampled_from(facet_keys), facet_values, max_size=6),
+        "job": json_values | st.fixed_dictionaries({"name": json_values, "namespace": json_values, "facets": json_values}),
+        "inputs": json_values | st.lists(st.fixed_dictionaries({"name": json_values | st.just("/a"), "namespace": json_values, "facets": json_values, "inputFacets": json_values}), max_size=3),
+        "outputs": json_values,
+    },
+)
+
+
+@given(st.lists(foreign, min_size=1, max_size=3))
+def test_no_event_of_any_shape_breaks_the_fold(parts):
+    """Facets of any shape give a row that a database and a JSON document can hold, and that reads back the same."""
+    told = []
+    for seq, part in enumerate(parts):
+        facets = part.pop("facets", None)
+        event = {**part, "run": {"runId": "R", "facets": facets}}
+        told.append(stored_event(seq, json.dumps(event).encode()))
+    run = fold(told)
+    columns = run_columns(run)
+    json.dumps(json.loads(columns["facts"]), allow_nan=False)
+    for value in columns.values():
+        if isinstance(value, str):
+            value.encode()
+    back = run_row(columns, [use_row(use) for use in use_columns(run)])
+    assert run_columns(back) == columns
+    assert (back.inputs, back.outputs) == (run.inputs, run.outputs)
