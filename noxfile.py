@@ -1,0 +1,122 @@
+"""How the project is built, checked and tried. `nox` alone runs every check and every test; `nox --list` shows the rest.
+
+Adapters are found by their folder. Each is tested in an environment of its own, since two orchestrators seldom fit into one.
+"""
+
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.default_venv_backend = "uv"
+nox.options.reuse_existing_virtualenvs = False
+nox.options.sessions = ["lint", "architecture", "typecheck", "tests", "adapter", "end_to_end"]
+
+ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
+GROUPS = ("test", "architecture", "lint", "typecheck", "example")
+each_adapter = nox.parametrize("name", ADAPTERS, ids=ADAPTERS)
+each_part = nox.parametrize("name", ["core", *ADAPTERS], ids=["core", *ADAPTERS])
+
+
+def folder_of(name: str) -> Path:
+    """Say where the part `name` lives: an adapter, or the core at the root."""
+    return Path() if name == "core" else Path("adapters", name)
+
+
+def prepare(session: nox.Session, *groups: str, adapter: str = "core") -> None:
+    """Install the core, groups of tools and an adapter with its host, in the locked versions; keep the user's folders out of it."""
+    folder = folder_of(adapter)
+    wanted = [".[audit]"]
+    if adapter != "core":
+        wanted += [f"./{folder}[host]", "--group", f"{folder}/pyproject.toml:test"]
+    for group in groups:
+        wanted += ["--group", group]
+    session.install(*wanted, "--constraint", str(folder / "constraints.txt"))
+    own = Path(session.create_tmp())
+    session.env |= {
+        "PYTHONPATH": None,
+        "ORCHESTRAIL_HOME": str(own / "orchestrail"),
+        "PREFECT_HOME": str(own / "prefect"),
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+    }
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Record a real run of examples/mortgage and show what the record answers."""
+    prepare(session, "example", adapter="prefect")
+    session.run("orchestrail", "demo", *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Test the core."""
+    prepare(session, "test")
+    elsewhere = ("--ignore=tests/architecture", "--ignore=tests/end_to_end")
+    session.run("pytest", *(session.posargs or ("tests", *elsewhere)))
+
+
+@nox.session
+@each_adapter
+def adapter(session: nox.Session, name: str) -> None:
+    """Test an adapter with its real host."""
+    prepare(session, "test", adapter=name)
+    session.run("pytest", f"adapters/{name}/tests", *session.posargs)
+
+
+@nox.session
+def end_to_end(session: nox.Session) -> None:
+    """Test the whole product on the example: flow, service, command line."""
+    prepare(session, "test", "example", adapter="prefect")
+    session.run("pytest", "tests/end_to_end", *session.posargs)
+
+
+@nox.session
+def architecture(session: nox.Session) -> None:
+    """Check the import contracts and the form of the repository."""
+    prepare(session, "architecture")
+    session.run("lint-imports", "--no-cache")
+    session.run("pytest", "tests/architecture", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style, format and spelling."""
+    session.install("--group", "lint", "--constraint", "constraints.txt")
+    session.run("ruff", "check")
+    session.run("ruff", "format", "--check")
+    session.run("codespell")
+
+
+@nox.session
+@each_part
+def typecheck(session: nox.Session, name: str) -> None:
+    """Check the types of the core or of an adapter, with its host installed."""
+    prepare(session, "typecheck", adapter=name)
+    session.run("mypy", str(folder_of(name) / "src"))
+
+
+@nox.session
+def bench(session: nox.Session) -> None:
+    """Measure what recording costs."""
+    prepare(session)
+    session.run("python", "benchmarks", *session.posargs)
+
+
+@nox.session
+def lock(session: nox.Session) -> None:
+    """Write the constraints files anew: the newest versions that fit, of everything that the sessions install."""
+    session.install("uv")
+    for name in ("core", *ADAPTERS):
+        folder = folder_of(name)
+        adapters = [] if name == "core" else [name]
+        source = Path(session.create_tmp()) / "wanted.in"
+        source.write_text("\n".join([".[audit]", *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
+        groups = [*GROUPS, *(f"adapters/{one}/pyproject.toml:test" for one in adapters)]
+        unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]
+        session.run(
+            "uv", "pip", "compile", str(source), "--output-file", str(folder / "constraints.txt"),
+            *(f"--group={group}" for group in groups), *(f"--no-emit-package={one}" for one in unlisted),
+            "--no-header", "--no-annotate", "--upgrade", "--quiet", f"--python-version={session.python or '3.11'}",
+        )  # fmt: skip
