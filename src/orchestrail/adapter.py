@@ -18,6 +18,8 @@ from orchestrail.model import AdapterInfo, Capability, Carrier, Job, Marking, Ru
 from orchestrail.recorder import OpenRun, Recorder, arguments_of
 from orchestrail.run_id import attempt_run_id, new_run_id, static_run_id
 from orchestrail.settings import Settings, load_settings
+from orchestrail.steps import StepRun, current_open_run
+from orchestrail.wrapping import wrap
 
 __all__ = [
     "AdapterInfo",
@@ -31,6 +33,7 @@ __all__ = [
     "RunStart",
     "Settings",
     "State",
+    "StepRun",
     "__version__",
     "activate",
     "active",
@@ -39,6 +42,7 @@ __all__ = [
     "carrier_from_context",
     "carrier_from_environment",
     "carrier_from_paths",
+    "current_open_run",
     "deactivate",
     "environment_of",
     "guard",
@@ -50,6 +54,7 @@ __all__ = [
     "marking_of",
     "new_run_id",
     "static_run_id",
+    "wrap",
 ]
 
 

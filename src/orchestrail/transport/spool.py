@@ -117,19 +117,23 @@ class Spool:
             self._close()
 
     def _write(self, line: bytes) -> None:
-        # A line cut off by a full disk is ended first, so that it cannot swallow the next one.
+        # A line cut off by a full disk that could not be taken back is ended first, so that it cannot swallow the next one.
         data = b"\n" + line if self._torn else line
-        written = os.write(self._fd, data)
-        if written == len(data):
-            self._torn = False
-            self._size += written
-            return
+        try:
+            written = os.write(self._fd, data)
+            if written < len(data):
+                raise OSError(errno.ENOSPC, "The disk took only part of the line")
+        except OSError:
+            self._take_back()
+            raise
+        self._torn = False
+        self._size += written
+
+    def _take_back(self) -> None:
         try:
             os.ftruncate(self._fd, self._size)
         except OSError:
             self._torn = True
-            self._size += written
-        raise OSError(errno.ENOSPC, "The disk took only part of the line")
 
     def _make_room(self) -> None:
         if self._fd >= 0 and (self._size >= MAX_BYTES or time.monotonic() - self._opened_at >= MAX_AGE):

@@ -1,0 +1,98 @@
+"""Record plain Python: `audited` above a function makes each of its calls a root run, the marked functions it calls its steps."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar, overload
+
+from orchestrail.adapter import (
+    RunStart,
+    StepRun,
+    activate,
+    arguments_of,
+    carrier_from_environment,
+    current_open_run,
+    guard,
+    new_run_id,
+    wrap,
+)
+from orchestrail_script import plugin
+
+__all__ = ["audited"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+@overload
+def audited(function: F) -> F: ...
+
+
+@overload
+def audited(
+    *, name: str | None = None, system: str | None = None, environment: str | None = None, mode: str | None = None
+) -> Callable[[F], F]: ...
+
+
+def audited(function: F | None = None, **options: str | None) -> F | Callable[[F], F]:
+    """Record each call of a function: plain, coroutine, generator or asynchronous generator.
+
+    A call from within a recorded run becomes a child of that run; else the run that the environment names
+    (`OPENLINEAGE_CONTEXT`) is its parent; else it is a root.
+
+    Args:
+        function: what to record.
+        name: job name; `<file>.<function>` by default.
+        system: the AI system that the run belongs to.
+        environment: `dev`, `staging`, `production` ...
+        mode: `record` or `enforce`.
+
+    Returns:
+        A function of the same kind and signature, which returns and raises the same.
+    """
+
+    def decorate(decorated: F) -> F:
+        return wrap(decorated, functools.partial(_begin, decorated, options))
+
+    return decorate if function is None else decorate(function)
+
+
+def _begin(
+    function: Callable[..., Any],
+    options: Mapping[str, str | None],
+    args: tuple[Any, ...],
+    kwargs: Mapping[str, Any],
+) -> StepRun | None:
+    with guard("begin a script's run"):
+        recorder = activate("script", plugin)
+        if recorder is None:
+            return None
+        within = current_open_run()
+        run_id = new_run_id()
+        recorder.start(
+            RunStart(
+                run_id=run_id,
+                job_name=options.get("name") or f"{_file(function)}.{function.__qualname__}",
+                job_type="SCRIPT",
+                parent=within.ref if within is not None else None,
+                carrier=carrier_from_environment(),
+                function=function,
+                parameters=arguments_of(function, args, kwargs),
+                system=options.get("system"),
+                environment=options.get("environment"),
+                mode=options.get("mode"),
+            )
+        )
+        run = recorder.open_run(run_id)
+        if run is not None:
+            return StepRun(run, recorder.enter(run_id))
+    return None
+
+
+def _file(function: Callable[..., Any]) -> str:
+    try:
+        return Path(inspect.getfile(function)).stem
+    except TypeError:
+        return function.__module__

@@ -1,0 +1,96 @@
+"""Secrets out: by name, by form, by value; ordinary words stay."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrail.redaction import MARK, is_sensitive, redact, redact_text, remember, remember_environment
+
+SECRET = "zq7Xp_marker-0042"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"postgresql://user:{SECRET}@db.internal:5432/loans",
+        f"connection to https://{SECRET}@host/path failed",
+        f"amqp://u:with/slash{SECRET}@host",
+        f"password={SECRET}",
+        f"PASSWORD: '{SECRET}'",
+        f'{{"api_key": "{SECRET}"}}',
+        f"login --token {SECRET} --user me",
+        f"the password is {SECRET}",
+        f"Authorization: Bearer {SECRET}",
+        f"GET /x?signature=1&token={SECRET}&b=2",
+        f"AccountName=a;AccountKey={SECRET};EndpointSuffix=core",
+        f"client_secret => {SECRET}",
+        f"ghp_{'a' * 20}{SECRET}",
+            SECRET.replace("-", ""), SECRET.replace("-", "") + SECRET.replace("-", "_")
+        ),
+        f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
+        f"eyJhbGciOiJ.eyJ{SECRET}.sig",
+        f"sk-proj-{SECRET}",
+    ],
+)
+def test_secrets_of_known_forms_are_taken_out(text: str) -> None:
+    """Whatever form a credential has in a text, it does not stay."""
+    assert SECRET not in redact_text(text)
+    assert SECRET.replace("-", "") not in redact_text(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "py-tokens-1:sha256:0a",
+        "urn:orchestrail:facet:orchestrail_code:1-0-0",
+        "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "/data/token_counts.csv",
+        "max_tokens=5",
+        "key error: 'income'",
+        "FileNotFoundError: [Errno 2] No such file or directory: 'keys/data.csv'",
+        "https://host:8080/a/@scope/b",
+    ],
+)
+def test_ordinary_texts_stay(text: str) -> None:
+    """What is no secret is evidence and must not be blotted out."""
+    assert redact_text(text) == text
+
+
+@pytest.mark.parametrize(
+    "name", ["password", "DB_PASSWORD", "accessToken", "api-key", "AWS_SECRET_ACCESS_KEY", "sshKey", "dsn"]
+)
+def test_telling_names(name: str) -> None:
+    """A value under such a name is a secret, whatever it looks like."""
+    assert is_sensitive(name)
+    assert redact({name: SECRET, "nested": [{name: 7}]}) == {name: MARK, "nested": [{name: MARK}]}
+
+
+@pytest.mark.parametrize(
+    "name", ["tokenizer", "max_tokens", "author", "keyboard", "passenger", "monkey", "secretary", "key"]
+)
+def test_names_that_only_look_like_it(name: str) -> None:
+    """Words that merely contain a telling one are ordinary parameters."""
+    assert not is_sensitive(name)
+
+
+def test_values_of_the_environment_are_known_everywhere() -> None:
+    """A secret of the environment is taken out of any text, URL passwords included; short values are left alone."""
+    remember_environment(
+        {"MY_TOKEN": "envSecret-991", "DATABASE_URL": "postgres://me:pw-in-url-7@h/db", "PWD_X": "abc"}
+    )
+    assert redact_text("it said envSecret-991, then pw-in-url-7, then abc") == f"it said {MARK}, then {MARK}, then abc"
+
+
+@given(
+    st.text(
+        alphabet=st.characters(min_codepoint=33, max_codepoint=0x2FFF, exclude_categories=["Cs"]),
+        min_size=12,
+        max_size=40,
+    )
+)
+def test_a_remembered_value_never_stays(value: str) -> None:
+    """Whatever characters a remembered secret has, it does not survive in a text."""
+    remember(value)
+    assert value not in redact_text(f"before {value} after")

@@ -1,0 +1,291 @@
+"""The spool: what was appended is there after any death, once, in order, by its owner alone."""
+
+from __future__ import annotations
+
+import errno
+import json
+import multiprocessing
+import os
+import signal
+import stat
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrail.errors import SpoolError
+from orchestrail.transport import segments as reading
+from orchestrail.transport import spool as writing
+from orchestrail.transport.segments import is_owned, read_segment, release, segments
+from orchestrail.transport.spool import Spool
+
+WRITER = """
+import sys, time
+from pathlib import Path
+from orchestrail.transport.spool import Spool
+spool = Spool(Path(sys.argv[1]))
+number = 0
+while True:
+    spool.append(b'{"number":%d}' % number)
+    number += 1
+    print(number, flush=True)
+"""
+
+
+def bodies(folder: Path) -> list[bytes]:
+    return [line.body for path in segments(folder) for line in read_segment(path).lines]
+
+
+@given(st.lists(st.binary(max_size=300).filter(lambda body: b"\n" not in body and body), min_size=1, max_size=20))
+@settings(max_examples=25, deadline=None)
+def test_what_is_appended_is_read_back(tmp_path_factory: pytest.TempPathFactory, written: list[bytes]) -> None:
+    """Any bytes without a line break come back as they were, in order, each with a nonce of its own and a rising counter."""
+    folder = tmp_path_factory.mktemp("spool")
+    spool = Spool(folder)
+    for body in written:
+        spool.append(body)
+    spool.close()
+    (path,) = segments(folder)
+    segment = read_segment(path)
+    assert [line.body for line in segment.lines] == written
+    assert [line.counter for line in segment.lines] == list(range(1, len(written) + 1))
+    assert len({line.nonce for line in segment.lines}) == len(written)
+    assert (segment.problems, segment.torn) == ((), b"")
+
+
+def test_folder_and_segment_are_private(tmp_path: Path) -> None:
+    """Nobody else can read what a run left."""
+    spool = Spool(tmp_path / "spool")
+    spool.append(b"{}")
+    (path,) = segments(tmp_path / "spool")
+    assert stat.S_IMODE((tmp_path / "spool").stat().st_mode) == 0o700
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    spool.close()
+
+
+def test_a_setgid_folder_is_shared_by_its_group(tmp_path: Path) -> None:
+    """In a folder that a group shares, another user of the group can collect."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o2770)
+    spool = Spool(shared)
+    spool.append(b"{}")
+    spool.close()
+    assert stat.S_IMODE(segments(shared)[0].stat().st_mode) == 0o660
+
+
+def test_a_line_break_is_refused(tmp_path: Path) -> None:
+    """An event is one line; anything else would become two."""
+    spool = Spool(tmp_path)
+    with pytest.raises(SpoolError):
+        spool.append(b"{\n}")
+    assert segments(tmp_path) == []
+
+
+def test_the_owner_holds_its_segment(tmp_path: Path) -> None:
+    """While the writer lives its segment is owned, and cannot be released by mistake."""
+    spool = Spool(tmp_path)
+    spool.append(b"{}")
+    (path,) = segments(tmp_path)
+    assert is_owned(path)
+    assert release(read_segment(path)) is False
+    assert path.exists()
+    spool.close()
+    assert not is_owned(path)
+    assert release(read_segment(path)) is True
+    assert segments(tmp_path) == []
+
+
+def test_a_segment_that_grew_is_not_released(tmp_path: Path) -> None:
+    """What was appended after the reading is not deleted."""
+    spool = Spool(tmp_path)
+    spool.append(b"{}")
+    (path,) = segments(tmp_path)
+    read = read_segment(path)
+    spool.append(b"{}")
+    spool.close()
+    assert release(read) is False
+    assert len(read_segment(path).lines) == 2
+
+
+def test_killed_in_the_middle_loses_nothing(tmp_path: Path) -> None:
+    """After kill -9 everything that an append returned for is there, once, and the segment is free."""
+    writer = subprocess.Popen([sys.executable, "-c", WRITER, str(tmp_path)], stdout=subprocess.PIPE, text=True)
+    assert writer.stdout is not None
+    appended = 0
+    while appended < 300:
+        appended = int(writer.stdout.readline())
+    writer.send_signal(signal.SIGKILL)
+    appended = max([appended, *(int(line) for line in writer.stdout.read().splitlines() if line.strip())])
+    writer.wait()
+    numbers = [json.loads(body)["number"] for body in bodies(tmp_path)]
+    assert numbers[:appended] == list(range(appended))
+    assert len(numbers) <= appended + 1
+    assert not is_owned(segments(tmp_path)[0])
+
+
+def test_a_fork_opens_its_own_segment(tmp_path: Path) -> None:
+    """Parent and child write apart; the parent's segment stays its own while it lives, and is free when it is gone."""
+    spool = Spool(tmp_path)
+    spool.append(b'{"by":"parent"}')
+    (parents,) = segments(tmp_path)
+    child = multiprocessing.get_context("fork").Process(target=spool.append, args=(b'{"by":"child"}',))
+    child.start()
+    child.join()
+    assert child.exitcode == 0
+    spool.append(b'{"by":"parent"}')
+    assert sorted(bodies(tmp_path)) == [b'{"by":"child"}', b'{"by":"parent"}', b'{"by":"parent"}']
+    (childs,) = set(segments(tmp_path)) - {parents}
+    assert is_owned(parents)
+    assert not is_owned(childs)
+    assert read_segment(parents).emitter != read_segment(childs).emitter
+    spool.close()
+
+
+def test_a_child_that_outlives_its_parent_does_not_hold_the_parents_segment(tmp_path: Path) -> None:
+    """A fork that never records must not keep its dead parent's segment locked."""
+    code = (
+        "import os, sys, time\nfrom pathlib import Path\nfrom orchestrail.transport.spool import Spool\n"
+        "spool = Spool(Path(sys.argv[1])); spool.append(b'{}')\n"
+        "child = os.fork()\n"
+        "if child == 0:\n    os.close(1); os.close(2); time.sleep(20); os._exit(0)\n"
+        "print(child, flush=True); os.kill(os.getpid(), 9)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code, str(tmp_path)], stdout=subprocess.PIPE, text=True, check=False)
+    child = int(done.stdout)
+    try:
+        assert not is_owned(segments(tmp_path)[0])
+    finally:
+        os.kill(child, signal.SIGKILL)
+
+
+def test_threads_lose_nothing(tmp_path: Path) -> None:
+    """Eight threads append at once: every event once, every line whole."""
+    spool = Spool(tmp_path)
+
+    def work(name: int) -> None:
+        for number in range(200):
+            spool.append(b'{"t":%d,"n":%d}' % (name, number))
+
+    threads = [threading.Thread(target=work, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    spool.close()
+    found = bodies(tmp_path)
+    assert len(set(found)) == len(found) == 1600
+
+
+def test_no_thread_is_left_after_a_moment_or_at_a_fork(tmp_path: Path) -> None:
+    """The sync is a matter of 200 ms: it neither lasts, nor stands in the way of a fork or an exit."""
+    spool = Spool(tmp_path)
+    spool.append(b"{}")
+    assert [t.name for t in threading.enumerate() if t.name == "orchestrail-sync"] == ["orchestrail-sync"]
+    if os.fork() == 0:
+        os._exit(len([t for t in threading.enumerate() if t.name == "orchestrail-sync"]))
+    _, status = os.wait()
+    assert os.waitstatus_to_exitcode(status) == 0
+    deadline = time.monotonic() + 5
+    while any(t.name == "orchestrail-sync" for t in threading.enumerate()):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_every_append_is_synced_within_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The disk gets what was appended, without another append and without a close."""
+    synced = threading.Event()
+    real = os.fsync
+
+    def note(fd: int) -> None:
+        real(fd)
+        synced.set()
+
+    monkeypatch.setattr(writing.os, "fsync", note)
+    spool = Spool(tmp_path)
+    for _ in range(3):
+        synced.clear()
+        spool.append(b"{}")
+        assert synced.wait(writing.MAX_UNSYNCED + 5)
+    spool.close()
+
+
+def test_a_segment_is_closed_at_its_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A full segment is closed and free for the collector; the next one goes on."""
+    monkeypatch.setattr(writing, "MAX_BYTES", 2000)
+    spool = Spool(tmp_path)
+    for _ in range(30):
+        spool.append(b"x" * 100)
+    paths = segments(tmp_path)
+    assert len(paths) > 1
+    assert sum(is_owned(path) for path in paths) == 1
+    assert len(bodies(tmp_path)) == 30
+    spool.close()
+
+
+def test_a_full_disk_costs_the_event_and_shows_the_gap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The append fails with a clear error, later ones go through, and the counter shows that one is missing."""
+    spool = Spool(tmp_path)
+    spool.append(b'{"n":1}')
+    real = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        if b'"n":2' in data:
+            real(fd, data[:20])
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return real(fd, data)
+
+    monkeypatch.setattr(writing.os, "write", full)
+    with pytest.raises(SpoolError, match="No space left"):
+        spool.append(b'{"n":2}')
+    spool.append(b'{"n":3}')
+    spool.close()
+    segment = read_segment(segments(tmp_path)[0])
+    assert [line.body for line in segment.lines] == [b'{"n":1}', b'{"n":3}']
+    assert [line.counter for line in segment.lines] == [1, 3]
+
+
+def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
+    """A file where the folder should be: the error names the folder."""
+    (tmp_path / "spool").write_text("in the way")
+    with pytest.raises(SpoolError, match="spool"):
+        Spool(tmp_path / "spool").append(b"{}")
+
+
+def test_torn_and_damaged_lines_are_shown_with_their_bytes(tmp_path: Path) -> None:
+    """A line cut off by a crash, and one that is no record, are reported; the good ones are read."""
+    spool = Spool(tmp_path)
+    spool.append(b'{"n":1}')
+    spool.append(b'{"n":2}')
+    spool.close()
+    (path,) = segments(tmp_path)
+    rows = path.read_bytes().split(b"\n")
+    path.write_bytes(b"\n".join([rows[0], rows[1], b"nonsense", rows[2], b"3 17"]))
+    segment = read_segment(path)
+    assert [line.body for line in segment.lines] == [b'{"n":1}', b'{"n":2}']
+    assert [(number, raw) for number, raw, _ in segment.problems] == [(3, b"nonsense")]
+    assert segment.torn == b"3 17"
+
+
+@given(st.binary(max_size=400))
+@settings(max_examples=200, deadline=None)
+def test_any_bytes_can_be_read(tmp_path_factory: pytest.TempPathFactory, data: bytes) -> None:
+    """Whatever lies in a file of the spool, reading it gives lines and problems, and loses no byte of the latter."""
+    path = tmp_path_factory.mktemp("spool") / "x.seg"
+    path.write_bytes(data)
+    segment = read_segment(path)
+    assert segment.size == len(data)
+    assert data.endswith(segment.torn)
+
+
+def test_a_newer_format_is_refused(tmp_path: Path) -> None:
+    """A segment of a later version is left alone and named."""
+    path = tmp_path / "x.seg"
+    path.write_bytes(b"orchestrail-spool 2 " + b"0" * 32 + b" {}\n")
+    with pytest.raises(SpoolError, match="format 2"):
+        reading.read_segment(path)
