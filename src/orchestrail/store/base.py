@@ -1,0 +1,236 @@
+"""What goes into and comes out of a store, as frozen values, and the protocol that every store keeps. No SQL lives here."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
+
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is to do."""
+
+
+@dataclass(frozen=True, slots=True)
+class Incoming:
+    """An event on its way into the log.
+
+    Attributes:
+        body: the event's bytes, as received.
+        source: how it came: `spool`, or the name of the file it was read from.
+        nonce: 32 bytes drawn when it was spooled; None for a foreign event, for which the store draws one.
+        emitter: id of the spool segment, 32 hex digits; None for a foreign event.
+        counter: its number within the segment; None for a foreign event.
+        event_time: the event's own time, a claim.
+    """
+
+    body: bytes
+    source: str
+    nonce: bytes | None = None
+    emitter: str | None = None
+    counter: int | None = None
+    event_time: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Refused:
+    """Bytes on their way into quarantine.
+
+    Attributes:
+        body: the bytes, whole.
+        reason_code: stable reason: not_json, not_openlineage, too_large, cut_off, malformed_line.
+        reason: the reason in words.
+        source: where the bytes stood, precise enough to tell equal bytes at two places apart.
+        nonce: the nonce they were spooled with, so that a later retry gives the same event id.
+        emitter: id of the spool segment.
+        counter: number within the segment, where it could be read.
+    """
+
+    body: bytes
+    reason_code: str
+    reason: str
+    source: str
+    nonce: bytes | None = None
+    emitter: str | None = None
+    counter: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """What one call of `append` did.
+
+    Attributes:
+        appended: number of new log entries.
+        duplicates: number of events that the log held already.
+        quarantined: number of new quarantine entries.
+        first_seq: sequence number of the first new entry, None where there is none.
+        size: size of the log afterwards.
+    """
+
+    appended: int
+    duplicates: int
+    quarantined: int
+    first_seq: int | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One log entry.
+
+    Attributes:
+        seq: position in the log, from 0.
+        event_id: SHA-256 of nonce and body, hexadecimal.
+        received_at: time of the append by the store's clock, RFC 3339, UTC.
+        body: the event's bytes; None where the payload is no longer there.
+    """
+
+    seq: int
+    event_id: str
+    received_at: str
+    body: bytes | None
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A signed head of the log.
+
+    Attributes:
+        size: number of entries it covers.
+        root_hash: root of the tree at that size, 32 bytes.
+        note: the C2SP signed note.
+    """
+
+    size: int
+    root_hash: bytes
+    note: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined:
+    """One quarantine entry; see `Refused` for the shared attributes.
+
+    Attributes:
+        id: number of the entry, from 1.
+        received_at: when it was put here, RFC 3339, UTC.
+        event_id: the log entry that a retry made of it, hexadecimal; None while it is refused.
+    """
+
+    id: int
+    body: bytes
+    reason_code: str
+    reason: str
+    source: str
+    nonce: bytes | None
+    emitter: str | None
+    counter: int | None
+    received_at: str
+    event_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """Events that an emitter numbered and that never arrived.
+
+    Attributes:
+        emitter: id of the spool segment.
+        missing: first and last counter of each hole.
+    """
+
+    emitter: str
+    missing: tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One place where the store is not what its signed checkpoints say.
+
+    Attributes:
+        table: the table, or `schema`, `file`, `key`, `against`.
+        place: the row within it, such as `seq 12`; None where the whole is meant.
+        what: what is wrong there.
+    """
+
+    table: str
+    place: str | None
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.table}{f' {self.place}' if self.place else ''}: {self.what}"
+
+
+@dataclass(frozen=True, slots=True)
+class Verification:
+    """Result of recomputing the log.
+
+    Attributes:
+        size: number of log entries.
+        root_hash: recomputed root, hexadecimal.
+        problems: everything found, empty when the log verifies.
+        notes: what a reader should know beside it.
+    """
+
+    size: int
+    root_hash: str
+    problems: tuple[Problem, ...]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def ok(self) -> bool:
+        """Whether nothing was found."""
+        return not self.problems
+
+
+class Store(Protocol):
+    """What operations, projections and queries need from a store."""
+
+    def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
+        """Append events and quarantine refused bytes in one durable transaction with a signed checkpoint."""
+        ...
+
+    def known(self, event_ids: Iterable[str]) -> set[str]:
+        """Return those of the event ids that the log holds."""
+        ...
+
+    def records(self, after: int = -1) -> Iterator[Record]:
+        """Yield the log entries past a sequence number, in order."""
+        ...
+
+    def size(self) -> int:
+        """Return the number of log entries."""
+        ...
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the newest signed head."""
+        ...
+
+    def quarantine(self, body: bytes, reason_code: str, reason: str, source: str) -> bool:
+        """Put refused bytes aside; False where the same bytes from the same source are there already."""
+        ...
+
+    def quarantined(self, *, resolved: bool = False) -> list[Quarantined]:
+        """Return the unresolved quarantine entries, or with `resolved` all of them."""
+        ...
+
+    def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
+        """Append a quarantined event that is acceptable by now, and mark its entry."""
+        ...
+
+    def gaps(self) -> list[Gap]:
+        """Return the holes in the emitters' numbering."""
+        ...
+
+    def read(self) -> AbstractContextManager[Connection]:
+        """Open a read-only snapshot for queries."""
+        ...
+
+    def project(self) -> AbstractContextManager[Connection]:
+        """Open a write transaction for the `proj_` tables."""
+        ...
+
+    def verify(self, progress: Progress | None = None, against: bytes | None = None) -> Verification:
+        """Recompute the whole log without writing anything."""
+        ...

@@ -1,0 +1,141 @@
+"""Connections to a SQLite file, for writing and for reading only, and their errors in our words. No tables live here."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from urllib.parse import quote
+
+from orchestrail.errors import StoreError
+from orchestrail.store import schema
+
+BUSY_SECONDS = 60.0
+
+_DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+_READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
+_BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+class Damage(Exception):
+    """Something in the file of a store is not what a store writes; says what."""
+
+
+def open_writer(path: Path) -> sqlite3.Connection:
+    """Open an existing file for writing: every commit is on disk when it returns."""
+    connection = _connect(path, "mode=rw")
+    connection.execute("PRAGMA synchronous = FULL")
+    return connection
+
+
+def open_reader(path: Path) -> sqlite3.Connection:
+    """Open an existing file so that it cannot be changed.
+
+    SQLite wants to make two side files even for reading. Where it may not, the file is read as immutable, or, with unmerged writes
+    beside it, from a private copy.
+    """
+    connection = _connect(path, "mode=ro")
+    try:
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+    except sqlite3.OperationalError as error:
+        connection.close()
+        if error.sqlite_errorcode & 0xFF not in _READ_ONLY or not path.is_file():
+            raise
+        connection = _open_immutable(path)
+    except BaseException:
+        connection.close()
+        raise
+    connection.execute("PRAGMA query_only = ON")
+    return connection
+
+
+def check_ours(connection: sqlite3.Connection, path: Path) -> str | None:
+    """Require that a database is one of ours and not newer than this version knows; return its revision.
+
+    Raises:
+        StoreError: it is another program's, or newer.
+    """
+    if connection.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
+        raise _not_ours(path, "It is a SQLite database of another program.")
+    revision = schema.version(connection)
+    if revision is not None and revision not in schema.REVISIONS:
+        raise StoreError(
+            f"The store {path} cannot be used by this version.",
+            f"Its schema is {revision}; this version knows them up to {schema.HEAD}.",
+            "Upgrade orchestrail in this environment.",
+        )
+    return revision
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn what SQLite and the file system raise about a store into `StoreError`."""
+    try:
+        yield
+    except sqlite3.Error as error:
+        raise store_error(path, error) from error
+    except Damage as error:
+        raise StoreError(
+            f"The store {path} is damaged.", f"{error}.", "Run `orchestrail verify`; restore a copy where it fails."
+        ) from error
+    except OSError as error:
+        raise StoreError(
+            f"The store {path} cannot be used.", f"{error.strerror}.", "See that the folder exists and is yours."
+        ) from error
+
+
+def store_error(path: Path, error: BaseException) -> StoreError:
+    """Say in our words what SQLite means about the file of a store."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    why = f"SQLite says: {error}."
+    if code == sqlite3.SQLITE_NOTADB:
+        return _not_ours(path, "It is not a SQLite database.")
+    if code in _DISK:
+        do = "See whether that disk is full or failing; what was stored before is unharmed, and the spool keeps the rest."
+        return StoreError(f"The store {path} could not be written.", why, do)
+    if code in _READ_ONLY:
+        return StoreError(
+            f"The store {path} could not be opened or written.", why, "See who owns the file and its folder."
+        )
+    if code in _BUSY:
+        return StoreError(f"The store {path} is in use.", why, "Try again when the other command has ended.")
+    return StoreError(
+        f"The store {path} is damaged or could not be used.",
+        why,
+        "Run `orchestrail verify`; restore a copy where it fails.",
+    )
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    return sqlite3.connect(
+        f"file:{quote(str(path.absolute()))}?{mode}",
+        uri=True,
+        timeout=BUSY_SECONDS,
+        isolation_level=None,
+        check_same_thread=False,
+    )
+
+
+def _open_immutable(path: Path) -> sqlite3.Connection:
+    unmerged = path.with_name(path.name + "-wal")
+    if not unmerged.exists() or not unmerged.stat().st_size:
+        return _connect(path, "mode=ro&immutable=1")
+    folder = Path(tempfile.mkdtemp(prefix="orchestrail-"))
+    try:
+        for file in (path, unmerged):
+            shutil.copyfile(file, folder / file.name)
+        connection = _connect(folder / path.name, "mode=rw")
+        # From here the open descriptors keep the copy alive; its names are not needed any more.
+        connection.execute("PRAGMA locking_mode = EXCLUSIVE")
+        connection.execute("SELECT 1 FROM sqlite_master").fetchone()
+        return connection
+    finally:
+        with suppress(OSError):
+            shutil.rmtree(folder)
+
+
+def _not_ours(path: Path, why: str) -> StoreError:
+    return StoreError(f"{path} is not an audit store.", why, "Set ORCHESTRAIL_STORE to the store, or to a new file.")

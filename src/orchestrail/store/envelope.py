@@ -1,0 +1,118 @@
+"""The envelope: what a leaf of the tree commits to. Versioned, in a fixed order, with exactly one byte form.
+
+It names the payload by its salted digest and holds nothing of its content, so that a payload can be erased while every proof
+stays valid. No storing and no hashing of trees lives here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass, fields
+from datetime import UTC, datetime
+
+VERSION = 1
+KIND = "event"
+MEDIA_TYPE = "application/json"
+RETENTION = "default"
+MAX_TEXT = 1024
+
+_EVENT_ID = re.compile(r"[0-9a-f]{64}")
+_EMITTER = re.compile(r"[0-9a-f]{32}")
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+
+
+class EnvelopeError(ValueError):
+    """Bytes that are not an envelope in its one byte form."""
+
+
+@dataclass(frozen=True, slots=True)
+class Envelope:
+    """One log entry without its payload, fields in the order in which they are written.
+
+    Attributes:
+        kind: `event`.
+        event_id: SHA-256 of nonce and body, hexadecimal.
+        source: how the event came.
+        emitter: id of its spool segment, None for a foreign event.
+        counter: number within the segment, None for a foreign event.
+        received_at: the store's time of the batch, RFC 3339, UTC, microseconds.
+        event_time: the event's own time, a claim.
+        media_type: type of the payload.
+        length: length of the payload in bytes.
+        retention: retention class.
+    """
+
+    kind: str
+    event_id: str
+    source: str
+    emitter: str | None
+    counter: int | None
+    received_at: str
+    event_time: str | None
+    media_type: str
+    length: int
+    retention: str
+
+    def __post_init__(self) -> None:
+        for name in ("kind", "source", "received_at", "media_type", "retention", "event_id"):
+            _require(isinstance(getattr(self, name), str) and len(getattr(self, name)) <= MAX_TEXT, name)
+        for name in ("emitter", "event_time"):
+            value = getattr(self, name)
+            _require(value is None or (isinstance(value, str) and len(value) <= MAX_TEXT), name)
+        _require(self.kind == KIND, "kind")
+        _require(_EVENT_ID.fullmatch(self.event_id) is not None, "event_id")
+        _require(self.emitter is None or _EMITTER.fullmatch(self.emitter) is not None, "emitter")
+        _require(self.counter is None or (type(self.counter) is int and self.counter > 0), "counter")
+        _require((self.emitter is None) == (self.counter is None), "counter")
+        _require(_TIME.fullmatch(self.received_at) is not None, "received_at")
+        _require(type(self.length) is int and self.length >= 0, "length")
+
+    def to_bytes(self) -> bytes:
+        """Return the one byte form."""
+        values = {"v": VERSION} | {name: getattr(self, name) for name in _FIELDS}
+        return json.dumps(values, separators=(",", ":"), ensure_ascii=True).encode("ascii")
+
+
+_FIELDS = tuple(field.name for field in fields(Envelope))
+
+
+def parse_envelope(data: bytes) -> Envelope:
+    """Read an envelope and require that its bytes are exactly what writing it again gives.
+
+    Raises:
+        EnvelopeError: the bytes are no envelope, of an unknown version, or not in the one byte form.
+    """
+    try:
+        values = json.loads(data.decode("ascii"))
+    except (ValueError, RecursionError) as error:
+        raise EnvelopeError("not JSON in ASCII") from error
+    if not isinstance(values, dict) or type(values.get("v")) is not int or values["v"] != VERSION:
+        raise EnvelopeError("not an envelope of a known version")
+    if tuple(values) != ("v", *_FIELDS):
+        raise EnvelopeError("not the fields of an envelope in their order")
+    envelope = Envelope(**{name: values[name] for name in _FIELDS})
+    if envelope.to_bytes() != data:
+        raise EnvelopeError("not in the one byte form")
+    return envelope
+
+
+def event_id(nonce: bytes, body: bytes) -> bytes:
+    """Return the 32-byte id of an event: a digest salted by its nonce, so that erasing both leaves nothing to guess."""
+    return hashlib.sha256(nonce + body).digest()
+
+
+def timestamp(moment: datetime) -> str:
+    """Write a time as RFC 3339 in UTC with microseconds."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def parse_timestamp(text: str) -> datetime:
+    """Read what `timestamp` wrote."""
+    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
+
+
+def _require(holds: bool, name: str) -> None:
+    if not holds:
+        raise EnvelopeError(f"field {name} is not acceptable")

@@ -1,0 +1,123 @@
+"""Key files in `<home>/keys`: the private signing key of a store and, beside it, its pinned public key. No signing lives here.
+
+The folder is for its owner alone. The files carry the store's id: `<id>.key` (PKCS 8, PEM) and `<id>.pub` (one line, in the
+form that C2SP tools take).
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from pathlib import Path
+
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
+
+from orchestrail.errors import StoreError
+from orchestrail.store.note import NoteError, Signer, Verifier, parse_verifier
+
+ORIGIN = "orchestrail/log/"
+
+
+def create_signer(home: Path) -> Signer:
+    """Draw the key of a new store and write both files.
+
+    Raises:
+        StoreError: the files cannot be written.
+    """
+    store_id = secrets.token_hex(16)
+    key = Ed25519PrivateKey.generate()
+    signer = Signer(ORIGIN + store_id, key)
+    folder = home / "keys"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        _write(folder / f"{store_id}.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+        _write(folder / f"{store_id}.pub", signer.verifier.to_text().encode() + b"\n")
+        _sync(folder)
+    except OSError as error:
+        raise StoreError(
+            f"The keys of the store cannot be written to {folder}.", f"{error.strerror}.", "Make the folder writable."
+        ) from error
+    return signer
+
+
+def load_signer(home: Path, verifier: Verifier) -> Signer:
+    """Read the private key that belongs to a store's public key.
+
+    Raises:
+        StoreError: the key is missing, unreadable, or another one.
+    """
+    path = _file(home, verifier, "key")
+    try:
+        key = load_pem_private_key(path.read_bytes(), password=None)
+    except OSError as error:
+        raise StoreError(
+            f"The signing key {path} cannot be read.",
+            f"{error.strerror}: without it nothing can be appended.",
+            "Set ORCHESTRAIL_HOME to the folder that the store was made in.",
+        ) from error
+    except ValueError as error:
+        raise _damaged(path) from error
+    if not isinstance(key, Ed25519PrivateKey):
+        raise _damaged(path)
+    signer = Signer(verifier.name, key)
+    if signer.verifier != verifier:
+        raise _damaged(path)
+    return signer
+
+
+def pinned(home: Path, origin: str) -> Verifier | None:
+    """Return the public key that is pinned for a log, None where there is none.
+
+    Raises:
+        NoteError: there is one, and it is damaged.
+    """
+    path = home / "keys" / f"{origin.removeprefix(ORIGIN)}.pub"
+    try:
+        text = path.read_bytes().decode("utf-8")
+    except FileNotFoundError:
+        return None
+    except (OSError, UnicodeDecodeError) as error:
+        raise NoteError(f"the pinned public key {path.name} cannot be read") from error
+    if not text.endswith("\n"):
+        raise NoteError(f"the pinned public key {path.name} is not in its one form")
+    return parse_verifier(text[:-1])
+
+
+def any_pinned(home: Path) -> bool:
+    """Whether a folder pins the public key of any log at all."""
+    return any((home / "keys").glob("*.pub"))
+
+
+def _file(home: Path, verifier: Verifier, kind: str) -> Path:
+    return home / "keys" / f"{verifier.name.removeprefix(ORIGIN)}.{kind}"
+
+
+def _write(path: Path, data: bytes) -> None:
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _damaged(path: Path) -> StoreError:
+    return StoreError(
+        f"The signing key {path} does not belong to this store.",
+        "The file was changed or exchanged.",
+        "Restore it from a copy.",
+    )

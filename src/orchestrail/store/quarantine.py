@@ -1,0 +1,64 @@
+"""Rows of the quarantine table: their digest, and how they are read and written. When something goes there is decided elsewhere."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import sqlite3
+
+from orchestrail.store.base import Quarantined, Refused
+
+_COLUMNS = (
+    "id, body, reason_code, reason, source, nonce, emitter, counter, received_at,"
+    " CASE WHEN event_id IS NOT NULL THEN lower(hex(event_id)) END"
+)
+
+
+def row_digest(entry_id: int, refused: Refused, received_at: str) -> bytes:
+    """Return the digest over everything in an entry that never changes."""
+    values = [
+        entry_id,
+        hashlib.sha256(refused.body).hexdigest(),
+        refused.nonce.hex() if refused.nonce is not None else None,
+        refused.reason_code,
+        refused.reason,
+        refused.source,
+        refused.emitter,
+        refused.counter,
+        received_at,
+    ]
+    return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).digest()
+
+
+def insert(connection: sqlite3.Connection, refused: Refused, received_at: str) -> bool:
+    """Write an entry; False where the same bytes from the same source are there already."""
+    known = connection.execute(
+        "SELECT 1 FROM quarantine WHERE source = ? AND body = ?", (refused.source, refused.body)
+    ).fetchone()
+    if known is not None:
+        return False
+    (entry_id,) = connection.execute("SELECT coalesce(max(id) + 1, 1) FROM quarantine").fetchone()
+    connection.execute(
+        "INSERT INTO quarantine (id, body, nonce, reason_code, reason, source, emitter, counter, received_at, digest)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            entry_id,
+            refused.body,
+            refused.nonce,
+            refused.reason_code,
+            refused.reason,
+            refused.source,
+            refused.emitter,
+            refused.counter,
+            received_at,
+            row_digest(entry_id, refused, received_at),
+        ),
+    )
+    return True
+
+
+def read(connection: sqlite3.Connection, *, resolved: bool) -> list[Quarantined]:
+    """Return the entries in order, those that were resolved only on request."""
+    where = "" if resolved else "WHERE event_id IS NULL"
+    rows = connection.execute(f"SELECT {_COLUMNS} FROM quarantine {where} ORDER BY id")  # noqa: S608
+    return [Quarantined(*row) for row in rows]

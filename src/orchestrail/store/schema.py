@@ -1,0 +1,68 @@
+"""The versions of the schema and how a database is brought to the newest one. The statements live in `migrations/versions`.
+
+Alembic and SQLAlchemy are imported only where a migration has to run or a schema has to be compared: opening a store that is
+up to date must stay cheap.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+APPLICATION_ID = int.from_bytes(b"orch", "big")
+"""Marks a SQLite file as one of ours."""
+
+REVISIONS = ("0001",)
+"""Every revision of the schema, oldest first."""
+
+HEAD = REVISIONS[-1]
+
+PROJECTION_PREFIX = "proj_"
+"""Tables of this prefix are derived, may be dropped, and are no part of the schema."""
+
+_VERSION_TABLE = "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
+
+
+def version(connection: sqlite3.Connection) -> str | None:
+    """Return the revision of a database, None where it has none yet."""
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone() is None:
+        return None
+    row = connection.execute("SELECT version_num FROM alembic_version").fetchone()
+    return None if row is None else str(row[0])
+
+
+def migrate(connection: sqlite3.Connection) -> None:
+    """Bring a database to the newest schema, in one transaction; nothing happens where it is there already."""
+    from alembic import command
+    from alembic.config import Config
+    from sqlalchemy import create_engine, event
+    from sqlalchemy.pool import StaticPool
+
+    config = Config()
+    # The configuration reads a percent sign as the start of a reference.
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+    event.listen(engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
+    with engine.begin() as adopted:
+        # Made here and not by alembic: its wording must not depend on the version of a library, since it is compared.
+        adopted.exec_driver_sql(_VERSION_TABLE)
+        config.attributes["connection"] = adopted
+        command.upgrade(config, "head")
+
+
+def objects(connection: sqlite3.Connection) -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Return (table, statement) by (kind, name) for every table, index, trigger and view but the projections'."""
+    rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
+    return {
+        (kind, name): (table, sql) for kind, name, table, sql in rows if not str(table).startswith(PROJECTION_PREFIX)
+    }
+
+
+def expected_objects() -> dict[tuple[str, str], tuple[str, str | None]]:
+    """Return what `objects` gives for a new database."""
+    connection = sqlite3.connect(":memory:", isolation_level=None)
+    try:
+        migrate(connection)
+        return objects(connection)
+    finally:
+        connection.close()

@@ -1,0 +1,376 @@
+"""Recomputes a store from what it holds and names every place that is not what its signed checkpoints say. Never writes.
+
+The log is read once, in order; roots are compared at every checkpoint. What SQLite itself objects to is a problem like any other.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from orchestrail.errors import StoreError
+from orchestrail.store import counters, schema
+from orchestrail.store.base import Problem, Progress, Refused, Verification
+from orchestrail.store.connect import check_ours, open_reader, translated
+from orchestrail.store.envelope import Envelope, EnvelopeError, event_id, parse_envelope
+from orchestrail.store.keys import any_pinned, load_signer, pinned
+from orchestrail.store.merkle import Frontier, Tiles, leaf_hash
+from orchestrail.store.note import Head, NoteError, Signer, Verifier, parse_head, parse_note, parse_verifier
+from orchestrail.store.quarantine import row_digest
+from orchestrail.store.sqlite import foreign_digest
+
+MAX_PROBLEMS = 1000
+"""Beyond this many the store is a ruin, and a longer list helps nobody."""
+
+_EVERY = 1000
+
+
+class _TooMany(Exception):
+    """The list of problems is full."""
+
+
+def verify(path: Path, home: Path, progress: Progress | None = None, against: bytes | None = None) -> Verification:
+    """Recompute a store.
+
+    Args:
+        path: the file.
+        home: folder whose `keys/` pins the public key.
+        progress: called with entries done and entries there are.
+        against: a signed checkpoint from outside that this log shall contain.
+
+    Raises:
+        StoreError: the file cannot be read as a store at all, or is of another schema version.
+    """
+    with translated(path), closing(open_reader(path)) as connection:
+        revision = check_ours(connection, path)
+        if revision is not None and revision != schema.HEAD:
+            raise StoreError(
+                f"The store {path} has an older schema ({revision}).",
+                "Verification compares it with the newest one and never changes a store.",
+                "Run `orchestrail collect` once to bring it up to date.",
+            )
+        # A flipped bit may leave text that is not UTF-8: that is for a check to name, not for the driver to refuse.
+        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
+        connection.execute("BEGIN")
+        return _Check(connection, home, progress, against).run()
+
+
+class _Check:
+    """One verification in the making."""
+
+    def __init__(
+        self, connection: sqlite3.Connection, home: Path, progress: Progress | None, against: bytes | None
+    ) -> None:
+        self._connection = connection
+        self._home = home
+        self._progress = progress
+        self._against = against
+        self._problems: list[Problem] = []
+        self._notes: list[str] = []
+        self._verifier: Verifier | None = None
+        self._signer: Signer | None = None
+        self._frontier = Frontier()
+        self._heads: dict[int, bytes] = {}
+        self._against_head: Head | None = None
+        self._forked = False
+        self._boundaries: set[int] = set()
+        self._arrived: dict[str, list[int]] = {}
+        self._tiles: dict[tuple[int, int], bytes | None] = {}
+
+    def run(self) -> Verification:
+        """Run every check; one that SQLite or a damaged value stops is itself a problem."""
+        steps: tuple[tuple[str, Callable[[], None]], ...] = (
+            ("file", self._check_file),
+            ("schema", self._check_schema),
+            ("meta", self._check_key),
+            ("checkpoint", self._read_heads),
+            ("against", self._read_against),
+            ("log", self._check_log),
+            ("checkpoint", self._check_heads),
+            ("tile", self._check_tiles),
+            ("tree", self._check_tree),
+            ("payload", self._check_surplus_payloads),
+            ("quarantine", self._check_quarantine),
+            ("emitter", self._check_emitters),
+            ("foreign_seen", self._check_foreign),
+            ("against", self._check_against),
+        )
+        try:
+            for table, step in steps:
+                try:
+                    step()
+                except sqlite3.Error as error:
+                    self._report(table, None, f"SQLite cannot read it: {error}")
+        except _TooMany:
+            self._notes.append(f"Only the first {MAX_PROBLEMS} problems are listed.")
+        return Verification(
+            size=self._frontier.size,
+            root_hash=self._frontier.root().hex(),
+            problems=tuple(self._problems),
+            notes=tuple(self._notes),
+        )
+
+    def _report(self, table: str, place: str | None, what: str) -> None:
+        self._problems.append(Problem(table, place and _printable(place), _printable(what)))
+        if len(self._problems) >= MAX_PROBLEMS:
+            raise _TooMany
+
+    def _rows(self, query: str) -> Iterator[Any]:
+        return iter(self._connection.execute(query))
+
+    def _check_file(self) -> None:
+        for (line,) in self._rows("PRAGMA integrity_check"):
+            if line != "ok":
+                self._report("file", None, str(line))
+
+    def _check_schema(self) -> None:
+        expected, found = schema.expected_objects(), schema.objects(self._connection)
+        for key in sorted(expected.keys() | found.keys()):
+            kind, name = key
+            if key not in found:
+                self._report("schema", f"{kind} {name}", "it is missing")
+            elif key not in expected:
+                self._report("schema", f"{kind} {name}", "it does not belong there")
+            elif expected[key] != found[key]:
+                self._report("schema", f"{kind} {name}", "its definition was changed")
+        if [row[0] for row in self._rows("SELECT version_num FROM alembic_version")] != [schema.HEAD]:
+            self._report("schema", "alembic_version", f"the version is not {schema.HEAD}")
+
+    def _check_key(self) -> None:
+        rows = list(self._rows("SELECT key, value FROM meta"))
+        if [key for key, _ in rows] != ["public_key"]:
+            self._report("meta", None, "its rows are not exactly the public key")
+        stated = dict(rows).get("public_key")
+        try:
+            self._verifier = parse_verifier(stated if isinstance(stated, str) else "")
+        except NoteError as error:
+            self._report("meta", "public_key", str(error))
+            return
+        try:
+            pin = pinned(self._home, self._verifier.name)
+        except NoteError as error:
+            self._report("key", None, f"the pinned public key: {error}")
+            return
+        if pin is not None and pin != self._verifier:
+            self._report("meta", "public_key", "it is not the key that is pinned for this log")
+            self._verifier = pin
+        elif pin is None and any_pinned(self._home):
+            self._report("key", None, f"{self._home / 'keys'} pins keys of other logs, none of {self._verifier.name}")
+        elif pin is None:
+            self._notes.append(
+                "No public key is pinned here: signatures were checked with the key that the store names."
+            )
+        try:
+            self._signer = load_signer(self._home, self._verifier)
+        except StoreError:
+            self._signer = None  # an auditor's copy comes without it; only the repeats of foreign events need it
+
+    def _read_heads(self) -> None:
+        for size, note in self._rows("SELECT size, note FROM checkpoint ORDER BY size"):
+            try:
+                self._heads[size] = self._head(note, size).root_hash
+            except NoteError as error:
+                self._report("checkpoint", f"size {size}", str(error))
+        if 0 not in self._heads:
+            self._report("checkpoint", "size 0", "it is missing")
+
+    def _head(self, note: object, size: int | None) -> Head:
+        if not isinstance(note, bytes):
+            raise NoteError("not bytes")
+        parsed = parse_note(note)
+        head = parse_head(parsed.text)
+        if size is not None and (size != head.size or len(parsed.signatures) != 1):
+            raise NoteError(f"the note is of size {head.size}, or has more than one signature")
+        if self._verifier is not None:
+            if head.origin != self._verifier.name:
+                raise NoteError("it is of another log")
+            self._verifier.check(parsed)
+        return head
+
+    def _check_log(self) -> None:
+        (total,) = next(self._rows("SELECT count(*) FROM log"))
+        tiles = Tiles()
+        previous: str | None = None
+        self._compare_root()
+        query = (
+            "SELECT seq, log.event_id, envelope, leaf, payload.event_id, nonce, body"
+            " FROM log LEFT JOIN payload ON payload.event_id = log.event_id ORDER BY seq"
+        )
+        expected = 0
+        for seq, identity, data, leaf, owner, nonce, body in self._rows(query):
+            place = f"seq {seq}"
+            if seq != expected:
+                self._report("log", f"seq {expected}", f"it is missing, the next entry is seq {seq}")
+            expected = seq + 1
+            if not isinstance(data, bytes):
+                self._report("log", place, "the envelope is not bytes")
+                data = str(data).encode("utf-8", "surrogatepass")
+            received_at = None
+            try:
+                envelope = parse_envelope(data)
+            except EnvelopeError as error:
+                self._report("log", place, f"the envelope: {error}")
+            else:
+                received_at = envelope.received_at
+                self._check_entry(place, envelope, identity, owner, nonce, body)
+            if previous is not None and received_at is not None and received_at != previous:
+                self._boundaries.add(self._frontier.size)
+            previous = received_at or previous
+            computed = leaf_hash(data)
+            if leaf != computed:
+                self._report("log", place, "the leaf is not the hash of the envelope")
+            self._frontier.append(computed)
+            self._compare_root()
+            for level, number, hashes in tiles.append(computed):
+                self._compare_tile(level, number, hashes)
+            if self._progress is not None and self._frontier.size % _EVERY == 0:
+                self._progress(self._frontier.size, total)
+        if self._frontier.size:
+            self._boundaries.add(self._frontier.size)
+        self._boundaries.add(0)
+        if self._progress is not None:
+            self._progress(self._frontier.size, total)
+
+    def _check_entry(
+        self, place: str, envelope: Envelope, identity: object, owner: object, nonce: object, body: object
+    ) -> None:
+        if not isinstance(identity, bytes) or identity.hex() != envelope.event_id:
+            self._report("log", place, "the event id is not the one of the envelope")
+        if envelope.emitter is not None and envelope.counter is not None:
+            self._arrived.setdefault(envelope.emitter, []).append(envelope.counter)
+        if owner is None:
+            self._report("payload", place, "it is missing")
+        elif not isinstance(nonce, bytes) or not isinstance(body, bytes):
+            self._report("payload", place, "it is not bytes")
+        elif event_id(nonce, body).hex() != envelope.event_id:
+            self._report("payload", place, "nonce and body do not give the event id")
+        elif len(nonce) != 32 or len(body) != envelope.length:
+            self._report("payload", place, "the length is not the one of the envelope")
+
+    def _compare_root(self) -> None:
+        size = self._frontier.size
+        signed = self._heads.get(size)
+        # Every later root differs too; the first names the place.
+        if signed is not None and not self._forked and signed != self._frontier.root():
+            self._forked = True
+            self._report("checkpoint", f"size {size}", "the log up to there does not have the signed root")
+        outside = self._against_head
+        if outside is not None and outside.size == size and outside.root_hash != self._frontier.root():
+            self._report("against", f"size {size}", "the log up to there does not have the signed root")
+
+    def _compare_tile(self, level: int, number: int, hashes: bytes) -> None:
+        row = self._connection.execute(
+            "SELECT hashes FROM tile WHERE level = ? AND number = ?", (level, number)
+        ).fetchone()
+        self._tiles[level, number] = None
+        if row is None:
+            self._report("tile", f"level {level} number {number}", "it is missing")
+        elif row[0] != hashes:
+            self._report("tile", f"level {level} number {number}", "its hashes are not those of the log")
+
+    def _check_heads(self) -> None:
+        size = self._frontier.size
+        for stated in self._heads:
+            if stated > size:
+                self._report("checkpoint", f"size {stated}", f"the log has only {size} entries: it was cut")
+        for boundary in sorted(self._boundaries - self._heads.keys() - {0}):
+            self._report("checkpoint", f"size {boundary}", "it is missing")
+        for surplus in sorted(self._heads.keys() - self._boundaries):
+            if surplus <= size:
+                self._report("checkpoint", f"size {surplus}", "no batch ended there")
+        if self._heads and max(self._heads) < size:
+            self._report("log", f"seq {max(self._heads)}", "entries from there on are past the last checkpoint")
+
+    def _check_tiles(self) -> None:
+        for level, number in self._rows("SELECT level, number FROM tile"):
+            if (level, number) not in self._tiles:
+                self._report("tile", f"level {level} number {number}", "it does not belong there")
+
+    def _check_tree(self) -> None:
+        rows = list(self._rows("SELECT id, size, frontier FROM tree"))
+        if rows != [(0, self._frontier.size, self._frontier.to_bytes())]:
+            self._report("tree", None, "its size and frontier are not those of the log")
+
+    def _check_surplus_payloads(self) -> None:
+        query = "SELECT event_id FROM payload WHERE event_id NOT IN (SELECT event_id FROM log)"
+        for (identity,) in self._rows(query):
+            name = identity.hex() if isinstance(identity, bytes) else str(identity)
+            self._report("payload", f"event {name}", "no log entry names it")
+
+    def _check_quarantine(self) -> None:
+        query = (
+            "SELECT id, quarantine.body, quarantine.nonce, reason_code, reason, source, emitter, counter, received_at,"
+            " digest, quarantine.event_id, log.seq, payload.body"
+            " FROM quarantine LEFT JOIN log USING (event_id) LEFT JOIN payload USING (event_id) ORDER BY id"
+        )
+        expected = 1
+        for entry, body, nonce, code, reason, source, emitter, counter, received_at, digest, *event in self._rows(
+            query
+        ):
+            place = f"id {entry}"
+            if entry != expected:
+                self._report("quarantine", f"id {expected}", f"it is missing, the next entry is id {entry}")
+            expected = entry + 1
+            if not isinstance(body, bytes) or not isinstance(nonce, bytes | None):
+                self._report("quarantine", place, "it is not bytes")
+                continue
+            try:
+                computed = row_digest(entry, Refused(body, code, reason, source, nonce, emitter, counter), received_at)
+            except TypeError:
+                computed = b""
+            if digest != computed:
+                self._report("quarantine", place, "its digest is not the one of the entry")
+            if isinstance(emitter, str) and isinstance(counter, int):
+                self._arrived.setdefault(emitter, []).append(counter)
+            resolved, seq, appended = event
+            if resolved is not None and (seq is None or appended not in (body, None)):
+                self._report("quarantine", place, "it is marked as appended, but the log does not hold it")
+
+    def _check_emitters(self) -> None:
+        expected = {
+            emitter: counters.format_ranges(counters.add((), arrived)) for emitter, arrived in self._arrived.items()
+        }
+        found = dict(self._rows("SELECT emitter, counters FROM emitter"))
+        for emitter in sorted(expected.keys() | found.keys(), key=str):
+            if emitter not in found:
+                self._report("emitter", str(emitter), "it is missing")
+            elif expected.get(emitter) != found[emitter]:
+                self._report("emitter", str(emitter), "its counters are not those of the log and of quarantine")
+
+    def _check_foreign(self) -> None:
+        query = (
+            "SELECT digest, seen_at, envelope, body FROM foreign_seen"
+            " LEFT JOIN log USING (event_id) LEFT JOIN payload USING (event_id)"
+        )
+        for digest, seen_at, data, body in self._rows(query):
+            place = f"digest {digest.hex() if isinstance(digest, bytes) else digest}"
+            if not isinstance(data, bytes):
+                self._report("foreign_seen", place, "its event is not in the log")
+                continue
+            try:
+                received_at = parse_envelope(data).received_at
+            except EnvelopeError:
+                continue  # reported where the log was read
+            if seen_at != received_at:
+                self._report("foreign_seen", place, "its time is not the one of the log entry")
+            if self._signer is not None and isinstance(body, bytes) and foreign_digest(self._signer, body) != digest:
+                self._report("foreign_seen", place, "it is not the digest of the event")
+
+    def _read_against(self) -> None:
+        if self._against is not None:
+            try:
+                self._against_head = self._head(self._against, None)
+            except NoteError as error:
+                self._report("against", None, str(error))
+
+    def _check_against(self) -> None:
+        head = self._against_head
+        if head is not None and head.size > self._frontier.size:
+            self._report("against", f"size {head.size}", f"the log has only {self._frontier.size} entries: it was cut")
+
+
+def _printable(text: str) -> str:
+    return text.encode("utf-8", "backslashreplace").decode()
