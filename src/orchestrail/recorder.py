@@ -12,11 +12,11 @@ import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
-from contextvars import Token
+from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple, TypeVar
 
 from orchestrail.capture import files
 from orchestrail.capture.code import code_facts
@@ -32,6 +32,8 @@ from orchestrail.parameters import as_text, describe
 from orchestrail.redaction import redact, redact_text, remember_environment
 from orchestrail.settings import Settings
 from orchestrail.transport.spool import Spool
+
+T = TypeVar("T")
 
 MAX_MESSAGE = 1000
 """Characters of an error's text that are kept: enough to see what it was, too few for a data dump."""
@@ -64,6 +66,14 @@ class OpenRun:
     outputs: list[DatasetRef] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Entered(NamedTuple):
+    """What `Recorder.enter` changed in a context, so that `Recorder.leave` can put it back."""
+
+    run: OpenRun
+    current: Token[OpenRun | None]
+    capturing: Token[files.FileCapture | None]
 
 
 class Recorder:
@@ -185,23 +195,18 @@ class Recorder:
             both = {"orchestrail_run": self._run_facet(run, None, None, None), **facets}
             self._emit("RUNNING", run, {"parent": build.parent_facet(run.ref, run.parent_job), **both})
 
-    def enter(self, run_id: str) -> Token[OpenRun | None] | None:
+    def enter(self, run_id: str) -> Entered | None:
         """Make a run the current one of this context; None when it is not open here."""
         run = self._open.get(run_id)
         if run is None:
             return None
-        return current.set(run)
+        return Entered(run, current.set(run), files.capturing.set(run.files))
 
-    def leave(self, token: Token[OpenRun | None] | None) -> None:
-        """Make the run before the current one again, in the context that entered."""
-        if token is None:
-            return
-        try:
-            current.reset(token)
-        except (
-            ValueError
-        ):  # the host left in another context than it entered: then this context's own value stays right
-            current.set(token.old_value if isinstance(token.old_value, OpenRun) else None)
+    def leave(self, entered: Entered | None) -> None:
+        """Make the run before the current one again."""
+        if entered is not None:
+            _put_back(current, entered.current, entered.run)
+            _put_back(files.capturing, entered.capturing, entered.run.files)
 
     def is_open(self, run_id: str) -> bool:
         """Say whether this process has begun the run and not ended it."""
@@ -360,9 +365,13 @@ class Recorder:
         self._spool.append(json.dumps(redact(event), separators=(",", ":"), allow_nan=False).encode())
 
 
-def step_identity(run: OpenRun) -> dict[str, Any] | None:
-    """Give role, operation and version of a run's step; None where neither the function nor the host says any."""
-    return _step(run)
+def _put_back(variable: ContextVar[T | None], token: Token[T | None], value: T) -> None:
+    try:
+        variable.reset(token)
+    except ValueError:
+        # The host leaves in another context than it entered. A copy made meanwhile holds our value; any other one is not ours.
+        if variable.get() is value:
+            variable.set(None if token.old_value is Token.MISSING else token.old_value)
 
 
 def _step(run: OpenRun) -> dict[str, Any] | None:

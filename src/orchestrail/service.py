@@ -9,7 +9,6 @@ import os
 import platform
 import threading
 from collections.abc import Callable
-from contextvars import Token
 from dataclasses import asdict, replace
 from types import TracebackType
 from typing import Any
@@ -21,7 +20,7 @@ from orchestrail.guard import guard
 from orchestrail.hookspecs import hookimpl
 from orchestrail.marking import marking_of
 from orchestrail.model import AdapterInfo, Capability, DatasetRef, Marking, RunRef, RunStart, State
-from orchestrail.recorder import OpenRun, Recorder
+from orchestrail.recorder import Entered, OpenRun, Recorder
 from orchestrail.run_id import new_run_id
 
 _current: serving | None = None
@@ -52,7 +51,7 @@ class serving:
         self._lock = threading.Lock()
         self._stated: dict[object, dict[str, Any]] = {}
         self._recorder: Recorder | None = None
-        self._token: Token[OpenRun | None] | None = None
+        self._entered: Entered | None = None
         self._ref: RunRef | None = None
         self._facts: dict[str, Any] = {}
         self._before: serving | None = None
@@ -78,7 +77,7 @@ class serving:
         _current = self._before
         with guard("end serving"):
             if self._recorder is not None and self._ref is not None:
-                self._recorder.leave(self._token)
+                self._recorder.leave(self._entered)
                 stopped = error is None or isinstance(error, KeyboardInterrupt | SystemExit)
                 state = State.COMPLETE if stopped else State.FAIL
                 self._recorder.finish(self._ref.run_id, state, error=None if stopped else error)
@@ -122,7 +121,7 @@ class serving:
         if run is not None:
             run.inputs.append(model)
         recorder.running(self._ref.run_id, {"orchestrail_serving": {**self._facts, "preparation": []}})
-        self._token = recorder.enter(self._ref.run_id)
+        self._entered = recorder.enter(self._ref.run_id)
 
 
 def _identity(function: Callable[..., Any], marking: Marking) -> dict[str, Any]:

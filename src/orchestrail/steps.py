@@ -8,7 +8,6 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
-from contextvars import Token
 from typing import Any, TypeVar
 
 from orchestrail import plugins
@@ -16,7 +15,7 @@ from orchestrail.context import current
 from orchestrail.guard import guard
 from orchestrail.marking import innermost, mark
 from orchestrail.model import Marking, RunStart, State
-from orchestrail.recorder import OpenRun, arguments_of
+from orchestrail.recorder import Entered, OpenRun, arguments_of
 from orchestrail.run_id import new_run_id
 from orchestrail.wrapping import wrap
 
@@ -52,13 +51,13 @@ class StepRun:
 
     Args:
         run: the run of the call.
-        token: what `Recorder.enter` gave.
+        entered: what `Recorder.enter` gave.
     """
 
-    __slots__ = ("_recorder", "_run_id", "_token")
+    __slots__ = ("_entered", "_recorder", "_run_id")
 
-    def __init__(self, run: OpenRun, token: Token[OpenRun | None] | None) -> None:
-        self._recorder, self._run_id, self._token = run.recorder, run.ref.run_id, token
+    def __init__(self, run: OpenRun, entered: Entered | None) -> None:
+        self._recorder, self._run_id, self._entered = run.recorder, run.ref.run_id, entered
 
     def end(self, error: BaseException | None = None) -> None:
         """Put the end of the call on the record."""
@@ -67,7 +66,7 @@ class StepRun:
             try:
                 self._recorder.finish(self._run_id, state, error=error)
             finally:
-                self._recorder.leave(self._token)
+                self._recorder.leave(self._entered)
 
 
 def begin(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> StepRun | None:

@@ -27,8 +27,6 @@ SECRET = "zq7Xp_marker-0042"
         f"AccountName=a;AccountKey={SECRET};EndpointSuffix=core",
         f"client_secret => {SECRET}",
         f"ghp_{'a' * 20}{SECRET}",
-            SECRET.replace("-", ""), SECRET.replace("-", "") + SECRET.replace("-", "_")
-        ),
         f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
         f"eyJhbGciOiJ.eyJ{SECRET}.sig",
         f"sk-proj-{SECRET}",
