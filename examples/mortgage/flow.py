@@ -40,7 +40,6 @@ if __name__ == "__main__":  # Prefect reads its settings when it is imported, so
 import joblib
 import pandas as pd
 import sklearn
-from orchestrail_prefect import audited
 from prefect import flow, task
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import accuracy_score, roc_auc_score
@@ -50,6 +49,7 @@ from sklearn.preprocessing import StandardScaler
 
 import orchestrail
 import preparation
+from orchestrail_prefect import audited
 from preparation import ANSWERS, FEATURES, GRADES, OUTCOME, PLAUSIBLE_RATIO, PROTECTED, RATIOS
 
 SEED = 20
