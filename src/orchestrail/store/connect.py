@@ -37,6 +37,10 @@ def open_reader(path: Path) -> sqlite3.Connection:
     SQLite wants to make two side files even for reading. Where it may not, the file is read as immutable, or, with unmerged writes
     beside it, from a private copy.
     """
+    if not path.exists():
+        raise StoreError(
+            f"There is no audit store at {path}.", "Nothing was collected yet.", "Run `orchestrail collect`."
+        )
     connection = _connect(path, "mode=ro")
     try:
         connection.execute("SELECT 1 FROM sqlite_master").fetchone()

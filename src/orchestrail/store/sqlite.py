@@ -86,13 +86,7 @@ class SqliteStore:
             StoreError: it is missing, damaged, not ours, or of a newer version.
         """
         with translated(path):
-            if not path.exists():
-                if not create:
-                    raise StoreError(
-                        f"There is no audit store at {path}.",
-                        "Nothing was collected yet.",
-                        "Run `orchestrail collect`.",
-                    )
+            if create and not path.exists():
                 _create(path, home)
             with closing(open_reader(path)) as connection:
                 revision = check_ours(connection, path)

@@ -6,7 +6,7 @@ The log is read once, in order; roots are compared at every checkpoint. What SQL
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -32,14 +32,21 @@ class _TooMany(Exception):
     """The list of problems is full."""
 
 
-def verify(path: Path, home: Path, progress: Progress | None = None, against: bytes | None = None) -> Verification:
+def verify(
+    path: Path,
+    home: Path,
+    progress: Progress | None = None,
+    against: bytes | None = None,
+    trusted: Sequence[Path] = (),
+) -> Verification:
     """Recompute a store.
 
     Args:
         path: the file.
-        home: folder whose `keys/` pins the public key.
+        home: the store's own home: where its `keys/` pins public keys, the one of this log must be among them.
         progress: called with entries done and entries there are.
         against: a signed checkpoint from outside that this log shall contain.
+        trusted: other homes; a key that one of them pins for this log counts before that of `home`.
 
     Raises:
         StoreError: the file cannot be read as a store at all, or is of another schema version.
@@ -55,17 +62,23 @@ def verify(path: Path, home: Path, progress: Progress | None = None, against: by
         # A flipped bit may leave text that is not UTF-8: that is for a check to name, not for the driver to refuse.
         connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
         connection.execute("BEGIN")
-        return _Check(connection, home, progress, against).run()
+        return _Check(connection, home, trusted, progress, against).run()
 
 
 class _Check:
     """One verification in the making."""
 
     def __init__(
-        self, connection: sqlite3.Connection, home: Path, progress: Progress | None, against: bytes | None
+        self,
+        connection: sqlite3.Connection,
+        home: Path,
+        trusted: Sequence[Path],
+        progress: Progress | None,
+        against: bytes | None,
     ) -> None:
         self._connection = connection
         self._home = home
+        self._trusted = trusted
         self._progress = progress
         self._against = against
         self._problems: list[Problem] = []
@@ -150,7 +163,8 @@ class _Check:
             self._report("meta", "public_key", str(error))
             return
         try:
-            pin = pinned(self._home, self._verifier.name)
+            name = self._verifier.name
+            pin = next((pin for home in (*self._trusted, self._home) if (pin := pinned(home, name))), None)
         except NoteError as error:
             self._report("key", None, f"the pinned public key: {error}")
             return
