@@ -1,0 +1,358 @@
+"""What is recorded when Prefect says that something happened. How Prefect comes to say it is `orchestrail_prefect.seams`' matter.
+
+A run has one id of Prefect's through all its attempts; each attempt is a run of the record. Every method here is called inside
+`orchestrail.guard`, in the thread and the context of the code that runs, and does no more than append to the spool.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from prefect.context import FlowRunContext, TaskRunContext
+
+from orchestrail.adapter import (
+    Carrier,
+    Job,
+    OpenRun,
+    Recorder,
+    RunRef,
+    RunStart,
+    State,
+    attempt_run_id,
+    current_open_run,
+)
+from orchestrail_prefect import translate
+from orchestrail_prefect.hooks import Options, options_of
+
+if TYPE_CHECKING:
+    from prefect.client.schemas.objects import FlowRun
+    from prefect.client.schemas.objects import State as PrefectState
+    from prefect.events.schemas.events import Event
+    from prefect.flows import Flow
+
+TASK_EVENT = "prefect.task-run."
+_REMEMBERED = 10_000
+"""Stored results whose computing run is remembered here; the store can find the run of an older one by `cacheKey`."""
+
+
+@dataclass(slots=True)
+class _Attempt:
+    """The attempt of a flow or task run that is open in this process.
+
+    Attributes:
+        start: how it began.
+        ref: its place in the tree.
+        family: the runs below one outermost flow run by Prefect's id, for `after` edges; shared by all of them, gone with the last.
+        handled: identity of the exception that the caller was handling when it began: that one is not this run's.
+    """
+
+    start: RunStart
+    ref: RunRef
+    family: dict[str, RunRef]
+    handled: int
+
+
+class Listener:
+    """Records what happens to Prefect's runs in this process.
+
+    Args:
+        recorder: the way to the record.
+    """
+
+    def __init__(self, recorder: Recorder) -> None:
+        self._recorder = recorder
+        self._open: dict[str, _Attempt] = {}
+        self._announced: dict[str, TaskRunContext] = {}
+        self._leaving: dict[int, Callable[[], None]] = {}
+        self._computed: OrderedDict[str, str] = OrderedDict()
+
+    # Which run's code is executing
+
+    def current(self) -> RunRef | None:
+        """Say which open run Prefect's own contexts name: the task run, else the flow run."""
+        task, flow = TaskRunContext.get(), FlowRunContext.get()
+        for run in (task.task_run if task else None, flow.flow_run if flow else None):
+            attempt = self._open.get(str(run.id)) if run is not None else None
+            if attempt is not None:
+                return attempt.ref
+        return None
+
+    def flow_entered(self, context: FlowRunContext) -> None:
+        """Make a flow run the current one, in the context that its body gets."""
+        if context.flow_run is not None:
+            self._enter(context, str(context.flow_run.id))
+
+    def flow_left(self, context: FlowRunContext) -> None:
+        """Leave a flow run; end it here where its body returned a cancelled state, for which Prefect calls no hook."""
+        flow_run = context.flow_run
+        if flow_run is not None and flow_run.state is not None and flow_run.state.is_cancelled():
+            attempt = self._open.pop(str(flow_run.id), None)
+            if attempt is not None:
+                self._recorder.finish(attempt.ref.run_id, State.ABORT, error=flow_run.state.message)
+        self._leave(context)
+
+    def task_entered(self, context: TaskRunContext) -> None:
+        """Begin an announced task run, with the values that its body will get, and make it the current one.
+
+        Prefect enters a task's context before the futures among its parameters are resolved (the state is pending then), again
+        around the body, and in another process around the tasks that the body submitted there. Only the second is announced.
+        """
+        if context.task_run.state_name == "Pending":
+            return
+        native = str(context.task_run.id)
+        if self._announced.pop(native, None) is not None:
+            self._begin_task(context, native)
+        self._enter(context, native)
+
+    def task_left(self, context: TaskRunContext) -> None:
+        """Leave a task run."""
+        self._leave(context)
+
+    def _enter(self, context: object, native: str) -> None:
+        attempt = self._open.get(native)
+        if attempt is not None:
+            self._leaving[id(context)] = partial(self._recorder.leave, self._recorder.enter(attempt.ref.run_id))
+
+    def _leave(self, context: object) -> None:
+        leave = self._leaving.pop(id(context), None)
+        if leave is not None:
+            leave()
+
+    # Flow runs
+
+    def flow_running(self, flow: Flow[..., Any], flow_run: FlowRun, options: Options) -> None:
+        """A flow run begins, or begins again: then the attempt before it has failed."""
+        native = str(flow_run.id)
+        before = self._open.pop(native, None)
+        if before is not None:
+            self._recorder.finish(before.ref.run_id, State.FAIL, error=_handled(before.handled))
+            number = before.start.attempt + 1
+            start = replace(
+                before.start,
+                run_id=attempt_run_id(native, number),
+                attempt=number,
+                previous_attempt=before.ref.run_id,
+            )
+            family = before.family
+        else:
+            begun = self._flow_start(flow, flow_run, options, (flow_run.run_count or 0) + 1)
+            if begun is None:
+                return
+            start, family = begun, self._family()
+        ref = self._recorder.start(start)
+        self._open[native] = _Attempt(start, ref, family, id(sys.exc_info()[1]))
+        family[native] = ref
+        if flow_run.parent_task_run_id is not None:  # what Prefect names where a subflow's result is handed on
+            family[str(flow_run.parent_task_run_id)] = ref
+
+    def flow_ended(self, flow: Flow[..., Any], flow_run: FlowRun, state: PrefectState[Any], options: Options) -> None:
+        """A flow run ended: in this process or, where a runner calls the hook, in another."""
+        end = translate.end_of(state.type.value, state.name)
+        if end is None:
+            return
+        attempt = self._open.pop(str(flow_run.id), None)
+        error = translate.error_of(state, end)
+        if attempt is not None:
+            self._recorder.finish(attempt.ref.run_id, end, error=error)
+            return
+        runs = flow_run.run_count or 0
+        start = self._flow_start(flow, flow_run, options, max(1, runs))
+        if start is None:
+            return
+        if runs == 0:  # its body never ran: the parameters were refused, or it crashed before
+            self._recorder.start(start)
+        self._recorder.finish(start.run_id, end, error=error, start=start)
+
+    def _flow_start(self, flow: Flow[..., Any], flow_run: FlowRun, options: Options, number: int) -> RunStart | None:
+        native = str(flow_run.id)
+        within = current_open_run()
+        outer = FlowRunContext.get()
+        if outer is not None and (outer.flow_run is None or outer.flow_run.id == flow_run.id):
+            outer = None
+        carrier = self._carrier(outer) if within is None else None
+        if within is None and carrier is None:
+            if options.inherited:
+                return None
+            carrier = translate.carrier_of(flow_run)
+        facts = {
+            "deploymentId": str(flow_run.deployment_id) if flow_run.deployment_id else None,
+            "unrecordedParent": str(outer.flow_run.id)
+            if outer and outer.flow_run and not (within or carrier)
+            else None,
+        }
+        return RunStart(
+            run_id=attempt_run_id(native, number),
+            job_name=flow.name,
+            job_type="FLOW",
+            native_id=native,
+            attempt=number,
+            previous_attempt=attempt_run_id(native, number - 1) if number > 1 else None,
+            parent=within.ref if within else None,
+            carrier=carrier,
+            function=flow.fn,
+            parameters=flow_run.parameters,
+            trigger=translate.trigger_of(flow_run),
+            actor=translate.actor_of(flow_run),
+            tags=translate.tags_of(flow_run.tags),
+            facts={name: value for name, value in facts.items() if value is not None},
+            **_labels(options, within, outer),
+        )
+
+    # Task runs
+
+    def task_event(self, event: Event) -> None:
+        """A task run changed its state."""
+        if not event.event.startswith(TASK_EVENT):
+            return
+        resource = event.resource.root
+        kind = resource["prefect.state-type"]
+        name = event.event[len(TASK_EVENT) :]
+        native = resource["prefect.resource.id"][len(TASK_EVENT) :]
+        if kind == "PENDING":
+            if name == "NotReady":
+                self._skip_task(native, resource.get("prefect.state-message") or name)
+        elif kind == "RUNNING":
+            self._end_attempt(native)
+            self._announce(native)
+        elif kind == "SCHEDULED":
+            self._end_attempt(native)
+        else:
+            self._end_task(native, kind, name, event)
+
+    def _announce(self, native: str) -> None:
+        """Note that a task run is about to execute its body in this process and belongs on the record."""
+        context = _context_of(native)
+        if context is not None and self._belongs():
+            self._announced[native] = context
+
+    def _belongs(self) -> bool:
+        if current_open_run() is not None:
+            return True
+        flow = FlowRunContext.get()
+        return flow is not None and options_of(flow.flow) is not None
+
+    def _begin_task(self, context: TaskRunContext, native: str) -> _Attempt | None:
+        start, family = self._task_start(context, native, context.parameters), self._family()
+        if start is None:
+            return None
+        attempt = _Attempt(start, self._recorder.start(start), family, id(sys.exc_info()[1]))
+        self._open[native] = attempt
+        family[native] = attempt.ref
+        return attempt
+
+    def _end_attempt(self, native: str) -> None:
+        """A task run is going to be tried again."""
+        attempt = self._open.pop(native, None)
+        if attempt is not None:
+            self._recorder.finish(attempt.ref.run_id, State.FAIL, error=_handled(attempt.handled))
+
+    def _end_task(self, native: str, kind: str, name: str, event: Event) -> None:
+        end = translate.end_of(kind, name)
+        if end is None:
+            return
+        attempt = self._open.pop(native, None)
+        if attempt is None:
+            announced = self._announced.pop(native, None)  # it ended before its body was reached
+            attempt = self._begin_task(announced, native) if announced is not None else None
+            self._open.pop(native, None)
+            if attempt is None:
+                return
+        error: BaseException | str | None = None
+        if end in (State.FAIL, State.ABORT):
+            error = _handled(attempt.handled) or event.resource.root.get("prefect.state-message")
+        key = translate.result_key(event.payload["validated_state"].get("data"))
+        cached_from = None
+        if key is not None:
+            if end is State.CACHED:
+                cached_from = self._computed.get(key)
+            else:
+                self._remember(key, attempt.ref.run_id)
+        self._recorder.finish(
+            attempt.ref.run_id,
+            end,
+            error=error,
+            cached_from=cached_from,
+            facts={"cacheKey": key} if key is not None else None,
+        )
+
+    def _skip_task(self, native: str, reason: str) -> None:
+        """A task run will not happen, because a run before it did not complete."""
+        context = _context_of(native)
+        if context is None or not self._belongs():
+            return
+        # Its parameters are futures that will never have a value.
+        start = self._task_start(context, native, None)
+        if start is not None:
+            self._recorder.skip(start, reason)
+
+    def _task_start(self, context: TaskRunContext, native: str, parameters: dict[str, Any] | None) -> RunStart | None:
+        within = current_open_run()
+        flow = FlowRunContext.get()
+        carrier = self._carrier(flow) if within is None else None
+        if within is None and carrier is None:
+            return None
+        task, task_run, family = context.task, context.task_run, self._family()
+        above = flow.flow.name if flow is not None and flow.flow is not None else within.ref.job.name if within else ""
+        number = max(1, task_run.run_count)
+        return RunStart(
+            run_id=attempt_run_id(native, number),
+            job_name=f"{above}.{task.name}",
+            job_type="TASK",
+            native_id=native,
+            attempt=number,
+            previous_attempt=attempt_run_id(native, number - 1) if number > 1 else None,
+            parent=within.ref if within else None,
+            carrier=carrier,
+            function=task.fn,
+            parameters=parameters,
+            upstream=[family[run] for run in translate.upstream_of(task_run.task_inputs) if run in family],
+            declared_version=task.version,
+            tags=translate.tags_of(task_run.tags),
+            **_labels(Options(), within, flow),
+        )
+
+    def _remember(self, key: str, run_id: str) -> None:
+        self._computed[key] = run_id
+        if len(self._computed) > _REMEMBERED:
+            self._computed.popitem(last=False)
+
+    # Around a run
+
+    def _family(self) -> dict[str, RunRef]:
+        flow = FlowRunContext.get()
+        above = self._open.get(str(flow.flow_run.id)) if flow is not None and flow.flow_run is not None else None
+        return above.family if above is not None else {}
+
+    def _carrier(self, flow: FlowRunContext | None) -> Carrier | None:
+        """Name the flow run that a task or subflow belongs to where another process has begun it (a process pool's parent)."""
+        if flow is None or flow.flow is None or flow.flow_run is None or options_of(flow.flow) is None:
+            return None
+        run_id = attempt_run_id(str(flow.flow_run.id), max(1, flow.flow_run.run_count or 0))
+        return Carrier(run_id, Job(self._recorder.settings.namespace, flow.flow.name))
+
+
+def _context_of(native: str) -> TaskRunContext | None:
+    """Give the context of the task run that an event is about; None where the event was only passed on from another process."""
+    context = TaskRunContext.get()
+    return context if context is not None and str(context.task_run.id) == native else None
+
+
+def _handled(before: int) -> BaseException | None:
+    """Give the exception being handled, which Prefect's engine is telling of, unless its caller was handling it before."""
+    error = sys.exc_info()[1]
+    return error if error is not None and id(error) != before else None
+
+
+def _labels(options: Options, within: OpenRun | None, outer: FlowRunContext | None) -> dict[str, Any]:
+    """Give system, environment and mode: as decorated, else as above."""
+    above = (options_of(outer.flow) if outer is not None else None) or Options()
+    start = within.start if within is not None else None
+    return {
+        name: getattr(options, name) or (getattr(start, name) if start is not None else getattr(above, name))
+        for name in ("system", "environment", "mode")
+    }

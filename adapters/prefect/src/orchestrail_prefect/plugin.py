@@ -1,0 +1,68 @@
+"""The adapter's hooks: what it is, how it attaches to Prefect and lets go, which run a thread of Prefect's belongs to."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+from orchestrail.adapter import (
+    AdapterInfo,
+    Capability,
+    Recorder,
+    RunRef,
+    Settings,
+    __version__,
+    hookimpl,
+    leave_out,
+)
+
+REQUIRES = ">=3.5,<4"
+
+
+@hookimpl
+def adapter_info() -> AdapterInfo | None:
+    """Describe the adapter. Prefect tells of no change that a person makes to a run's state, so manual changes are not seen."""
+    try:
+        host_version = version("prefect")
+    except PackageNotFoundError:
+        return None
+    seen = {
+        Capability.CODE_DIGEST,
+        Capability.DATASET_VERSION,
+        Capability.CACHE_ORIGIN,
+        Capability.ATTEMPTS,
+        Capability.SKIPS,
+        Capability.PARAMETERS,
+        Capability.ENVIRONMENT,
+    }
+    return AdapterInfo("prefect", "prefect", host_version, __version__, REQUIRES, frozenset(seen))
+
+
+@hookimpl
+def adapter_install(recorder: Recorder, settings: Settings) -> None:
+    """Attach to Prefect's classes in this process; called again, change nothing."""
+    from prefect.settings import PREFECT_HOME, PREFECT_LOCAL_STORAGE_PATH
+
+    from orchestrail_prefect import seams
+    from orchestrail_prefect.listener import Listener
+
+    # Prefect's own bookkeeping (profiles, results) is no data that a step read or wrote.
+    own = (PREFECT_HOME.value(), PREFECT_LOCAL_STORAGE_PATH.value())
+    leave_out(str(settings.home), str(settings.spool), *(str(path) for path in own if path))
+    seams.install(Listener(recorder))
+
+
+@hookimpl
+def adapter_uninstall() -> None:
+    """Put Prefect's classes back and take our hooks off the flows."""
+    from orchestrail_prefect import seams
+
+    seams.uninstall()
+
+
+@hookimpl
+def adapter_current_run() -> RunRef | None:
+    """Say which recorded run Prefect takes the calling code for."""
+    from orchestrail_prefect import seams
+
+    listener = seams.listening()
+    return listener.current() if listener is not None else None
