@@ -1,0 +1,464 @@
+"""The digest of the code that a step runs, from its source text without running or importing anything.
+
+`code_facts(function).digest` is `py-tokens-1:sha256:...` over the canonical tokens (`tokens`) of
+
+- the function's own definition without its decorators, which say how a step is run, not what it does. Of a method the whole
+  class counts, of an object that is called its class, of a nested function that uses variables of the function around it that
+  function too;
+- the top-level definitions and assignments of its module that it reaches by name, through each other, helpers with their
+  decorators;
+- for each name that it reaches through an import, that import: module, name and alias;
+- every module of the project that it reaches by an import, as a whole, and what those import. A package's `__init__` counts as
+  a whole too, but of what it only passes on from other modules, only the names that somebody takes are followed;
+- project functions that it holds: in variables of the function around it, as arguments of a `functools.partial`.
+
+A module is the project's own when its source is neither under the standard library nor in `site-packages` or `dist-packages`;
+this product's modules are no part of it. Wrappers (`functools.wraps`, `partial`, bound methods, objects with `fn`) are looked
+through. The digest does not depend on where files lie, on comments, blank lines, layout, line endings, the encoding, the
+process or the hash seed.
+
+Where there is no source (`exec`, an interactive session, `-c`), or where the source on disk is no longer what was loaded so
+that the function is not found in it, the digest is `py-bytecode-1.<major>.<minor>:sha256:...` over the code object (`bytecode`)
+and those of the source-less functions that it names. Where there is no code object either, a C function say, the digest is
+None.
+
+Limits, all of static analysis: imports by computed names (`importlib.import_module`, `__import__`, entry points), attributes
+that are set or replaced while the program runs, functions passed as arguments or looked up in a registry that another module
+fills, module-level statements that bind no reached name, effects of a package's `__init__` on modules that only it imports,
+`eval`, values of variables, C extensions, namespace packages' custom finders. Names are taken by scope, not by control flow:
+code that is named but never runs counts. Installed packages are the environment's matter (`environment`). A module edited
+between its import and the first look at it counts as it is on disk. A function keeps the digest that was first taken of it in a
+process.
+"""
+
+# On a host's path pathlib costs several times as much a call.
+# ruff: noqa: PTH100, PTH113
+from __future__ import annotations
+
+import ast
+import functools
+import inspect
+import os
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from typing import NamedTuple
+
+from orchestrail.capture import bytecode, tokens
+from orchestrail.capture.modules import (
+    Definition,
+    Import,
+    Piece,
+    Source,
+    first_line,
+    is_builtin,
+    is_ours,
+    is_project_file,
+    locate,
+    outline_of,
+    source_of,
+)
+from orchestrail.capture.observing import unobserved
+from orchestrail.capture.tokens import SourceRefused, fold
+from orchestrail.model import CodeFacts
+
+_DEPTH = 64
+_REMEMBERED = 2048
+
+
+def code_facts(function: Callable[..., object], project: Path | None = None) -> CodeFacts:
+    """Say which code a function is.
+
+    Args:
+        function: a function, a wrapper of one, a bound method, a class, or an object that can be called or that holds a
+            function as `fn`.
+        project: folder that the path is given relative to, where the source lies in it.
+
+    Returns:
+        Digest, name, path of the source file (absolute, where it is not in `project`) and the project's modules that are
+        covered.
+    """
+    with unobserved():
+        target = _Target(function)
+        key = target.key()
+        known = _known.get(key) if key is not None else None
+        if known is None:
+            reach = _Reach()
+            known = _Known(
+                reach.digest(target), tuple(sorted(reach.modules.items())), (target.code, target.value, target.owner)
+            )
+            if key is not None:
+                if len(_known) >= _REMEMBERED:
+                    _known.clear()
+                _known[key] = known
+        return CodeFacts(known.digest, target.name(), _relative(target.file, project), known.modules)
+
+
+class _Known(NamedTuple):
+    """What was found out of a target; it holds the target's parts, so that their ids stay theirs."""
+
+    digest: str | None
+    modules: tuple[tuple[str, str], ...]
+    parts: tuple[object, ...]
+
+
+_known: dict[tuple[int, int], _Known] = {}
+
+
+class _Target:
+    """What a step's function is, under what it is wrapped in.
+
+    Attributes:
+        value: the innermost function or class.
+        function: the function with Python code; None for a class and for C.
+        owner: class of the object that it is bound to.
+        held: further callables that it holds.
+    """
+
+    def __init__(self, value: object) -> None:
+        self.owner: type | None = None
+        self.held: list[tuple[str, object]] = []
+        self.value = self._unwrap(value)
+        self.function = self.value if isinstance(self.value, FunctionType) else None
+        self.code = self.function.__code__ if self.function is not None else None
+        if self.function is not None and self.code is not None:
+            for name, cell in zip(self.code.co_freevars, self.function.__closure__ or (), strict=False):
+                try:
+                    self.held.append((name, cell.cell_contents))
+                except ValueError:  # not yet filled
+                    continue
+        self.held = [(name, one) for name, one in self.held if _is_code(one)]
+
+    def key(self) -> tuple[int, int] | None:
+        """Name it for the cache; None where two functions with one code object can differ."""
+        if self.held or (self.code is None and not isinstance(self.value, type)):
+            return None
+        return id(self.code if self.code is not None else self.value), id(self.owner)
+
+    @property
+    def module(self) -> str:
+        """Name of the module that it is defined in."""
+        if self.function is not None:
+            # `__module__` is what a library wants to be called.
+            name = self.function.__globals__.get("__name__")
+        else:
+            name = getattr(self.value, "__module__", None)
+        return name if isinstance(name, str) else ""
+
+    @property
+    def file(self) -> str | None:
+        """Path of the source file; None where there is none."""
+        if self.code is not None:
+            file = self.code.co_filename
+        elif isinstance(self.value, type):
+            located = locate(self.module)
+            file = located.file if located is not None and located.file is not None else ""
+        else:
+            return None
+        file = os.path.abspath(file) if file and not file.startswith("<") else ""
+        return file if file.endswith(".py") or os.path.isfile(file) else None
+
+    def name(self) -> str:
+        """Give `module.qualname`, with the file's own name where the host gave the module one that tells nothing."""
+        module, file = self.module, self.file
+        if file is not None:
+            stem = Path(file).parent.name if Path(file).name == "__init__.py" else Path(file).stem
+            if module.rpartition(".")[2] != stem:
+                module = stem
+        qualname = getattr(self.value, "__qualname__", None)
+        if not isinstance(qualname, str):
+            qualname = type(self.value).__qualname__
+        return f"{module}.{qualname}" if module else qualname
+
+    def _unwrap(self, value: object) -> object:
+        for _ in range(_DEPTH):
+            inner: object = None
+            if isinstance(value, functools.partial):
+                self.held += [(str(number), one) for number, one in enumerate(value.args)]
+                self.held += [(name, one) for name, one in value.keywords.items()]
+                inner = value.func
+            elif isinstance(value, MethodType):
+                self.owner = value.__self__ if isinstance(value.__self__, type) else type(value.__self__)
+                inner = value.__func__
+            elif isinstance(value, staticmethod | classmethod):
+                inner = value.__func__
+            elif isinstance(value, FunctionType):
+                inner = value.__dict__.get("__wrapped__")
+            elif not isinstance(value, type):
+                inner = _static(value, "fn") or _static(value, "__wrapped__")
+                if inner is None:
+                    called = inspect.getattr_static(type(value), "__call__", None)
+                    if isinstance(called, FunctionType):
+                        self.owner, inner = type(value), called
+            if inner is None or inner is value:
+                return value
+            value = inner
+        return value
+
+
+class _Reach:
+    """Everything that a step's function reaches.
+
+    Attributes:
+        modules: digest by name, of the project's modules that it covers as a whole.
+    """
+
+    def __init__(self) -> None:
+        self.modules: dict[str, str] = {}
+        self._seen: set[int] = set()
+
+    def digest(self, target: _Target) -> str | None:
+        """Give the digest with its algorithm; None where there is nothing to take it of."""
+        pieces = self._from_source(target)
+        if pieces is not None:
+            return f"{tokens.ALGORITHM}:sha256:{fold(pieces)}"
+        pieces = self._from_bytecode(target)
+        return f"{bytecode.ALGORITHM}:sha256:{fold(pieces)}" if pieces is not None else None
+
+    def _from_source(self, target: _Target) -> list[bytes] | None:
+        file = target.file
+        source = source_of(file) if file is not None else None
+        if file is None or source is None:
+            return None
+        try:
+            if target.code is not None:
+                path = source.function(target.code)
+            else:
+                path = source.definition(getattr(target.value, "__qualname__", ""))
+            if not path:
+                return None
+            nested = target.code is None or bool(target.code.co_freevars)
+            closure = _Closure(source, file, _package(target), path, around=nested)
+            if target.owner is not None:
+                for one in target.owner.__mro__:
+                    closure.take(one.__module__, one.__qualname__.partition(".")[0])
+            closure.run()
+            pieces = [b"own", *closure.pieces()]
+            modules = closure.modules
+            self.modules.update(modules)
+            pieces += [part for name in sorted(modules) for part in (b"module", name.encode(), modules[name].encode())]
+        except (SourceRefused, RecursionError):
+            return None
+        return pieces + self._held(target.held)
+
+    def _from_bytecode(self, target: _Target) -> list[bytes] | None:
+        if target.code is None or target.function is None:
+            return None
+        pieces = [b"code", bytecode.canonical(target.code)]
+        pieces += [bytecode.constant(one) for one in target.function.__defaults__ or ()]
+        defaults = target.function.__kwdefaults__ or {}
+        pieces += [part for name in sorted(defaults) for part in (name.encode(), bytecode.constant(defaults[name]))]
+        names = sorted(set(_names(target.code)))
+        found = ((name, target.function.__globals__.get(name)) for name in names)
+        return pieces + self._held(target.held) + self._held((name, one) for name, one in found if _is_code(one))
+
+    def _held(self, held: Iterable[tuple[str, object]]) -> list[bytes]:
+        pieces = []
+        for name, one in held:
+            target = _Target(one)
+            mark = id(target.code or target.value)
+            if (
+                mark in self._seen
+                or is_ours(target.module)
+                or (target.file is not None and not is_project_file(target.file))
+            ):
+                continue
+            self._seen.add(mark)
+            digest = self.digest(target)
+            if digest is not None:
+                pieces += [b"held", name.encode(), digest.encode()]
+        return pieces
+
+
+class _Closure:
+    """What a definition reaches by name: pieces of its own module, and whole modules of the project.
+
+    Args:
+        source: the module's source.
+        file: its path.
+        package: name of the package that relative imports start from.
+        path: the definition, after those around it.
+        around: whether the functions around it count too.
+
+    Attributes:
+        modules: digest by name of the modules that it covers as a whole.
+    """
+
+    def __init__(self, source: Source, file: str, package: str, path: list[Definition], *, around: bool) -> None:
+        self.modules: dict[str, str] = {}
+        self._source = source
+        self._file = os.path.realpath(file)
+        self._package = package
+        self._own = path[-1]
+        # How the step and the functions around it are run is not what it does.
+        self._bare = frozenset[ast.AST](
+            node for node in path if not isinstance(node, ast.ClassDef) or node is self._own
+        )
+        self._taken: set[int] = set()
+        self._aliases: set[Import] = set()
+        self._names: list[str] = []
+        self._named: set[str] = set()
+        self._wanted: dict[str, frozenset[str] | None] = {}
+        self._modules: list[str] = []
+        statement: ast.stmt = ast.Expr(self._own) if isinstance(self._own, ast.Lambda) else self._own
+        self._follow(Piece(0, 0, [statement]))
+        for index, piece in enumerate(source.pieces):
+            if piece.nodes == [self._own]:
+                # Taken in already, without its decorators: it is no helper of itself.
+                self._taken.add(index)
+            elif piece.first <= self._own.lineno <= piece.last and (
+                any(isinstance(node, ast.ClassDef) for node in path[:-1]) or (around and len(path) > 1)
+            ):
+                self._piece(index)
+
+    def take(self, module: str, name: str) -> None:
+        """Take in a name of a module: what an object is bound to, which its code need not name."""
+        self._module(module, frozenset((name,)))
+
+    def run(self) -> None:
+        """Follow names and imports until nothing new turns up."""
+        while self._names or self._modules:
+            if self._names:
+                self._name(self._names.pop())
+                continue
+            module = self._modules.pop()
+            located = locate(module)
+            outline = outline_of(located.file) if located is not None and located.file is not None else None
+            if located is None or outline is None:
+                continue
+            self.modules[module] = outline.digest
+            # Only a package's own file passes names on; what a module imports, it uses.
+            is_package = located.search is not None
+            for found in outline.followed(self._wanted[module] if is_package else None):
+                self._import(found, module if is_package else module.rpartition(".")[0])
+
+    def pieces(self) -> Iterator[bytes]:
+        """Give the canonical forms, its own definition first."""
+        source, own = self._source, self._own
+        yield source.lambda_text(own) if isinstance(own, ast.Lambda) else source.text(*source.span(own))
+        for alias in sorted(alias.canonical() for alias in self._aliases):
+            yield from (b"import", alias)
+        without = [
+            (first_line(node), node.lineno - 1)
+            for node in self._bare
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef)
+        ]
+        for index in sorted(self._taken):
+            piece = source.pieces[index]
+            if piece.nodes != [own]:
+                yield from (b"piece", source.text(piece.first, piece.last, without))
+
+    def _follow(self, piece: Piece) -> None:
+        self._names += piece.reads(self._bare) - self._named
+        for found in piece.imports()[1]:
+            self._import(found, self._package)
+
+    def _piece(self, index: int) -> None:
+        if index in self._taken:
+            return
+        self._taken.add(index)
+        piece = self._source.pieces[index]
+        self._follow(piece)
+        for found in piece.imports()[0]:
+            self._import(found, self._package)
+
+    def _name(self, name: str) -> None:
+        if name in self._named:
+            return
+        self._named.add(name)
+        indexes = self._source.binders.get(name, ())
+        for index in indexes:
+            piece = self._source.pieces[index]
+            if not piece.only_imports:
+                self._piece(index)
+                continue
+            for found in piece.imports()[0]:
+                if found.bound == name:
+                    self._aliases.add(found)
+                    self._import(found, self._package)
+        if not indexes and not is_builtin(name):
+            for found in self._source.stars:
+                self._aliases.add(found)
+                self._import(found, self._package)
+
+    def _import(self, found: Import, package: str) -> None:
+        module = found.absolute(package)
+        if not module or is_ours(module):
+            return
+        parts = module.split(".")
+        everything = found.name is None and found.bound == parts[0]
+        for length in range(1, len(parts)):
+            # `import a.b` binds `a`, and may use anything of it; otherwise the packages on the way are only passed through.
+            self._module(".".join(parts[:length]), None if everything else frozenset())
+        if found.name is None or found.name == "*":
+            self._module(module, None)
+            return
+        self._module(module, frozenset((found.name,)))
+        located = locate(module)
+        if located is not None and located.search is not None:
+            self._module(f"{module}.{found.name}", None)
+
+    def _module(self, module: str, wanted: frozenset[str] | None) -> None:
+        """Ask for a module of the project: for some of its names, or for all of them (None)."""
+        before = self._wanted.get(module, frozenset())
+        if module in self._wanted and (before is None or (wanted is not None and wanted <= before)):
+            return
+        located = locate(module)
+        if located is None or located.file is None or is_ours(module) or not is_project_file(located.file):
+            return
+        self._wanted[module] = None if before is None or wanted is None else before | wanted
+        if os.path.realpath(located.file) != self._file:
+            self._modules.append(module)
+        elif wanted is None:
+            for index in range(len(self._source.pieces)):
+                self._piece(index)
+        else:
+            self._names += wanted - self._named
+
+
+def _package(target: _Target) -> str:
+    values: Mapping[str, object] = target.function.__globals__ if target.function is not None else {}
+    package = values.get("__package__")
+    if isinstance(package, str):
+        return package
+    located = locate(target.module)
+    return target.module if located is not None and located.search is not None else target.module.rpartition(".")[0]
+
+
+def _static(value: object, name: str) -> object:
+    """Read an attribute without running code of the object's class."""
+    try:
+        found = inspect.getattr_static(value, name, None)
+    except Exception:  # a class with a metaclass of its own
+        return None
+    if isinstance(found, MemberDescriptorType):
+        try:
+            found = found.__get__(value, type(value))
+        except AttributeError:
+            return None
+    return found if callable(found) else None
+
+
+def _is_code(value: object) -> bool:
+    if isinstance(value, FunctionType | MethodType | functools.partial | staticmethod | classmethod):
+        return True
+    return not isinstance(value, type | ModuleType) and isinstance(
+        _static(value, "fn") or _static(value, "__wrapped__"), FunctionType
+    )
+
+
+def _names(code: CodeType) -> Iterator[str]:
+    yield from code.co_names
+    for one in code.co_consts:
+        if isinstance(one, CodeType):
+            yield from _names(one)
+
+
+def _relative(file: str | None, project: Path | None) -> str | None:
+    if file is None or project is None:
+        return file
+    root = os.path.realpath(project)
+    for path in (file, os.path.realpath(file)):
+        if path.startswith(root + os.sep):
+            return os.path.relpath(path, root)
+    return file

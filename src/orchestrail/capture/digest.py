@@ -1,0 +1,195 @@
+"""Digests of files and folders on disk. What was opened, and by whom, is `files`' matter.
+
+A file's digest is `sha256:` and the SHA-256 of its bytes. A folder's digest is `sha256:` and the SHA-256 of its manifest: the
+line `orchestrail-manifest 1`, then for each regular file below it, sorted by its path's bytes, a line with the file's SHA-256,
+a space and the path relative to the folder with `/` between its parts; a backslash and a line feed in a path are written `\\\\`
+and `\\n`. Symbolic links are followed where they lead to a file, not where they lead to a folder; empty folders do not count.
+"""
+
+# On a host's path pathlib costs several times as much a call.
+# ruff: noqa: PTH116, PTH118
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from dataclasses import dataclass
+
+from orchestrail.capture.observing import unobserved
+
+MAX_BYTES = 256 << 20
+"""Files above this size are not read: a step must not wait for us."""
+MAX_FILES = 10_000
+"""Folders with more files than this get no digest."""
+
+_BLOCK = 1 << 20
+_REMEMBERED = 8192
+_RECENT_NS = 2_000_000_000
+_MANIFEST = b"orchestrail-manifest 1\n"
+
+
+@dataclass(frozen=True, slots=True)
+class FileDigest:
+    """The digest of a file or folder at one moment.
+
+    Attributes:
+        digest: `sha256:...`, None where it was not taken.
+        size: bytes; of a folder, of all its files.
+        mtime_ns: last change of the file in nanoseconds since the epoch; of a folder, the latest of its files.
+        inode: number of the file in its file system.
+        device: number of its file system.
+        weak: why the digest is absent or may not hold; None where it does.
+        files: number of files in a folder, None for a file.
+    """
+
+    digest: str | None
+    size: int
+    mtime_ns: int
+    inode: int
+    device: int
+    weak: str | None = None
+    files: int | None = None
+
+    @property
+    def identity(self) -> tuple[int, int, int, int]:
+        """Device, inode, size and time of the last change: what tells that the file is the same as before."""
+        return self.device, self.inode, self.size, self.mtime_ns
+
+
+_Key = tuple[str, int, int, int, int, int]
+_known: dict[_Key, str] = {}
+
+
+def digest_file(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> FileDigest | None:
+    """Take the digest of a regular file or of a folder.
+
+    A file's digest is remembered in this process by path, device, inode, size and both times of change, except where the file
+    changed so shortly before that a later change might not move its times.
+
+    Args:
+        path: the file or folder; a symbolic link is followed.
+        max_bytes: a larger file, or a folder with more in it, is not read.
+
+    Returns:
+        None where there is neither: nothing, a pipe, a socket, a device; nor where even its size cannot be known.
+    """
+    name = os.fspath(path)
+    state = _stat(name)
+    if state is None:
+        return None
+    if stat.S_ISDIR(state.st_mode):
+        return digest_folder(name, max_bytes)
+    with unobserved():
+        return _digest_file(name, state, max_bytes)
+
+
+def digest_folder(
+    path: str | os.PathLike[str], max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
+) -> FileDigest | None:
+    """Take the digest of a folder's manifest; the form is described in the module's docstring.
+
+    Args:
+        path: the folder.
+        max_bytes: bound of all its files together.
+        max_files: bound of their number.
+
+    Returns:
+        None where there is no folder.
+    """
+    top = os.fspath(path)
+    state = _stat(top)
+    if state is None or not stat.S_ISDIR(state.st_mode):
+        return None
+    names: list[tuple[bytes, str]] = []
+    for folder, folders, files in os.walk(top):
+        folders.sort()
+        for name in files:
+            full = os.path.join(folder, name)
+            names.append((os.fsencode(os.path.relpath(full, top)), full))
+        if len(names) > max_files:
+            return _folder(state, 0, 0, len(names), None, f"more than {max_files} files")
+    manifest = hashlib.sha256(_MANIFEST)
+    size = latest = count = 0
+    for relative, full in sorted(names):
+        found = digest_file(full, max_bytes - size)
+        if found is None:
+            continue
+        size, latest, count = size + found.size, max(latest, found.mtime_ns), count + 1
+        if found.digest is None or found.weak is not None:
+            return _folder(state, size, latest, count, None, f"a file in it: {found.weak}")
+        line = relative.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
+        manifest.update(b"%s %s\n" % (found.digest.removeprefix("sha256:").encode(), line))
+    return _folder(state, size, latest, count, f"sha256:{manifest.hexdigest()}", None)
+
+
+def _folder(
+    state: os.stat_result, size: int, latest: int, count: int, digest: str | None, weak: str | None
+) -> FileDigest:
+    return FileDigest(digest, size, latest, state.st_ino, state.st_dev, weak, count)
+
+
+def _stat(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except (OSError, ValueError):
+        return None
+
+
+def _digest_file(path: str, state: os.stat_result, max_bytes: int) -> FileDigest | None:
+    started = time.time_ns()
+    if not stat.S_ISREG(state.st_mode):
+        return None
+    if state.st_size > max_bytes:
+        return _result(None, state, f"larger than {_readable(max_bytes)}")
+    known = _known.get(_key(path, state))
+    if known is not None:
+        return _result(known, state)
+    try:
+        # Without O_NONBLOCK a pipe that took the file's place would hold the step up.
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        return _result(None, state, f"cannot be read: {os.strerror(error.errno or 0)}")
+    try:
+        before = os.fstat(descriptor)
+        if not stat.S_ISREG(before.st_mode):
+            return None
+        hashed = hashlib.sha256()
+        read = 0
+        while block := os.read(descriptor, _BLOCK):
+            hashed.update(block)
+            read += len(block)
+            if read > max_bytes:
+                return _result(None, before, f"larger than {_readable(max_bytes)}")
+        after = os.fstat(descriptor)
+    except OSError as error:
+        return _result(None, state, f"cannot be read: {os.strerror(error.errno or 0)}")
+    finally:
+        os.close(descriptor)
+    digest = f"sha256:{hashed.hexdigest()}"
+    if _key(path, before) != _key(path, after) or read != after.st_size:
+        return _result(digest, after, "changed while it was read")
+    if started - max(before.st_mtime_ns, before.st_ctime_ns) > _RECENT_NS:
+        _remember(_key(path, before), digest)
+    return _result(digest, before)
+
+
+def _key(path: str, state: os.stat_result) -> _Key:
+    return path, state.st_dev, state.st_ino, state.st_mtime_ns, state.st_ctime_ns, state.st_size
+
+
+def _result(digest: str | None, state: os.stat_result, weak: str | None = None) -> FileDigest:
+    return FileDigest(digest, state.st_size, state.st_mtime_ns, state.st_ino, state.st_dev, weak)
+
+
+def _remember(key: _Key, digest: str) -> None:
+    # No lock: a fork while another thread held it would leave the child waiting for ever.
+    if len(_known) >= _REMEMBERED:
+        _known.clear()
+    _known[key] = digest
+
+
+def _readable(size: int) -> str:
+    return f"{size >> 20} MB" if size >= 1 << 20 else f"{size} bytes"

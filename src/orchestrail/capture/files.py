@@ -1,0 +1,440 @@
+"""The files that a step opens, seen by one audit hook of the interpreter; their digests are taken when the step ends.
+
+The hook is installed once and cannot be removed; without a `FileCapture` in the context it reads one context variable and
+returns. A file that is read before the step writes it is an input, a file that the step writes is an output, a file that the
+step reads after it has written it is neither twice. Nothing here raises into an `open` of the user's code.
+
+Left out: what belongs to the interpreter and installed packages, source and compiled Python files that are read, `/proc`,
+`/sys`, `/dev`, `/etc`, time zones, locales and certificates, folders named by `set_ignored`, folders, pipes, sockets and
+devices, files that the step wrote and that are gone when it ends, files that it opened for writing and left as they were, and
+empty `*.lock` files.
+
+An output whose suffix is that of a model (`MODEL_SUFFIXES`) has the kind `model`. That says nothing of the library that wrote
+it, and a reader of such a file is not said to read a model.
+
+What cannot be seen: files that a library opens in C without the interpreter (HDF5, SQLite, Parquet through a path given to
+Arrow, a model saved by its own C++ code), files that a child process opens, files opened relative to a folder descriptor
+(`dir_fd`; the name is taken relative to the working folder), memory maps made before the step began, files opened before the
+step began, links made with `os.link`. Threads are seen where the context variable is carried into them. Nothing is recorded
+here; that is the recorder's matter.
+"""
+
+# On a host's path pathlib costs several times as much a call.
+# ruff: noqa: PTH100, PTH116, PTH208
+from __future__ import annotations
+
+import os
+import re
+import site
+import stat
+import sys
+import sysconfig
+import tempfile
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file
+from orchestrail.capture.observing import capturing
+from orchestrail.model import DatasetRef
+
+__all__ = ["Captured", "FileCapture", "capturing", "install", "set_ignored"]
+
+MAX_FILES = 10_000
+"""Distinct files that one run keeps; the rest is only counted as missing."""
+MAX_RUN_BYTES = 4 << 30
+"""Bytes that are read for digests at the end of one run."""
+MODEL_SUFFIXES = (
+    ".joblib", ".pkl", ".pickle", ".onnx", ".pt", ".pth", ".safetensors", ".keras", ".h5", ".pmml", ".ubj", ".cbm", ".skops",
+)  # fmt: skip
+
+_NO_DATA_WHEN_READ = (".py", ".pyi", ".so", ".pyc")
+_SYSTEM = (
+    "/proc/", "/sys/", "/dev/", "/etc/", "/run/secrets/", "/var/run/secrets/", "/usr/share/zoneinfo/", "/usr/lib/zoneinfo/",
+    "/usr/share/locale/", "/usr/lib/locale/", "/usr/share/i18n/", "/usr/lib/ssl/", "/usr/local/ssl/",
+    "/usr/share/ca-certificates/", "/usr/local/share/ca-certificates/",
+)  # fmt: skip
+_NOT_A_FILE = os.O_DIRECTORY | getattr(os, "O_PATH", 0)
+# Kernel clocks move in ticks of up to 10 ms: two changes within one leave the same time of change.
+_TICK_NS = 100_000_000
+
+Identity = tuple[int, int, int, int]
+"""Device, inode, size and time of the last change of a file."""
+
+
+class Captured(NamedTuple):
+    """What one run read and wrote.
+
+    Attributes:
+        inputs: files read before the run wrote them, in the order of opening.
+        outputs: files written, in the order of opening.
+        not_captured: (what, reason) of what is known to be missing.
+    """
+
+    inputs: list[DatasetRef]
+    outputs: list[DatasetRef]
+    not_captured: list[tuple[str, str]]
+
+
+@dataclass(slots=True, eq=False)
+class _File:
+    """What is known of one name.
+
+    Attributes:
+        place: where the content lies now; another name than the file's own after a rename.
+        read: identity when it was opened for reading; None where it is no input.
+        early: digest taken before the run changed it.
+        written: opened for writing, or put here by a rename.
+        before: identity before it was opened for writing, None where nothing was there or where that cannot tell.
+    """
+
+    place: str
+    read: Identity | None = None
+    early: FileDigest | None = None
+    written: bool = False
+    before: Identity | None = None
+
+
+class _Rename(NamedTuple):
+    """A rename that was announced; the hook runs before it, so whether it took place is seen later."""
+
+    thread: int
+    source: str
+    target: str
+    identity: Identity
+    folder: bool
+
+
+class FileCapture:
+    """Notes the files that the code of one run opens. No locks: every step is one atomic operation on a dictionary or list.
+
+    Args:
+        max_files: distinct files that are kept.
+        max_file_bytes: larger files get no digest.
+        max_run_bytes: bytes that are read for digests altogether.
+    """
+
+    def __init__(
+        self, max_files: int = MAX_FILES, max_file_bytes: int = MAX_BYTES, max_run_bytes: int = MAX_RUN_BYTES
+    ) -> None:
+        self._max_files = max_files
+        self._max_file_bytes = max_file_bytes
+        self._max_run_bytes = max_run_bytes
+        self._read_bytes = 0
+        self._files: dict[str, _File] = {}
+        self._renames: list[_Rename] = []
+        self._too_many = False
+        self._closed = False
+        self._process = _process
+        self.failures = 0
+
+    def opened(self, path: object, mode: object, flags: object) -> None:
+        """Note a file that is about to be opened.
+
+        Args:
+            path: what was given to `open`: text, bytes or a path; descriptors are not noted.
+            mode: the mode of `open`, None where `os.open` was called.
+            flags: the flags for the system call.
+        """
+        if self._closed or self._process is not _process:
+            return
+        name = _name(path)
+        if name is None or name.startswith(_ignored):
+            return
+        if not isinstance(flags, int):
+            flags = 0
+        if flags & _NOT_A_FILE:
+            return
+        access = flags & os.O_ACCMODE
+        if access == os.O_RDONLY and isinstance(mode, str) and not mode.isalpha():
+            access = os.O_RDWR
+        elif access == os.O_RDONLY and isinstance(mode, str) and mode[:1] in ("w", "a", "x"):
+            access = os.O_WRONLY
+        if access == os.O_RDONLY:
+            if not name.endswith(_NO_DATA_WHEN_READ) and not _installed(name):
+                self._reads(name)
+        elif not _installed(name):
+            self._writes(name, reads=access == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL))
+
+    def renamed(self, source: object, target: object) -> None:
+        """Note a file or folder that is about to be renamed: what was written at the old name is an output at the new one."""
+        if self._closed or self._process is not _process:
+            return
+        old, new = _name(source), _name(target)
+        if old is None or new is None or new.startswith(_ignored) or _installed(new):
+            return
+        if self._renames:
+            self._settle(old, new)
+        try:
+            state = os.lstat(old)
+        except (OSError, ValueError):
+            return
+        folder = stat.S_ISDIR(state.st_mode)
+        if not folder and not stat.S_ISREG(state.st_mode):
+            return
+        replaced = self._files.get(new)
+        if replaced is not None:
+            self._before_change(replaced)
+        if len(self._renames) < self._max_files:
+            self._renames.append(_Rename(threading.get_ident(), old, new, _identity(state), folder))
+
+    def close(self) -> Captured:
+        """End the capture: take the digests and say what was read and written. Later opens are not noted."""
+        captured = Captured([], [], [])
+        if self._closed or self._process is not _process:
+            return captured
+        self._closed = True
+        self._settle()
+        still_open = _open_for_writing() if any(file.written for file in self._files.values()) else frozenset()
+        for name, file in list(self._files.items()):
+            if file.read is not None:
+                self._close_input(name, file, file.read, captured)
+            if file.written:
+                self._close_output(name, file, still_open, captured)
+        if self._too_many:
+            captured.not_captured.append(("files", f"more than {self._max_files} files were opened"))
+        if self.failures:
+            captured.not_captured.append(("files", f"{self.failures} could not be noted"))
+        self._files.clear()
+        return captured
+
+    def _reads(self, name: str) -> None:
+        if self._renames:
+            self._settle(name)
+        if name in self._files:
+            return
+        try:
+            state = os.stat(name)
+        except (OSError, ValueError):
+            return
+        if stat.S_ISREG(state.st_mode):
+            self._keep(name, _File(name, read=_identity(state)))
+
+    def _writes(self, name: str, *, reads: bool) -> None:
+        if self._renames:
+            self._settle(name)
+        file = self._files.get(name)
+        if file is not None and file.written:
+            return
+        try:
+            state: os.stat_result | None = os.stat(name)
+        except FileNotFoundError:
+            state = None
+        except (OSError, ValueError):
+            return
+        if state is not None and not stat.S_ISREG(state.st_mode):
+            return
+        if file is None:
+            file = self._keep(name, _File(name))
+            if file is None:
+                return
+            if reads and state is not None and state.st_size:
+                file.read = _identity(state)
+        self._before_change(file)
+        if state is not None and time.time_ns() - state.st_mtime_ns > _TICK_NS:
+            file.before = _identity(state)
+        file.written = True
+
+    def _keep(self, name: str, file: _File) -> _File | None:
+        if len(self._files) >= self._max_files:
+            self._too_many = True
+            return None
+        return self._files.setdefault(name, file)
+
+    def _before_change(self, file: _File) -> None:
+        """Take the digest of an input while its content is still what was read."""
+        if file.read is None or file.written:
+            return
+        found = self._digest(file.place)
+        if found is not None and (file.early is None or found.identity == file.read):
+            file.early = found
+
+    def _settle(self, *names: str) -> None:
+        """Follow the renames that are known to be over: those of this thread, those of the given names; all, where none is
+        given."""
+        thread = threading.get_ident()
+        for rename in list(self._renames):
+            if names and rename.thread != thread and rename.source not in names and rename.target not in names:
+                continue
+            try:
+                self._renames.remove(rename)
+                state = os.lstat(rename.target)
+            except (OSError, ValueError):
+                continue
+            if (state.st_dev, state.st_ino) != rename.identity[:2]:
+                continue
+            if rename.folder:
+                below = rename.source + "/"
+                for name in [name for name in list(self._files) if name.startswith(below)]:
+                    self._move(name, rename.target + name[len(rename.source) :])
+            else:
+                if rename.source not in self._files:
+                    # Moved as it was found: the step took it from there and put it here.
+                    self._keep(rename.source, _File(rename.source, read=rename.identity))
+                self._move(rename.source, rename.target, made=True)
+
+    def _move(self, source: str, target: str, *, made: bool = False) -> None:
+        file = self._files.get(source)
+        if file is None:
+            return
+        if file.written:
+            file.written, made = False, True
+            if file.read is None:
+                del self._files[source]
+        elif file.place == source:
+            file.place = target
+        if made:
+            there = self._keep(target, _File(target))
+            if there is not None:
+                there.place, there.written, there.before = target, True, None
+
+    def _digest(self, path: str) -> FileDigest | None:
+        left = self._max_run_bytes - self._read_bytes
+        found = digest_file(path, min(self._max_file_bytes, left))
+        if found is None or found.files is not None:
+            return None
+        if found.digest is not None:
+            self._read_bytes += found.size
+        elif left < found.size <= self._max_file_bytes:
+            return replace(found, weak=f"the run's files are larger than {self._max_run_bytes >> 20} MB together")
+        return found
+
+    def _close_input(self, name: str, file: _File, read: Identity, captured: Captured) -> None:
+        found = file.early or self._digest(file.place)
+        if found is None:
+            if not _temporary(name):
+                captured.inputs.append(_dataset(name, None, read[2], "at_read", "gone before its digest was taken"))
+            return
+        if found.weak is not None and found.weak.startswith("cannot be read"):
+            captured.not_captured.append((_printable(name), found.weak))
+            return
+        weak = found.weak if found.identity == read else "changed after it was opened"
+        captured.inputs.append(_dataset(name, found.digest, read[2], "at_read", weak))
+
+    def _close_output(self, name: str, file: _File, still_open: frozenset[tuple[int, int]], captured: Captured) -> None:
+        found = self._digest(file.place)
+        if found is None or found.identity == file.before or (found.size == 0 and name.endswith(".lock")):
+            return
+        if found.weak is not None and found.weak.startswith("cannot be read"):
+            captured.not_captured.append((_printable(name), found.weak))
+            return
+        weak = found.weak
+        if weak is None and (found.device, found.inode) in still_open:
+            weak = "still open for writing when the step ended"
+        kind = "model" if name.lower().endswith(MODEL_SUFFIXES) else "data"
+        captured.outputs.append(_dataset(name, found.digest, found.size, "at_write", weak, kind))
+
+
+def install() -> None:
+    """Add the audit hook to this interpreter, once."""
+    global _installed_hook
+    if not _installed_hook:
+        _installed_hook = True
+        sys.addaudithook(_hook)
+
+
+def set_ignored(prefixes: Iterable[str | os.PathLike[str]]) -> None:
+    """Leave out what lies in these folders too: the orchestrail home and spool, an orchestrator's own files.
+
+    Replaces what was set before.
+    """
+    global _ignored
+    added = []
+    for prefix in prefixes:
+        folder = os.path.abspath(os.fspath(prefix))
+        added += [folder.rstrip("/") + "/", os.path.realpath(folder).rstrip("/") + "/"]
+    _ignored = tuple(dict.fromkeys((*_always_ignored(), *added)))
+
+
+def _hook(event: str, args: tuple[object, ...]) -> None:
+    capture = capturing.get()
+    if capture is None:
+        return
+    try:
+        if event == "open":
+            capture.opened(*args)
+        elif event == "os.rename":
+            capture.renamed(args[0], args[1])
+    except Exception:  # an exception here would be raised by the user's `open`
+        capture.failures += 1
+
+
+def _name(path: object) -> str | None:
+    if type(path) is not str:
+        if not isinstance(path, str | bytes | os.PathLike):
+            return None
+        path = os.fsdecode(path)
+    if path[:1] != "/" or "/." in path or "//" in path or path[-1:] == "/":
+        try:
+            return os.path.abspath(path)
+        except OSError:  # the working folder is gone
+            return None
+    return path
+
+
+def _installed(name: str) -> bool:
+    return "/site-packages/" in name or "/dist-packages/" in name or "/__pycache__/" in name
+
+
+def _temporary(name: str) -> bool:
+    folder, _, base = name.rpartition("/")
+    return folder == _temporary_folder and _TEMPORARY.match(base) is not None
+
+
+def _identity(state: os.stat_result) -> Identity:
+    return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _printable(name: str) -> str:
+    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+
+
+def _dataset(
+    name: str, digest: str | None, size: int, observed: str, weak: str | None, kind: str = "data"
+) -> DatasetRef:
+    return DatasetRef(
+        "file", _printable(name), digest=digest, kind=kind, observed=observed, weak=weak, type="FILE", bytes=size
+    )
+
+
+def _open_for_writing() -> frozenset[tuple[int, int]]:
+    """Give device and inode of the files that this process holds open for writing: their content may not all be on disk."""
+    found = set()
+    try:
+        descriptors = os.listdir("/proc/self/fd")
+    except OSError:
+        return frozenset()
+    for descriptor in descriptors:
+        try:
+            state = os.fstat(int(descriptor))
+            link = os.lstat(f"/proc/self/fd/{descriptor}")
+            if stat.S_ISREG(state.st_mode) and link.st_mode & stat.S_IWUSR:
+                found.add((state.st_dev, state.st_ino))
+        except (OSError, ValueError):
+            continue
+    return frozenset(found)
+
+
+def _always_ignored() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    folders = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib", "include")]
+    folders += [*site.getsitepackages(), site.getusersitepackages()]
+    folders += [os.path.realpath(folder) for folder in folders]
+    return (*_SYSTEM, *(folder.rstrip("/") + "/" for folder in dict.fromkeys(folders)))
+
+
+def _after_fork() -> None:
+    global _process
+    _process = object()
+
+
+_installed_hook = False
+_ignored = _always_ignored()
+_temporary_folder = tempfile.gettempdir()
+_TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")
+# A forked child inherits the context, and with it a capture that the parent closes: what the child opens is not the parent's to
+# tell.
+_process = object()
+os.register_at_fork(after_in_child=_after_fork)
