@@ -22,6 +22,7 @@ MAX_VALUE = 1024
 """Characters of JSON up to which a value is recorded as it is."""
 _MAX_DIGESTED = 8 * 2**20
 _MAX_NODES = 10_000
+_MAX_DEPTH = 50
 _WRITTEN_AS_TEXT = (datetime, date, time, timedelta, Decimal, UUID)
 
 
@@ -63,7 +64,7 @@ def _describe(name: str, value: object) -> dict[str, Any]:
     if isinstance(value, bytes) and kind is bytes:
         return {"type": type_name, "digest": "sha256:" + hashlib.sha256(value).hexdigest()}
     try:
-        plain = redact(_plain(value, [_MAX_NODES]))
+        plain = redact(_plain(value, [_MAX_NODES], 0))
     except _Opaque:
         return {"type": type_name, "digest": None}
     text = _canonical(plain)
@@ -72,9 +73,9 @@ def _describe(name: str, value: object) -> dict[str, Any]:
     return {"type": type_name, "digest": "sha256:" + hashlib.sha256(text.encode()).hexdigest()}
 
 
-def _plain(value: object, budget: list[int]) -> Any:
+def _plain(value: object, budget: list[int], depth: int) -> Any:
     budget[0] -= 1
-    if budget[0] < 0:
+    if budget[0] < 0 or depth > _MAX_DEPTH:
         raise _Opaque
     kind = type(value)
     if value is None or kind in (bool, int, str):
@@ -86,18 +87,18 @@ def _plain(value: object, budget: list[int]) -> Any:
     if isinstance(value, PurePath):
         return os.fspath(value)
     if isinstance(value, (list, tuple)) and kind in (list, tuple):
-        return [_plain(item, budget) for item in value]
+        return [_plain(item, budget, depth + 1) for item in value]
     if isinstance(value, (set, frozenset)) and kind in (set, frozenset):
-        return sorted((_plain(item, budget) for item in value), key=_canonical)
+        return sorted((_plain(item, budget, depth + 1) for item in value), key=_canonical)
     if isinstance(value, dict) and kind is dict:
-        return {_key(key): _entry(key, item, budget) for key, item in value.items()}
+        return {_key(key): _entry(key, item, budget, depth) for key, item in value.items()}
     raise _Opaque
 
 
-def _entry(key: object, item: object, budget: list[int]) -> Any:
+def _entry(key: object, item: object, budget: list[int], depth: int) -> Any:
     if type(key) is str and is_sensitive(key):
         _remember_all(item)
-    return _plain(item, budget)
+    return _plain(item, budget, depth + 1)
 
 
 def _key(key: object) -> str:

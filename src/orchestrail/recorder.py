@@ -39,6 +39,9 @@ MAX_MESSAGE = 1000
 """Characters of an error's text that are kept: enough to see what it was, too few for a data dump."""
 _REMEMBERED = 10_000
 
+STEP = "STEP"
+"""Job type of a call of a marked function."""
+
 _EVENT_TYPES = {
     State.COMPLETE: "COMPLETE",
     State.CACHED: "COMPLETE",
@@ -66,6 +69,7 @@ class OpenRun:
     outputs: list[DatasetRef] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
     checks: list[dict[str, Any]] = field(default_factory=list)
+    roles_within: set[str] = field(default_factory=set)
 
 
 class Entered(NamedTuple):
@@ -115,6 +119,9 @@ class Recorder:
             files.install()
             remember_environment()
         self._open[start.run_id] = run
+        within = self._open.get(run.ref.parent_run_id or "")
+        if within is not None and start.job_type == STEP and run.marking is not None:
+            within.roles_within.add(run.marking.role)
         self._emit("START", run, self._start_facets(run), at=start.at)
         return run.ref
 
@@ -160,6 +167,7 @@ class Recorder:
             "processing_engine": self._engine(),
             "orchestrail_run": self._run_facet(run, state, cached_from, facts),
             "errorMessage": _error(error),
+            "orchestrail_step": _role_from_within(run),
             "test": _tests(run.checks),
             "orchestrail_metrics": {"metrics": run.metrics} if run.metrics else None,
             "orchestrail_checks": {"checks": run.checks} if run.checks else None,
@@ -393,6 +401,15 @@ def _step(run: OpenRun) -> dict[str, Any] | None:
         "fitsState": marking.fits_state,
         "trainOnly": marking.train_only,
     }
+
+
+def _role_from_within(run: OpenRun) -> dict[str, Any] | None:
+    """Give an unmarked step the role of the marked functions that it called, where they agree; it is marked as inferred."""
+    if run.marking is not None or len(run.roles_within) != 1:
+        return None
+    (role,) = run.roles_within
+    version = run.start.declared_version
+    return {"role": role, "roleSource": "inferred", "operation": None, "version": version, "derived": False}
 
 
 def _error(error: BaseException | str | None) -> dict[str, str] | None:

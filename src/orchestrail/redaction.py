@@ -16,7 +16,11 @@ from typing import Any
 
 MARK = "[redacted]"
 _SHORTEST = 6
-"""Values shorter than this are not searched for: they would blot out ordinary words."""
+_LONG = 12
+"""Values are searched for in texts from 6 characters with two kinds of characters, or from 12: the password `airflow` would
+blot out half the record and is no secret anyway."""
+_NOT_SECRET = re.compile(r"(?i)^(?:old)?pwd$|_(?:file|path|dir|url|host|port|timeout|name|expir\w*|seconds|enabled)$")
+"""Variables whose name tells of a secret but whose value is a place or a setting."""
 
 _WORDS = frozenset(
     [
@@ -79,17 +83,22 @@ def remember(value: object) -> None:
     """Remember a value as secret: from now on it is taken out wherever it stands in a text."""
     global _known_pattern
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    if isinstance(text, str) and len(text) >= _SHORTEST and text not in _known:
+    if isinstance(text, str) and text not in _known and _can_be_found(text):
         with _lock:
             _known.add(text)
             # Longest first: one secret may begin with another.
             _known_pattern = re.compile("|".join(re.escape(known) for known in sorted(_known, key=len, reverse=True)))
 
 
+def _can_be_found(value: str) -> bool:
+    kinds = sum(bool(re.search(kind, value)) for kind in ("[a-z]", "[A-Z]", "[0-9]", "[^a-zA-Z0-9]"))
+    return len(value) >= (_SHORTEST if kinds > 1 else _LONG)
+
+
 def remember_environment(environ: Mapping[str, str] | None = None) -> None:
     """Remember the secrets of the environment: values under telling names, and passwords within URLs."""
     for name, value in (os.environ if environ is None else environ).items():
-        if is_sensitive(name):
+        if is_sensitive(name) and not _NOT_SECRET.search(name):
             remember(value)
         if "://" in value:
             credentials = re.match(r"[a-z][a-z0-9+.-]*://([^\s/?#]*)@", value, re.IGNORECASE)

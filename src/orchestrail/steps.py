@@ -15,7 +15,7 @@ from orchestrail.context import current
 from orchestrail.guard import guard
 from orchestrail.marking import innermost, mark
 from orchestrail.model import Marking, RunStart, State
-from orchestrail.recorder import Entered, OpenRun, arguments_of
+from orchestrail.recorder import STEP, Entered, OpenRun, arguments_of
 from orchestrail.run_id import new_run_id
 from orchestrail.wrapping import wrap
 
@@ -90,7 +90,7 @@ def begin(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
             RunStart(
                 run_id=run_id,
                 job_name=f"{within.ref.job.name}.{function.__name__}",
-                job_type="STEP",
+                job_type=STEP,
                 namespace=within.ref.job.namespace,
                 parent=within.ref,
                 function=function,

@@ -138,11 +138,9 @@ class _Target:
     @property
     def module(self) -> str:
         """Name of the module that it is defined in."""
-        if self.function is not None:
-            # `__module__` is what a library wants to be called.
-            name = self.function.__globals__.get("__name__")
-        else:
-            name = getattr(self.value, "__module__", None)
+        # A function's `__module__` is what its library wants it to be called.
+        function = self.function
+        name = getattr(self.value, "__module__", None) if function is None else function.__globals__.get("__name__")
         return name if isinstance(name, str) else ""
 
     @property
@@ -209,6 +207,7 @@ class _Reach:
 
     def digest(self, target: _Target) -> str | None:
         """Give the digest with its algorithm; None where there is nothing to take it of."""
+        self._seen.add(id(target.code or target.value))
         pieces = self._from_source(target)
         if pieces is not None:
             return f"{tokens.ALGORITHM}:sha256:{fold(pieces)}"
@@ -263,7 +262,6 @@ class _Reach:
                 or (target.file is not None and not is_project_file(target.file))
             ):
                 continue
-            self._seen.add(mark)
             digest = self.digest(target)
             if digest is not None:
                 pieces += [b"held", name.encode(), digest.encode()]

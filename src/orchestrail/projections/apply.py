@@ -7,20 +7,24 @@ Each call is one transaction: a reader sees the tables as they were, or as they 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Generator, Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, closing
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import Protocol
 
-from sqlalchemy import Connection, bindparam, delete, insert, inspect, select, update
+from sqlalchemy import Connection, bindparam, column, delete, insert, inspect, select, table, update
 
 from orchestrail.projections import tables
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
+from orchestrail.projections.rows import RunRow
 from orchestrail.projections.tree import Link, root_of
 from orchestrail.store.base import Progress, Record
 
 _BATCH = 2000
 _CHUNK = 400
+
+_log = table("log", column("seq"), column("event_id"))
+_payload = table("payload", column("event_id"), column("body"))
 
 
 class Log(Protocol):
@@ -107,7 +111,7 @@ def _apply(log: Log, connection: Connection, progress: Progress | None) -> int:
     total = log.size() - 1 - after
     done = 0
     for batch in _batches(log.records(after)):
-        _take(log, connection, batch)
+        _take(connection, batch)
         done += len(batch)
         connection.execute(
             update(tables.meta).where(tables.meta.c.key == "applied_seq").values(value=str(batch[-1].seq))
@@ -128,7 +132,7 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-def _take(log: Log, connection: Connection, batch: Sequence[Record]) -> None:
+def _take(connection: Connection, batch: Sequence[Record]) -> None:
     grown: dict[str, list[StoredEvent]] = defaultdict(list)
     for record in batch:
         event = stored_event(record.seq, record.body)
@@ -136,7 +140,7 @@ def _take(log: Log, connection: Connection, batch: Sequence[Record]) -> None:
             grown[event.run_id].append(event)
     if not grown:
         return
-    for run_id, earlier in _earlier(log, connection, grown).items():
+    for run_id, earlier in _earlier(connection, grown).items():
         grown[run_id][:0] = earlier
     first = batch[0].seq
     news = [{"run_id": run, "seq": event.seq} for run, told in grown.items() for event in told if event.seq >= first]
@@ -153,26 +157,18 @@ def _take(log: Log, connection: Connection, batch: Sequence[Record]) -> None:
         _place(connection, moved)
 
 
-def _earlier(log: Log, connection: Connection, runs: Iterable[str]) -> dict[str, list[StoredEvent]]:
+def _earlier(connection: Connection, runs: Iterable[str]) -> dict[str, list[StoredEvent]]:
     """Read the events of these runs that were applied before."""
     found: dict[str, list[StoredEvent]] = defaultdict(list)
-    columns = tables.event.c
+    applied = tables.event.c
+    bodies = select(applied.seq, _payload.c.body).join_from(tables.event, _log, applied.seq == _log.c.seq)
+    bodies = bodies.join(_payload, _log.c.event_id == _payload.c.event_id).order_by(applied.seq)
     for chunk in _chunks(runs):
-        for (seq,) in connection.execute(select(columns.seq).where(columns.run_id.in_(chunk)).order_by(columns.seq)):
-            event = _event_at(log, seq)
+        for seq, body in connection.execute(bodies.where(applied.run_id.in_(chunk))):
+            event = stored_event(seq, body)
             if event is not None:
                 found[event.run_id].append(event)
     return found
-
-
-def _event_at(log: Log, seq: int) -> StoredEvent | None:
-    records = log.records(seq - 1)
-    if isinstance(records, Generator):
-        with closing(records):
-            record = next(records)
-    else:
-        record = next(records)
-    return stored_event(record.seq, record.body)
 
 
 def _links(connection: Connection, runs: Iterable[str]) -> dict[str, tuple[str, Link]]:
@@ -186,7 +182,7 @@ def _links(connection: Connection, runs: Iterable[str]) -> dict[str, tuple[str, 
     }
 
 
-def _replace(connection: Connection, rows: Sequence[tables.RunRow]) -> None:
+def _replace(connection: Connection, rows: Sequence[RunRow]) -> None:
     for chunk in _chunks(row.run_id for row in rows):
         connection.execute(delete(tables.run).where(tables.run.c.run_id.in_(chunk)))
         connection.execute(delete(tables.use).where(tables.use.c.run_id.in_(chunk)))
@@ -207,10 +203,10 @@ def _place(connection: Connection, moved: Iterable[str]) -> None:
         affected |= frontier
         following: set[str] = set()
         for chunk in _chunks(frontier):
-            for link in (columns.parent_run_id, columns.stated_root_run_id):
-                following.update(connection.execute(select(columns.run_id).where(link.in_(chunk))).scalars())
+            for leading in (columns.parent_run_id, columns.stated_root_run_id):
+                following.update(connection.execute(select(columns.run_id).where(leading.in_(chunk))).scalars())
         frontier = following - affected
-    links: dict[str, Link | None] = {run_id: link for run_id, (_, link) in _links(connection, affected).items()}
+    links: dict[str, Link | None] = {run_id: own for run_id, (_, own) in _links(connection, affected).items()}
 
     def link(run_id: str) -> Link | None:
         if run_id not in links:

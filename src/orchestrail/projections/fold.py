@@ -292,7 +292,9 @@ def _code(facets: Mapping[str, Any], job_facets: Mapping[str, Any]) -> Code:
         path=text(ours.get("path")) or text(location.get("path")),
         name=text(ours.get("name")),
         modules={
-            name: text(module.get("digest")) for module in objects(ours.get("modules")) if (name := text(module.get("name")))
+            name: text(module.get("digest"))
+            for module in objects(ours.get("modules"))
+            if (name := text(module.get("name")))
         },
     )
 

@@ -7,11 +7,11 @@ filtered or joined on is a column; the rest of a run is one JSON column.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, MetaData, String, Table
+from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, String, Table
 
 from orchestrail.model import DatasetRef, Job, PreprocessingVersion
 from orchestrail.projections.rows import Code, End, RunRow, Use
@@ -181,7 +181,7 @@ def edge_columns(row: RunRow) -> list[dict[str, str]]:
     ]
 
 
-def run_row(columns: Mapping[str, Any], uses: Iterable[Use] = ()) -> RunRow:
+def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:
     """Make a run of its columns.
 
     Args:
@@ -225,7 +225,7 @@ def run_row(columns: Mapping[str, Any], uses: Iterable[Use] = ()) -> RunRow:
     )
 
 
-def use_row(columns: Mapping[str, Any]) -> Use:
+def use_row(columns: RowMapping) -> Use:
     """Make a use of its columns, a row of `proj_use`."""
     dataset = DatasetRef(
         **{name: columns[name] for name in _DATASET},

@@ -1,4 +1,4 @@
-"""The root of a run: pure, over the parent links of all runs. Links may name runs that are not recorded, and may run in a circle."""
+"""The root of a run: pure, over the parent links of all runs. Links may name runs that are not recorded, or form circles."""
 
 from __future__ import annotations
 

@@ -7,6 +7,7 @@ up to date must stay cheap.
 from __future__ import annotations
 
 import sqlite3
+from functools import cache
 from pathlib import Path
 
 APPLICATION_ID = int.from_bytes(b"orch", "big")
@@ -58,6 +59,7 @@ def objects(connection: sqlite3.Connection) -> dict[tuple[str, str], tuple[str, 
     }
 
 
+@cache
 def expected_objects() -> dict[tuple[str, str], tuple[str, str | None]]:
     """Return what `objects` gives for a new database."""
     connection = sqlite3.connect(":memory:", isolation_level=None)

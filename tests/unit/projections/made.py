@@ -9,8 +9,9 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
-from orchestrail.store.base import Record
 from sqlalchemy import Connection, StaticPool, create_engine
+
+from orchestrail.store.base import Record
 
 PREFECT = "urn:orchestrail:prefect:0.1.0"
 SWEEP = "urn:orchestrail:sweep:0.1.0"
@@ -106,6 +107,9 @@ class MemoryLog:
     def __init__(self, bodies: list[bytes] | None = None) -> None:
         self.bodies: list[bytes | None] = list(bodies or [])
         self._engine = create_engine("sqlite://", poolclass=StaticPool)
+        with self._engine.begin() as connection:
+            connection.exec_driver_sql("CREATE TABLE log (seq INTEGER PRIMARY KEY, event_id TEXT)")
+            connection.exec_driver_sql("CREATE TABLE payload (event_id TEXT PRIMARY KEY, body BLOB)")
 
     def add(self, *events: dict[str, Any]) -> None:
         """Append events."""
@@ -130,12 +134,18 @@ class MemoryLog:
     def project(self) -> Iterator[Connection]:
         """Open a transaction."""
         with self._engine.begin() as connection:
+            for seq, body in enumerate(self.bodies):
+                connection.exec_driver_sql("INSERT OR REPLACE INTO log VALUES (?, ?)", (seq, str(seq)))
+                if body is not None:
+                    connection.exec_driver_sql("INSERT OR REPLACE INTO payload VALUES (?, ?)", (str(seq), body))
             yield connection
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
         """All rows of all tables, in an order that does not depend on how they came in."""
         with self._engine.connect() as connection:
-            names = connection.exec_driver_sql("SELECT name FROM sqlite_master WHERE name LIKE 'proj_%' AND type='table'")
+            names = connection.exec_driver_sql(
+                "SELECT name FROM sqlite_master WHERE name LIKE 'proj_%' AND type='table'"
+            )
             return {
                 name: sorted(map(tuple, connection.exec_driver_sql(f'SELECT * FROM "{name}"')), key=repr)
                 for (name,) in names.all()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
+
 from orchestrail.projections import tables
 from orchestrail.projections.apply import apply, rebuild
 

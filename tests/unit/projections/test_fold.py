@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from orchestrail.projections.fold import fold, stored_event
 from orchestrail.projections.tables import run_columns, run_row, use_columns, use_row
 
@@ -22,7 +23,12 @@ def test_a_run_that_started_and_completed_is_complete(made):
     """START and COMPLETE give state, both times, and nothing that was concluded."""
     run = row(made, made.event("START", 1, second=1), made.event("COMPLETE", 1, second=3.5))
     assert (run.state, run.started_at, run.ended_at, run.inferred) == ("COMPLETE", made.at(1), made.at(3.5), ())
-    assert (run.orchestrator, run.orchestrator_version, run.native_id, run.attempt) == ("prefect", "3.8.8", "native-1", 1)
+    assert (run.orchestrator, run.orchestrator_version, run.native_id, run.attempt) == (
+        "prefect",
+        "3.8.8",
+        "native-1",
+        1,
+    )
 
 
 def test_an_end_that_is_logged_before_the_start_still_ends_the_run(made):
@@ -45,13 +51,19 @@ def test_a_run_opened_by_running_has_a_concluded_start(made):
 
 def test_a_failure_carries_its_error(made):
     """The message of the event that ends the run is the run's error."""
-    run = row(made, made.event("START", 1), made.event("FAIL", 1, errorMessage={"message": "ValueError: no", "programmingLanguage": "PYTHON"}))
+    run = row(
+        made,
+        made.event("START", 1),
+        made.event("FAIL", 1, errorMessage={"message": "ValueError: no", "programmingLanguage": "PYTHON"}),
+    )
     assert (run.state, run.error) == ("FAIL", "ValueError: no")
 
 
 def test_a_cached_run_says_where_from(made):
     """COMPLETE with our state CACHED is no computation."""
-    run = row(made, made.event("START", 1), made.event("COMPLETE", 1, ours={"state": "CACHED", "cachedFrom": made.run_id(9)}))
+    run = row(
+        made, made.event("START", 1), made.event("COMPLETE", 1, ours={"state": "CACHED", "cachedFrom": made.run_id(9)})
+    )
     assert (run.state, run.cached_from) == ("CACHED", made.run_id(9))
 
 
@@ -90,7 +102,11 @@ def test_a_reported_end_supersedes_an_inferred_one_and_both_are_kept(made, order
 
 def test_an_inferred_end_says_what_was_concluded(made):
     """`inferred` names the fields and the end keeps the reason."""
-    run = row(made, made.event("START", 1), made.event("ABORT", 1, second=9, producer=made.SWEEP, orchestrail_inferred=INFERRED))
+    run = row(
+        made,
+        made.event("START", 1),
+        made.event("ABORT", 1, second=9, producer=made.SWEEP, orchestrail_inferred=INFERRED),
+    )
     assert (run.state, run.inferred, run.ends[0].reason) == ("ABORT", ("ended_at", "state"), "its process is gone")
     assert run.producer == made.PREFECT
 
@@ -144,7 +160,11 @@ def test_a_run_is_not_its_own_parent(made):
 def test_a_declared_role_outlives_a_concluded_one(made):
     """The end of a run may carry a role derived from what it did."""
     step = {"role": "train", "roleSource": "declared"}
-    run = row(made, made.event("START", 1, orchestrail_step=step), made.event("COMPLETE", 1, orchestrail_step={"role": "other", "roleSource": "inferred"}))
+    run = row(
+        made,
+        made.event("START", 1, orchestrail_step=step),
+        made.event("COMPLETE", 1, orchestrail_step={"role": "other", "roleSource": "inferred"}),
+    )
     assert (run.role, run.role_source) == ("train", "declared")
 
 
@@ -152,7 +172,16 @@ def test_a_preprocessing_step_without_version_has_its_code_digest_for_one(made):
     """`derived` says so."""
     step = {"role": "preprocess", "roleSource": "declared", "operation": "impute", "version": None, "derived": True}
     code = {"digest": "py-tokens-1:sha256:" + "0" * 64, "name": "prep.impute"}
-    run = row(made, made.event("START", 1, orchestrail_step=step, orchestrail_code=code, orchestrail_parameters={"digest": "sha256:1", "parameters": {}}))
+    run = row(
+        made,
+        made.event(
+            "START",
+            1,
+            orchestrail_step=step,
+            orchestrail_code=code,
+            orchestrail_parameters={"digest": "sha256:1", "parameters": {}},
+        ),
+    )
     assert run.preprocessing.version == run.preprocessing.code_digest == code["digest"]
     assert (run.preprocessing.derived, run.preprocessing.parameters_digest, run.parameters) == (True, "sha256:1", {})
 
@@ -161,13 +190,21 @@ def test_a_declared_version_stays(made):
     """What a person declared is not replaced by a digest."""
     step = {"role": "preprocess", "operation": "impute", "version": "1.2.0", "derived": False}
     late = {"role": "preprocess", "operation": "impute", "version": "py-tokens-1:x", "derived": True}
-    run = row(made, made.event("START", 1, orchestrail_step=step, orchestrail_code={"digest": "py-tokens-1:x"}), made.event("COMPLETE", 1, orchestrail_step=late))
+    run = row(
+        made,
+        made.event("START", 1, orchestrail_step=step, orchestrail_code={"digest": "py-tokens-1:x"}),
+        made.event("COMPLETE", 1, orchestrail_step=late),
+    )
     assert (run.preprocessing.version, run.preprocessing.derived) == ("1.2.0", False)
 
 
 def test_parameters_give_value_or_type_and_digest(made):
     """A value that was not kept shows what it was."""
-    parameters = {"a": {"type": "int", "value": 3}, "b": {"type": "DataFrame", "digest": "sha256:1"}, "c": {"type": "NoneType", "value": None}}
+    parameters = {
+        "a": {"type": "int", "value": 3},
+        "b": {"type": "DataFrame", "digest": "sha256:1"},
+        "c": {"type": "NoneType", "value": None},
+    }
     run = row(made, made.event("START", 1, orchestrail_parameters={"digest": "sha256:0", "parameters": parameters}))
     assert run.parameters == {"a": 3, "b": {"type": "DataFrame", "digest": "sha256:1"}, "c": None}
 
@@ -177,7 +214,11 @@ def test_inputs_are_united_over_events(made):
     run = row(
         made,
         made.event("START", 1, inputs=[made.dataset("/a"), made.dataset("/only-named")]),
-        made.event("COMPLETE", 1, inputs=[made.dataset("/a", "x", rows=3), made.dataset("/a", "y"), made.dataset("/a", "x", role="train")]),
+        made.event(
+            "COMPLETE",
+            1,
+            inputs=[made.dataset("/a", "x", rows=3), made.dataset("/a", "y"), made.dataset("/a", "x", role="train")],
+        ),
     )
     found = {(use.dataset.name, use.dataset.digest): use.dataset for use in run.inputs}
     assert set(found) == {("/a", made.digest("x")), ("/a", made.digest("y")), ("/only-named", None)}
@@ -190,7 +231,11 @@ def test_a_standard_dataset_is_read_as_far_as_it_goes(made):
     theirs = {
         "namespace": "s3://bucket",
         "name": "m",
-        "facets": {"version": {"datasetVersion": "v7"}, "datasetType": {"datasetType": "MODEL"}, "schema": {"fields": [{"name": "a", "type": "int"}, {"name": "b"}]}},
+        "facets": {
+            "version": {"datasetVersion": "v7"},
+            "datasetType": {"datasetType": "MODEL"},
+            "schema": {"fields": [{"name": "a", "type": "int"}, {"name": "b"}]},
+        },
         "outputFacets": {"outputStatistics": {"rowCount": 5, "size": 70}},
     }
     found = row(made, made.event("COMPLETE", 1, producer=made.AIRFLOW, outputs=[theirs])).outputs[0].dataset
@@ -208,7 +253,9 @@ def test_a_foreign_producer_has_no_capabilities(made):
 def test_a_foreign_run_names_its_orchestrator(made):
     """From the processing engine, else from the job type."""
     engine = made.event("START", 1, producer=made.AIRFLOW, processing_engine={"name": "Airflow", "version": "2.11"})
-    integration = made.event("START", 1, producer=made.AIRFLOW, job_facets={"jobType": {"integration": "SPARK", "jobType": "JOB"}})
+    integration = made.event(
+        "START", 1, producer=made.AIRFLOW, job_facets={"jobType": {"integration": "SPARK", "jobType": "JOB"}}
+    )
     assert (row(made, engine).orchestrator, row(made, engine).orchestrator_version) == ("airflow", "2.11")
     assert (row(made, integration).orchestrator, row(made, integration).job_type) == ("spark", "JOB")
 
@@ -217,8 +264,18 @@ def test_checks_metrics_and_gaps_are_collected_over_events(made):
     """A facet that is sent again does not undo what was said."""
     run = row(
         made,
-        made.event("RUNNING", 1, orchestrail_metrics={"metrics": [{"name": "auc", "value": 0.9}]}, test={"tests": [{"name": "t", "status": "fail", "severity": "warn", "type": "quality"}]}),
-        made.event("COMPLETE", 1, orchestrail_metrics={"metrics": [{"name": "auc", "value": 0.91}]}, orchestrail_capture={"notCaptured": [{"what": "/dev/x", "reason": "no file"}]}),
+        made.event(
+            "RUNNING",
+            1,
+            orchestrail_metrics={"metrics": [{"name": "auc", "value": 0.9}]},
+            test={"tests": [{"name": "t", "status": "fail", "severity": "warn", "type": "quality"}]},
+        ),
+        made.event(
+            "COMPLETE",
+            1,
+            orchestrail_metrics={"metrics": [{"name": "auc", "value": 0.91}]},
+            orchestrail_capture={"notCaptured": [{"what": "/dev/x", "reason": "no file"}]},
+        ),
     )
     assert [metric["value"] for metric in run.metrics] == [0.9, 0.91]
     assert [(check["name"], check["success"]) for check in run.checks] == [("t", False)]
@@ -232,8 +289,18 @@ def test_links_to_other_runs_are_collected(made):
 
 
 json_values = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.floats() | st.text(st.characters(), max_size=8) | st.sampled_from(["\ud800", "RUNNING", "sha256:"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from(["run", "runId", "tags", "key", "fields", "name", "value", "root", "x"]), inner, max_size=4),
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats()
+    | st.text(st.characters(), max_size=8)
+    | st.sampled_from(["\ud800", "RUNNING", "sha256:"]),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(["run", "runId", "tags", "key", "fields", "name", "value", "root", "x"]), inner, max_size=4
+        )
+    ),
     max_leaves=12,
 )
 facet_keys = [
@@ -241,7 +308,23 @@ facet_keys = [
     "orchestrail_capabilities", "orchestrail_step", "orchestrail_code", "orchestrail_parameters", "orchestrail_environment",
     "orchestrail_metrics", "orchestrail_checks", "orchestrail_inferred", "orchestrail_capture", "orchestrail_serving",
 ]  # fmt: skip
-run_fields = ["state", "attempt", "owner", "cachedFrom", "nativeId", "fields", "capabilities", "parameters", "modules", "metrics", "upstream", "tests", "notCaptured", "role", "version"]
+run_fields = [
+    "state",
+    "attempt",
+    "owner",
+    "cachedFrom",
+    "nativeId",
+    "fields",
+    "capabilities",
+    "parameters",
+    "modules",
+    "metrics",
+    "upstream",
+    "tests",
+    "notCaptured",
+    "role",
+    "version",
+]
 facet_values = json_values | st.dictionaries(st.sampled_from(run_fields), json_values, max_size=5)
 foreign = st.fixed_dictionaries(
     {},
@@ -250,8 +333,20 @@ foreign = st.fixed_dictionaries(
         "eventType": st.sampled_from(["START", "COMPLETE", "FAIL", "OTHER", 7, None]),
         "producer": st.sampled_from(["urn:orchestrail:prefect:0.1.0", "x", 3]),
         "facets": json_values | st.dictionaries(st.sampled_from(facet_keys), facet_values, max_size=6),
-        "job": json_values | st.fixed_dictionaries({"name": json_values, "namespace": json_values, "facets": json_values}),
-        "inputs": json_values | st.lists(st.fixed_dictionaries({"name": json_values | st.just("/a"), "namespace": json_values, "facets": json_values, "inputFacets": json_values}), max_size=3),
+        "job": json_values
+        | st.fixed_dictionaries({"name": json_values, "namespace": json_values, "facets": json_values}),
+        "inputs": json_values
+        | st.lists(
+            st.fixed_dictionaries(
+                {
+                    "name": json_values | st.just("/a"),
+                    "namespace": json_values,
+                    "facets": json_values,
+                    "inputFacets": json_values,
+                }
+            ),
+            max_size=3,
+        ),
         "outputs": json_values,
     },
 )
