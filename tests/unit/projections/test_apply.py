@@ -37,7 +37,7 @@ def build(made, parts):
     return made.event(parts.pop("kind"), parts.pop("run"), **parts)
 
 
-@settings(deadline=None, max_examples=150)
+@settings(deadline=None, max_examples=80)
 @given(st.lists(described(), max_size=14), st.data())
 def test_applying_in_any_steps_is_as_good_as_rebuilding(made, parts, data):
     """Random events in random order, cut at random points, with other things of the log between them."""

@@ -304,10 +304,26 @@ json_values = st.recursive(
     max_leaves=12,
 )
 facet_keys = [
-    "parent", "parentRun", "processing_engine", "jobDependencies", "executionParameters", "tags", "errorMessage", "test", "orchestrail_run",
-    "orchestrail_capabilities", "orchestrail_step", "orchestrail_code", "orchestrail_parameters", "orchestrail_environment",
-    "orchestrail_metrics", "orchestrail_checks", "orchestrail_inferred", "orchestrail_capture", "orchestrail_serving",
-]  # fmt: skip
+    "parent",
+    "parentRun",
+    "processing_engine",
+    "jobDependencies",
+    "executionParameters",
+    "tags",
+    "errorMessage",
+    "test",
+    "orchestrail_run",
+    "orchestrail_capabilities",
+    "orchestrail_step",
+    "orchestrail_code",
+    "orchestrail_parameters",
+    "orchestrail_environment",
+    "orchestrail_metrics",
+    "orchestrail_checks",
+    "orchestrail_inferred",
+    "orchestrail_capture",
+    "orchestrail_serving",
+]
 run_fields = [
     "state",
     "attempt",

@@ -1,0 +1,155 @@
+"""The JSON objects of the contract: Run, Dataset, Edge, and the documents made of them. Every name of the contract is there, null
+where nothing is known; more fields may stand beside them. Nothing is looked up here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import Any
+
+from orchestrail.model import DatasetRef
+from orchestrail.projections.rows import RunRow
+from orchestrail.queries.loading import Edge, dataset_key
+from orchestrail.queries.show import Shown
+from orchestrail.queries.trace import Trace, TracedDataset
+
+Document = dict[str, Any]
+
+
+def run_document(row: RunRow) -> Document:
+    """Give a run as the contract's `Run`."""
+    return {
+        "run_id": row.run_id,
+        "root_run_id": row.root_run_id,
+        "parent_run_id": row.parent_run_id,
+        "job": {"namespace": row.job.namespace, "name": row.job.name, "type": row.job_type},
+        "orchestrator": {"name": row.orchestrator, "version": row.orchestrator_version},
+        "native_id": row.native_id,
+        "attempt": row.attempt,
+        "role": row.role,
+        "state": row.state,
+        "started_at": row.started_at,
+        "ended_at": row.ended_at,
+        "system": row.system,
+        "environment": row.environment,
+        "trigger": row.trigger,
+        "actor": row.actor,
+        "preprocessing": _preprocessing(row),
+        "code": {
+            "digest": row.code.digest,
+            "repository": row.code.repository,
+            "commit": row.code.commit,
+            "dirty": row.code.dirty,
+            "path": row.code.path,
+            "name": row.code.name,
+            "modules": dict(row.code.modules),
+        },
+        "parameters": row.parameters,
+        "environment_facts": row.environment_facts,
+        "inputs": [dataset_document(use.dataset) for use in row.inputs],
+        "outputs": [dataset_document(use.dataset) for use in row.outputs],
+        "cached_from": row.cached_from,
+        "error": row.error,
+        "inferred": list(row.inferred),
+        "role_source": row.role_source,
+        "previous_attempt": row.previous_attempt,
+        "stated_root_run_id": row.stated_root_run_id,
+        "producer": row.producer,
+        "mode": row.mode,
+        "tags": list(row.tags),
+        "metrics": list(row.metrics),
+        "checks": list(row.checks),
+        "serving": list(row.serving),
+        "not_captured": [{"what": what, "reason": reason} for what, reason in row.not_captured],
+        "capabilities": None if row.capabilities is None else list(row.capabilities),
+        "owner": row.owner,
+        "closed_by": row.closed_by,
+        "ends": [asdict(end) for end in row.ends],
+        "sequence": {"first": row.first_seq, "last": row.last_seq},
+    }
+
+
+def _preprocessing(row: RunRow) -> Document | None:
+    if row.preprocessing is None:
+        return None
+    facts = {"serve_time": row.serve_time, "fits_state": row.fits_state, "train_only": row.train_only}
+    return asdict(row.preprocessing) | facts
+
+
+def dataset_document(dataset: DatasetRef) -> Document:
+    """Give a data set as the contract's `Dataset`."""
+    return {
+        "key": dataset_key(dataset),
+        "namespace": dataset.namespace,
+        "name": dataset.name,
+        "version": dataset.version,
+        "digest": dataset.digest,
+        "kind": dataset.kind,
+        "role": dataset.role,
+        "observed": dataset.observed,
+        "weak": dataset.weak,
+        "type": dataset.type,
+        "rows": dataset.rows,
+        "bytes": dataset.bytes,
+        "fields": [{"name": name, "type": kind or None} for name, kind in dataset.fields] or None,
+    }
+
+
+def edge_document(edge: Edge) -> Document:
+    """Give an edge as the contract's `Edge`."""
+    return {
+        "from": edge.start,
+        "to": edge.end,
+        "kind": edge.kind,
+        "proof": edge.proof,
+        "captured": edge.captured,
+        "inferred": edge.concluded,
+        "note": edge.note,
+    }
+
+
+def runs_document(rows: Sequence[RunRow]) -> Document:
+    """Give the answer of `orchestrail runs`."""
+    return {"runs": [run_document(row) for row in rows]}
+
+
+def shown_document(shown: Shown) -> Document:
+    """Give the answer of `orchestrail show`."""
+    return {
+        "root": run_document(shown.root),
+        "runs": [run_document(row) for row in shown.runs],
+        "edges": [edge_document(edge) for edge in shown.edges],
+    }
+
+
+def trace_document(traced: Trace) -> Document:
+    """Give the answer of `orchestrail trace`."""
+    target = traced.target
+    found = traced.datasets.get(dataset_key(target.dataset)) if target.dataset else None
+    return {
+        "target": {
+            "given": target.given,
+            "kind": target.kind,
+            "dataset": dataset_document(target.dataset) if target.dataset else None,
+            "digest": target.dataset.digest if target.dataset else None,
+            "run_id": target.run.run_id if target.run else found.writer if found else None,
+            "written": target.written if target.dataset else None,
+            "also_written_by": list(found.others) if found else [],
+            "read_by": list(target.read_by),
+        },
+        "runs": [run_document(row) for row in traced.runs],
+        "datasets": [_traced(dataset) for dataset in traced.datasets.values()],
+        "edges": [edge_document(edge) for edge in traced.edges],
+        "unproven": [edge_document(edge) for edge in traced.unproven],
+        "sources": [_traced(dataset) for dataset in traced.sources],
+        "not_recorded": list(traced.missing),
+    }
+
+
+def _traced(traced: TracedDataset) -> Document:
+    return dataset_document(traced.dataset) | {
+        "written_by": traced.writer,
+        "also_written_by": list(traced.others),
+        "note": traced.note,
+    }

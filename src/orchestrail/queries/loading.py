@@ -1,0 +1,129 @@
+"""Rows out of the tables: runs with what they read and wrote. The other modules of this package build their answers on these."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import ColumnElement, Connection, select
+
+from orchestrail.model import DatasetRef
+from orchestrail.projections import tables
+from orchestrail.projections.rows import RunRow, Use
+from orchestrail.projections.tables import run_row, use_row
+
+_CHUNK = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Edge:
+    """Something that leads from one node to another, in the direction in which data or control went.
+
+    Attributes:
+        start: run id or dataset key.
+        end: run id or dataset key.
+        kind: `read`, `wrote`, `parent`, `after` or `cached_from`.
+        proof: what shows that both ends mean the same data: `digest`, `version`, or no more than the `name`; None where no data
+            is claimed to have passed.
+        captured: False where a value was handed on in memory, so that nothing shows which.
+        concluded: True where nobody stated the edge: the one run ended before the other one began, in the same parent.
+        note: what a reader should know beside it.
+    """
+
+    start: str
+    end: str
+    kind: str
+    proof: str | None = None
+    captured: bool = True
+    concluded: bool = False
+    note: str | None = None
+
+
+def dataset_key(dataset: DatasetRef) -> str:
+    """Name a data set at one version: `namespace:name@version`, the digest before the version where it is known."""
+    identity = dataset.digest or dataset.version
+    return f"{dataset.namespace}:{dataset.name}{f'@{identity}' if identity else ''}"
+
+
+def proof_of(dataset: DatasetRef) -> str:
+    """Say how far a data set is identified."""
+    return "digest" if dataset.digest else "version" if dataset.version else "name"
+
+
+def load_runs(connection: Connection, run_ids: Iterable[str]) -> dict[str, RunRow]:
+    """Load runs with their data; ids that are not recorded are left out.
+
+    A cached run that reported no outputs gets those of the run that computed its result, marked as concluded.
+    """
+    found = _plain_runs(connection, run_ids)
+    known = dict(found)
+    while missing := {
+        origin
+        for row in known.values()
+        if row.state == "CACHED" and not row.outputs and (origin := row.cached_from) and origin not in known
+    }:
+        loaded = _plain_runs(connection, missing)
+        if not loaded:
+            break
+        known |= loaded
+    return {run_id: _with_origin(row, known) for run_id, row in found.items()}
+
+
+def _plain_runs(connection: Connection, run_ids: Iterable[str]) -> dict[str, RunRow]:
+    wanted = list(dict.fromkeys(run_ids))
+    uses: dict[str, list[Use]] = defaultdict(list)
+    for chunk in _chunks(wanted):
+        for use in load_uses(connection, tables.use.c.run_id.in_(chunk)):
+            uses[use.run_id].append(use)
+    rows = {
+        columns["run_id"]: run_row(columns, uses[columns["run_id"]])
+        for chunk in _chunks(wanted)
+        for columns in connection.execute(select(tables.run).where(tables.run.c.run_id.in_(chunk))).mappings()
+    }
+    return {run_id: rows[run_id] for run_id in wanted if run_id in rows}
+
+
+def load_uses(connection: Connection, *conditions: ColumnElement[bool]) -> list[Use]:
+    """Load uses by place in the log."""
+    columns = tables.use.c
+    query = (
+        select(tables.use).where(*conditions).order_by(columns.seq, columns.run_id, columns.direction, columns.place)
+    )
+    return [use_row(row) for row in connection.execute(query).mappings()]
+
+
+def _with_origin(row: RunRow, known: dict[str, RunRow]) -> RunRow:
+    origin, seen = row, {row.run_id}
+    while origin.state == "CACHED" and not origin.outputs and origin.cached_from in known:
+        origin = known[origin.cached_from]
+        if origin.run_id in seen:
+            return row
+        seen.add(origin.run_id)
+    if origin is row or not origin.outputs:
+        return row
+    return replace(row, outputs=origin.outputs, inferred=tuple(sorted({*row.inferred, "outputs"})))
+
+
+def wrote_itself(row: RunRow) -> bool:
+    """Say whether a run's outputs are its own, and not those of the run that it took its result from."""
+    return all(use.run_id == row.run_id for use in row.outputs)
+
+
+def run_ids(connection: Connection, *conditions: ColumnElement[bool]) -> list[str]:
+    """List the ids of runs by place in the log."""
+    columns = tables.run.c
+    query = select(columns.run_id).where(*conditions).order_by(columns.first_seq, columns.run_id)
+    return list(connection.execute(query).scalars())
+
+
+def run_edges(connection: Connection, *conditions: ColumnElement[bool]) -> list[Edge]:
+    """Load edges between runs, each once, whoever stated it."""
+    columns = tables.edge.c
+    query = select(columns.from_run, columns.to_run, columns.kind).where(*conditions).distinct()
+    return [Edge(*row) for row in connection.execute(query.order_by(columns.kind, columns.from_run, columns.to_run))]
+
+
+def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
+    for start in range(0, len(values), _CHUNK):
+        yield values[start : start + _CHUNK]

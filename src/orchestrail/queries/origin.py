@@ -1,0 +1,171 @@
+"""Who wrote these bytes: the choice of the writer behind one data set that was read. Asked for every step of a trace."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, and_, func, or_, select
+
+from orchestrail.model import DatasetRef, State
+from orchestrail.projections import tables
+from orchestrail.projections.rows import Use
+from orchestrail.projections.tables import use_row
+from orchestrail.queries.loading import load_uses
+
+_END_OF_LOG = 2**62
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """A data set as somebody met it.
+
+    Attributes:
+        dataset: what was read.
+        seq: place in the log of the reading; the end of the log for somebody who asks now.
+        at: claimed time of the reading, None for somebody who asks now.
+        run_id: the run that read; None for somebody who asks now.
+    """
+
+    dataset: DatasetRef
+    seq: int = _END_OF_LOG
+    at: str | None = None
+    run_id: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where a data set comes from.
+
+    Attributes:
+        writer: the run that wrote it, and what it wrote; None for a source.
+        proof: `digest`, `version` or `name`; None for a source.
+        others: runs that wrote the same digest too.
+        note: what makes the answer less plain than it looks.
+    """
+
+    writer: Use | None
+    proof: str | None
+    others: Sequence[str] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Writing:
+    use: Use
+    first_seq: int
+    cached: bool
+    unchanged: bool
+
+
+def origin_of(connection: Connection, reading: Reading) -> Origin:
+    """Find the run that wrote what was read.
+
+    The nearest earlier writer by place in the log; one that wrote under the same name before one that wrote equal bytes elsewhere.
+    A run is never the origin of what it read itself, and equal bytes that were written after the data set had been seen are no
+    origin of it. A writer later in the log counts where nothing earlier does and the order of the log does not speak against it:
+    spools of several hosts are collected one after the other.
+
+    Args:
+        connection: a snapshot of the store.
+        reading: what was read, and when.
+    """
+    dataset = reading.dataset
+    found = _writings(connection, reading)
+    # A run that read these bytes under this name before it wrote them there gave back what it was given.
+    writings = [each for each in found if not each.unchanged]
+    same = [each for each in writings if _same_name(each.use.dataset, dataset)]
+    if not dataset.digest:
+        return _named_origin(dataset, same, reading)
+    equal = [each for each in writings if each.use.dataset.digest == dataset.digest]
+    others = tuple(dict.fromkeys(each.use.run_id for each in found if each.use.dataset.digest == dataset.digest))
+    seen = _first_seen(connection, dataset)
+    chosen = _nearest([each for each in equal if each in same], reading)
+    chosen = chosen or _nearest([each for each in equal if each not in same and each.use.seq < seen], reading)
+    if chosen:
+        note = None if chosen.use.seq < reading.seq else "it stands later in the log than the reading"
+        return Origin(chosen.use, "digest", tuple(run_id for run_id in others if run_id != chosen.use.run_id), note)
+    if chosen := _nearest([each for each in same if not each.use.dataset.digest], reading):
+        matches = dataset.version is not None and chosen.use.dataset.version == dataset.version
+        return Origin(chosen.use, "version" if matches else "name", others)
+    changed = any(each.use.dataset.digest != dataset.digest and each.use.seq < reading.seq for each in same)
+    return Origin(None, None, others, "recorded runs wrote other contents under this name" if changed else None)
+
+
+def _named_origin(dataset: DatasetRef, same: Sequence[_Writing], reading: Reading) -> Origin:
+    """Find the writer of what has no digest: by version where it has one, else by name alone."""
+    if dataset.version:
+        if chosen := _nearest([each for each in same if each.use.dataset.version == dataset.version], reading):
+            return Origin(chosen.use, "version")
+        same = [each for each in same if not each.use.dataset.version]
+    chosen = _nearest(same, reading)
+    return Origin(chosen.use, "name") if chosen else Origin(None, None)
+
+
+def _same_name(first: DatasetRef, second: DatasetRef) -> bool:
+    return (first.namespace, first.name) == (second.namespace, second.name)
+
+
+def _writings(connection: Connection, reading: Reading) -> list[_Writing]:
+    """Find who wrote this digest or this name, but for the reader itself."""
+    use, run, dataset = tables.use.c, tables.run.c, reading.dataset
+    named = and_(use.name == dataset.name, use.namespace == dataset.namespace)
+    condition = or_(named, use.digest == dataset.digest) if dataset.digest else named
+    taken = tables.use.alias("taken")
+    unchanged = (
+        select(taken.c.run_id)
+        .where(
+            taken.c.run_id == use.run_id,
+            taken.c.direction == "input",
+            taken.c.namespace == use.namespace,
+            taken.c.name == use.name,
+            taken.c.digest == use.digest,
+        )
+        .exists()
+        .label("unchanged")
+    )
+    query = (
+        select(tables.use, run.first_seq, run.state, unchanged)
+        .join_from(tables.use, tables.run, use.run_id == run.run_id)
+        .where(use.direction == "output", condition, use.run_id != (reading.run_id or ""))
+        .order_by(use.seq, use.run_id, use.place)
+    )
+    found = [
+        _Writing(use_row(row), row["first_seq"], row["state"] == State.CACHED, bool(row["unchanged"]))
+        for row in connection.execute(query).mappings()
+    ]
+    # A run that took its result from a cache wrote nothing, whatever it reported, where the one that computed it is known.
+    return [each for each in found if not each.cached] or found
+
+
+def _first_seen(connection: Connection, dataset: DatasetRef) -> int:
+    """Give the place in the log where somebody first read these bytes under this name."""
+    use = tables.use.c
+    query = select(func.min(use.seq)).where(
+        use.direction == "input",
+        use.digest == dataset.digest,
+        use.name == dataset.name,
+        use.namespace == dataset.namespace,
+    )
+    first = connection.execute(query).scalar()
+    return _END_OF_LOG if first is None else int(first)
+
+
+def _nearest(writings: Sequence[_Writing], reading: Reading) -> _Writing | None:
+    earlier = [each for each in writings if each.use.seq < reading.seq]
+    if earlier:
+        return earlier[-1]
+    for each in writings:
+        overlapping = each.first_seq < reading.seq and _same_name(each.use.dataset, reading.dataset)
+        claimed_before = each.use.at is not None and reading.at is not None and each.use.at <= reading.at
+        if overlapping or claimed_before:
+            return each
+    return None
+
+
+def readers_of(connection: Connection, dataset: DatasetRef) -> list[str]:
+    """List the runs that read these bytes, or this name where no digest is known."""
+    use = tables.use.c
+    same = use.digest == dataset.digest if dataset.digest else use.name == dataset.name
+    found = load_uses(connection, use.direction == "input", same)
+    return list(dict.fromkeys(each.run_id for each in found))

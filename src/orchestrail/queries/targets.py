@@ -1,0 +1,176 @@
+"""What a person points at: a file, a digest, the name of a data set or a run; and what the record knows under it."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+
+from orchestrail.capture.digest import FileDigest, digest_file
+from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded
+from orchestrail.model import DatasetRef
+from orchestrail.projections import tables
+from orchestrail.projections.rows import RunRow, Use
+from orchestrail.queries.loading import dataset_key, load_uses
+from orchestrail.queries.origin import readers_of
+from orchestrail.queries.runs import find_run_or_none
+
+_DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})", re.IGNORECASE)
+_SHOWN = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What was asked for.
+
+    Attributes:
+        given: as it was given.
+        kind: `file`, `digest`, `dataset` or `run`.
+        dataset: the data set; None for a run.
+        run: the run; None for a data set.
+        written: True where a recorded run wrote it.
+        read_by: runs that read it.
+    """
+
+    given: str
+    kind: str
+    dataset: DatasetRef | None = None
+    run: RunRow | None = None
+    written: bool = False
+    read_by: Sequence[str] = ()
+
+
+def find_target(connection: Connection, given: str) -> Target:
+    """Find what a person means by a target.
+
+    Args:
+        connection: a snapshot of the store.
+        given: path of a file, `sha256:...` or the beginning of it, name of a data set (`namespace:name` too), or a RUN.
+
+    Raises:
+        NotRecorded: no recorded run has to do with it.
+        AmbiguousRun: it fits more than one thing.
+    """
+    path = Path(given)
+    if path.is_file():
+        return _file(connection, given, path)
+    if given.lower().startswith("sha256:"):
+        return _digest(connection, given)
+    if found := _named(connection, given):
+        return found
+    if path.is_dir():
+        return _file(connection, given, path)
+    run = find_run_or_none(connection, given)
+    if run is not None:
+        return Target(given, "run", run=run)
+    if _DIGEST.fullmatch(given) and (found := _by_digest(connection, given, given)):
+        return found
+    raise NotRecorded(
+        f"{given} is not produced by a recorded run.",
+        "There is no such file here, and the record has no data set, digest or run of that name.",
+        "Give a file, a sha256:... digest, the name of a data set, or a run ID; `orchestrail runs` lists the runs.",
+    )
+
+
+def _file(connection: Connection, given: str, path: Path) -> Target:
+    found = _digest_of(path)
+    if found is None or found.digest is None:
+        why = f"{found.weak}." if found and found.weak else ""
+        raise ConfigurationError(f"{given} cannot be read.", why, "See who owns the file, or give its digest.")
+    name = os.path.normpath(path.absolute())
+    columns = tables.use.c
+    uses = load_uses(connection, columns.digest == found.digest)
+    here = [use for use in uses if use.dataset.name == name]
+    if uses:
+        known = _latest(here or uses)
+        dataset = known if here else DatasetRef("file", name, digest=found.digest, kind=known.kind, bytes=found.size)
+        return _target(connection, given, "file", dataset, uses)
+    others = load_uses(connection, columns.name == name, columns.namespace == "file")
+    if unidentified := [use for use in others if not use.dataset.digest]:
+        return _target(connection, given, "file", _latest(unidentified), unidentified)
+    short = f"{found.digest[:19]}..."
+    if others:
+        why = f"Runs are recorded that used a file of this name, but with other contents; this one has {short}"
+        raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why}.", "It was changed or replaced since.")
+    why = f"No recorded run read or wrote its contents ({short}), nor a file of its name."
+    raise NotRecorded(
+        f"{given} is not produced by a recorded run.", why, "See `orchestrail doctor`, if one should have."
+    )
+
+
+def _digest_of(path: Path) -> FileDigest | None:
+    return digest_file(path, max_bytes=sys.maxsize)
+
+
+def _digest(connection: Connection, given: str) -> Target:
+    match = _DIGEST.fullmatch(given)
+    found = _by_digest(connection, given, match[1]) if match else None
+    if found is None:
+        why = (
+            "No recorded run read or wrote such contents." if match else "It is no SHA-256 digest, nor 8 digits of one."
+        )
+        raise NotRecorded(f"{given} is not produced by a recorded run.", why, "Compare it with `sha256sum FILE`.")
+    return found
+
+
+def _by_digest(connection: Connection, given: str, digits: str) -> Target | None:
+    wanted = f"sha256:{digits.lower()}"
+    columns = tables.use.c
+    start = and_(columns.digest >= wanted, columns.digest <= wanted + "g")
+    digests = list(connection.execute(select(columns.digest).where(start).distinct().limit(_SHOWN + 1)).scalars())
+    if not digests:
+        return None
+    if len(digests) > 1:
+        raise AmbiguousRun(f"{given!r} fits several digests.", f"{'; '.join(digests)}.", "Give more of it.")
+    uses = load_uses(connection, columns.digest == digests[0])
+    return _target(connection, given, "digest", _latest(uses), uses)
+
+
+def _named(connection: Connection, given: str) -> Target | None:
+    """Find a data set by its whole name, by the path that the name stands for here, or by the end of a name."""
+    columns = tables.use.c
+    path = os.path.normpath(Path(given).expanduser().absolute())
+    whole = or_(
+        columns.name == given,
+        columns.namespace + ":" + columns.name == given,
+        columns.namespace + "/" + columns.name == given,
+        and_(columns.namespace == "file", columns.name == path),
+    )
+    end = f"/{given}"
+    for condition in (whole, func.substr(columns.name, -len(end), len(end)) == end):
+        names = _names(connection, condition)
+        if len(names) > 1:
+            shown = "; ".join(f"{namespace}:{name}" for namespace, name in names[:_SHOWN])
+            raise AmbiguousRun(f"{given!r} fits {len(names)} data sets.", f"{shown}.", "Give more of the name.")
+        if names:
+            uses = load_uses(connection, columns.namespace == names[0][0], columns.name == names[0][1])
+            return _target(connection, given, "dataset", _latest(uses), uses)
+    return None
+
+
+def _names(connection: Connection, condition: ColumnElement[bool]) -> list[tuple[str, str]]:
+    columns = tables.use.c
+    query = (
+        select(columns.namespace, columns.name).where(condition).distinct().order_by(columns.namespace, columns.name)
+    )
+    return [(namespace, name) for namespace, name in connection.execute(query)]
+
+
+def _latest(uses: Sequence[Use]) -> DatasetRef:
+    """Take what was written last; where nothing was written, what was read last."""
+    written = [use for use in uses if use.direction == "output"]
+    return (written or list(uses))[-1].dataset
+
+
+def _target(connection: Connection, given: str, kind: str, dataset: DatasetRef, uses: Sequence[Use]) -> Target:
+    written = any(
+        use.direction == "output"
+        and (use.dataset.digest or dataset_key(use.dataset)) == (dataset.digest or dataset_key(dataset))
+        for use in uses
+    )
+    return Target(given, kind, dataset, None, written, tuple(readers_of(connection, dataset)))

@@ -1,0 +1,310 @@
+"""Everything that produced something: back from a file, a digest, a data set or a run, across orchestrators, to outside sources.
+
+Data edges lead from a run's inputs to the runs that wrote them. Where no data edge connects two runs that stated an order, or a run
+and the one it ran in, a value was handed on in memory: such an edge is followed and says that it was not captured. Who wrote which
+bytes is `orchestrail.queries.origin`'s matter.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import Connection, or_
+
+from orchestrail.model import DatasetRef, State
+from orchestrail.projections import tables
+from orchestrail.projections.rows import RunRow, Use
+from orchestrail.queries.loading import Edge, dataset_key, load_runs, proof_of, run_edges, run_ids, wrote_itself
+from orchestrail.queries.origin import Origin, Reading, origin_of
+from orchestrail.queries.show import began
+from orchestrail.queries.targets import Target
+
+IN_MEMORY = "handed on in memory: not captured"
+ENCLOSING = "read by the enclosing run; handed on in memory: not captured"
+RAN_BEFORE = "ran before it in the same run; what was handed on was not captured"
+
+
+@dataclass(frozen=True, slots=True)
+class TracedDataset:
+    """A data set of a trace.
+
+    Attributes:
+        dataset: what it is.
+        writer: the run that wrote it; None for a source.
+        others: runs that wrote the same digest too.
+        note: what makes the answer less plain than it looks.
+    """
+
+    dataset: DatasetRef
+    writer: str | None
+    others: Sequence[str] = ()
+    note: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """Everything that produced a target.
+
+    Attributes:
+        target: what was asked for.
+        runs: the runs, in the order in which they began; those that enclose them included.
+        datasets: the data sets by key.
+        edges: all edges.
+        missing: ids of runs that others name and that are not recorded.
+    """
+
+    target: Target
+    runs: Sequence[RunRow]
+    datasets: dict[str, TracedDataset]
+    edges: Sequence[Edge]
+    missing: Sequence[str] = ()
+
+    @property
+    def unproven(self) -> list[Edge]:
+        """Edges that rest on a name alone."""
+        return [edge for edge in self.edges if edge.proof == "name"]
+
+    @property
+    def sources(self) -> list[TracedDataset]:
+        """Data sets that no recorded run wrote."""
+        return [traced for traced in self.datasets.values() if traced.writer is None]
+
+
+def trace(connection: Connection, target: Target) -> Trace:
+    """Follow a target back to where the record begins.
+
+    Args:
+        connection: a snapshot of the store.
+        target: from `orchestrail.queries.targets.find_target`.
+    """
+    tracer = _Tracer(connection)
+    if target.run is not None:
+        tracer.begin_at_run(target.run)
+    elif target.dataset is not None:
+        tracer.begin_at_dataset(Reading(target.dataset))
+    tracer.follow()
+    return Trace(
+        target,
+        sorted(tracer.included.values(), key=began),
+        tracer.datasets,
+        list(tracer.edges.values()),
+        tuple(tracer.missing),
+    )
+
+
+@dataclass(slots=True)
+class _Tracer:
+    """The trace in the making."""
+
+    connection: Connection
+    included: dict[str, RunRow] = field(default_factory=dict)
+    datasets: dict[str, TracedDataset] = field(default_factory=dict)
+    edges: dict[tuple[str, str, str], Edge] = field(default_factory=dict)
+    missing: dict[str, None] = field(default_factory=dict)
+    _waiting: deque[str] = field(default_factory=deque)
+    _asked: set[str] = field(default_factory=set)
+    _rows: dict[str, RunRow | None] = field(default_factory=dict)
+    _below: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _origins: dict[tuple[str, str], Origin] = field(default_factory=dict)
+
+    def begin_at_run(self, run: RunRow) -> None:
+        """Ask for what produced a run; what it wrote shows too."""
+        if wrote_itself(run):
+            for use in run.outputs:
+                self._wrote(use, use.dataset, proof_of(use.dataset))
+        self._ask(run.run_id)
+
+    def begin_at_dataset(self, reading: Reading) -> None:
+        """Ask for what produced a data set."""
+        origin = origin_of(self.connection, reading)
+        self._add(reading.dataset, origin)
+
+    def follow(self) -> None:
+        """Go back, run by run, until nothing is left to ask."""
+        while self._waiting:
+            row = self._row(self._waiting.popleft())
+            if row is not None:
+                self._expand(row)
+
+    def _expand(self, row: RunRow) -> None:
+        self._include(row)
+        for use in row.inputs:
+            self._read(row, use)
+        below = [child for child in self._descendants(row.run_id) if child.state != State.SKIPPED]
+        for child in below:
+            self._ask(child.run_id)
+        self._cached(row)
+        writers = self._writers_behind([row, *below])
+        told = self._upstream(row, writers)
+        enclosed = self._enclosing(row, below)
+        if not (row.inputs or told or enclosed or row.state == State.CACHED or any(run.inputs for run in below)):
+            self._ran_before(row)
+
+    def _join(self, edge: Edge) -> None:
+        """Keep an edge; one that was captured replaces the same one that was not."""
+        key = edge.start, edge.end, edge.kind
+        known = self.edges.get(key)
+        if known is None or (edge.captured and not known.captured):
+            self.edges[key] = edge
+
+    def _ask(self, run_id: str) -> None:
+        if run_id not in self._asked:
+            self._asked.add(run_id)
+            self._waiting.append(run_id)
+
+    def _row(self, run_id: str) -> RunRow | None:
+        """Load a run; one that is not recorded is noted as missing."""
+        if run_id not in self._rows:
+            self._rows[run_id] = load_runs(self.connection, [run_id]).get(run_id)
+        row = self._rows[run_id]
+        if row is None:
+            self.missing[run_id] = None
+        return row
+
+    def _include(self, row: RunRow) -> None:
+        """Put a run into the trace, with the runs it ran in."""
+        self.included[row.run_id] = row
+        below = row
+        for above in self._ancestors(row):
+            self.included[above.run_id] = above
+            self._join(Edge(above.run_id, below.run_id, "parent"))
+            below = above
+
+    def _ancestors(self, row: RunRow) -> Iterator[RunRow]:
+        seen = {row.run_id}
+        while row.parent_run_id is not None and row.parent_run_id not in seen:
+            seen.add(row.parent_run_id)
+            above = self._row(row.parent_run_id)
+            if above is None:
+                return
+            yield above
+            row = above
+
+    def _descendants(self, run_id: str) -> list[RunRow]:
+        if run_id not in self._below:
+            found: dict[str, None] = {}
+            frontier = [run_id]
+            while frontier:
+                children = [
+                    child
+                    for start in range(0, len(frontier), 400)
+                    for child in run_ids(self.connection, tables.run.c.parent_run_id.in_(frontier[start : start + 400]))
+                ]
+                frontier = [child for child in children if child not in found and child != run_id]
+                found.update(dict.fromkeys(frontier))
+            unknown = [child for child in found if child not in self._rows]
+            self._rows.update(load_runs(self.connection, unknown))
+            self._below[run_id] = tuple(found)
+        return [row for child in self._below[run_id] if (row := self._rows[child])]
+
+    def _origin(self, row: RunRow, use: Use) -> Origin:
+        key = row.run_id, dataset_key(use.dataset)
+        if key not in self._origins:
+            self._origins[key] = origin_of(self.connection, Reading(use.dataset, use.seq, use.at, row.run_id))
+        return self._origins[key]
+
+    def _read(self, row: RunRow, use: Use, note: str | None = None) -> None:
+        """Put an input of a run into the trace, and ask for the run that wrote it."""
+        edge = Edge(dataset_key(use.dataset), row.run_id, "read", proof_of(use.dataset), captured=not note, note=note)
+        self._join(edge)
+        self._add(use.dataset, self._origin(row, use))
+
+    def _add(self, dataset: DatasetRef, origin: Origin) -> None:
+        key = dataset_key(dataset)
+        known = self.datasets.get(key)
+        if origin.writer is not None and origin.proof is not None:
+            self._wrote(origin.writer, dataset, origin.proof, origin.note)
+            self._ask(origin.writer.run_id)
+            self.datasets[key] = TracedDataset(dataset, origin.writer.run_id, origin.others, origin.note)
+        elif known is None:
+            self.datasets[key] = TracedDataset(dataset, None, origin.others, origin.note)
+
+    def _wrote(self, writer: Use, dataset: DatasetRef, proof: str, note: str | None = None) -> None:
+        key = dataset_key(dataset)
+        if (writer.dataset.namespace, writer.dataset.name) != (dataset.namespace, dataset.name):
+            elsewhere = f"written as {writer.dataset.name}"
+            note = f"{elsewhere}; {note}" if note else elsewhere
+        self._join(Edge(writer.run_id, key, "wrote", proof, note=note))
+        self.datasets.setdefault(key, TracedDataset(dataset, writer.run_id))
+
+    def _cached(self, row: RunRow) -> None:
+        if row.cached_from is not None and row.cached_from != row.run_id:
+            self._join(Edge(row.cached_from, row.run_id, "cached_from"))
+            self._ask(row.cached_from)
+
+    def _writers_behind(self, rows: Sequence[RunRow]) -> set[str]:
+        """Name the runs that wrote what these runs read."""
+        origins = (self._origin(row, use) for row in rows for use in row.inputs)
+        return {origin.writer.run_id for origin in origins if origin.writer is not None}
+
+    def _upstream(self, row: RunRow, writers: set[str]) -> bool:
+        """Follow the runs that this one waited for, where the data does not lead to them already; say whether it named any."""
+        columns = tables.edge.c
+        edges = run_edges(self.connection, columns.kind == "after", columns.to_run == row.run_id)
+        above = {ancestor.run_id for ancestor in self._ancestors(row)}
+        below = {child.run_id for child in self._descendants(row.run_id)}
+        named = False
+        for edge in edges:
+            if edge.start in above or edge.start in below or edge.start == row.run_id:
+                continue
+            upstream = self._row(edge.start)
+            if upstream is None:
+                self._join(Edge(edge.start, row.run_id, "after", captured=False, note=IN_MEMORY))
+                named = True
+                continue
+            if upstream.state == State.SKIPPED or row.run_id in {one.run_id for one in self._ancestors(upstream)}:
+                continue
+            named = True
+            gave = {use.run_id for use in upstream.outputs} | {edge.start}
+            gave |= {child.run_id for child in self._descendants(edge.start)}
+            if not gave & writers:
+                self._join(Edge(edge.start, row.run_id, "after", captured=False, note=IN_MEMORY))
+                self._ask(edge.start)
+            elif upstream.state == State.CACHED:
+                self._join(Edge(edge.start, row.run_id, "after"))
+                self._ask(edge.start)
+        return named
+
+    def _enclosing(self, row: RunRow, below: Sequence[RunRow]) -> bool:
+        """Follow what the runs around this one read themselves, but for what came of this run or after it."""
+        own = {row.run_id, *(child.run_id for child in below)}
+        until = max([row.last_seq, *(child.last_seq for child in below)])
+        found = False
+        for above in self._ancestors(row):
+            if above.run_id in self._asked:
+                continue
+            for use in above.inputs:
+                writer = self._origin(above, use).writer
+                if writer is None or (writer.seq < until and writer.run_id not in own):
+                    self._read(above, use, ENCLOSING)
+                    found = True
+        return found
+
+    def _ran_before(self, row: RunRow) -> None:
+        """Follow the runs that ended before this one began in the same parent: nothing else tells where its input came from.
+
+        Not where runs of that parent state their order: there, a run that names none before it waited for none.
+        """
+        if row.parent_run_id is None or self._row(row.parent_run_id) is None:
+            return
+        columns = tables.run.c
+        siblings = run_ids(self.connection, columns.parent_run_id == row.parent_run_id)
+        stated = tables.edge.c
+        if any(
+            run_edges(self.connection, stated.kind == "after", stated.to_run.in_(siblings[start : start + 400]))
+            for start in range(0, len(siblings), 400)
+        ):
+            return
+        earlier = run_ids(
+            self.connection,
+            columns.parent_run_id == row.parent_run_id,
+            columns.last_seq < row.first_seq,
+            columns.run_id != row.run_id,
+            or_(columns.state.is_(None), columns.state != State.SKIPPED.value),
+        )
+        for run_id in earlier:
+            edge = Edge(run_id, row.run_id, "after", captured=False, concluded=True, note=RAN_BEFORE)
+            self._join(edge)
+            self._ask(run_id)

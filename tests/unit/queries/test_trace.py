@@ -1,0 +1,434 @@
+"""What produced something."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrail.errors import AmbiguousRun, NotRecorded
+from orchestrail.projections.apply import apply
+from orchestrail.queries.documents import trace_document
+from orchestrail.queries.targets import find_target
+from orchestrail.queries.trace import trace
+
+
+@pytest.fixture
+def traced(made, recorded):
+    """Record events and trace a target; gives the JSON document."""
+
+    def ask(target, *events):
+        store = recorded(*events)
+        return trace_document(trace(store, find_target(store, target)))
+
+    return ask
+
+
+def ran(document):
+    """The numbers of the runs of a trace."""
+    return {int(run["run_id"].split("-")[-1], 16) for run in document["runs"]}
+
+
+def arrows(document, kind):
+    """Edges of a kind, in short: run numbers and names of data sets."""
+
+    def short(node):
+        return int(node.split("-")[-1], 16) if node.startswith("0192f000") else node.split("@")[0].removeprefix("file:")
+
+    return {
+        (short(edge["from"]), short(edge["to"]), edge["proof"]) for edge in document["edges"] if edge["kind"] == kind
+    }
+
+
+def names(datasets):
+    return {dataset["name"] for dataset in datasets}
+
+
+def chain(made, *, name="job"):
+    """Flow 1: task 2 reads /raw and writes /clean, task 3 makes /model of it, task 4 has nothing to do with that."""
+    return [
+        made.event("START", 1, second=0),
+        made.event("START", 2, second=1, parent=1),
+        made.event(
+            "COMPLETE",
+            2,
+            second=2,
+            parent=1,
+            inputs=[made.dataset("/raw", "raw")],
+            outputs=[made.dataset("/clean", "clean")],
+        ),
+        made.event("COMPLETE", 4, second=2, parent=1, outputs=[made.dataset("/other", "other")]),
+        made.event("START", 3, second=3, parent=1),
+        made.event(
+            "COMPLETE",
+            3,
+            second=4,
+            parent=1,
+            inputs=[made.dataset("/clean", "clean")],
+            outputs=[made.dataset("/model", "model", kind="model")],
+        ),
+        made.event("COMPLETE", 1, second=5),
+    ]
+
+
+@pytest.mark.parametrize("target", ["/model", "file:/model", "model", "digest", "short"])
+def test_a_model_is_traced_back_to_its_source(made, traced, target):
+    """By name in several forms, by digest and by the beginning of one; the runs around it show, unrelated ones do not."""
+    digest = made.digest("model")
+    document = traced({"digest": digest, "short": digest[:19]}.get(target, target), *chain(made))
+    assert ran(document) == {1, 2, 3}
+    assert arrows(document, "read") == {("/raw", 2, "digest"), ("/clean", 3, "digest")}
+    assert arrows(document, "wrote") == {(2, "/clean", "digest"), (3, "/model", "digest")}
+    assert arrows(document, "parent") == {(1, 2, None), (1, 3, None)}
+    assert names(document["sources"]) == {"/raw"}
+    assert document["unproven"] == []
+    assert (document["target"]["written"], document["target"]["run_id"]) == (True, made.run_id(3))
+
+
+def test_a_run_is_traced_back_too(made, traced):
+    """What it wrote shows as well as what it came from."""
+    document = traced(made.run_id(3), *chain(made))
+    assert ran(document) == {1, 2, 3}
+    assert names(document["datasets"]) == {"/raw", "/clean", "/model"}
+    assert document["target"]["kind"] == "run"
+
+
+def test_a_file_is_known_by_its_contents(made, traced, tmp_path):
+    """Moved and renamed it is still what was written."""
+    moved = tmp_path / "elsewhere.bin"
+    moved.write_bytes(b"model")
+    document = traced(str(moved), *chain(made))
+    assert ran(document) == {1, 2, 3}
+    assert document["target"]["kind"] == "file"
+    assert [edge["note"] for edge in document["edges"] if edge["to"].startswith(f"file:{moved}")] == [
+        "written as /model"
+    ]
+
+
+def test_a_file_that_was_changed_is_not_what_was_recorded(made, traced, tmp_path):
+    """Its name alone proves nothing."""
+    file = tmp_path / "model"
+    file.write_bytes(b"tampered")
+    with pytest.raises(NotRecorded, match="other contents"):
+        traced(str(file), made.event("COMPLETE", 1, outputs=[made.dataset(str(file), "model")]))
+
+
+def test_a_file_that_nobody_used_is_not_recorded(made, traced, tmp_path):
+    """A negative answer, exit code 1."""
+    file = tmp_path / "unknown"
+    file.write_bytes(b"unknown")
+    for target in (str(file), "sha256:" + "0" * 64, "sha256:xyz", "no-such-thing"):
+        with pytest.raises(NotRecorded, match="not produced by a recorded run") as caught:
+            traced(target, *chain(made))
+        assert caught.value.exit_code == 1
+
+
+def test_a_file_that_was_only_read_is_a_source(made, traced, tmp_path):
+    """It has no runs behind it, and the answer names who read it."""
+    file = tmp_path / "raw.csv"
+    file.write_bytes(b"raw")
+    document = traced(str(file), made.event("COMPLETE", 2, inputs=[made.dataset(str(file), "raw")]))
+    assert document["runs"] == []
+    assert names(document["sources"]) == {str(file)}
+    assert (document["target"]["written"], document["target"]["read_by"]) == (False, [made.run_id(2)])
+
+
+def test_an_ambiguous_name_is_refused(made, traced):
+    """Two data sets end in it; the message names both."""
+    with pytest.raises(AmbiguousRun, match="file:/a/x; file:/b/x"):
+        traced("x", made.event("COMPLETE", 1, outputs=[made.dataset("/a/x", "1"), made.dataset("/b/x", "2")]))
+
+
+def test_the_nearest_earlier_writer_counts_and_the_others_are_named(made, traced):
+    """The same bytes written three times, once after they were read."""
+    document = traced(
+        "/m",
+        made.event("COMPLETE", 1, outputs=[made.dataset("/a", "x")]),
+        made.event("COMPLETE", 2, outputs=[made.dataset("/a", "x")]),
+        made.event("COMPLETE", 3, inputs=[made.dataset("/a", "x")], outputs=[made.dataset("/m", "m")]),
+        made.event("COMPLETE", 4, outputs=[made.dataset("/a", "x")]),
+    )
+    assert ran(document) == {2, 3}
+    (read,) = [dataset for dataset in document["datasets"] if dataset["name"] == "/a"]
+    assert (read["written_by"], set(read["also_written_by"])) == (made.run_id(2), {made.run_id(1), made.run_id(4)})
+
+
+def test_a_copy_is_no_circle(made, traced):
+    """The same digest goes in and out; the original writer is found behind the copy."""
+    document = traced(
+        "/m",
+        made.event("COMPLETE", 1, outputs=[made.dataset("/a", "x")]),
+        made.event("COMPLETE", 2, inputs=[made.dataset("/a", "x")], outputs=[made.dataset("/b", "x")]),
+        made.event("COMPLETE", 3, inputs=[made.dataset("/b", "x")], outputs=[made.dataset("/m", "m")]),
+    )
+    assert arrows(document, "wrote") == {(1, "/a", "digest"), (2, "/b", "digest"), (3, "/m", "digest")}
+    assert document["sources"] == []
+
+
+def test_a_run_that_gives_back_what_it_was_given_is_not_the_writer(made, traced):
+    """Same name, same bytes, in and out: the bytes come from before."""
+    document = traced(
+        "/a",
+        made.event("COMPLETE", 1, outputs=[made.dataset("/a", "x")]),
+        made.event("COMPLETE", 2, inputs=[made.dataset("/a", "x")], outputs=[made.dataset("/a", "x")]),
+    )
+    assert arrows(document, "wrote") == {(1, "/a", "digest")}
+    assert document["target"]["also_written_by"] == [made.run_id(2)]
+
+
+def test_a_source_stays_a_source_when_the_process_runs_again(made, traced):
+    """The first run copied the source; its copy has the same bytes but is not where the second run's source comes from."""
+    document = traced(
+        "/2/m",
+        made.event("COMPLETE", 1, inputs=[made.dataset("/source", "s")], outputs=[made.dataset("/1/raw", "s")]),
+        made.event("COMPLETE", 2, inputs=[made.dataset("/source", "s")], outputs=[made.dataset("/2/raw", "s")]),
+        made.event("COMPLETE", 3, inputs=[made.dataset("/2/raw", "s")], outputs=[made.dataset("/2/m", "m")]),
+    )
+    assert ran(document) == {2, 3}
+    assert names(document["sources"]) == {"/source"}
+
+
+def test_a_writer_that_was_collected_late_is_found(made, traced):
+    """Another host's spool came after ours: by the log it wrote later, by its clock and name before."""
+    document = traced(
+        "/m",
+        made.event("COMPLETE", 2, second=9, inputs=[made.dataset("/a", "x")], outputs=[made.dataset("/m", "m")]),
+        made.event("COMPLETE", 1, second=5, outputs=[made.dataset("/a", "x")]),
+    )
+    assert ran(document) == {1, 2}
+    (read,) = [dataset for dataset in document["datasets"] if dataset["name"] == "/a"]
+    assert "later in the log" in read["note"]
+
+
+def test_a_writer_that_ended_after_the_reading_is_found_only_if_it_overlapped(made, traced):
+    """A task writes a file, and what it calls reads it; a run that began later cannot have written it."""
+    write, read = [made.dataset("/a", "x")], [made.dataset("/a", "x")]
+    overlapping = [
+        made.event("START", 1, second=1),
+        made.event("COMPLETE", 2, second=2, inputs=read, outputs=[made.dataset("/m", "m")]),
+        made.event("COMPLETE", 1, second=3, outputs=write),
+    ]
+    assert ran(traced("/m", *overlapping)) == {1, 2}
+    assert ran(traced("/m", overlapping[1], overlapping[2])) == {2}
+
+
+def test_a_name_alone_is_unproven(made, traced):
+    """The writer has no digest, so nothing shows that the reader met the same contents."""
+    document = traced(
+        "/m",
+        made.event("COMPLETE", 1, outputs=[made.dataset("/a")]),
+        made.event("COMPLETE", 2, inputs=[made.dataset("/a", "x")], outputs=[made.dataset("/m", "m")]),
+    )
+    assert arrows(document, "wrote") == {(1, "/a", "name"), (2, "/m", "digest")}
+    assert [edge["kind"] for edge in document["unproven"]] == ["wrote"]
+
+
+def test_a_version_proves_where_there_is_no_digest(made, traced):
+    """A table of a foreign producer, by its version; another version of it is another matter."""
+
+    def table(version):
+        return {"namespace": "postgres://h", "name": "t", "facets": {"version": {"datasetVersion": version}}}
+
+    document = traced(
+        "/m",
+        made.event("COMPLETE", 1, producer=made.AIRFLOW, outputs=[table("v1")]),
+        made.event("COMPLETE", 2, producer=made.AIRFLOW, outputs=[table("v2")]),
+        made.event("COMPLETE", 3, inputs=[table("v1")], outputs=[made.dataset("/m", "m")]),
+    )
+    assert ran(document) == {1, 3}
+    assert {proof for *_, proof in arrows(document, "wrote")} == {"version", "digest"}
+    assert document["unproven"] == []
+
+
+def test_other_contents_under_the_same_name_are_no_origin(made, traced):
+    """Somebody changed the file outside of any run: it is a source, and the answer says why."""
+    document = traced(
+        "/m",
+        made.event("COMPLETE", 1, outputs=[made.dataset("/a", "x")]),
+        made.event("COMPLETE", 2, inputs=[made.dataset("/a", "changed")], outputs=[made.dataset("/m", "m")]),
+    )
+    assert ran(document) == {2}
+    assert document["sources"][0]["note"] == "recorded runs wrote other contents under this name"
+
+
+def test_what_was_handed_on_in_memory_is_followed_and_said(made, traced):
+    """Only where no data edge connects the two runs; it is never unproven."""
+    document = traced(
+        "/m",
+        made.event("START", 1),
+        made.event("COMPLETE", 2, parent=1, inputs=[made.dataset("/raw", "r")]),
+        made.event("COMPLETE", 3, parent=1, outputs=[made.dataset("/side", "s")]),
+        made.event(
+            "COMPLETE",
+            4,
+            parent=1,
+            upstream=(2, 3),
+            inputs=[made.dataset("/side", "s")],
+            outputs=[made.dataset("/m", "m")],
+        ),
+    )
+    assert ran(document) == {1, 2, 3, 4}
+    assert arrows(document, "after") == {(2, 4, None)}
+    (edge,) = [edge for edge in document["edges"] if edge["kind"] == "after"]
+    assert (edge["captured"], edge["note"]) == (False, "handed on in memory: not captured")
+    assert document["unproven"] == []
+    assert names(document["sources"]) == {"/raw"}
+
+
+def test_an_upstream_run_that_is_not_recorded_is_named(made, traced):
+    """The trace ends there, and says so."""
+    document = traced("/m", made.event("COMPLETE", 4, upstream=(9,), outputs=[made.dataset("/m", "m")]))
+    assert document["not_recorded"] == [made.run_id(9)]
+    assert arrows(document, "after") == {(9, 4, None)}
+
+
+def test_a_cached_step_leads_to_the_run_that_computed_it(made, traced):
+    """The second flow took the data from the cache of the first one: both show."""
+    document = traced(
+        "/m",
+        made.event("START", 1),
+        made.event("COMPLETE", 2, parent=1, inputs=[made.dataset("/raw", "r")], outputs=[made.dataset("/clean", "c")]),
+        made.event("START", 11),
+        made.event("COMPLETE", 12, parent=11, ours={"state": "CACHED", "cachedFrom": made.run_id(2)}),
+        made.event(
+            "COMPLETE",
+            13,
+            parent=11,
+            upstream=(12,),
+            inputs=[made.dataset("/clean", "c")],
+            outputs=[made.dataset("/m", "m")],
+        ),
+    )
+    assert ran(document) == {1, 2, 11, 12, 13}
+    assert arrows(document, "cached_from") == {(2, 12, None)}
+    assert [edge["captured"] for edge in document["edges"] if edge["kind"] == "after"] == [True]
+    assert names(document["sources"]) == {"/raw"}
+
+
+def test_what_a_step_calls_belongs_to_it(made, traced):
+    """A script wrote the model; a function that it called had read the data."""
+    document = traced(
+        "/m",
+        made.event("START", 1),
+        made.event("COMPLETE", 2, parent=1, inputs=[made.dataset("/raw", "r")]),
+        made.event("COMPLETE", 1, outputs=[made.dataset("/m", "m")]),
+    )
+    assert ran(document) == {1, 2}
+    assert names(document["sources"]) == {"/raw"}
+
+
+def test_what_the_enclosing_run_read_went_in_from_outside(made, traced):
+    """The flow read a file and handed a frame on; what it read of the step's own making, or of later steps, did not go in."""
+    document = traced(
+        "/m",
+        made.event("START", 1),
+        made.event("COMPLETE", 2, parent=1, outputs=[made.dataset("/prepared", "p")]),
+        made.event("COMPLETE", 3, parent=1, outputs=[made.dataset("/m", "m")]),
+        made.event("COMPLETE", 4, parent=1, inputs=[made.dataset("/m", "m")], outputs=[made.dataset("/score", "s")]),
+        made.event(
+            "COMPLETE",
+            1,
+            inputs=[
+                made.dataset("/raw", "r"),
+                made.dataset("/prepared", "p"),
+                made.dataset("/m", "m"),
+                made.dataset("/score", "s"),
+            ],
+        ),
+    )
+    assert ran(document) == {1, 2, 3}
+    assert arrows(document, "read") == {("/raw", 1, "digest"), ("/prepared", 1, "digest")}
+    assert all(edge["captured"] is False for edge in document["edges"] if edge["kind"] == "read")
+    assert names(document["sources"]) == {"/raw"}
+
+
+def test_a_step_without_any_trace_of_its_input_points_at_what_ran_before(made, traced):
+    """Nothing was read and no order was stated: the earlier steps of the same run show, as a conclusion."""
+    document = traced(
+        "/m",
+        made.event("START", 1),
+        made.event("COMPLETE", 2, parent=1, inputs=[made.dataset("/raw", "r")]),
+        made.event("COMPLETE", 3, parent=1, outputs=[made.dataset("/m", "m")]),
+        made.event("COMPLETE", 4, parent=1),
+    )
+    assert ran(document) == {1, 2, 3}
+    (edge,) = [edge for edge in document["edges"] if edge["kind"] == "after"]
+    assert (edge["inferred"], edge["captured"], edge["proof"]) == (True, False, None)
+
+
+def test_orchestrators_do_not_matter(made, traced):
+    """An Airflow task of a foreign producer wrote what our Prefect flow read; ours named the digest, theirs the same version."""
+    theirs = {"namespace": "file", "name": "/a", "facets": {"version": {"datasetVersion": made.digest("x")}}}
+    document = traced(
+        "/m",
+        made.event("START", 1, producer=made.AIRFLOW),
+        made.event("COMPLETE", 2, producer=made.AIRFLOW, parent=1, outputs=[theirs]),
+        made.event("COMPLETE", 3, inputs=[made.dataset("/a", "x")], outputs=[made.dataset("/m", "m")]),
+    )
+    assert ran(document) == {1, 2, 3}
+    assert arrows(document, "wrote") == {(2, "/a", "version"), (3, "/m", "digest")}
+
+
+def test_a_deep_chain_is_followed_to_its_end(made, traced):
+    """No recursion limit in the way."""
+    events = [
+        made.event(
+            "COMPLETE",
+            number,
+            inputs=[made.dataset(f"/{number - 1}", str(number - 1))],
+            outputs=[made.dataset(f"/{number}", str(number))],
+        )
+        for number in range(1, 600)
+    ]
+    document = traced("/599", *events)
+    assert len(document["runs"]) == 599
+    assert names(document["sources"]) == {"/0"}
+
+
+files = st.tuples(st.sampled_from(["/a", "/b", "/c"]), st.none() | st.sampled_from(["x", "y", "z"]))
+numbers = st.integers(1, 6)
+described = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["START", "COMPLETE", "OTHER"]),
+        "run": numbers,
+        "second": st.integers(0, 9),
+        "parent": st.none() | numbers,
+        "upstream": st.lists(numbers, max_size=2).map(tuple),
+        "inputs": st.lists(files, max_size=2),
+        "outputs": st.lists(files, max_size=2),
+        "ours": st.sampled_from([None, {"state": "SKIPPED"}])
+        | st.builds(lambda number: {"state": "CACHED", "from": number}, numbers),
+    }
+)
+
+
+@settings(deadline=None, max_examples=80)
+@given(st.lists(described, min_size=1, max_size=10))
+def test_a_trace_of_anything_ends_and_hangs_together(made, parts):
+    """Circles of parents, of data, of order and of caches: every answer is finite, and every edge leads between things it lists."""
+    log = made.MemoryLog()
+    for part in parts:
+        part = dict(part)
+        if part["ours"] and "from" in part["ours"]:
+            part["ours"] = {"state": "CACHED", "cachedFrom": made.run_id(part["ours"]["from"])}
+        for direction in ("inputs", "outputs"):
+            part[direction] = [made.dataset(*file) for file in part[direction]]
+        log.add(made.event(part.pop("kind"), part.pop("run"), **part))
+    apply(log)
+    with log.read() as connection:
+        for target in [*(made.run_id(number) for number in range(1, 7)), "/a", "/b", made.digest("x")]:
+            try:
+                found = find_target(connection, target)
+            except NotRecorded:
+                continue
+            document = trace_document(trace(connection, found))
+            json.dumps(document, allow_nan=False)
+            known = {run["run_id"] for run in document["runs"]} | {dataset["key"] for dataset in document["datasets"]}
+            known |= set(document["not_recorded"])
+            for edge in document["edges"]:
+                assert {edge["from"], edge["to"]} <= known
+            assert all(edge["kind"] in ("read", "wrote") for edge in document["unproven"])
+            written = {edge["to"] for edge in document["edges"] if edge["kind"] == "wrote"}
+            assert not written & {source["key"] for source in document["sources"]}
