@@ -16,7 +16,7 @@ from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from orchestrail.capture import files
 from orchestrail.capture.code import code_facts
@@ -30,8 +30,10 @@ from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Job, Marking, 
 from orchestrail.owner import this_process
 from orchestrail.parameters import as_text, describe
 from orchestrail.redaction import redact, redact_text, remember_environment
-from orchestrail.settings import Settings
 from orchestrail.transport.spool import Spool
+
+if TYPE_CHECKING:  # pydantic costs half a second to import; code that is only marked, and not recorded, does without it
+    from orchestrail.settings import Settings
 
 T = TypeVar("T")
 

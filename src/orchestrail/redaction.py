@@ -24,7 +24,7 @@ _NOT_SECRET = re.compile(r"(?i)^(?:old)?pwd$|_(?:file|path|dir|url|host|port|tim
 
 _WORDS = frozenset(
     [
-        "password", "passwd", "passphrase", "pwd", "secret", "secrets", "token",
+        "password", "passwd", "passphrase", "pwd", "pw", "secret", "secrets", "token",
         "apikey", "credential", "credentials", "authorization", "bearer", "cookie", "dsn",
         "authtoken", "accesstoken", "privatekey", "secretkey", "pat", "jwt", "passcode",
         "connstr", "sas",
@@ -40,7 +40,7 @@ _PAIRS = frozenset(
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _NAMES = (
-    r"pass(?:word|wd|phrase|code)?|pwd|secrets?|(?:[\w-]*[-_])?token|api[-_ ]?key|access[-_ ]?key(?:[-_ ]?id)?|private[-_ ]?key|"
+    r"pass(?:word|wd|phrase|code)?|pwd?|secrets?|(?:[\w-]*[-_])?token|api[-_ ]?key|access[-_ ]?key(?:[-_ ]?id)?|private[-_ ]?key|"
     r"secret[-_ ]?key|account[-_ ]?key|credentials?|authorization|client[-_ ]?secret|cookie|dsn|jwt|sig(?:nature)?"
 )
 _QUICK = re.compile(
@@ -125,9 +125,11 @@ def redact(value: Any) -> Any:
 
 
 def _entry(key: object, item: Any) -> Any:
-    if isinstance(key, str) and is_sensitive(key) and item is not None and not isinstance(item, bool):
-        return MARK
-    return redact(item)
+    if not isinstance(key, str) or not is_sensitive(key) or item is None or isinstance(item, bool):
+        return redact(item)
+    if isinstance(item, dict) and item.keys() <= {"type", "value", "digest"}:
+        return {"type": item.get("type"), "value": MARK}  # a described parameter keeps its type
+    return MARK
 
 
 @lru_cache(maxsize=8192)

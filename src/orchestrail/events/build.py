@@ -95,7 +95,7 @@ def _web_address(repository: str) -> str:
 
 def _dataset(dataset: DatasetRef, by: str, direction: str) -> dict[str, Any]:
     version = dataset.version or dataset.digest
-    kind = dataset.type or ("MODEL" if dataset.kind == "model" else "FILE" if dataset.namespace == "file" else None)
+    kind = "MODEL" if dataset.kind == "model" else dataset.type or ("FILE" if dataset.namespace == "file" else None)
     bodies: dict[str, Mapping[str, Any] | None] = {
         "version": {"datasetVersion": version} if version else None,
         "datasetType": {"datasetType": kind} if kind else None,
