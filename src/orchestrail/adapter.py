@@ -15,7 +15,9 @@ from orchestrail.guard import guard, guarded, report_to
 from orchestrail.hookspecs import hookimpl
 from orchestrail.marking import innermost, mark, marking_of
 from orchestrail.model import AdapterInfo, Capability, Carrier, Job, Marking, RunRef, RunStart, State
+from orchestrail.owner import Owner, is_alive, this_process
 from orchestrail.recorder import OpenRun, Recorder, arguments_of
+from orchestrail.redaction import remember
 from orchestrail.run_id import attempt_run_id, new_run_id, static_run_id
 from orchestrail.settings import Settings, load_settings
 from orchestrail.steps import StepRun, current_open_run
@@ -28,6 +30,7 @@ __all__ = [
     "Job",
     "Marking",
     "OpenRun",
+    "Owner",
     "Recorder",
     "RunRef",
     "RunStart",
@@ -49,11 +52,14 @@ __all__ = [
     "guarded",
     "hookimpl",
     "innermost",
+    "is_alive",
     "leave_out",
     "mark",
     "marking_of",
     "new_run_id",
+    "remember",
     "static_run_id",
+    "this_process",
     "wrap",
 ]
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 ROLES = ("ingest", "preprocess", "split", "train", "evaluate", "package", "deploy", "serve", "monitor", "other")
@@ -194,6 +195,7 @@ class RunStart:
         parent: the spawning run where it is known in this process; wins over `carrier`.
         carrier: the spawning run as another process handed it on.
         function: what will run: code digest, marking and path are taken from it.
+        file: the source file that will run, where that is no function but a whole file: a DAG.
         marking: replaces the function's own marking.
         parameters: arguments by name; recorded redacted.
         upstream: runs that this one was waiting for (`after` edges).
@@ -213,6 +215,7 @@ class RunStart:
     parent: RunRef | None = None
     carrier: Carrier | None = None
     function: Callable[..., Any] | None = None
+    file: Path | None = None
     marking: Marking | None = None
     parameters: Mapping[str, object] | None = None
     upstream: Sequence[RunRef] = ()

@@ -11,7 +11,7 @@ import inspect
 import json
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
 from dataclasses import dataclass, field, replace
 from datetime import datetime
@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from orchestrail.capture import files
-from orchestrail.capture.code import code_facts
+from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.environment import environment_facts
 from orchestrail.capture.git import GitFacts, git_facts
 from orchestrail.context import current
@@ -49,7 +49,7 @@ _EVENT_TYPES = {
     State.CACHED: "COMPLETE",
     State.FAIL: "FAIL",
     State.ABORT: "ABORT",
-    State.SKIPPED: "OTHER",
+    State.SKIPPED: "COMPLETE",
     State.RUNNING: "RUNNING",
 }
 
@@ -111,20 +111,50 @@ class Recorder:
         Raises:
             SpoolError: the spool cannot be written.
         """
+        return self._begin("START", start)
+
+    def resume(self, start: RunStart) -> RunRef:
+        """Take up a run that another process has begun, or that is known to have begun: RUNNING instead of a second START.
+
+        Returns:
+            The run's place in the tree.
+
+        Raises:
+            SpoolError: the spool cannot be written.
+        """
+        return self._begin("RUNNING", start)
+
+    def release(self, run_id: str) -> None:
+        """Let go of a run that goes on without this process; what it read, wrote and stated here is put on the record.
+
+        Raises:
+            SpoolError: the spool cannot be written.
+        """
+        with self._lock:
+            run = self._open.pop(run_id, None)
+        if run is None:
+            return
+        inputs, outputs, not_captured = run.files.close()
+        inputs, outputs = _merge(inputs, run.inputs), _merge(outputs, run.outputs)
+        if inputs or outputs or not_captured or run.metrics or run.checks:
+            facets = self._stated(run, not_captured) | {"orchestrail_run": self._run_facet(run, None, None, None)}
+            self._emit("RUNNING", run, facets, inputs=inputs, outputs=outputs)
+
+    def _begin(self, event_type: str, start: RunStart) -> RunRef:
         opened = self._open.get(start.run_id)
         if opened is not None:
             return opened.ref
         run = self._place(start)
         if start.run_id in self._ended:
             return run.ref
-        if run.ref.parent_run_id is None:
-            files.install()
+        files.install()
+        if not self._open:
             remember_environment()
         self._open[start.run_id] = run
         within = self._open.get(run.ref.parent_run_id or "")
         if within is not None and start.job_type == STEP and run.marking is not None:
             within.roles_within.add(run.marking.role)
-        self._emit("START", run, self._start_facets(run), at=start.at)
+        self._emit(event_type, run, self._start_facets(run), at=start.at)
         return run.ref
 
     def finish(
@@ -135,6 +165,7 @@ class Recorder:
         error: BaseException | str | None = None,
         cached_from: str | None = None,
         facts: Mapping[str, object] | None = None,
+        inputs: Sequence[DatasetRef] = (),
         at: datetime | None = None,
         start: RunStart | None = None,
     ) -> None:
@@ -142,10 +173,11 @@ class Recorder:
 
         Args:
             run_id: the run.
-            state: COMPLETE, FAIL, ABORT or CACHED.
+            state: COMPLETE, FAIL, ABORT, CACHED, or SKIPPED where the run began and then skipped itself.
             error: what went wrong; its type and its text without secrets are kept, cut to 1,000 characters.
             cached_from: for CACHED, the run whose result was taken.
             facts: further fields of `orchestrail_run`.
+            inputs: data sets that are known now to have been read.
             at: when it ended; None for now.
             start: what is known of the run, where another process began it.
 
@@ -163,25 +195,17 @@ class Recorder:
             run = self._place(start)
         if run is None:
             return
-        inputs, outputs, not_captured = run.files.close()
-        facets: dict[str, Mapping[str, Any] | None] = {
-            "parent": build.parent_facet(run.ref, run.parent_job),
-            "processing_engine": self._engine(),
+        read, outputs, not_captured = run.files.close()
+        facets = self._stated(run, not_captured) | {
             "orchestrail_run": self._run_facet(run, state, cached_from, facts),
             "errorMessage": _error(error),
             "orchestrail_step": _role_from_within(run),
-            "test": _tests(run.checks),
-            "orchestrail_metrics": {"metrics": run.metrics} if run.metrics else None,
-            "orchestrail_checks": {"checks": run.checks} if run.checks else None,
-            "orchestrail_capture": {"notCaptured": [{"what": what, "reason": why} for what, why in not_captured]}
-            if not_captured
-            else None,
         }
         self._emit(
             _EVENT_TYPES[state],
             run,
             facets,
-            inputs=_merge(inputs, run.inputs),
+            inputs=_merge(read, [*run.inputs, *inputs]),
             outputs=_merge(outputs, run.outputs),
             at=at,
         )
@@ -250,8 +274,24 @@ class Recorder:
             ref = RunRef(start.run_id, job, start.run_id, job)
         function = innermost(start.function)
         marking = start.marking or marking_of(start.function)
-        code = code_facts(start.function) if start.function is not None else None
+        code: CodeFacts | None = None
+        if start.function is not None:
+            code = code_facts(start.function)
+        elif start.file is not None:
+            code = file_facts(start.file)
         return OpenRun(self, ref, start, parent_job, function, marking, code, files.FileCapture())
+
+    def _stated(self, run: OpenRun, not_captured: list[tuple[str, str]]) -> dict[str, Mapping[str, Any] | None]:
+        return {
+            "parent": build.parent_facet(run.ref, run.parent_job),
+            "processing_engine": self._engine(),
+            "test": _tests(run.checks),
+            "orchestrail_metrics": {"metrics": run.metrics} if run.metrics else None,
+            "orchestrail_checks": {"checks": run.checks} if run.checks else None,
+            "orchestrail_capture": {"notCaptured": [{"what": what, "reason": why} for what, why in not_captured]}
+            if not_captured
+            else None,
+        }
 
     def _start_facets(self, run: OpenRun) -> dict[str, Mapping[str, Any] | None]:
         start = run.start

@@ -105,6 +105,14 @@ class _Known(NamedTuple):
 _known: dict[tuple[int, int], _Known] = {}
 
 
+def file_facts(file: Path) -> CodeFacts:
+    """Say which code a whole source file is. What it imports is not followed."""
+    path = os.path.abspath(file)
+    with unobserved():
+        outline = outline_of(path)
+    return CodeFacts(outline.digest if outline is not None else None, Path(path).stem, path)
+
+
 class _Target:
     """What a step's function is, under what it is wrapped in.
 
