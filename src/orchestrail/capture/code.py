@@ -17,10 +17,9 @@ this product's modules are no part of it. Wrappers (`functools.wraps`, `partial`
 through. The digest does not depend on where files lie, on comments, blank lines, layout, line endings, the encoding, the
 process or the hash seed.
 
-Where there is no source (`exec`, an interactive session, `-c`), or where the source on disk is no longer what was loaded so
-that the function is not found in it, the digest is `py-bytecode-1.<major>.<minor>:sha256:...` over the code object (`bytecode`)
-and those of the source-less functions that it names. Where there is no code object either, a C function say, the digest is
-None.
+Where there is no source (`exec`, an interactive session, `-c`), or where the function that was loaded is not what the source on
+disk says any more, the digest is `py-bytecode-1.<major>.<minor>:sha256:...` over the code object (`bytecode`) and those of the
+functions that it names and that have no source either. Where there is no code object, of a C function say, the digest is None.
 
 Limits, all of static analysis: imports by computed names (`importlib.import_module`, `__import__`, entry points), attributes
 that are set or replaced while the program runs, functions passed as arguments or looked up in a registry that another module
@@ -32,13 +31,14 @@ process.
 """
 
 # On a host's path pathlib costs several times as much a call.
-# ruff: noqa: PTH100, PTH113
+# ruff: noqa: PTH100, PTH113, PTH116
 from __future__ import annotations
 
 import ast
 import functools
 import inspect
 import os
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
@@ -64,6 +64,7 @@ from orchestrail.model import CodeFacts
 
 _DEPTH = 64
 _REMEMBERED = 2048
+_BEGAN_NS = time.time_ns()
 
 
 def code_facts(function: Callable[..., object], project: Path | None = None) -> CodeFacts:
@@ -232,7 +233,7 @@ class _Reach:
                 path = source.function(target.code)
             else:
                 path = source.definition(getattr(target.value, "__qualname__", ""))
-            if not path:
+            if not path or (target.code is not None and not _is_loaded(source, file, target.code)):
                 return None
             nested = target.code is None or bool(target.code.co_freevars)
             closure = _Closure(source, file, _package(target), path, around=nested)
@@ -244,18 +245,19 @@ class _Reach:
             modules = closure.modules
             self.modules.update(modules)
             pieces += [part for name in sorted(modules) for part in (b"module", name.encode(), modules[name].encode())]
-        except (SourceRefused, RecursionError):
+        except (OSError, SourceRefused, RecursionError):
             return None
         return pieces + self._held(target.held)
 
     def _from_bytecode(self, target: _Target) -> list[bytes] | None:
         if target.code is None or target.function is None:
-            return None
+            held = self._held(target.held)
+            return [b"named", target.name().encode(), *held] if held else None
         pieces = [b"code", bytecode.canonical(target.code)]
         pieces += [bytecode.constant(one) for one in target.function.__defaults__ or ()]
         defaults = target.function.__kwdefaults__ or {}
         pieces += [part for name in sorted(defaults) for part in (name.encode(), bytecode.constant(defaults[name]))]
-        names = sorted(set(_names(target.code)))
+        names = sorted({name for one in _inner(target.code) for name in one.co_names})
         found = ((name, target.function.__globals__.get(name)) for name in names)
         return pieces + self._held(target.held) + self._held((name, one) for name, one in found if _is_code(one))
 
@@ -382,10 +384,11 @@ class _Closure:
                 if found.bound == name:
                     self._aliases.add(found)
                     self._import(found, self._package)
-        if not indexes and not is_builtin(name):
+        if not indexes:
             for found in self._source.stars:
-                self._aliases.add(found)
-                self._import(found, self._package)
+                if not is_builtin(name) or _binds(found.absolute(self._package), name):
+                    self._aliases.add(found)
+                    self._import(found, self._package)
 
     def _import(self, found: Import, package: str) -> None:
         module = found.absolute(package)
@@ -422,6 +425,17 @@ class _Closure:
             self._names += wanted - self._named
 
 
+def _is_loaded(source: Source, file: str, code: CodeType) -> bool:
+    """Say whether a function's code is that of its source: a file younger than this process may have been rewritten."""
+    if os.stat(file).st_mtime_ns < _BEGAN_NS:
+        return True
+    loaded = bytecode.canonical(code)
+    compiled = compile("\n".join(source.lines), file, "exec", dont_inherit=True)
+    return any(
+        one.co_firstlineno == code.co_firstlineno and bytecode.canonical(one) == loaded for one in _inner(compiled)
+    )
+
+
 def _package(target: _Target) -> str:
     values: Mapping[str, object] = target.function.__globals__ if target.function is not None else {}
     package = values.get("__package__")
@@ -429,6 +443,15 @@ def _package(target: _Target) -> str:
         return package
     located = locate(target.module)
     return target.module if located is not None and located.search is not None else target.module.rpartition(".")[0]
+
+
+def _binds(module: str | None, name: str) -> bool:
+    """Say whether a module of the project binds a name itself."""
+    located = locate(module) if module else None
+    if located is None or located.file is None or not is_project_file(located.file):
+        return False
+    outline = outline_of(located.file)
+    return outline is not None and name in outline.binds
 
 
 def _static(value: object, name: str) -> object:
@@ -453,11 +476,11 @@ def _is_code(value: object) -> bool:
     )
 
 
-def _names(code: CodeType) -> Iterator[str]:
-    yield from code.co_names
+def _inner(code: CodeType) -> Iterator[CodeType]:
+    yield code
     for one in code.co_consts:
         if isinstance(one, CodeType):
-            yield from _names(one)
+            yield from _inner(one)
 
 
 def _relative(file: str | None, project: Path | None) -> str | None:
