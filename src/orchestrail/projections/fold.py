@@ -7,7 +7,7 @@ database or looks at another run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -173,7 +173,7 @@ def _with_lifecycle(row: RunRow, told: Sequence[StoredEvent]) -> RunRow:
     opened = _first([event for event in starts if event.ours] or starts) or _first(
         [event for event in entries if event.ours] or entries
     )
-    end = _deciding(ends, [event for event in told if event.type in _OPENS])
+    end = _deciding(ends, opened, {event.seq for event in told if event.type == "OTHER"})
     inferred: set[str] = set()
     if opened and not starts:
         inferred.add("started_at")
@@ -193,7 +193,7 @@ def _with_lifecycle(row: RunRow, told: Sequence[StoredEvent]) -> RunRow:
         row,
         state=state,
         started_at=opened.at if opened else None,
-        ended_at=end.at if end and not skipped else None,
+        ended_at=end.at if end and (opened or not skipped) else None,
         seen_at=min((event.at for event in told if event.at), default=None),
         error=error,
         inferred=tuple(sorted(inferred)),
@@ -205,8 +205,8 @@ def _end(event: StoredEvent) -> End | None:
     said = text(mapping(event.facets.get("orchestrail_run")).get("state"))
     if event.type in _ENDS:
         state = _ENDS[event.type]
-        if state is State.COMPLETE and said == State.CACHED:
-            state = State.CACHED
+        if state is State.COMPLETE and said in (State.CACHED, State.SKIPPED):
+            state = State(said)
     elif event.type == "OTHER" and said == State.SKIPPED:
         state = State.SKIPPED
     else:
@@ -216,15 +216,15 @@ def _end(event: StoredEvent) -> End | None:
     )
 
 
-def _deciding(ends: Sequence[End], opens: Sequence[StoredEvent]) -> End | None:
+def _deciding(ends: Sequence[End], opened: StoredEvent | None, notes: Set[int]) -> End | None:
     def last(reported: bool, ours: bool) -> End | None:
         fitting = [
             end
             for end in ends
             if end.inferred != reported
             and end.producer.startswith(OURS) == ours
-            # A run that was started, or ended, was not skipped.
-            and not (end.state == State.SKIPPED and (opens or any(other.state != State.SKIPPED for other in ends)))
+            # A run that was started, or ended, was not skipped by its orchestrator; its own code may still have skipped the rest.
+            and not (end.seq in notes and (opened or any(other.state != State.SKIPPED for other in ends)))
         ]
         # Producers are judged one by one: with several foreign ones, the one that spoke first counts.
         return next((end for end in reversed(fitting) if ours or end.producer == fitting[0].producer), None)

@@ -83,6 +83,12 @@ def test_a_started_run_was_not_skipped(made):
     assert row(made, made.event("OTHER", 1, ours={"state": "SKIPPED"}), made.event("START", 1)).state == "RUNNING"
 
 
+def test_a_run_may_skip_itself(made):
+    """COMPLETE with our state SKIPPED is a run that began and that its own code ended as skipped."""
+    run = row(made, made.event("START", 1), made.event("COMPLETE", 1, second=4, ours={"state": "SKIPPED"}))
+    assert (run.state, run.started_at, run.ended_at) == ("SKIPPED", made.at(0), made.at(4))
+
+
 INFERRED = {"fields": ["state", "ended_at"], "reason": "its process is gone", "by": "sweep"}
 
 
