@@ -12,6 +12,7 @@ import re
 from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any
+from uuid import UUID
 
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 _LARGEST = 2**63 - 1
@@ -62,9 +63,14 @@ def sha256(value: object) -> str | None:
 
 
 def run_id(value: object) -> str | None:
-    """Give a run id, in lower case as UUIDs are compared."""
+    """Give a run id, in the one form that UUIDs are compared in: they may be written with capitals, braces or no hyphens."""
     given = text(value)
-    return given.lower() if given and len(given) <= 200 else None
+    if given is None or len(given) > 200:
+        return None
+    try:
+        return str(UUID(given))
+    except ValueError:
+        return given.lower()
 
 
 def moment(value: object) -> str | None:
