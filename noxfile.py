@@ -33,13 +33,13 @@ def prepare(session: nox.Session, *groups: str, adapter: str = "core") -> None:
         wanted += ["--group", group]
     session.install(*wanted, "--constraint", str(folder / "constraints.txt"))
     own = Path(session.create_tmp())
-    session.env |= {
-        "PYTHONPATH": None,
-        "ORCHESTRAIL_HOME": str(own / "orchestrail"),
-        "PREFECT_HOME": str(own / "prefect"),
-        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
-        "DO_NOT_TRACK": "1",
-    }
+    session.env.update(
+        PYTHONPATH=None,
+        ORCHESTRAIL_HOME=str(own / "orchestrail"),
+        PREFECT_HOME=str(own / "prefect"),
+        PREFECT_SERVER_ANALYTICS_ENABLED="false",
+        DO_NOT_TRACK="1",
+    )
 
 
 @nox.session
