@@ -45,20 +45,10 @@ from types import CodeType, FunctionType, MemberDescriptorType, MethodType, Modu
 from typing import NamedTuple
 
 from orchestrail.capture import bytecode, tokens
-from orchestrail.capture.modules import (
-    Definition,
-    Import,
-    Piece,
-    Source,
-    first_line,
-    is_builtin,
-    is_ours,
-    is_project_file,
-    locate,
-    outline_of,
-    source_of,
-)
+from orchestrail.capture.modules import Finder, is_ours, is_project_file, outline_of, source_of
 from orchestrail.capture.observing import unobserved
+from orchestrail.capture.outlines import Outlines
+from orchestrail.capture.source import Definition, Import, Piece, Source, first_line, is_builtin
 from orchestrail.capture.tokens import SourceRefused, fold
 from orchestrail.model import CodeFacts
 
@@ -67,13 +57,14 @@ _REMEMBERED = 2048
 _BEGAN_NS = time.time_ns()
 
 
-def code_facts(function: Callable[..., object], project: Path | None = None) -> CodeFacts:
+def code_facts(function: Callable[..., object], project: Path | None = None, cache: Path | None = None) -> CodeFacts:
     """Say which code a function is.
 
     Args:
         function: a function, a wrapper of one, a bound method, a class, or an object that can be called or that holds a
             function as `fn`.
         project: folder that the path is given relative to, where the source lies in it.
+        cache: folder in which what was found out of modules is kept for the next process.
 
     Returns:
         Digest, name, path of the source file (absolute, where it is not in `project`) and the project's modules that are
@@ -84,7 +75,8 @@ def code_facts(function: Callable[..., object], project: Path | None = None) -> 
         key = target.key()
         known = _known.get(key) if key is not None else None
         if known is None:
-            reach = _Reach()
+            kept = Outlines(cache) if cache is not None else None
+            reach = _Reach(Finder(kept))
             known = _Known(
                 reach.digest(target), tuple(sorted(reach.modules.items())), (target.code, target.value, target.owner)
             )
@@ -92,6 +84,8 @@ def code_facts(function: Callable[..., object], project: Path | None = None) -> 
                 if len(_known) >= _REMEMBERED:
                     _known.clear()
                 _known[key] = known
+            if kept is not None:
+                kept.save()
         return CodeFacts(known.digest, target.name(), _relative(target.file, project), known.modules)
 
 
@@ -158,7 +152,7 @@ class _Target:
         if self.code is not None:
             file = self.code.co_filename
         elif isinstance(self.value, type):
-            located = locate(self.module)
+            located = Finder().locate(self.module)
             file = located.file if located is not None and located.file is not None else ""
         else:
             return None
@@ -206,12 +200,16 @@ class _Target:
 class _Reach:
     """Everything that a step's function reaches.
 
+    Args:
+        finder: finds modules.
+
     Attributes:
         modules: digest by name, of the project's modules that it covers as a whole.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, finder: Finder) -> None:
         self.modules: dict[str, str] = {}
+        self._finder = finder
         self._seen: set[int] = set()
 
     def digest(self, target: _Target) -> str | None:
@@ -236,7 +234,7 @@ class _Reach:
             if not path or (target.code is not None and not _is_loaded(source, file, target.code)):
                 return None
             nested = target.code is None or bool(target.code.co_freevars)
-            closure = _Closure(source, file, _package(target), path, around=nested)
+            closure = _Closure(source, file, _package(target), path, self._finder, around=nested)
             if target.owner is not None:
                 for one in target.owner.__mro__:
                     closure.take(one.__module__, one.__qualname__.partition(".")[0])
@@ -286,18 +284,22 @@ class _Closure:
         file: its path.
         package: name of the package that relative imports start from.
         path: the definition, after those around it.
+        finder: finds modules.
         around: whether the functions around it count too.
 
     Attributes:
         modules: digest by name of the modules that it covers as a whole.
     """
 
-    def __init__(self, source: Source, file: str, package: str, path: list[Definition], *, around: bool) -> None:
+    def __init__(
+        self, source: Source, file: str, package: str, path: list[Definition], finder: Finder, *, around: bool
+    ) -> None:
         self.modules: dict[str, str] = {}
         self._source = source
         self._file = os.path.realpath(file)
         self._package = package
         self._own = path[-1]
+        self._finder = finder
         # How the step and the functions around it are run is not what it does.
         self._bare = frozenset[ast.AST](
             node for node in path if not isinstance(node, ast.ClassDef) or node is self._own
@@ -330,13 +332,12 @@ class _Closure:
                 self._name(self._names.pop())
                 continue
             module = self._modules.pop()
-            located = locate(module)
-            outline = outline_of(located.file) if located is not None and located.file is not None else None
-            if located is None or outline is None:
+            outline = self._finder.outline(module)
+            if outline is None:
                 continue
             self.modules[module] = outline.digest
             # Only a package's own file passes names on; what a module imports, it uses.
-            is_package = located.search is not None
+            is_package = self._is_package(module)
             for found in outline.followed(self._wanted[module] if is_package else None):
                 self._import(found, module if is_package else module.rpartition(".")[0])
 
@@ -386,13 +387,13 @@ class _Closure:
                     self._import(found, self._package)
         if not indexes:
             for found in self._source.stars:
-                if not is_builtin(name) or _binds(found.absolute(self._package), name):
+                if not is_builtin(name) or self._binds(found.absolute(self._package), name):
                     self._aliases.add(found)
                     self._import(found, self._package)
 
     def _import(self, found: Import, package: str) -> None:
         module = found.absolute(package)
-        if not module or is_ours(module):
+        if not module or self._finder.is_foreign(module):
             return
         parts = module.split(".")
         everything = found.name is None and found.bound == parts[0]
@@ -403,8 +404,7 @@ class _Closure:
             self._module(module, None)
             return
         self._module(module, frozenset((found.name,)))
-        located = locate(module)
-        if located is not None and located.search is not None:
+        if self._is_package(module):
             self._module(f"{module}.{found.name}", None)
 
     def _module(self, module: str, wanted: frozenset[str] | None) -> None:
@@ -412,8 +412,8 @@ class _Closure:
         before = self._wanted.get(module, frozenset())
         if module in self._wanted and (before is None or (wanted is not None and wanted <= before)):
             return
-        located = locate(module)
-        if located is None or located.file is None or is_ours(module) or not is_project_file(located.file):
+        located = None if self._finder.is_foreign(module) else self._finder.locate(module)
+        if located is None or located.file is None or not is_project_file(located.file):
             return
         self._wanted[module] = None if before is None or wanted is None else before | wanted
         if os.path.realpath(located.file) != self._file:
@@ -423,6 +423,14 @@ class _Closure:
                 self._piece(index)
         else:
             self._names += wanted - self._named
+
+    def _is_package(self, module: str) -> bool:
+        located = self._finder.locate(module)
+        return located is not None and located.search is not None
+
+    def _binds(self, module: str | None, name: str) -> bool:
+        outline = self._finder.outline(module) if module else None
+        return outline is not None and name in outline.binds
 
 
 def _is_loaded(source: Source, file: str, code: CodeType) -> bool:
@@ -441,17 +449,8 @@ def _package(target: _Target) -> str:
     package = values.get("__package__")
     if isinstance(package, str):
         return package
-    located = locate(target.module)
+    located = Finder().locate(target.module)
     return target.module if located is not None and located.search is not None else target.module.rpartition(".")[0]
-
-
-def _binds(module: str | None, name: str) -> bool:
-    """Say whether a module of the project binds a name itself."""
-    located = locate(module) if module else None
-    if located is None or located.file is None or not is_project_file(located.file):
-        return False
-    outline = outline_of(located.file)
-    return outline is not None and name in outline.binds
 
 
 def _static(value: object, name: str) -> object:

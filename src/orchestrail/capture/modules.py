@@ -1,28 +1,30 @@
-"""A module of the project as text: its top-level pieces, the names they bind and read, what it imports. Nothing is imported or
-run.
+"""Where a module's source is, whether it is the project's own, and what it says. Nothing is imported or run.
 
-Analyses are kept per file, as long as its time of change and size stay the same. Which pieces make up a step is `code`'s
-matter; how text becomes a digest is `tokens`'.
+In memory, what was found out of a file is kept as long as its time of change and size stay the same.
+
+How a text is taken apart is `source`'s matter.
 """
 
 # On a host's path pathlib costs several times as much a call.
-# ruff: noqa: PTH116, PTH123
+# ruff: noqa: PTH116, PTH119, PTH123
 from __future__ import annotations
 
 import ast
-import builtins
+import hashlib
 import importlib.util
 import os
+import stat
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property, lru_cache
+from dataclasses import dataclass
+from functools import lru_cache
 from importlib.machinery import PathFinder
-from types import CodeType, ModuleType
+from types import ModuleType
 
 from orchestrail.capture.digest import digest_file
-from orchestrail.capture.tokens import ALGORITHM, SourceRefused, canonical, fold
+from orchestrail.capture.outlines import Outlines
+from orchestrail.capture.source import Outline, Source, labelled
+from orchestrail.capture.tokens import SourceRefused, fold
 
 MAX_SOURCE = 1 << 20
 """Bytes of a module that is taken apart; a larger one (generated data, mostly) counts by its bytes, and its imports are not
@@ -30,78 +32,6 @@ followed."""
 
 _REMEMBERED = 4096
 _SOURCES = 32
-_LINES_OF = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef)
-_BUILTINS = frozenset(vars(builtins))
-
-Function = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda
-Definition = ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda | ast.ClassDef
-Comprehension = ast.ListComp | ast.SetComp | ast.DictComp | ast.GeneratorExp
-
-
-@dataclass(frozen=True, slots=True)
-class Import:
-    """One name that an import statement brings in.
-
-    Attributes:
-        module: dotted name as written, empty in `from . import x`.
-        level: number of leading dots.
-        name: what is taken from the module; None in `import module`, `*` for all.
-        bound: the name that it gets here; `*` for all.
-    """
-
-    module: str
-    level: int
-    name: str | None
-    bound: str
-
-    def absolute(self, package: str) -> str | None:
-        """Give the module's full name, seen from a package; None where the dots lead out of it."""
-        if not self.level:
-            return self.module
-        parts = package.split(".") if package else []
-        if len(parts) < self.level:
-            return None
-        return ".".join(parts[: len(parts) - self.level + 1] + ([self.module] if self.module else []))
-
-    def canonical(self) -> bytes:
-        """Give its form for a digest."""
-        return "\n".join(("import", "." * self.level + self.module, self.name or "", self.bound)).encode()
-
-
-@dataclass(frozen=True, slots=True)
-class Outline:
-    """What is kept of a module that is covered as a whole.
-
-    Attributes:
-        digest: of the whole module.
-        imports: imports at its own level.
-        inner: imports inside its functions and classes.
-        binds: names that it binds.
-        reads: names that its own statements, other than imports, read.
-    """
-
-    digest: str
-    imports: tuple[Import, ...] = ()
-    inner: tuple[Import, ...] = ()
-    binds: frozenset[str] = frozenset()
-    reads: frozenset[str] = frozenset()
-
-    def followed(self, wanted: frozenset[str] | None) -> Iterator[Import]:
-        """Give the imports that lead on to code that may run.
-
-        Args:
-            wanted: names that others take from it, where it is a package's `__init__`: what it only passes on under other names
-                is not followed. None: everything.
-        """
-        yield from self.inner
-        for found in self.imports:
-            if (
-                wanted is None
-                or found.bound in wanted
-                or found.bound in self.reads
-                or (found.bound == "*" and (wanted | self.reads) - self.binds - _BUILTINS)
-            ):
-                yield found
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,310 +47,102 @@ class Located:
     search: tuple[str, ...] | None
 
 
-@dataclass(slots=True)
-class _Scope:
-    """Names of one scope."""
-
-    reads: set[str] = field(default_factory=set)
-    binds: set[str] = field(default_factory=set)
-    changes: set[str] = field(default_factory=set)
-    shared: set[str] = field(default_factory=set)
-    bare: frozenset[ast.AST] = frozenset()
-
-    def visit(self, *nodes: ast.AST | None) -> _Scope:
-        """Take in nodes that stand in this scope, with what the scopes inside them read from outside."""
-        todo = [node for node in nodes if node is not None]
-        while todo:
-            node = todo.pop()
-            match node:
-                case ast.Name():
-                    (self.reads if isinstance(node.ctx, ast.Load) else self.binds).add(node.id)
-                case ast.FunctionDef() | ast.AsyncFunctionDef() | ast.Lambda():
-                    if not isinstance(node, ast.Lambda):
-                        self.binds.add(node.name)
-                    self._function(node)
-                case ast.ClassDef():
-                    self.binds.add(node.name)
-                    self._class(node)
-                case ast.ListComp() | ast.SetComp() | ast.DictComp() | ast.GeneratorExp():
-                    self._comprehension(node)
-                case ast.Import() | ast.ImportFrom():
-                    self.binds.update(found.bound for found in parts_of(node))
-                case ast.Global():
-                    self.shared.update(node.names)
-                case _:
-                    self._other(node)
-                    todo.extend(ast.iter_child_nodes(node))
-        return self
-
-    def _other(self, node: ast.AST) -> None:
-        match node:
-            case ast.ExceptHandler(name=str(name)) | ast.MatchAs(name=str(name)) | ast.MatchStar(name=str(name)):
-                self.binds.add(name)
-            case ast.MatchMapping(rest=str(name)):
-                self.binds.add(name)
-            case ast.Attribute(ctx=ast.Store() | ast.Del()) | ast.Subscript(ctx=ast.Store() | ast.Del()):
-                self.changes.update(_base(node))
-            case ast.Expr(value=ast.Call(func=ast.Attribute() as called)):
-                self.changes.update(_base(called))
-
-    def _function(self, node: Function) -> None:
-        arguments = node.args
-        every = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs]
-        every += [one for one in (arguments.vararg, arguments.kwarg) if one is not None]
-        self.visit(*arguments.defaults, *arguments.kw_defaults, *(one.annotation for one in every))
-        if isinstance(node, ast.Lambda):
-            inside = _Scope(bare=self.bare).visit(node.body)
-        else:
-            if node not in self.bare:
-                self.visit(*node.decorator_list)
-            self.visit(node.returns)
-            inside = _Scope(bare=self.bare).visit(*node.body)
-        self.reads |= inside.reads - inside.binds - {one.arg for one in every} | inside.shared
-
-    def _class(self, node: ast.ClassDef) -> None:
-        if node not in self.bare:
-            self.visit(*node.decorator_list)
-        self.visit(*node.bases, *node.keywords)
-        # A name that a class binds does not hide the module's from its methods.
-        inside = _Scope(bare=self.bare).visit(*node.body)
-        self.reads |= inside.reads | inside.shared
-
-    def _comprehension(self, node: Comprehension) -> None:
-        first, *others = node.generators
-        self.visit(first.iter)
-        inside = _Scope(bare=self.bare).visit(first.target, *first.ifs, *others)
-        inside.visit(*((node.key, node.value) if isinstance(node, ast.DictComp) else (node.elt,)))
-        self.reads |= inside.reads - inside.binds
+_State = tuple[str, int, int]
+_outlines: dict[_State, Outline] = {}
+_sources: dict[_State, Source | None] = {}
 
 
-@dataclass(slots=True, eq=False)
-class Piece:
-    """Top-level statements of a module that share their lines; nearly always one.
-
-    Attributes:
-        first: number of the first line, decorators included.
-        last: number of the last line.
-        nodes: the statements.
-    """
-
-    first: int
-    last: int
-    nodes: list[ast.stmt]
-
-    @property
-    def only_imports(self) -> bool:
-        """Whether there is nothing but import statements in it."""
-        return all(isinstance(node, ast.Import | ast.ImportFrom) for node in self.nodes)
-
-    def imports(self) -> tuple[list[Import], list[Import]]:
-        """Give what it imports at the module's own level, and inside functions and classes."""
-        outer: list[Import] = []
-        inner: list[Import] = []
-        _imports(self.nodes, outer, inner)
-        return outer, inner
-
-    def reads(self, bare: frozenset[ast.AST] = frozenset()) -> set[str]:
-        """Give the names that it reads from its module, those in the decorators of `bare` definitions left out."""
-        scope = _Scope(bare=bare).visit(*self.nodes)
-        return scope.reads | scope.shared
-
-
-class Source:
-    """The text of one module, taken apart as far as it is asked for.
+class Finder:
+    """Finds modules and what they say; a name is looked for once.
 
     Args:
-        text: the text, with line feeds only.
-        tree: its syntax tree.
+        kept: outlines of earlier processes.
     """
 
-    def __init__(self, text: str, tree: ast.Module) -> None:
-        self.lines = text.split("\n")
-        self.tree = tree
+    def __init__(self, kept: Outlines | None = None) -> None:
+        self._kept = kept
+        self._located: dict[str, Located | None] = {}
 
-    @cached_property
-    def pieces(self) -> list[Piece]:
-        """The module's top-level statements, in their order."""
-        pieces: list[Piece] = []
-        for node in self.tree.body:
-            first, last = first_line(node), node.end_lineno or node.lineno
-            if pieces and pieces[-1].last >= first:
-                pieces[-1].last = max(last, pieces[-1].last)
-                pieces[-1].nodes.append(node)
-            else:
-                pieces.append(Piece(first, last, [node]))
-        return pieces
+    def locate(self, name: str) -> Located | None:
+        """Find a module's source: among the modules in memory, else along their search paths."""
+        if name not in self._located:
+            self._located[name] = self._locate(name)
+        return self._located[name]
 
-    @cached_property
-    def binders(self) -> dict[str, list[int]]:
-        """For each name, the pieces that bind it or change what it names (`NAME[...] = `, `NAME.append(...)`,
-        `@NAME.register`)."""
-        binders: dict[str, list[int]] = {}
-        own: set[str] = set()
-        decorating: list[tuple[str, int]] = []
-        for index, piece in enumerate(self.pieces):
-            scope = _Scope().visit(*piece.nodes) if not all(isinstance(n, _LINES_OF) for n in piece.nodes) else _Scope()
-            for node in piece.nodes:
-                if isinstance(node, _LINES_OF):
-                    scope.binds.add(node.name)
-                    decorating += [(name, index) for one in node.decorator_list for name in _base(one)]
-            if not piece.only_imports:
-                own |= scope.binds
-            for name in scope.binds | scope.changes:
-                binders.setdefault(name, []).append(index)
-        for name, index in decorating:
-            # A decorator that the module itself defines may register what it decorates; an imported one is only looked up.
-            if name in own and index not in binders[name]:
-                binders[name].append(index)
-        return binders
-
-    @cached_property
-    def stars(self) -> list[Import]:
-        """Its `from ... import *` statements."""
-        return [found for piece in self.pieces for found in piece.imports()[0] if found.bound == "*"]
-
-    def text(self, first: int, last: int, without: Iterable[tuple[int, int]] = ()) -> bytes:
-        """Give the canonical form of lines.
-
-        Args:
-            first: number of the first line.
-            last: number of the last line.
-            without: first and last line of parts to leave out.
-
-        Raises:
-            SourceRefused: the tokenizer does not accept them.
-        """
-        left_out = {number for begin, end in without for number in range(begin, end + 1)}
-        return canonical([self.lines[number - 1] for number in range(first, last + 1) if number not in left_out])
-
-    def outline(self) -> Outline:
-        """Give what is kept of it as a whole module."""
-        imports: list[Import] = []
-        inner: list[Import] = []
-        _imports(self.tree.body, imports, inner)
-        rest = [node for node in self.tree.body if not isinstance(node, ast.Import | ast.ImportFrom)]
-        scope = _Scope().visit(*rest)
-        binds = scope.binds | {found.bound for found in imports}
-        return Outline(
-            _labelled(fold([canonical(self.lines)])),
-            tuple(imports),
-            tuple(inner),
-            frozenset(binds),
-            frozenset(scope.reads),
+    def is_foreign(self, name: str) -> bool:
+        """Say whether a module is known not to be the project's own."""
+        top = name.partition(".")[0]
+        located = self.locate(top)
+        return (
+            located is None
+            or is_ours(top)
+            or (located.search is None and located.file is None)
+            or (located.file is not None and not is_project_file(located.file))
         )
 
-    def function(self, code: CodeType) -> list[Definition]:
-        """Find the definition that a code object comes from: the definitions around it, outermost first, then itself; empty if
-        none."""
-        positions = set(code.co_positions()) if code.co_name == "<lambda>" else set()
+    def outline(self, name: str) -> Outline | None:
+        """Give the outline of a module of the project; None where it has no source or is not the project's."""
+        located = self.locate(name)
+        if located is None or located.file is None or not is_project_file(located.file):
+            return None
+        return outline_of(located.file, self._kept)
 
-        def search(node: ast.AST, around: list[Definition]) -> list[Definition]:
-            for child in ast.iter_child_nodes(node):
-                if isinstance(child, ast.stmt | ast.expr) and not _spans(child, code.co_firstlineno):
-                    continue
-                inside = [*around, child] if isinstance(child, Definition) else around
-                if isinstance(child, Definition) and _is(child, code, positions):
-                    return inside
-                if found := search(child, inside):
-                    return found
-            return []
-
-        return search(self.tree, [])
-
-    def definition(self, qualname: str) -> list[Definition]:
-        """Find a class by its qualified name, as `function` does."""
-        path: list[Definition] = []
-        body: Sequence[ast.stmt] = self.tree.body
-        for name in qualname.split("."):
-            if name == "<locals>":
-                continue
-            found = [node for node in _statements(body) if isinstance(node, _LINES_OF) and node.name == name]
-            if not found:
-                return []
-            path.append(found[-1])
-            body = found[-1].body
-        return path
-
-    def span(self, node: Definition) -> tuple[int, int]:
-        """Give first and last line of a definition without its decorators."""
-        return node.lineno, node.end_lineno or node.lineno
-
-    def lambda_text(self, node: ast.Lambda) -> bytes:
-        """Give the canonical form of a lambda, which may stand anywhere in a line."""
-        segment = ast.get_source_segment("\n".join(self.lines), node) or ""
-        return canonical(f"({segment}\n)".split("\n"))
-
-
-_outlines: dict[tuple[str, int, int], Outline] = {}
-_sources: dict[tuple[str, int, int], Source | None] = {}
-
-
-def outline_of(file: str) -> Outline | None:
-    """Give the outline of a source file, from memory where the file is as it was; None where it cannot be read."""
-    key = _state(file)
-    if key is None:
-        return None
-    if key not in _outlines:
-        source = source_of(file)
-        outline: Outline | None = None
-        if source is not None:
-            try:
-                outline = source.outline()
-            except SourceRefused:
-                outline = None
-        if outline is None:
-            found = digest_file(file)
-            if found is None or found.digest is None:
+    def _locate(self, name: str) -> Located | None:
+        module = sys.modules.get(name)
+        if isinstance(module, ModuleType):
+            # Not getattr: a module may answer to that by importing something.
+            values = object.__getattribute__(module, "__dict__")
+            search, file = values.get("__path__"), values.get("__file__")
+        else:
+            parent, _, _ = name.rpartition(".")
+            around = self.locate(parent) if parent else None
+            if parent and (around is None or around.search is None):
                 return None
-            outline = Outline(_labelled(fold([b"file", found.digest.encode()])))
-        if len(_outlines) >= _REMEMBERED:
-            _outlines.clear()
-        _outlines[key] = outline
-    return _outlines[key]
+            try:
+                spec = PathFinder.find_spec(name, list(around.search) if around and around.search is not None else None)
+            except Exception:  # a path hook of anybody's
+                return None
+            if spec is None:
+                return None
+            search, file = spec.submodule_search_locations, spec.origin
+        try:
+            folders = tuple(map(str, search)) if search is not None else None
+        except Exception:  # a search path of anybody's
+            folders = None
+        return Located(file if isinstance(file, str) and file.endswith(".py") else None, folders)
+
+
+def outline_of(file: str, kept: Outlines | None = None) -> Outline | None:
+    """Give the outline of a source file, from memory where the file is as it was; None where it cannot be read.
+
+    Args:
+        file: the source file.
+        kept: outlines of earlier processes, by the content of the file.
+    """
+    state = _state(file)
+    if state is None:
+        return None
+    outline = _outlines.get(state)
+    if outline is None:
+        outline = _outline(file, state[2], kept)
+        if outline is not None:
+            if len(_outlines) >= _REMEMBERED:
+                _outlines.clear()
+            _outlines[state] = outline
+    return outline
 
 
 def source_of(file: str) -> Source | None:
     """Give a source file taken apart; None where it cannot be read, is too large or is not Python."""
-    key = _state(file)
-    if key is None or key[2] > MAX_SOURCE:
+    state = _state(file)
+    if state is None or state[2] > MAX_SOURCE:
         return None
-    if key not in _sources:
+    if state not in _sources:
+        content = _content(file)
         if len(_sources) >= _SOURCES:
             _sources.clear()
-        _sources[key] = _parse(file)
-    return _sources[key]
-
-
-def locate(name: str) -> Located | None:
-    """Find a module's source without importing anything: among the modules in memory, else along their search paths."""
-    module = sys.modules.get(name)
-    if isinstance(module, ModuleType):
-        # Not getattr: a module may answer to that by importing something.
-        values = object.__getattribute__(module, "__dict__")
-        search = values.get("__path__")
-        file = values.get("__file__")
-    else:
-        parent, _, _ = name.rpartition(".")
-        folders: list[str] | None = None
-        if parent:
-            around = locate(parent)
-            if around is None or around.search is None:
-                return None
-            folders = list(around.search)
-        try:
-            spec = PathFinder.find_spec(name, folders)
-        except Exception:  # a path hook of anybody's
-            return None
-        if spec is None:
-            return None
-        search, file = spec.submodule_search_locations, spec.origin
-    if not isinstance(file, str) or not file.endswith(".py"):
-        file = None
-    try:
-        folders_of_package = tuple(map(str, search)) if search is not None else None
-    except Exception:  # a search path of anybody's
-        folders_of_package = None
-    return Located(file, folders_of_package)
+        _sources[state] = _parse(content) if content is not None else None
+    return _sources[state]
 
 
 @lru_cache(maxsize=_REMEMBERED)
@@ -435,88 +157,52 @@ def is_ours(name: str) -> bool:
     return top == "orchestrail" or top.startswith("orchestrail_")
 
 
-def is_builtin(name: str) -> bool:
-    """Say whether a name is one of Python's own."""
-    return name in _BUILTINS
+def _outline(file: str, size: int, kept: Outlines | None) -> Outline | None:
+    content = _content(file) if size <= MAX_SOURCE else None
+    if content is None:
+        found = digest_file(file)
+        if found is None or found.digest is None:
+            return None
+        return Outline(labelled(fold([b"file", found.digest.encode()])))
+    is_package = os.path.basename(file) == "__init__.py"
+    digest = hashlib.sha256(content).hexdigest()
+    key = f"package {digest}" if is_package else digest
+    outline = kept.get(key) if kept is not None else None
+    if outline is None:
+        try:
+            source = _parse(content)
+            outline = source.outline(is_package=is_package) if source is not None else None
+        except SourceRefused:
+            outline = None
+        if outline is None:
+            outline = Outline(labelled(fold([b"file", f"sha256:{digest}".encode()])))
+        if kept is not None:
+            kept.put(key, outline)
+    return outline
 
 
-def parts_of(statement: ast.Import | ast.ImportFrom) -> list[Import]:
-    """Give the names that an import statement brings in."""
-    if isinstance(statement, ast.Import):
-        return [Import(one.name, 0, None, one.asname or one.name.partition(".")[0]) for one in statement.names]
-    module, level = statement.module or "", statement.level
-    return [Import(module, level, one.name, one.asname or one.name) for one in statement.names]
-
-
-def first_line(node: ast.stmt | ast.expr) -> int:
-    """Give the first line of a statement, decorators included."""
-    if isinstance(node, _LINES_OF) and node.decorator_list:
-        return min(node.lineno, *(one.lineno for one in node.decorator_list))
-    return node.lineno
-
-
-def _spans(node: ast.stmt | ast.expr, line: int) -> bool:
-    return first_line(node) <= line <= (node.end_lineno or node.lineno)
-
-
-def _is(node: ast.AST, code: CodeType, positions: set[tuple[int | None, int | None, int | None, int | None]]) -> bool:
-    match node:
-        case ast.FunctionDef() | ast.AsyncFunctionDef():
-            return node.name == code.co_name and first_line(node) == code.co_firstlineno
-        case ast.Lambda(body=body):
-            return (body.lineno, body.end_lineno, body.col_offset, body.end_col_offset) in positions
-    return False
-
-
-def _base(node: ast.AST) -> Iterator[str]:
-    while isinstance(node, ast.Attribute | ast.Subscript | ast.Call):
-        node = node.func if isinstance(node, ast.Call) else node.value
-    if isinstance(node, ast.Name):
-        yield node.id
-
-
-def _statements(body: Iterable[ast.AST]) -> Iterator[ast.AST]:
-    """Give the statements of a body and those in its compound statements, without going into functions and classes."""
-    for node in body:
-        yield node
-        if not isinstance(node, _LINES_OF):
-            yield from _statements(_bodies(node))
-
-
-def _bodies(node: ast.AST) -> Iterator[ast.AST]:
-    for name in ("body", "handlers", "orelse", "finalbody", "cases"):
-        part = getattr(node, name, None)
-        if isinstance(part, list):
-            yield from part
-
-
-def _imports(body: Iterable[ast.AST], outer: list[Import], inner: list[Import]) -> None:
-    for node in _statements(body):
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            outer += parts_of(node)
-        elif isinstance(node, _LINES_OF):
-            _imports(node.body, inner, inner)
-
-
-def _state(file: str) -> tuple[str, int, int] | None:
+def _state(file: str) -> _State | None:
     try:
         state = os.stat(file)
     except (OSError, ValueError):
         return None
-    return file, state.st_mtime_ns, state.st_size
+    return (file, state.st_mtime_ns, state.st_size) if stat.S_ISREG(state.st_mode) else None
 
 
-def _parse(file: str) -> Source | None:
+def _content(file: str) -> bytes | None:
     try:
         with open(file, "rb") as stream:
-            text = importlib.util.decode_source(stream.read(MAX_SOURCE + 1))
-        return Source(text, ast.parse(text))
-    except (OSError, SyntaxError, ValueError, RecursionError, MemoryError):
+            return stream.read(MAX_SOURCE + 1)
+    except OSError:
         return None
 
 
-def _labelled(digest: str) -> str:
-    return f"{ALGORITHM}:sha256:{digest}"
+def _parse(content: bytes) -> Source | None:
+    try:
+        text = importlib.util.decode_source(content)
+        return Source(text, ast.parse(text))
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        return None
 
 
 @lru_cache(maxsize=1)

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from orchestrail.capture import code, files, modules, tokens
+from orchestrail.capture import code, files, modules, source, tokens
 from orchestrail.capture.tokens import SourceRefused, canonical, fold
 
 SAMPLES = [
@@ -162,9 +162,11 @@ def test_any_text_is_taken_or_refused(text):
         assert isinstance(canonical(text.split("\n")), bytes)
 
 
-@pytest.mark.parametrize("module", [tokens, code, modules, files, textwrap, ast], ids=lambda module: module.__name__)
+@pytest.mark.parametrize(
+    "module", [tokens, code, modules, source, files, textwrap, ast], ids=lambda module: module.__name__
+)
 def test_real_modules_are_cut_into_pieces_without_loss(module):
     """The pieces of a module's top level hold all its tokens."""
-    source = modules.source_of(module.__file__)
-    parts = [source.text(piece.first, piece.last) for piece in source.pieces]
-    assert b"".join(parts) == canonical(source.lines)
+    whole = modules.source_of(module.__file__)
+    parts = [whole.text(piece.first, piece.last) for piece in whole.pieces]
+    assert b"".join(parts) == canonical(whole.lines)
