@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 
@@ -31,7 +31,13 @@ class Owner:
 
     def as_dict(self) -> dict[str, object]:
         """Give the owner as it stands in a facet and in a segment's first line."""
-        return asdict(self)
+        return {
+            "host": self.host,
+            "bootId": self.bootId,
+            "pidNamespace": self.pidNamespace,
+            "pid": self.pid,
+            "startTicks": self.startTicks,
+        }
 
 
 def start_ticks(pid: int) -> int | None:

@@ -29,7 +29,7 @@ from orchestrail.marking import innermost, marking_of
 from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Job, Marking, RunRef, RunStart, State
 from orchestrail.owner import this_process
 from orchestrail.parameters import as_text, describe
-from orchestrail.redaction import redact, redact_text, remember_environment
+from orchestrail.redaction import redact, redact_dataset, redact_text, remember_environment
 from orchestrail.transport.spool import Spool
 
 if TYPE_CHECKING:  # pydantic costs half a second to import; code that is only marked, and not recorded, does without it
@@ -43,6 +43,13 @@ _REMEMBERED = 10_000
 
 STEP = "STEP"
 """Job type of a call of a marked function."""
+
+_OWN_FACTS = frozenset(
+    {"parent", "processing_engine", "jobDependencies", "orchestrail_capabilities", "orchestrail_environment"}
+)
+"""Facets made of ids, versions and names that were redacted when their run was placed: they are not searched again."""
+
+_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 _EVENT_TYPES = {
     State.COMPLETE: "COMPLETE",
@@ -260,16 +267,16 @@ class Recorder:
         self._spool.close()
 
     def _place(self, start: RunStart) -> OpenRun:
-        job = Job(start.namespace or self.settings.namespace, start.job_name)
+        job = Job(redact_text(start.namespace or self.settings.namespace), redact_text(start.job_name))
         parent, carrier = start.parent, start.carrier
         parent_job: Job | None = None
         if parent is not None:
             ref = RunRef(start.run_id, job, parent.root_run_id, parent.root_job, parent.run_id)
             parent_job = parent.job
         elif carrier is not None and carrier.run_id != start.run_id:
-            root, root_job = carrier.root_run_id or carrier.run_id, carrier.root_job or carrier.job
-            ref = RunRef(start.run_id, job, root, root_job, carrier.run_id)
-            parent_job = carrier.job
+            parent_job = _redacted_job(carrier.job)
+            root_job = _redacted_job(carrier.root_job) if carrier.root_job else parent_job
+            ref = RunRef(start.run_id, job, carrier.root_run_id or carrier.run_id, root_job, carrier.run_id)
         else:
             ref = RunRef(start.run_id, job, start.run_id, job)
         function = innermost(start.function)
@@ -406,13 +413,17 @@ class Recorder:
             event_type,
             run.ref,
             self.producer,
-            run_facets=facets,
-            job_facets=job_facets,
-            inputs=inputs or (),
-            outputs=outputs or (),
+            run_facets={key: body if key in _OWN_FACTS else redact(body) for key, body in facets.items()},
+            job_facets=redact(job_facets),
+            inputs=[redact_dataset(dataset) for dataset in inputs or ()],
+            outputs=[redact_dataset(dataset) for dataset in outputs or ()],
             at=at,
         )
-        self._spool.append(json.dumps(redact(event), separators=(",", ":"), allow_nan=False).encode())
+        self._spool.append(_ENCODER.encode(event).encode())
+
+
+def _redacted_job(job: Job) -> Job:
+    return Job(redact_text(job.namespace), redact_text(job.name))
 
 
 def _put_back(variable: ContextVar[T | None], token: Token[T | None], value: T) -> None:

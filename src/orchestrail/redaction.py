@@ -9,10 +9,13 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import lru_cache
 from itertools import pairwise
 from threading import Lock
 from typing import Any
+
+from orchestrail.model import DatasetRef
 
 MARK = "[redacted]"
 _SHORTEST = 6
@@ -69,6 +72,10 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
 
 _lock = Lock()
 _known: set[str] = set()
+_clean: set[str] = set()
+"""Short texts that were found to hold no secret: most of an event is the same texts again and again."""
+_LONGEST_CLEAN = 300
+_MOST_CLEAN = 8192
 _known_pattern: re.Pattern[str] | None = None
 
 
@@ -86,6 +93,7 @@ def remember(value: object) -> None:
     if isinstance(text, str) and text not in _known and _can_be_found(text):
         with _lock:
             _known.add(text)
+            _clean.clear()
             # Longest first: one secret may begin with another.
             _known_pattern = re.compile("|".join(re.escape(known) for known in sorted(_known, key=len, reverse=True)))
 
@@ -108,33 +116,49 @@ def remember_environment(environ: Mapping[str, str] | None = None) -> None:
 
 def redact_text(text: str) -> str:
     """Take the secrets out of a text."""
-    if _known_pattern is not None:
-        text = _known_pattern.sub(MARK, text)
-    return _by_form(text) if len(text) <= 300 else _forms(text)
+    if text in _clean:
+        return text
+    redacted = text if _known_pattern is None else _known_pattern.sub(MARK, text)
+    redacted = _forms(redacted)
+    if redacted == text and len(text) <= _LONGEST_CLEAN:
+        if len(_clean) >= _MOST_CLEAN:
+            _clean.clear()
+        _clean.add(text)
+    return redacted
 
 
 def redact(value: Any) -> Any:
     """Take the secrets out of a JSON-like value: returns a copy, keys redacted like texts."""
-    if isinstance(value, str):
-        return redact_text(value)
-    if isinstance(value, dict):
-        return {redact_text(key) if isinstance(key, str) else key: _entry(key, item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
+    kind = type(value)
+    if kind is str:
+        return value if value in _clean else redact_text(value)
+    if kind is dict:
+        return {
+            key if key in _clean else redact_text(key) if type(key) is str else key: _entry(key, item)
+            for key, item in value.items()
+        }
+    if kind is list or kind is tuple:
         return [redact(item) for item in value]
     return value
 
 
+def redact_dataset(dataset: DatasetRef) -> DatasetRef:
+    """Take the secrets out of a data set's names: paths and addresses may hold some."""
+    return replace(
+        dataset,
+        namespace=redact_text(dataset.namespace),
+        name=redact_text(dataset.name),
+        version=redact_text(dataset.version) if dataset.version else dataset.version,
+        fields=tuple((redact_text(name), redact_text(kind)) for name, kind in dataset.fields),
+    )
+
+
 def _entry(key: object, item: Any) -> Any:
-    if not isinstance(key, str) or not is_sensitive(key) or item is None or isinstance(item, bool):
+    if type(key) is not str or not is_sensitive(key) or item is None or type(item) is bool:
         return redact(item)
-    if isinstance(item, dict) and item.keys() <= {"type", "value", "digest"}:
+    if type(item) is dict and item.keys() <= {"type", "value", "digest"}:
         return {"type": item.get("type"), "value": MARK}  # a described parameter keeps its type
     return MARK
-
-
-@lru_cache(maxsize=8192)
-def _by_form(text: str) -> str:
-    return _forms(text)
 
 
 def _forms(text: str) -> str:

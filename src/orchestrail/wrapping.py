@@ -1,4 +1,4 @@
-"""Code that runs around a function of any kind, without changing what it returns, raises or is. What is recorded is the caller's."""
+"""Code that runs around a function of any kind and leaves what it returns, raises and is. What is recorded is the caller's."""
 
 from __future__ import annotations
 

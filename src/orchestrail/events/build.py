@@ -13,7 +13,7 @@ from orchestrail.model import DatasetRef, Job, RunRef
 def timestamp(at: datetime | None = None) -> str:
     """Write a time as RFC 3339 in UTC with microseconds."""
     moment = datetime.now(UTC) if at is None else at.astimezone(UTC)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
 
 
 def run_event(
