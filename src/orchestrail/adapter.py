@@ -10,6 +10,7 @@ from typing import Any, Protocol
 from orchestrail import __version__, plugins
 from orchestrail.capture import files
 from orchestrail.context import carrier_from_context, carrier_from_environment, carrier_from_paths, environment_of
+from orchestrail.datasets import dataset_of
 from orchestrail.errors import ConfigurationError
 from orchestrail.guard import guard, guarded, report_to
 from orchestrail.hookspecs import hookimpl
@@ -46,6 +47,7 @@ __all__ = [
     "carrier_from_environment",
     "carrier_from_paths",
     "current_open_run",
+    "dataset_of",
     "deactivate",
     "environment_of",
     "guard",

@@ -175,6 +175,7 @@ class Recorder:
         inputs: Sequence[DatasetRef] = (),
         at: datetime | None = None,
         start: RunStart | None = None,
+        changed: bool = False,
     ) -> None:
         """Put the end of a run on the record; a second end of the same run is ignored.
 
@@ -187,13 +188,14 @@ class Recorder:
             inputs: data sets that are known now to have been read.
             at: when it ended; None for now.
             start: what is known of the run, where another process began it.
+            changed: True where somebody gave a run that had ended another end; then it is not ignored.
 
         Raises:
             SpoolError: the spool cannot be written.
         """
         with self._lock:
             run = self._open.pop(run_id, None)
-            if run is None and (start is None or run_id in self._ended):
+            if run is None and (start is None or (run_id in self._ended and not changed)):
                 return
             self._ended[run_id] = None
             while len(self._ended) > _REMEMBERED:
