@@ -116,11 +116,18 @@ def digest_folder(
         if found is None:
             continue
         size, latest, count = size + found.size, max(latest, found.mtime_ns), count + 1
+        if size > max_bytes:
+            return _folder(state, size, latest, count, None, f"larger than {size_text(max_bytes)}")
         if found.digest is None or found.weak is not None:
             return _folder(state, size, latest, count, None, f"a file in it: {found.weak}")
         line = relative.replace(b"\\", b"\\\\").replace(b"\n", b"\\n")
         manifest.update(b"%s %s\n" % (found.digest.removeprefix("sha256:").encode(), line))
     return _folder(state, size, latest, count, f"sha256:{manifest.hexdigest()}", None)
+
+
+def size_text(size: int) -> str:
+    """Give a number of bytes for people."""
+    return f"{size >> 20} MB" if size >= 1 << 20 else f"{size} bytes"
 
 
 def _folder(
@@ -141,7 +148,7 @@ def _digest_file(path: str, state: os.stat_result, max_bytes: int) -> FileDigest
     if not stat.S_ISREG(state.st_mode):
         return None
     if state.st_size > max_bytes:
-        return _result(None, state, f"larger than {_readable(max_bytes)}")
+        return _result(None, state, f"larger than {size_text(max_bytes)}")
     known = _known.get(_key(path, state))
     if known is not None:
         return _result(known, state)
@@ -162,7 +169,7 @@ def _digest_file(path: str, state: os.stat_result, max_bytes: int) -> FileDigest
             hashed.update(block)
             read += len(block)
             if read > max_bytes:
-                return _result(None, before, f"larger than {_readable(max_bytes)}")
+                return _result(None, before, f"larger than {size_text(max_bytes)}")
         after = os.fstat(descriptor)
     except OSError as error:
         return _result(None, state, f"cannot be read: {os.strerror(error.errno or 0)}")
@@ -189,7 +196,3 @@ def _remember(key: _Key, digest: str) -> None:
     if len(_known) >= _REMEMBERED:
         _known.clear()
     _known[key] = digest
-
-
-def _readable(size: int) -> str:
-    return f"{size >> 20} MB" if size >= 1 << 20 else f"{size} bytes"

@@ -36,7 +36,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file
+from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, size_text
 from orchestrail.capture.observing import capturing
 from orchestrail.model import DatasetRef
 
@@ -291,14 +291,13 @@ class FileCapture:
                 there.place, there.written, there.before = target, True, None
 
     def _digest(self, path: str) -> FileDigest | None:
-        left = self._max_run_bytes - self._read_bytes
-        found = digest_file(path, min(self._max_file_bytes, left))
+        enough = self._read_bytes >= self._max_run_bytes
+        found = digest_file(path, -1 if enough else self._max_file_bytes)
         if found is None or found.files is not None:
             return None
-        if found.digest is not None:
-            self._read_bytes += found.size
-        elif left < found.size <= self._max_file_bytes:
-            return replace(found, weak=f"the run's files are larger than {self._max_run_bytes >> 20} MB together")
+        if enough:
+            return replace(found, weak=f"more than {size_text(self._max_run_bytes)} were read for this run")
+        self._read_bytes += found.size if found.digest is not None else 0
         return found
 
     def _close_input(self, name: str, file: _File, read: Identity, captured: Captured) -> None:

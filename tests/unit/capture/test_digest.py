@@ -1,0 +1,234 @@
+"""Digests of files and folders: what they are, when they are not taken, when they are not trusted."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import socket
+import threading
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrail.capture import digest
+from orchestrail.capture.digest import digest_file, digest_folder
+
+LONG_AGO = (1_600_000_000, 1_600_000_000)
+
+
+def sha256(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+@given(st.binary(max_size=3000))
+@settings(max_examples=50, deadline=None)
+def test_the_digest_is_that_of_the_bytes(tmp_path_factory, content):
+    """SHA-256, as `sha256sum` gives it."""
+    file = tmp_path_factory.mktemp("d") / "f"
+    file.write_bytes(content)
+    found = digest_file(file)
+    state = file.stat()
+    assert (found.digest, found.size, found.weak) == (sha256(content), len(content), None)
+    assert found.identity == (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)
+
+
+def test_a_file_of_several_blocks_is_read_to_its_end(tmp_path):
+    """Larger than one read."""
+    content = os.urandom(3 * (1 << 20) + 17)
+    (tmp_path / "f").write_bytes(content)
+    assert digest_file(tmp_path / "f").digest == sha256(content)
+
+
+def test_what_is_no_file_has_no_digest_and_blocks_nothing(tmp_path):
+    """A pipe nobody writes to, a socket, a device, nothing, an impossible name."""
+    os.mkfifo(tmp_path / "pipe")
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(tmp_path / "socket"))
+        began = time.monotonic()
+        for name in (
+            tmp_path / "pipe",
+            tmp_path / "socket",
+            "/dev/zero",
+            tmp_path / "nothing",
+            "a\0b",
+            tmp_path / "pipe" / "x",
+        ):
+            assert digest_file(name) is None, name
+    (tmp_path / "loop").symlink_to(tmp_path / "loop")
+    (tmp_path / "dangling").symlink_to(tmp_path / "nothing")
+    assert digest_file(tmp_path / "loop") is None
+    assert digest_file(tmp_path / "dangling") is None
+    assert time.monotonic() - began < 5
+
+
+def test_a_large_file_is_not_read(tmp_path):
+    """Its size is known, its digest is not, and it says why."""
+    with (tmp_path / "f").open("wb") as stream:
+        stream.truncate(digest.MAX_BYTES + 1)
+    found = digest_file(tmp_path / "f")
+    assert (found.digest, found.size, found.weak) == (None, digest.MAX_BYTES + 1, "larger than 256 MB")
+    (tmp_path / "g").write_bytes(b"12345")
+    assert digest_file(tmp_path / "g", max_bytes=4).weak == "larger than 4 bytes"
+    assert digest_file(tmp_path / "g", max_bytes=5).weak is None
+
+
+def test_a_file_that_changes_while_it_is_read_is_weak(tmp_path):
+    """Somebody appends to it all the time."""
+    file = tmp_path / "f"
+    file.write_bytes(b"x" * (64 << 20))
+    stop = threading.Event()
+
+    def append() -> None:
+        with file.open("ab", buffering=0) as stream:
+            while not stop.is_set():
+                stream.write(b"y")
+
+    writer = threading.Thread(target=append)
+    writer.start()
+    try:
+        while file.stat().st_size == 64 << 20:
+            time.sleep(0.001)
+        assert digest_file(file).weak == "changed while it was read"
+    finally:
+        stop.set()
+        writer.join()
+
+
+def test_an_unreadable_file_says_so(run, tmp_path):
+    """Seen by a user who may look at the folder and not into the file."""
+    tmp_path.chmod(0o755)
+    for parent in tmp_path.parents[:-1]:
+        if os.access(parent, os.W_OK) and parent.owner() == tmp_path.owner() and str(parent).startswith("/tmp/pytest"):
+            parent.chmod(0o755)
+    (tmp_path / "secret").write_bytes(b"x")
+    (tmp_path / "secret").chmod(0)
+    told = run(f"""
+        import json, os
+        from orchestrail.capture.digest import digest_file
+        if os.geteuid() == 0:
+            os.seteuid(65534)
+        found = digest_file({str(tmp_path / "secret")!r})
+        print(json.dumps([found.digest, found.size, found.weak]))
+    """)
+    assert told == [None, 1, "cannot be read: Permission denied"]
+
+
+def test_a_digest_is_remembered_for_an_old_file_only(tmp_path, monkeypatch):
+    """A file that changed just now may change again without its times moving on."""
+    read: list[int] = []
+    real = os.read
+    monkeypatch.setattr(os, "read", lambda descriptor, size: read.append(1) or real(descriptor, size))
+    file = tmp_path / "f"
+    file.write_bytes(b"new")
+    digest_file(file)
+    before = len(read)
+    assert digest_file(file).digest == sha256(b"new")
+    assert len(read) > before
+    monkeypatch.setattr(digest, "_RECENT_NS", -(10**18))
+    assert digest_file(file).digest == sha256(b"new")
+    before = len(read)
+    assert digest_file(file).digest == sha256(b"new")
+    assert len(read) == before
+
+
+def test_a_remembered_digest_is_forgotten_when_the_file_changes(tmp_path, monkeypatch):
+    """Its time of change, its status, its size or its number in the file system."""
+    monkeypatch.setattr(digest, "_RECENT_NS", -(10**18))
+    file = tmp_path / "f"
+    file.write_bytes(b"one")
+    os.utime(file, LONG_AGO)
+    assert digest_file(file).digest == sha256(b"one")
+    file.write_bytes(b"two")
+    os.utime(file, LONG_AGO)
+    time.sleep(0.02)
+    os.utime(file, LONG_AGO)
+    assert digest_file(file).digest == sha256(b"two")
+    (tmp_path / "g").write_bytes(b"six")
+    os.utime(tmp_path / "g", LONG_AGO)
+    (tmp_path / "g").replace(file)
+    assert digest_file(file).digest == sha256(b"six")
+
+
+def test_a_same_size_rewrite_within_one_tick_is_seen(tmp_path):
+    """The clock of the file system stands still between two writes; the content does not."""
+    file = tmp_path / "f"
+    for number in range(200):
+        content = b"%04d" % number
+        file.write_bytes(content)
+        assert digest_file(file).digest == sha256(content)
+
+
+def tree(top: Path) -> Path:
+    (top / "b" / "c").mkdir(parents=True)
+    (top / "a").write_bytes(b"1")
+    (top / "b" / "x").write_bytes(b"22")
+    (top / "b" / "c" / "y\n\\z").write_bytes(b"333")
+    (top / "b.txt").write_bytes(b"")
+    return top
+
+
+def test_a_folder_is_digested_by_its_manifest(tmp_path):
+    """The documented form, computed by hand."""
+    lines = [(b"a", b"1"), (b"b.txt", b""), (b"b/c/y\\n\\\\z", b"333"), (b"b/x", b"22")]
+    manifest = b"orchestrail-manifest 1\n" + b"".join(b"%s %s\n" % (sha256(c)[7:].encode(), n) for n, c in lines)
+    found = digest_folder(tree(tmp_path / "t"))
+    assert (found.digest, found.size, found.files, found.weak) == (sha256(manifest), 6, 4, None)
+    assert digest_file(tmp_path / "t") == found
+
+
+def test_a_folder_does_not_depend_on_where_it_is_or_what_is_empty(tmp_path):
+    """Same files, same digest."""
+    one, two = tree(tmp_path / "one"), tree(tmp_path / "two")
+    (two / "empty").mkdir()
+    assert digest_folder(one).digest == digest_folder(two).digest
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda top: (top / "a").write_bytes(b"2"),
+        lambda top: (top / "a").rename(top / "z"),
+        lambda top: (top / "b" / "c" / "new").write_bytes(b""),
+        lambda top: (top / "b.txt").unlink(),
+        lambda top: (top / "b" / "x").rename(top / "b" / "c" / "x"),
+    ],
+    ids=["content", "name", "added", "removed", "moved"],
+)
+def test_a_change_in_a_folder_changes_its_digest(tmp_path, change):
+    """Content, name, place, presence."""
+    top = tree(tmp_path / "t")
+    before = digest_folder(top).digest
+    change(top)
+    assert digest_folder(top).digest != before
+
+
+def test_a_folder_with_too_much_in_it_has_no_digest(tmp_path):
+    """Bounded in number and in bytes, and it says which."""
+    top = tree(tmp_path / "t")
+    assert digest_folder(top, max_files=3).weak == "more than 3 files"
+    found = digest_folder(top, max_bytes=5)
+    assert (found.digest, found.weak) == (None, "larger than 5 bytes")
+    assert digest_folder(tmp_path / "t" / "a") is None
+    assert digest_folder(tmp_path / "nothing") is None
+
+
+def test_links_in_a_folder_lead_to_files_and_not_to_folders(tmp_path):
+    """A link back up must not run in a circle."""
+    top = tree(tmp_path / "t")
+    before = digest_folder(top)
+    (top / "up").symlink_to(top)
+    assert digest_folder(top).digest == before.digest
+    (top / "other").symlink_to(top / "a")
+    assert digest_folder(top).files == before.files + 1
+
+
+def test_a_digest_survives_a_fork(tmp_path):
+    """Nothing in here is locked when a process forks."""
+    (tmp_path / "f").write_bytes(b"x")
+    child = os.fork()
+    if not child:
+        os._exit(0 if digest_file(tmp_path / "f").digest == sha256(b"x") else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
