@@ -7,6 +7,7 @@ form that C2SP tools take).
 from __future__ import annotations
 
 import os
+import re
 import secrets
 from pathlib import Path
 
@@ -21,7 +22,8 @@ from cryptography.hazmat.primitives.serialization import (
 from orchestrail.errors import StoreError
 from orchestrail.store.note import NoteError, Signer, Verifier, parse_verifier
 
-ORIGIN = "orchestrail/log/"
+_ORIGIN = "orchestrail/log/"
+_LOG = re.compile(_ORIGIN + "([0-9a-f]{32})")
 
 
 def create_signer(home: Path) -> Signer:
@@ -32,7 +34,7 @@ def create_signer(home: Path) -> Signer:
     """
     store_id = secrets.token_hex(16)
     key = Ed25519PrivateKey.generate()
-    signer = Signer(ORIGIN + store_id, key)
+    signer = Signer(_ORIGIN + store_id, key)
     folder = home / "keys"
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -45,6 +47,18 @@ def create_signer(home: Path) -> Signer:
             f"The keys of the store cannot be written to {folder}.", f"{error.strerror}.", "Make the folder writable."
         ) from error
     return signer
+
+
+def parse_public_key(text: object) -> Verifier:
+    """Read the public key of a log of ours.
+
+    Raises:
+        NoteError: it is damaged, or its name is not one that we give.
+    """
+    verifier = parse_verifier(text if isinstance(text, str) else "")
+    if _LOG.fullmatch(verifier.name) is None:
+        raise NoteError("the name of the public key is not that of an audit store")
+    return verifier
 
 
 def load_signer(home: Path, verifier: Verifier) -> Signer:
@@ -72,13 +86,13 @@ def load_signer(home: Path, verifier: Verifier) -> Signer:
     return signer
 
 
-def pinned(home: Path, origin: str) -> Verifier | None:
-    """Return the public key that is pinned for a log, None where there is none.
+def pinned(home: Path, verifier: Verifier) -> Verifier | None:
+    """Return the public key that is pinned for the log that a key names, None where there is none.
 
     Raises:
         NoteError: there is one, and it is damaged.
     """
-    path = home / "keys" / f"{origin.removeprefix(ORIGIN)}.pub"
+    path = _file(home, verifier, "pub")
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -87,7 +101,7 @@ def pinned(home: Path, origin: str) -> Verifier | None:
         raise NoteError(f"the pinned public key {path.name} cannot be read") from error
     if not text.endswith("\n"):
         raise NoteError(f"the pinned public key {path.name} is not in its one form")
-    return parse_verifier(text[:-1])
+    return parse_public_key(text[:-1])
 
 
 def any_pinned(home: Path) -> bool:
@@ -96,7 +110,7 @@ def any_pinned(home: Path) -> bool:
 
 
 def _file(home: Path, verifier: Verifier, kind: str) -> Path:
-    return home / "keys" / f"{verifier.name.removeprefix(ORIGIN)}.{kind}"
+    return home / "keys" / f"{verifier.name.removeprefix(_ORIGIN)}.{kind}"
 
 
 def _write(path: Path, data: bytes) -> None:

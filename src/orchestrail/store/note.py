@@ -20,6 +20,7 @@ from orchestrail.store.merkle import HASH_SIZE
 
 _ED25519 = b"\x01"
 _SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/=]+)")
+_NAME = re.compile("[^ +\x00-\x1f\ud800-\udfff]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
 
 
@@ -166,7 +167,7 @@ def parse_verifier(text: str) -> Verifier:
     # base64 may hold a plus sign, so the third part takes whatever follows the second.
     parts = text.split("+", 2)
     key = _decode(parts[2]) if len(parts) == 3 else b""
-    if len(key) != 33 or key[:1] != _ED25519 or not parts[0]:
+    if len(key) != 33 or key[:1] != _ED25519 or _NAME.fullmatch(parts[0]) is None:
         raise NoteError("not an Ed25519 public key")
     verifier = Verifier(parts[0], key[1:])
     if verifier.to_text() != text:

@@ -41,9 +41,9 @@ from orchestrail.store.envelope import (
     parse_envelope,
     timestamp,
 )
-from orchestrail.store.keys import create_signer, load_signer
+from orchestrail.store.keys import create_signer, load_signer, parse_public_key
 from orchestrail.store.merkle import TILE_WIDTH, Frontier, completed_tiles, leaf_hash, tile_root
-from orchestrail.store.note import Head, NoteError, Signer, Verifier, parse_head, parse_note, parse_verifier
+from orchestrail.store.note import Head, NoteError, Signer, Verifier, parse_head, parse_note
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -430,8 +430,8 @@ def _insert_checkpoint(connection: sqlite3.Connection, signer: Signer, frontier:
 def _own_verifier(connection: sqlite3.Connection) -> Verifier:
     row = connection.execute("SELECT value FROM meta WHERE key = 'public_key'").fetchone()
     try:
-        return parse_verifier(row[0])
-    except (NoteError, TypeError, AttributeError) as error:
+        return parse_public_key(row[0] if row else None)
+    except NoteError as error:
         raise Damage(f"its public key: {error}") from error
 
 

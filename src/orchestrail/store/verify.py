@@ -16,9 +16,9 @@ from orchestrail.store import counters, schema
 from orchestrail.store.base import Problem, Progress, Refused, Verification
 from orchestrail.store.connect import check_ours, open_reader, translated
 from orchestrail.store.envelope import Envelope, EnvelopeError, event_id, parse_envelope
-from orchestrail.store.keys import any_pinned, load_signer, pinned
+from orchestrail.store.keys import any_pinned, load_signer, parse_public_key, pinned
 from orchestrail.store.merkle import Frontier, Tiles, leaf_hash
-from orchestrail.store.note import Head, NoteError, Signer, Verifier, parse_head, parse_note, parse_verifier
+from orchestrail.store.note import Head, NoteError, Signer, Verifier, parse_head, parse_note
 from orchestrail.store.quarantine import row_digest
 from orchestrail.store.sqlite import foreign_digest
 
@@ -156,15 +156,13 @@ class _Check:
         rows = list(self._rows("SELECT key, value FROM meta"))
         if [key for key, _ in rows] != ["public_key"]:
             self._report("meta", None, "its rows are not exactly the public key")
-        stated = dict(rows).get("public_key")
         try:
-            self._verifier = parse_verifier(stated if isinstance(stated, str) else "")
+            stated = self._verifier = parse_public_key(dict(rows).get("public_key"))
         except NoteError as error:
             self._report("meta", "public_key", str(error))
             return
         try:
-            name = self._verifier.name
-            pin = next((pin for home in (*self._trusted, self._home) if (pin := pinned(home, name))), None)
+            pin = next((pin for home in (*self._trusted, self._home) if (pin := pinned(home, stated))), None)
         except NoteError as error:
             self._report("key", None, f"the pinned public key: {error}")
             return
