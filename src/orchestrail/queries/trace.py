@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, or_
 
@@ -217,7 +217,10 @@ class _Tracer:
         if origin.writer is not None and origin.proof is not None:
             self._wrote(origin.writer, dataset, origin.proof, origin.note)
             self._ask(origin.writer.run_id)
-            self.datasets[key] = TracedDataset(dataset, origin.writer.run_id, origin.others, origin.note)
+            # Who reads a file does not always know that it is a model; who wrote it does.
+            kind = "model" if "model" in (dataset.kind, origin.writer.dataset.kind) else dataset.kind
+            known = TracedDataset(replace(dataset, kind=kind), origin.writer.run_id, origin.others, origin.note)
+            self.datasets[key] = known
         elif known is None:
             self.datasets[key] = TracedDataset(dataset, None, origin.others, origin.note)
 

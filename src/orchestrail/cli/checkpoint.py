@@ -1,0 +1,39 @@
+"""`orchestrail checkpoint`: the signed head of the log, for a keeper outside."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrail.cli.options import Home, Json, NoCollect, StoreUrl
+from orchestrail.cli.output import Output
+from orchestrail.cli.record import reading, settings_of
+from orchestrail.operations import open_record
+from orchestrail.operations.checkpoint import checkpoint as newest
+
+
+def checkpoint(
+    out: Annotated[Path | None, typer.Option(metavar="FILE", help="Write it to a file.")] = None,
+    as_json: Json = False,
+    no_collect: NoCollect = False,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """Print the signed head of the log.
+
+    Kept outside, it shows later whether the log was rewritten.
+    """
+    output = Output(as_json=as_json)
+    settings = settings_of(home, store)
+    with reading(settings, output, no_collect=no_collect):
+        head = newest(open_record(settings), out)
+    note = head.note.decode("utf-8")
+    if as_json:
+        output.document({"size": head.size, "root_hash": head.root_hash.hex(), "note": note})
+    elif out is None:
+        sys.stdout.write(note)
+    if out is not None:
+        output.remark(f"The head of {head.size:,} events was written to {out}.")

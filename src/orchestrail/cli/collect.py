@@ -1,0 +1,41 @@
+"""`orchestrail collect`: the spool into the store."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrail.cli.options import Home, Json, StoreUrl
+from orchestrail.cli.output import Output
+from orchestrail.cli.record import settings_of
+from orchestrail.operations import open_record
+from orchestrail.operations.collect import collect as take
+
+
+def collect(
+    source: Annotated[Path | None, typer.Option("--from", metavar="DIR", help="Another spool folder.")] = None,
+    as_json: Json = False,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """Take what processes have spooled into the store."""
+    output = Output(as_json=as_json)
+    settings = settings_of(home, store)
+    done = take(settings, open_record(settings, create=True), source, output.progress("collecting segments"))
+    for why in done.kept:
+        output.remark(why)
+    counts = {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined}
+    print_counts(counts, output)
+    raise typer.Exit(1 if done.quarantined else 0)
+
+
+def print_counts(counts: dict[str, int], output: Output) -> None:
+    """Print what went into the store."""
+    if output.as_json:
+        output.document(counts)
+        return
+    output.line(f"{counts['appended']:,} events appended, {counts['duplicates']:,} were there already.")
+    if counts["quarantined"]:
+        output.line(f"{counts['quarantined']:,} were refused; see `orchestrail quarantine list`.", style="yellow")

@@ -1,0 +1,162 @@
+"""`orchestrail demo`: the tour. Runs the example flow for real, then shows what the other commands show of it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrail.cli.options import Full, TimeZone
+from orchestrail.cli.output import Output
+from orchestrail.cli.record import reading
+from orchestrail.cli.runs import print_runs
+from orchestrail.cli.show import print_shown
+from orchestrail.cli.trace import print_trace
+from orchestrail.cli.verify import recompute_and_print
+from orchestrail.cli.words import SHORT
+from orchestrail.errors import ConfigurationError, OrchestrailError
+from orchestrail.queries.runs import runs
+from orchestrail.queries.show import show
+from orchestrail.queries.targets import find_target
+from orchestrail.queries.trace import trace
+from orchestrail.settings import Settings, load_settings
+
+_NEEDED = {
+    "prefect": "prefect",
+    "sklearn": "scikit-learn",
+    "pandas": "pandas",
+    "orchestrail_prefect": "orchestrail-prefect",
+}
+_DATA = "hmda-boston-1990.csv"
+
+
+class DemoFailed(OrchestrailError):
+    """The example flow did not come to its end."""
+
+    code = "demo-failed"
+    exit_code = 1
+
+
+def demo(
+    home: Annotated[
+        Path | None, typer.Option("--home", metavar="DIR", help="Record here; without, below the work folder.")
+    ] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Work folder; without, ./orchestrail-demo.")] = None,
+    zone: TimeZone = None,
+    full: Full = False,
+) -> None:
+    """Take the tour: record a real run, then show it.
+
+    Trains the example model with Prefect in a fresh folder, then prints what `runs`, `show`, `trace` and `verify` say of it.
+    """
+    output = Output(zone=zone, full=full)
+    example = _example()
+    _require_packages()
+    work = _work_folder(out)
+    settings = _settings(home, work)
+    output.line(
+        "orchestrail records what a workflow orchestrator really runs. This tour trains a small model with Prefect."
+    )
+    output.line(f"export ORCHESTRAIL_HOME={settings.home}", style="bold")
+    _run_flow(example, work, settings, output)
+    with reading(settings, output, no_collect=False) as record:
+        found = runs(record, job="mortgage", limit=1)
+        if not found:
+            raise DemoFailed("The flow ended, but no run of it is recorded.", "", "See `orchestrail doctor`.")
+        _typed(output, "orchestrail runs")
+        print_runs(runs(record), output)
+        _typed(output, f"orchestrail show {found[0].run_id[-SHORT:]}")
+        print_shown(show(record, found[0]), output)
+        model = work / "model.joblib"
+        _typed(output, f"orchestrail trace {_relative(model)}")
+        print_trace(trace(record, find_target(record, str(model))), output)
+    _typed(output, "orchestrail verify")
+    raise typer.Exit(0 if recompute_and_print(settings, output) else 1)
+
+
+def _example() -> Path:
+    """Find the example: in the installed package, or beside the sources."""
+    package = Path(__file__).parents[1]
+    for folder in (package / "_examples" / "mortgage", package.parents[1] / "examples" / "mortgage"):
+        if (folder / "flow.py").is_file():
+            return folder
+    raise ConfigurationError(
+        "The example is not in this installation.",
+        f"{package} holds no examples.",
+        "Install orchestrail from its wheel.",
+    )
+
+
+def _require_packages() -> None:
+    missing = [name for module, name in _NEEDED.items() if find_spec(module) is None]
+    if missing:
+        raise ConfigurationError(
+            "The demo cannot run in this environment.",
+            f"It trains a model with Prefect and scikit-learn; missing: {', '.join(missing)}.",
+            "Run: pip install 'orchestrail-prefect[host]' scikit-learn pandas",
+        )
+
+
+def _work_folder(out: Path | None) -> Path:
+    """Make a folder that holds nothing yet."""
+    if out is None:
+        out = Path("orchestrail-demo")
+        number = 1
+        while out.exists():
+            number += 1
+            out = Path(f"orchestrail-demo-{number}")
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        empty = not any(out.iterdir())
+    except OSError as error:
+        raise ConfigurationError(f"{out} cannot be used.", f"{error.strerror}.", "Name another folder.") from error
+    if not empty:
+        raise ConfigurationError(f"{out} cannot be used.", "It is not empty.", "Name a new folder with --out.")
+    return out.resolve()
+
+
+def _settings(home: Path | None, work: Path) -> Settings:
+    """Record where the settings say; where they say nothing, below the work folder and not among a person's own runs."""
+    settings = load_settings(home=home)
+    if settings.disabled:
+        raise ConfigurationError(
+            "The demo has nothing to show.", "Recording is switched off (ORCHESTRAIL_DISABLED).", "Unset it."
+        )
+    untouched = settings.home == Path("~/.orchestrail").expanduser().absolute()
+    return load_settings(home=work / "home") if untouched and home is None else settings
+
+
+def _run_flow(example: Path, work: Path, settings: Settings, output: Output) -> None:
+    arguments = [sys.executable, str(example / "flow.py"), "--data", str(example / _DATA), "--out", str(work)]
+    _typed(output, f"python {_relative(example / 'flow.py')} --data {_DATA} --out {_relative(work)}")
+    sys.stdout.flush()
+    environment = os.environ | {
+        "ORCHESTRAIL_HOME": str(settings.home),
+        "ORCHESTRAIL_SPOOL": str(settings.spool),
+        "PYTHONDONTWRITEBYTECODE": "1",
+    }
+    try:
+        code = subprocess.run(arguments, env=environment, cwd=work, check=False).returncode
+    except OSError as error:
+        raise DemoFailed("The example flow could not be started.", f"{error.strerror}.") from error
+    if code:
+        raise DemoFailed(
+            "The example flow failed.",
+            f"It ended with exit code {code}; its own messages stand above.",
+            "Run it by hand.",
+        )
+
+
+def _typed(output: Output, command: str) -> None:
+    output.line()
+    output.line(f"$ {command}", style="bold cyan")
+
+
+def _relative(path: Path) -> str:
+    here = Path.cwd()
+    return str(path.relative_to(here)) if path.is_relative_to(here) else str(path)

@@ -1,0 +1,124 @@
+"""`orchestrail doctor`: what is installed, what is switched off, what is stuck, what cannot be seen."""
+
+from __future__ import annotations
+
+import platform
+import sys
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from orchestrail import trouble
+from orchestrail.cli.options import Home, Json, NoCollect, StoreUrl
+from orchestrail.cli.output import Output, clean
+from orchestrail.cli.record import settings_of
+from orchestrail.errors import OrchestrailError
+from orchestrail.operations import open_record
+from orchestrail.operations.collect import collect
+from orchestrail.operations.sweep import abandoned
+from orchestrail.queries.health import ERROR, Health, Problem, examine, problem_of
+from orchestrail.settings import Settings
+from orchestrail.transport.segments import segments
+
+_MARKS = {"error": ("✘", "red"), "warning": ("!", "yellow"), "note": ("·", "dim")}
+
+
+def doctor(
+    clear: Annotated[
+        bool, typer.Option("--clear", help="Forget the notes of trouble, once they are dealt with.")
+    ] = False,
+    as_json: Json = False,
+    no_collect: NoCollect = False,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """Say what is installed, off, stuck or unseen.
+
+    Exit code 1 where events are lost, kept back or not recorded.
+    """
+    output = Output(as_json=as_json)
+    settings = settings_of(home, store)
+    if clear:
+        trouble.clear(settings.home)
+    met = [] if no_collect else _collect(settings, output)
+    health = examine(settings, lambda: open_record(settings), abandoned, met)
+    if as_json:
+        output.document(_document(health))
+    else:
+        _print(health, output)
+    raise typer.Exit(1 if any(problem.severity == ERROR for problem in health.problems) else 0)
+
+
+def _collect(settings: Settings, output: Output) -> list[Problem]:
+    """Collect the spool first, as every reading command does; what stands in the way of that is a finding."""
+    try:
+        if segments(settings.spool):
+            done = collect(
+                settings, open_record(settings, create=True), progress=output.progress("collecting segments")
+            )
+            return [Problem("spool-kept", ERROR, why, "See who owns the spool.") for why in done.kept]
+    except OrchestrailError as error:
+        return [problem_of(error)]
+    return []
+
+
+def _document(health: Health) -> dict[str, object]:
+    return {
+        "problems": [
+            {"code": problem.code, "severity": problem.severity, "what": problem.what, "do": problem.do}
+            for problem in health.problems
+        ],
+        "distributions": dict(health.installed),
+        "adapters": [
+            {
+                "name": adapter.name,
+                "host": adapter.info.host if adapter.info else None,
+                "host_version": adapter.info.host_version if adapter.info else None,
+                "requires": adapter.info.requires if adapter.info else None,
+                "version": adapter.info.version if adapter.info else None,
+                "capabilities": sorted(adapter.info.capabilities) if adapter.info else None,
+                "cannot_see": adapter.cannot_see if adapter.info else None,
+                "failure": adapter.failure,
+            }
+            for adapter in health.adapters
+        ],
+        "settings": {
+            "home": str(health.settings.home),
+            "spool": str(health.settings.spool),
+            "store": health.settings.store,
+            "namespace": health.settings.namespace,
+            "environment": health.settings.environment,
+            "mode": health.settings.mode,
+            "disabled": health.settings.disabled,
+        },
+        "python": platform.python_version(),
+        "platform": sys.platform,
+        "events": health.events,
+    }
+
+
+def _print(health: Health, output: Output) -> None:
+    output.line("Installed", style="bold")
+    for name, version in health.installed.items():
+        output.line(f"  {name} {version}")
+    output.line(f"  Python {platform.python_version()} on {sys.platform}")
+    for adapter in health.adapters:
+        if adapter.info is None:
+            continue
+        info = adapter.info
+        output.line(f"  adapter {adapter.name}: {info.host} {info.host_version} (made for {info.requires or 'any'})")
+        if adapter.cannot_see:
+            output.line(f"    cannot see: {', '.join(adapter.cannot_see)}")
+    output.line("Record", style="bold")
+    output.line(f"  home   {health.settings.home}")
+    output.line(f"  spool  {health.settings.spool}")
+    count = "" if health.events is None else f"  {health.events:,} events"
+    output.line(f"  store  {health.settings.store}{count}")
+    output.line("Problems" if health.problems else "No problems.", style="bold")
+    for problem in health.problems:
+        mark, style = _MARKS[problem.severity]
+        line = Text(f"  {mark} {problem.severity}", style=style).append(f"  {clean(problem.what)}", style="")
+        output.line(line)
+        if problem.do:
+            output.line(f"      {problem.do}")

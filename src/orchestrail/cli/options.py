@@ -1,0 +1,21 @@
+"""The options that several commands share, each in one place."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Home = Annotated[
+    Path | None, typer.Option("--home", metavar="DIR", help="Folder of spool, store and keys (ORCHESTRAIL_HOME).")
+]
+StoreUrl = Annotated[
+    str | None, typer.Option("--store", metavar="URL", help="The store, sqlite:///path (ORCHESTRAIL_STORE).")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
+NoCollect = Annotated[bool, typer.Option("--no-collect", help="Leave the local spool as it is.")]
+TimeZone = Annotated[
+    str | None, typer.Option("--tz", metavar="ZONE", help="Time zone to show times in, such as UTC or Europe/Paris.")
+]
+Full = Annotated[bool, typer.Option("--full", help="Show digests and run IDs whole, and every detail.")]

@@ -1,0 +1,101 @@
+"""`orchestrail quarantine`: what was refused, why, and another try."""
+
+from __future__ import annotations
+
+import sys
+from typing import Annotated, Any
+
+import typer
+
+from orchestrail.cli.options import Home, Json, StoreUrl, TimeZone
+from orchestrail.cli.output import Output
+from orchestrail.cli.record import settings_of
+from orchestrail.operations import open_record
+from orchestrail.operations.quarantine import list_quarantined, retry_quarantined, show_quarantined
+
+app = typer.Typer(help="List, show and retry what was refused.", rich_markup_mode=None)
+
+Entry = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the entry.")]
+
+
+@app.callback(invoke_without_command=True)
+def _list_by_default(context: typer.Context) -> None:
+    """List, show and retry what was refused."""
+    if context.invoked_subcommand is None:
+        list_entries()
+
+
+@app.command("list")
+def list_entries(
+    every: Annotated[bool, typer.Option("--all", help="Those that a retry resolved too.")] = False,
+    as_json: Json = False,
+    zone: TimeZone = None,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """List what was refused and why."""
+    output = Output(as_json=as_json, zone=zone)
+    entries = list_quarantined(open_record(settings_of(home, store)), resolved=every)
+    if as_json:
+        output.document({"entries": [_document(entry) for entry in entries]})
+        return
+    if not entries:
+        output.line("Nothing is in quarantine.")
+    for entry in entries:
+        output.line(f"{entry.id}  {output.time(entry.received_at)}  {entry.reason_code}  {entry.source}")
+        output.line(f"   {entry.reason}  {len(entry.body):,} bytes{'  resolved' if entry.event_id else ''}")
+
+
+@app.command("show")
+def show_entry(
+    entry_id: Entry,
+    as_json: Json = False,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """Print the bytes of an entry as they came; with --json, what is known of it."""
+    output = Output(as_json=as_json)
+    entry = show_quarantined(open_record(settings_of(home, store)), entry_id)
+    if as_json:
+        output.document(_document(entry) | {"body": entry.body.decode("utf-8", "backslashreplace")})
+        return
+    output.remark(f"{entry.reason_code}: {entry.reason} From {entry.source}.")
+    if sys.stdout.isatty():
+        output.line(entry.body.decode("utf-8", "backslashreplace"))
+    else:
+        sys.stdout.buffer.write(entry.body)
+
+
+@app.command("retry")
+def retry_entries(
+    entry_ids: Annotated[
+        list[int] | None, typer.Argument(metavar="[ID]...", help="Which entries; all without.")
+    ] = None,
+    as_json: Json = False,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """Check entries again and append those that are acceptable by now."""
+    output = Output(as_json=as_json)
+    done = retry_quarantined(open_record(settings_of(home, store)), entry_ids or None)
+    if as_json:
+        output.document({"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined})
+    else:
+        output.line(
+            f"{done.appended} appended, {done.duplicates} were there already, {done.quarantined} still refused."
+        )
+    raise typer.Exit(1 if done.quarantined else 0)
+
+
+def _document(entry: Any) -> dict[str, Any]:
+    return {
+        "id": entry.id,
+        "received_at": entry.received_at,
+        "reason_code": entry.reason_code,
+        "reason": entry.reason,
+        "source": entry.source,
+        "bytes": len(entry.body),
+        "emitter": entry.emitter,
+        "counter": entry.counter,
+        "event_id": entry.event_id,
+    }

@@ -1,0 +1,32 @@
+"""Settings, store and snapshot for a command: what every command does first. No answer is made here."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from orchestrail.cli.output import Output
+from orchestrail.operations import open_record
+from orchestrail.operations.collect import collect
+from orchestrail.queries.snapshot import Snapshot, snapshot
+from orchestrail.settings import Settings, load_settings
+
+
+def settings_of(home: Path | None, store: str | None = None) -> Settings:
+    """Read the settings, the command's own options before all others."""
+    return load_settings(home=home, store=store)
+
+
+@contextmanager
+def reading(settings: Settings, output: Output, *, no_collect: bool) -> Iterator[Snapshot]:
+    """Collect the local spool, unless it is to be left, and hold the record still for questions."""
+    store = open_record(settings, create=not no_collect)
+    if not no_collect:
+        done = collect(settings, store, progress=output.progress("collecting segments"))
+        if done.quarantined:
+            output.remark(f"{done.quarantined} events were refused; see `orchestrail quarantine list`.")
+        for why in done.kept:
+            output.remark(why)
+    with snapshot(store, output.progress("applying events")) as record:
+        yield record

@@ -1,0 +1,215 @@
+"""`orchestrail trace TARGET`: everything that produced something."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from orchestrail.cli.drawing import Node, draw
+from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
+from orchestrail.cli.output import Output, clean
+from orchestrail.cli.record import reading, settings_of
+from orchestrail.cli.words import GAP, dataset_text, facts, heading, orchestrator, short_id, state_mark
+from orchestrail.queries import RunRow
+from orchestrail.queries.documents import trace_document
+from orchestrail.queries.loading import Edge, dataset_key
+from orchestrail.queries.targets import find_target
+from orchestrail.queries.trace import Trace
+from orchestrail.queries.trace import trace as find_trace
+
+
+def trace(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A file, a sha256:... digest, a data set or a RUN.")],
+    as_json: Json = False,
+    no_collect: NoCollect = False,
+    zone: TimeZone = None,
+    full: Full = False,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """Show everything that produced a file or a run.
+
+    TARGET is followed back through the runs that wrote it and what they read, across orchestrators, to outside sources.
+    """
+    output = Output(as_json=as_json, zone=zone, full=full)
+    with reading(settings_of(home, store), output, no_collect=no_collect) as record:
+        traced = find_trace(record, find_target(record, target))
+    if as_json:
+        output.document(trace_document(traced))
+    else:
+        print_trace(traced, output)
+
+
+def print_trace(traced: Trace, output: Output) -> None:
+    """Print a trace: the way back as a tree, then what it went through and where it ends."""
+    picture = _Picture(traced, output)
+    draw(picture.top(), output)
+    _print_processes(traced, output)
+    _print_ends(traced, output)
+
+
+def _print_processes(traced: Trace, output: Output) -> None:
+    roots = [row for row in traced.runs if row.parent_run_id is None or row.run_id == row.root_run_id]
+    if roots:
+        output.line()
+        output.line("Root runs", style="bold")
+    for row in roots:
+        line = Text("  ").append(heading(row, output)).append(f"  {orchestrator(row)}  {output.time(row.started_at)}")
+        output.line(line)
+
+
+def _print_ends(traced: Trace, output: Output) -> None:
+    sources = traced.sources
+    if sources:
+        output.line()
+        output.line("Sources: no recorded run wrote them", style="bold")
+    for source in sources:
+        line = Text("  ").append(dataset_text(source.dataset, output))
+        output.line(line.append(f"  {source.note}", style=GAP) if source.note else line)
+    counts = {
+        "handed on in memory, not captured": sum(1 for edge in traced.edges if not edge.captured),
+        "unproven, by name only": len(traced.unproven),
+        "digest weak": sum(1 for found in traced.datasets.values() if found.dataset.weak),
+        "named by others, not recorded": len(traced.missing),
+    }
+    if any(counts.values()):
+        output.line()
+        output.line("Gaps", style="bold")
+    for what, count in counts.items():
+        if count:
+            output.line(f"  {what}: {count}", style=GAP)
+
+
+@dataclass(slots=True)
+class _Picture:
+    """The tree of a trace in the making: each run is drawn once, in full, where it is met first."""
+
+    traced: Trace
+    output: Output
+    rows: dict[str, RunRow] = field(default_factory=dict)
+    leading: dict[str, list[Edge]] = field(default_factory=dict)
+    drawn: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        self.rows = {row.run_id: row for row in self.traced.runs}
+        leading = defaultdict(list)
+        for edge in self.traced.edges:
+            leading[edge.end].append(edge)
+        self.leading = dict(leading)
+
+    def top(self) -> Node:
+        """Draw everything, from the target back. Not by recursion: a chain of runs may be long."""
+        target = self.traced.target
+        waiting: list[tuple[Node, str]] = []
+        if target.run is not None:
+            top = Node(Text())
+            waiting.append((top, target.run.run_id))
+        elif target.dataset is not None:
+            top = self._dataset(dataset_key(target.dataset), waiting)
+            top.details += self._about_target()
+        else:
+            raise ValueError("a target is a run or a data set")
+        while waiting:
+            node, run_id = waiting.pop()
+            behind: list[tuple[Node, str]] = []
+            self._run(node, run_id, behind)
+            # In the order of drawing, so that what is drawn once is drawn where it is met first.
+            waiting += reversed(behind)
+        return top
+
+    def _about_target(self) -> list[tuple[str, Text]]:
+        target = self.traced.target
+        found = self.traced.datasets.get(dataset_key(target.dataset)) if target.dataset else None
+        details = []
+        if found and found.writer is None:
+            details.append(("source", Text("recorded runs read it; none wrote it", style=GAP)))
+            details += [("read by", Text(self._named(run_id))) for run_id in target.read_by]
+        return details
+
+    def _named(self, run_id: str) -> str:
+        row = self.rows.get(run_id)
+        return (
+            f"{clean(row.job.name)} {short_id(run_id, self.output)}" if row else f"run {short_id(run_id, self.output)}"
+        )
+
+    def _dataset(self, key: str, waiting: list[tuple[Node, str]]) -> Node:
+        """Draw a data set, with the run that wrote it below its name."""
+        found = self.traced.datasets[key]
+        node = Node(dataset_text(found.dataset, self.output))
+        if found.note:
+            node.details.append(("note", Text(found.note, style=GAP)))
+        if found.others:
+            others = ", ".join(self._named(run_id) for run_id in found.others)
+            node.details.append(("also by", Text(f"{others}: the same contents", style="dim")))
+        if found.writer is None:
+            if key != (dataset_key(self.traced.target.dataset) if self.traced.target.dataset else None):
+                node.title.append("  source", style="cyan")
+            return node
+        for edge in self.leading.get(key, ()):
+            if edge.start == found.writer and edge.kind == "wrote":
+                if edge.proof == "name":
+                    node.title.append("  unproven: by name only", style=GAP)
+                elif edge.proof == "version":
+                    node.title.append("  proved by version", style="dim")
+                if edge.note and edge.note != found.note:
+                    node.details.append(("note", Text(clean(edge.note), style="dim")))
+        waiting.append((node, found.writer))
+        return node
+
+    def _run(self, node: Node, run_id: str, waiting: list[tuple[Node, str]]) -> None:
+        """Draw a run into the node of what it made: its line, its facts, and below them what it came from."""
+        row = self.rows.get(run_id)
+        parent = self.rows.get(row.parent_run_id or "") if row else None
+        if row is None:
+            line = Text(f"run {short_id(run_id, self.output)} is not recorded", style=GAP)
+        elif run_id in self.drawn:
+            line = Text(f"{clean(row.job.name)} ").append(state_mark(row.state)).append("  as above", style="dim")
+        else:
+            line = heading(row, self.output, parent if not node.title.plain else None)
+            if parent is None:
+                line.append(f"  {orchestrator(row)}", style="dim")
+        if node.title.plain:
+            node.details.append(("by", line))
+        else:
+            node.title = line
+        if row is None or run_id in self.drawn:
+            return
+        self.drawn.add(run_id)
+        node.details += facts(row, self.output)
+        for below in self._below(run_id):
+            child = Node(Text())
+            node.children.append(child)
+            waiting.append((child, below))
+        for edge in self.leading.get(run_id, ()):
+            self._behind(node, edge, waiting)
+        for above in self._above(row):
+            for edge in self.leading.get(above.run_id, ()):
+                if edge.kind == "read" and not edge.captured:
+                    child = self._dataset(edge.start, waiting)
+                    child.details.insert(0, ("read by", Text(f"{self._named(above.run_id)}: {edge.note}", style=GAP)))
+                    node.children.append(child)
+
+    def _behind(self, node: Node, edge: Edge, waiting: list[tuple[Node, str]]) -> None:
+        if edge.kind == "read" and edge.captured:
+            node.children.append(self._dataset(edge.start, waiting))
+        elif edge.kind in ("after", "cached_from"):
+            said = edge.note or ("its result was computed by" if edge.kind == "cached_from" else "after")
+            child = Node(Text(said, style=GAP if edge.note else ""))
+            node.children.append(child)
+            waiting.append((child, edge.start))
+
+    def _below(self, run_id: str) -> list[str]:
+        """List the runs of the trace that ran in a run, in the order in which they began."""
+        below = [row for row in self.traced.runs if row.parent_run_id == run_id]
+        return [row.run_id for row in below if row.run_id not in self.drawn]
+
+    def _above(self, row: RunRow) -> list[RunRow]:
+        found: list[RunRow] = []
+        while (above := self.rows.get(row.parent_run_id or "")) is not None and above not in found:
+            found.append(above)
+            row = above
+        return [above for above in found if above.run_id not in self.drawn]

@@ -1,0 +1,260 @@
+"""How runs and data sets are put in words and marks. No layout, no printing."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from rich.text import Text
+
+from orchestrail.cli.output import Output, clean
+from orchestrail.model import DatasetRef
+from orchestrail.queries import RunRow
+
+SHORT = 12
+"""Digits of a digest, and of a run id's end, that are shown: enough to find it again."""
+
+_MARKS = {
+    "COMPLETE": ("✔", "green"),
+    "CACHED": ("↺", "cyan"),
+    "RUNNING": ("▶", "blue"),
+    "FAIL": ("✘", "red"),
+    "ABORT": ("■", "red"),
+    "SKIPPED": ("○", "yellow"),
+}
+GAP = "yellow"
+"""Style of what is missing, weak or concluded."""
+
+
+def state_mark(state: str | None) -> Text:
+    """Give a state as a symbol and a word."""
+    symbol, style = _MARKS.get(state or "", ("?", GAP))
+    return Text(f"{symbol} {state or 'UNKNOWN'}", style=style)
+
+
+def short_id(run_id: str, output: Output) -> str:
+    """Give the end of a run id: the beginning of a UUIDv7 is a time."""
+    return clean(run_id if output.full else run_id[-SHORT:])
+
+
+def short_digest(digest: str | None, output: Output) -> str:
+    """Give the first digits of a digest, with or without an algorithm before it."""
+    if digest is None:
+        return "unknown"
+    if output.full:
+        return clean(digest)
+    return clean(digest.rpartition(":")[2][:SHORT])
+
+
+def job_name(row: RunRow, parent: RunRow | None = None) -> str:
+    """Give a job's name, without that of the job it runs in."""
+    name = row.job.name
+    if parent is not None and name.startswith(f"{parent.job.name}."):
+        name = name[len(parent.job.name) + 1 :]
+    return clean(name)
+
+
+def duration(row: RunRow) -> str | None:
+    """Give how long a run took; None where one of its times is not known."""
+    if row.started_at is None or row.ended_at is None:
+        return None
+    seconds = (datetime.fromisoformat(row.ended_at) - datetime.fromisoformat(row.started_at)).total_seconds()
+    if seconds < 60:
+        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
+
+
+def place(dataset: DatasetRef) -> str:
+    """Give a data set's name; a file in the working folder or below it by its relative path."""
+    if dataset.namespace != "file":
+        return clean(f"{dataset.namespace}:{dataset.name}")
+    here = os.path.normpath(Path.cwd())
+    if dataset.name.startswith(here.rstrip("/") + "/"):
+        return clean(os.path.relpath(dataset.name, here))
+    return clean(dataset.name)
+
+
+def size(dataset: DatasetRef) -> str | None:
+    """Give rows and bytes as far as they are known."""
+    parts = []
+    if dataset.rows is not None:
+        parts.append(f"{dataset.rows:,} rows")
+    if dataset.bytes is not None:
+        parts.append(_bytes(dataset.bytes))
+    return ", ".join(parts) or None
+
+
+def _bytes(count: int) -> str:
+    amount = float(count)
+    for unit in ("bytes", "kB", "MB", "GB"):
+        if amount < 1000 or unit == "GB":
+            return f"{count:,} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
+        amount /= 1000
+    return ""
+
+
+def dataset_text(dataset: DatasetRef, output: Output) -> Text:
+    """Give name, identity, kind and marks of a data set."""
+    text = Text(place(dataset), style="bold" if dataset.kind == "model" else "")
+    if dataset.digest:
+        text.append(f"  sha256 {short_digest(dataset.digest, output)}")
+    elif dataset.version:
+        text.append(f"  version {clean(dataset.version)}")
+    else:
+        text.append("  by name only", style=GAP)
+    for part in (dataset.kind if dataset.kind == "model" else None, dataset.role, size(dataset)):
+        if part:
+            text.append(f"  {clean(part)}", style="dim")
+    if dataset.weak:
+        text.append(f"  weak: {clean(dataset.weak)}", style=GAP)
+    return text
+
+
+def heading(row: RunRow, output: Output, parent: RunRow | None = None) -> Text:
+    """Give the first line of a run: name, state, role, attempt, duration and the end of its id."""
+    text = Text(job_name(row, parent), style="bold").append("  ").append(state_mark(row.state))
+    if row.state == "ABORT" and "state" in row.inferred:
+        text.append(" (concluded)", style=GAP)
+    if row.role:
+        text.append(f"  {row.role}")
+    if row.attempt is not None and row.attempt > 1:
+        text.append(f"  attempt {row.attempt}", style=GAP)
+    if took := duration(row):
+        text.append(f"  {took}")
+    return text.append(f"  {short_id(row.run_id, output)}", style="dim")
+
+
+def orchestrator(row: RunRow) -> str:
+    """Give the orchestrator and its version."""
+    return clean(" ".join(part for part in (row.orchestrator, row.orchestrator_version) if part) or "unknown")
+
+
+def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
+    """Give what is known of how a run worked: preparation, code, parameters, checks, metrics, and what is missing."""
+    known = row.preprocessing
+    # A step that is one only for what it calls says nothing of its own: what it calls stands below it.
+    if known and not (row.role_source == "inferred" and known.derived):
+        name = Text(clean(known.operation or "unnamed"))
+        if known.derived:
+            name.append(f"  version derived from the code: {short_digest(known.version, output)}")
+        elif known.version:
+            name.append(f"  version {clean(known.version)}")
+        else:
+            name.append("  version unknown", style=GAP)
+        for flag, word in (
+            (row.serve_time, "serve-time"),
+            (row.fits_state, "fits state"),
+            (row.train_only, "train only"),
+        ):
+            if flag:
+                name.append(f"  {word}", style="dim")
+        yield "prep", name
+    if code := _code(row, output):
+        yield "code", code
+    if row.parameters and (output.full or row.parent_run_id is None):
+        yield (
+            "params",
+            Text(", ".join(f"{clean(name)}={_value(value, output)}" for name, value in row.parameters.items())),
+        )
+    if row.cached_from:
+        yield "cached", Text(f"result of run {short_id(row.cached_from, output)}, which computed it")
+    elif row.state == "CACHED":
+        yield "cached", Text("the run that computed the result is not known", style=GAP)
+    if row.previous_attempt:
+        yield "retry", Text(f"after attempt {short_id(row.previous_attempt, output)}")
+    yield from _endings(row)
+    for check in row.checks:
+        yield "check", _check(check)
+    for metric in row.metrics:
+        yield "metric", Text(clean(f"{metric.get('name')} {_number(metric.get('value'))}"))
+    for service in row.serving:
+        yield "serves", Text(clean(str(service.get("deployment"))))
+
+
+def _endings(row: RunRow) -> Iterator[tuple[str, Text]]:
+    if row.error:
+        lines = clean(row.error).splitlines() or [""]
+        yield (
+            "skipped" if row.state == "SKIPPED" else "error",
+            Text(lines[0], style="red" if row.state == "FAIL" else GAP),
+        )
+    if row.inferred and row.state != "CACHED":
+        why = next((end.reason for end in row.ends if end.inferred and end.reason), None)
+        fields = ", ".join(row.inferred)
+        yield "concluded", Text(clean(f"{fields}{f': {why}' if why else ''}"), style=GAP)
+    reported = {end.state for end in row.ends if not end.inferred}
+    if len(reported) > 1:
+        told = "; ".join(f"{end.state} by {end.producer}" for end in row.ends if not end.inferred)
+        yield "differs", Text(clean(f"producers report different ends: {told}"), style=GAP)
+    for what, reason in row.not_captured:
+        yield "gap", Text(clean(f"not captured: {what}{f' ({reason})' if reason else ''}"), style=GAP)
+
+
+def _code(row: RunRow, output: Output) -> Text | None:
+    code = row.code
+    if not (code.digest or code.commit or code.path):
+        return None
+    text = Text(short_digest(code.digest, output) if code.digest else "no digest", style="" if code.digest else GAP)
+    for part in (code.path, code.name if output.full else None):
+        if part:
+            text.append(f"  {clean(part)}")
+    if code.commit and (output.full or row.parent_run_id is None):
+        text.append(f"  commit {clean(code.commit[:SHORT] if not output.full else code.commit)}")
+        if code.dirty:
+            text.append(" with changed files", style=GAP)
+    if output.full and code.modules:
+        text.append(
+            "  with " + ", ".join(clean(f"{name} {short_digest(of, output)}") for name, of in code.modules.items())
+        )
+    return text
+
+
+def _value(value: Any, output: Output) -> str:
+    if isinstance(value, dict) and set(value) <= {"type", "digest"}:
+        return clean(f"<{value.get('type')} {short_digest(value.get('digest'), output)}>")
+    text = clean(repr(value))
+    return text if output.full or len(text) <= 60 else f"{text[:57]}..."
+
+
+def _number(value: Any) -> str:
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _check(check: Any) -> Text:
+    success = check.get("success")
+    word, style = {True: ("passed", "green"), False: ("failed", "red")}.get(success, ("unknown", GAP))
+    text = Text(clean(f"{check.get('name')} ")).append(word, style=style)
+    details = [str(check[name]) for name in ("severity", "kind") if check.get(name)]
+    details += [f"{name} {_number(check[name])}" for name in ("expected", "actual") if check.get(name) is not None]
+    return text.append(clean(f"  {', '.join(details)}"), style="dim") if details else text
+
+
+def environment(row: RunRow, output: Output) -> str | None:
+    """Give the environment of a root run in a line."""
+    facts = row.environment_facts
+    if not facts:
+        return None
+    python, machine = _object(facts.get("python")), _object(facts.get("platform"))
+    cpu = _object(facts.get("cpu"))
+    parts = [
+        " ".join(str(python[name]) for name in ("implementation", "version") if python.get(name)),
+        " ".join(str(machine[name]) for name in ("system", "release", "machine") if machine.get(name)),
+        f"{cpu['count']} CPUs" if cpu.get("count") else "",
+    ]
+    packages = facts.get("distributions")
+    if isinstance(packages, dict):
+        parts.append(f"{len(packages)} packages {short_digest(_text(facts.get('distributionsDigest')), output)}")
+    return clean(" · ".join(part for part in parts if part)) or None
+
+
+def _object(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) else None

@@ -1,0 +1,325 @@
+"""What is installed, what is switched off, what is stuck and what is missing: the examination behind `orchestrail doctor`.
+
+Nothing is mended here, and nothing is collected: that the caller has done, or not wished.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import re
+import stat
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from importlib.metadata import distributions
+from pathlib import Path
+
+from orchestrail import __version__, plugins, trouble
+from orchestrail.errors import OrchestrailError
+from orchestrail.model import AdapterInfo, Capability
+from orchestrail.projections.rows import RunRow
+from orchestrail.settings import Settings
+from orchestrail.store import store_path
+from orchestrail.store.base import Store
+from orchestrail.transport.segments import is_owned, read_segment, segments
+
+ERROR, WARNING, NOTE = "error", "warning", "note"
+OLD_SECONDS = 24 * 3600
+_SHOWN = 5
+_YES = ("1", "true", "yes", "on")
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that a person should know.
+
+    Attributes:
+        code: stable name.
+        severity: `error` where events are lost, kept back or not recorded; `warning`; `note`.
+        what: what it is.
+        do: what to do about it.
+    """
+
+    code: str
+    severity: str
+    what: str
+    do: str
+
+
+@dataclass(frozen=True, slots=True)
+class Adapter:
+    """An adapter that is installed here.
+
+    Attributes:
+        name: its entry point.
+        info: what it says of itself; None where its host is not installed, or it does not say.
+        failure: why it could not be loaded.
+    """
+
+    name: str
+    info: AdapterInfo | None = None
+    failure: str | None = None
+
+    @property
+    def cannot_see(self) -> list[str]:
+        """Capabilities that it lacks."""
+        return sorted(set(Capability) - self.info.capabilities) if self.info else []
+
+
+@dataclass(frozen=True, slots=True)
+class Health:
+    """The result of an examination.
+
+    Attributes:
+        settings: that it was made with.
+        installed: our distributions and their versions.
+        adapters: the adapters in this environment.
+        problems: what was found, the severest first.
+        events: number of events in the store; None where it could not be read.
+    """
+
+    settings: Settings
+    installed: Mapping[str, str]
+    adapters: Sequence[Adapter]
+    problems: Sequence[Problem]
+    events: int | None
+
+
+def examine(
+    settings: Settings,
+    open_store: Callable[[], Store],
+    abandoned: Callable[[Store], Sequence[RunRow]],
+    found: Sequence[Problem] = (),
+) -> Health:
+    """Look at the installation, the spool and the store.
+
+    Args:
+        settings: name home, spool and store.
+        open_store: opens the store.
+        abandoned: lists runs whose process died.
+        found: problems that the caller met already.
+    """
+    installed = _installed()
+    adapters = _adapters()
+    problems = list(found)
+    problems += _switches(settings)
+    problems += _platform()
+    problems += _versions(installed)
+    for adapter in adapters:
+        problems += _adapter_problems(adapter)
+    problems += _folders(settings)
+    problems += _notes(settings.home)
+    problems += _spool(settings)
+    events = None
+    try:
+        if store_path(settings.store).exists():
+            store = open_store()
+            events = store.size()
+            problems += _store(store, abandoned)
+        else:
+            where = f"There is no store at {store_path(settings.store)} yet."
+            problems.append(Problem("no-store", NOTE, where, "It is made when the first run is collected."))
+    except OrchestrailError as error:
+        problems.append(problem_of(error))
+    order = (ERROR, WARNING, NOTE)
+    ordered = sorted(dict.fromkeys(problems), key=lambda problem: order.index(problem.severity))
+    return Health(settings, installed, adapters, ordered, events)
+
+
+def problem_of(error: OrchestrailError) -> Problem:
+    """Turn one of our errors into a problem."""
+    return Problem(error.code, ERROR, " ".join(part for part in (error.what, error.why) if part), error.do)
+
+
+def _installed() -> dict[str, str]:
+    found: dict[str, str] = {}
+    for distribution in distributions():
+        name = re.sub(r"[-_.]+", "-", distribution.metadata["Name"] or "").lower()
+        if name == "orchestrail" or name.startswith("orchestrail-"):
+            found.setdefault(name, distribution.version)
+    found.setdefault("orchestrail", __version__)
+    return dict(sorted(found.items()))
+
+
+def _adapters() -> list[Adapter]:
+    plugins.load_installed()
+    found = [Adapter(name, failure=why) for name, why in plugins.failures.items()]
+    told: dict[str, AdapterInfo | None] = dict(plugins.results("adapter_info"))
+    for name, plugin in plugins.manager().list_name_plugin():
+        if plugin is not None and hasattr(plugin, "adapter_info"):
+            info = told.get(name)
+            failure = None if name in told else "it failed to say what it is"
+            found.append(Adapter(name, info if isinstance(info, AdapterInfo) else None, failure))
+    return sorted(found, key=lambda adapter: adapter.name)
+
+
+def _switches(settings: Settings) -> Iterator[Problem]:
+    if settings.disabled:
+        what = "Recording is switched off (ORCHESTRAIL_DISABLED)."
+        yield Problem("disabled", ERROR, what, "Unset it where runs are to be recorded.")
+    if os.environ.get("OPENLINEAGE_DISABLED", "").lower() in _YES:
+        what = "OPENLINEAGE_DISABLED is set: other OpenLineage producers send nothing."
+        yield Problem("openlineage-disabled", WARNING, what, "Unset it where their events are wanted.")
+
+
+def _platform() -> Iterator[Problem]:
+    system = platform.system()
+    if system != "Linux":
+        what = f"{system} is not tested."
+        yield Problem("platform", WARNING, what, "Expect that runs of dead processes are not told from live ones.")
+
+
+def _versions(installed: Mapping[str, str]) -> Iterator[Problem]:
+    core = installed["orchestrail"]
+    for name, version in installed.items():
+        if version != core:
+            what = f"{name} {version} stands beside orchestrail {core}."
+            yield Problem("versions-differ", WARNING, what, "Install all of them in one version.")
+
+
+def _adapter_problems(adapter: Adapter) -> Iterator[Problem]:
+    if adapter.failure is not None:
+        what = f"The adapter {adapter.name} could not be loaded: {adapter.failure}."
+        yield Problem("adapter-failed", ERROR, what, "Reinstall it in this environment.")
+    elif adapter.info is None:
+        what = f"The adapter {adapter.name} is installed, its host is not: it records nothing in this environment."
+        yield Problem("host-missing", NOTE, what, "Install the host, or the adapter where the host is.")
+    elif within(adapter.info.host_version, adapter.info.requires) is False:
+        info = adapter.info
+        what = f"{info.host} {info.host_version} is outside what the adapter is made for ({info.requires})."
+        yield Problem("host-version", WARNING, what, "Look for a newer adapter; see that runs are recorded whole.")
+
+
+def within(version: str, requires: str) -> bool | None:
+    """Say whether a version fits a specifier such as `>=3.5,<4`; None where one of them is of another form."""
+    number = _numbers(version)
+    for part in filter(None, (part.strip() for part in requires.split(","))):
+        match = re.fullmatch(r"(>=|<=|==|!=|<|>)\s*(\d+(?:\.\d+)*)", part)
+        if number is None or match is None:
+            return None
+        bound = _numbers(match[2]) or ()
+        width = max(len(number), len(bound))
+        left, right = (tuple((*parts, *[0] * width)[:width]) for parts in (number, bound))
+        fits = {
+            ">=": left >= right,
+            "<=": left <= right,
+            "==": left == right,
+            "!=": left != right,
+            "<": left < right,
+            ">": left > right,
+        }
+        if not fits[match[1]]:
+            return False
+    return True
+
+
+def _numbers(version: str) -> tuple[int, ...] | None:
+    match = re.match(r"\d+(?:\.\d+)*", version)
+    return tuple(map(int, match[0].split("."))) if match else None
+
+
+def _folders(settings: Settings) -> Iterator[Problem]:
+    for name, path in (("home", settings.home), ("spool", settings.spool)):
+        if path.exists() and not (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
+            yield Problem(f"{name}-unwritable", ERROR, f"The {name} {path} cannot be written.", "See who owns it.")
+        elif not path.exists() and not os.access(_nearest(path), os.W_OK | os.X_OK):
+            yield Problem(f"{name}-unwritable", ERROR, f"The {name} {path} cannot be made.", "See who owns its folder.")
+        elif path.exists():
+            yield from _privacy(name, path)
+    with suppress(OrchestrailError):
+        path = store_path(settings.store)
+        if path.exists():
+            if not os.access(path, os.W_OK):
+                yield Problem("store-unwritable", WARNING, f"The store {path} cannot be written.", "See who owns it.")
+            yield from _privacy("store", path)
+
+
+def _privacy(name: str, path: Path) -> Iterator[Problem]:
+    mode = path.stat().st_mode
+    # A spool that several users share is a setgid folder: its group is meant to write there.
+    shared = bool(mode & stat.S_ISGID) and name == "spool"
+    open_to = mode & (0o007 if shared else 0o077)
+    if open_to:
+        what = f"The {name} {path} is open to other users (mode {stat.S_IMODE(mode):04o})."
+        yield Problem(f"{name}-not-private", WARNING, what, f"chmod {'o' if shared else 'go'}-rwx {path}")
+
+
+def _nearest(path: Path) -> Path:
+    return next(folder for folder in path.parents if folder.exists())
+
+
+def _notes(home: Path) -> Iterator[Problem]:
+    for note in trouble.read(home):
+        host = f" in {note['host']}" if note.get("host") else ""
+        what = f"{_when(note.get('time'))}{host}, while trying to {note.get('where')}: {note.get('error')}"
+        what += f" ({note.get('count')} times)"
+        do = "Runs of that time may be recorded incompletely. When it is dealt with: `orchestrail doctor --clear`."
+        yield Problem("trouble", ERROR, what, do)
+
+
+def _when(seconds: object) -> str:
+    if not isinstance(seconds, int | float):
+        return "At some time"
+    return time.strftime("%Y-%m-%d %H:%M:%SZ", time.gmtime(seconds))
+
+
+def _spool(settings: Settings) -> Iterator[Problem]:
+    try:
+        paths = segments(settings.spool)
+    except OrchestrailError as error:
+        yield problem_of(error)
+        return
+    waiting = []
+    for path in paths:
+        try:
+            if is_owned(path):
+                continue
+            age = time.time() - path.stat().st_mtime
+            damaged = len(read_segment(path).problems)
+        except FileNotFoundError:
+            continue
+        except OrchestrailError as error:
+            yield problem_of(error)
+            continue
+        waiting.append((age, path.name, damaged))
+    old = [name for age, name, _ in waiting if age > OLD_SECONDS]
+    if old:
+        what = f"{len(old)} segments of ended processes lie in the spool for more than a day: {_some(old)}."
+        yield Problem("spool-stuck", ERROR, what, "Run `orchestrail collect`; see who owns the files if they stay.")
+    elif waiting:
+        what = f"{len(waiting)} segments of ended processes wait in the spool."
+        yield Problem("spool-waiting", NOTE, what, "The next reading command collects them.")
+    damaged_names = [name for _, name, damaged in waiting if damaged]
+    if damaged_names:
+        what = f"Segments with lines that are no records: {_some(damaged_names)}."
+        yield Problem("spool-damaged", WARNING, what, "Such lines go to quarantine when they are collected.")
+
+
+def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iterator[Problem]:
+    gaps = store.gaps()
+    if gaps:
+        missing = sum(last - first + 1 for gap in gaps for first, last in gap.missing)
+        where = _some([f"{gap.emitter[:12]} {_ranges(gap.missing)}" for gap in gaps])
+        what = f"{missing} events were numbered by their process and never arrived: {where}."
+        do = "Collect every spool that there is; what stays missing was lost or removed on the way."
+        yield Problem("events-missing", ERROR, what, do)
+    refused = len(store.quarantined())
+    if refused:
+        what = f"{refused} events are in quarantine."
+        yield Problem("quarantine", ERROR, what, "See `orchestrail quarantine list`.")
+    dead = abandoned(store)
+    if dead:
+        names = _some([f"{row.job.name} {row.run_id[-12:]}" for row in dead])
+        what = f"{len(dead)} runs are open whose process is gone: {names}."
+        yield Problem("abandoned-runs", WARNING, what, "Run `orchestrail sweep`.")
+
+
+def _ranges(missing: Sequence[tuple[int, int]]) -> str:
+    return ", ".join(str(first) if first == last else f"{first}-{last}" for first, last in missing[:_SHOWN])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = f" and {len(names) - _SHOWN} more" if len(names) > _SHOWN else ""
+    return f"{', '.join(names[:_SHOWN])}{more}"
