@@ -141,21 +141,19 @@ class FileCapture:
         if self._closed or self._process is not _process:
             return
         name = _name(path)
-        if name is None or name.startswith(_ignored):
-            return
-        if not isinstance(flags, int):
-            flags = 0
-        if flags & _NOT_A_FILE:
+        if name is None or not isinstance(flags, int):
             return
         access = flags & os.O_ACCMODE
-        if access == os.O_RDONLY and isinstance(mode, str) and not mode.isalpha():
-            access = os.O_RDWR
-        elif access == os.O_RDONLY and isinstance(mode, str) and mode[:1] in ("w", "a", "x"):
+        if access == os.O_RDONLY and isinstance(mode, str) and not mode.startswith("r"):
             access = os.O_WRONLY
+        if access == os.O_RDONLY and not self._renames and name in self._files:
+            return
+        if flags & _NOT_A_FILE or name.startswith(_ignored) or _installed(name):
+            return
         if access == os.O_RDONLY:
-            if not name.endswith(_NO_DATA_WHEN_READ) and not _installed(name):
+            if not name.endswith(_NO_DATA_WHEN_READ):
                 self._reads(name)
-        elif not _installed(name):
+        else:
             self._writes(name, reads=access == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL))
 
     def renamed(self, source: object, target: object) -> None:
