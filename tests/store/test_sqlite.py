@@ -18,6 +18,7 @@ from orchestrail.errors import ConfigurationError, StoreError
 from orchestrail.store import open_store, store_path
 from orchestrail.store.base import Incoming, Refused
 from orchestrail.store.envelope import event_id
+from orchestrail.store.merkle import TILE_WIDTH, Frontier, Tiles, leaf_hash
 from orchestrail.store.note import parse_head, parse_note
 from orchestrail.store.sqlite import SqliteStore
 
@@ -230,15 +231,29 @@ def test_triggers_stop_accidents(store, made, statement):
     assert store.verify().ok
 
 
-def test_level_1_tiles_are_written(store, made):
-    """65,536 entries fill a tile of the level above, over two batches and with the hashes that verification expects."""
-    for start in range(0, 66_000, 6_000):
-        store.append(
-            [Incoming(b"{}", "spool", made.nonce(n), made.EMITTER, n + 1) for n in range(start, start + 6_000)]
-        )
-    counts = dict(sql(store, "SELECT level, count(*) FROM tile GROUP BY level"))
-    assert counts == {0: 257, 1: 1}
-    assert store.verify().ok
+def test_a_tile_of_the_next_level_is_written(store, made, tamper):
+    """Entry 65,536 fills a tile of level 0 and with it one of level 1, out of the tiles that are stored."""
+    store.append([made.spooled(0)])
+    (envelope,) = sql(store, "SELECT envelope FROM log")[0]
+    tiles, frontier = Tiles(), Frontier()
+    with tamper.unguarded(store.path) as connection:
+        connection.execute("DELETE FROM log")
+        for seq in range(TILE_WIDTH**2 - 1):
+            leaf = leaf_hash(b"%d" % seq)
+            frontier.append(leaf)
+            connection.execute("INSERT INTO log VALUES (?, ?, ?, ?)", (seq, leaf, envelope, leaf))
+            for level, number, hashes in tiles.append(leaf):
+                connection.execute("INSERT INTO tile VALUES (?, ?, ?)", (level, number, hashes))
+        connection.execute("UPDATE tree SET size = ?, frontier = ?", (frontier.size, frontier.to_bytes()))
+        connection.execute("UPDATE checkpoint SET size = ? WHERE size = 1", (frontier.size,))
+    store.append([made.spooled(1)])
+    ((leaf,),) = sql(store, "SELECT leaf FROM log ORDER BY seq DESC LIMIT 1")
+    expected = {(level, number): hashes for level, number, hashes in tiles.append(leaf)}
+    assert expected.keys() == {(0, TILE_WIDTH - 1), (1, 0)}
+    for (level, number), hashes in expected.items():
+        assert sql(store, "SELECT hashes FROM tile WHERE level = ? AND number = ?", level, number) == [(hashes,)]
+    frontier.append(leaf)
+    assert store.checkpoint().root_hash == frontier.root()
 
 
 def test_only_the_owner_may_read(store):
