@@ -1,0 +1,126 @@
+"""What is asked of Airflow, where its versions differ or where it keeps things to itself. Nothing is recorded here.
+
+Each function names the versions that it is made for. None of them touches a database, a Connection or a Variable.
+"""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from orchestrail.adapter import remember
+from orchestrail_airflow.carrier import KEY
+
+_MASKERS = (
+    "airflow.sdk._shared.secrets_masker.secrets_masker",  # 3.2 and later, in a task
+    "airflow._shared.secrets_masker.secrets_masker",  # 3.2 and later, elsewhere
+    "airflow.sdk.execution_time.secrets_masker",  # 3.0 and 3.1
+    "airflow.utils.log.secrets_masker",  # 2.11
+)
+_ESCAPED = re.compile(r"\\(.)", re.DOTALL)
+_learned: set[str] = set()
+
+
+def setting(section: str, name: str) -> str | None:
+    """Read a setting of Airflow from its environment and file; None where it is not set."""
+    try:
+        from airflow.configuration import conf
+
+        value: str | None = conf.get(section, name, fallback=None)
+    except Exception:  # a configuration that Airflow cannot read either
+        return None
+    return value or None
+
+
+def own_folders() -> list[str]:
+    """Name the folders of Airflow's own bookkeeping: neither its home nor the DAGs' folder, where data may lie too."""
+    found = [setting("logging", "base_log_folder"), setting("core", "plugins_folder")]
+    return [str(Path(folder).expanduser()) for folder in found if folder]
+
+
+def text_of(value: object) -> str | None:
+    """Give the text of an identifier, an enum's value or a number; None where there is none."""
+    value = getattr(value, "value", value)
+    return None if value is None else str(value)
+
+
+def loaded(value: Any, name: str) -> Any:
+    """Read an attribute; of an object of Airflow's database only where it is there already, so that a look costs no query."""
+    if value is None:
+        return None
+    return vars(value).get(name) if hasattr(value, "_sa_instance_state") else getattr(value, name, None)
+
+
+def given(instance: Any) -> tuple[Any, Mapping[str, object] | None]:
+    """Give a task instance's DAG run, and the params of the task.
+
+    In a task of Airflow 3 both come with the instance. Elsewhere, and in 2.11, the instance is an object of the database that has
+    its DAG run loaded.
+    """
+    server = getattr(instance, "_ti_context_from_server", None)
+    if server is not None:
+        return server.dag_run, instance.get_template_context().get("params")
+    return getattr(instance, "dag_run", None), None
+
+
+def is_resumed(instance: Any, task: Any) -> bool:
+    """Say whether a try goes on after it was deferred (3, 2.11) or rescheduled (3)."""
+    server = getattr(instance, "_ti_context_from_server", None)
+    if getattr(instance if server is None else server, "next_method", None):
+        return True
+    return bool(getattr(task, "reschedule", False) and getattr(server, "task_reschedule_count", 0))
+
+
+def waited_for(task: Any) -> list[str]:
+    """Name the tasks that a task waits for. One that does nothing (EmptyOperator) stands for those that it waits for itself."""
+    tasks = getattr(getattr(task, "dag", None), "task_dict", {})
+    found: set[str] = set()
+    seen: set[str] = set()
+    names = list(getattr(task, "upstream_task_ids", ()))
+    while names:
+        name = names.pop()
+        if name in seen:
+            continue
+        seen.add(name)
+        before = tasks.get(name)
+        if getattr(before, "inherits_from_empty_operator", False):
+            names += getattr(before, "upstream_task_ids", ())
+        else:
+            found.add(name)
+    return sorted(found)
+
+
+def hand_on(task: Any, parent: Mapping[str, str]) -> None:
+    """Name the parent in the conf of the DAG run that a task will trigger, as Airflow's OpenLineage provider does where it is on.
+
+    The operator (TriggerDagRunOperator of the standard provider) has a switch for it; where that is off, or the conf names a
+    parent, or is no dictionary, it is left as it is.
+    """
+    if not getattr(task, "openlineage_inject_parent_info", False) or _provider_is_on():
+        return
+    conf = getattr(task, "conf", None)
+    if conf is None or (type(conf) is dict and KEY not in conf):
+        task.conf = {**(conf or {}), KEY: dict(parent)}
+
+
+def learn_secrets() -> None:
+    """Learn the secrets that Airflow masks in its logs: passwords of Connections that were used, and the like."""
+    for name in _MASKERS:
+        module = sys.modules.get(name)
+        if module is None:
+            continue
+        for pattern in tuple(module._secrets_masker().patterns):
+            if pattern not in _learned:
+                _learned.add(pattern)
+                remember(_ESCAPED.sub(r"\1", pattern))
+
+
+def _provider_is_on() -> bool:
+    try:
+        from airflow.providers.openlineage.conf import is_disabled
+    except ImportError:
+        return False
+    return not is_disabled()

@@ -1,0 +1,92 @@
+"""What Airflow calls when something happened. Each hook hands on to `recording`, under guard, and lets nothing out.
+
+Ours are called before other plugins' (`tryfirst`): in pluggy the first listener that raises keeps the rest from being called.
+Arguments are a subset of Airflow's, so that one module fits 2.11 and 3.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from airflow.listeners import hookimpl
+
+from orchestrail.adapter import activate, guard
+from orchestrail_airflow import plugin
+from orchestrail_airflow.recording import Recording, at_work
+
+
+def _recording() -> Recording | None:
+    activate("airflow", plugin)
+    return at_work()
+
+
+@hookimpl(tryfirst=True)
+def on_starting(component: object) -> None:
+    """A scheduler or a task process begins: then the scheduler tells of DAG runs; `airflow dags test` has none."""
+    with guard("airflow: a process begins"):
+        if (recording := _recording()) is not None:
+            recording.is_served = True
+
+
+@hookimpl(tryfirst=True)
+def before_stopping(component: object) -> None:
+    """A task process ends, or a task of `airflow dags test`, in whatever state the task is."""
+    with guard("airflow: a process ends"):
+        if (recording := at_work()) is not None:
+            recording.task_left()
+
+
+@hookimpl(tryfirst=True)
+def on_dag_run_running(dag_run: Any) -> None:
+    """The scheduler begins a DAG run."""
+    with guard("airflow: a DAG run begins"):
+        if (recording := _recording()) is not None:
+            recording.dag_run_begins(dag_run)
+
+
+@hookimpl(tryfirst=True)
+def on_dag_run_success(dag_run: Any, msg: str) -> None:
+    """A DAG run succeeded, or somebody marked it so."""
+    with guard("airflow: a DAG run succeeded"):
+        if (recording := _recording()) is not None:
+            recording.dag_run_ended(dag_run, "success", msg)
+
+
+@hookimpl(tryfirst=True)
+def on_dag_run_failed(dag_run: Any, msg: str) -> None:
+    """A DAG run failed or timed out, or somebody marked it so."""
+    with guard("airflow: a DAG run failed"):
+        if (recording := _recording()) is not None:
+            recording.dag_run_ended(dag_run, "failed", msg)
+
+
+@hookimpl(tryfirst=True)
+def on_task_instance_running(task_instance: Any) -> None:
+    """A try of a task is about to run, in this process and this context; a deferred or rescheduled one again."""
+    with guard("airflow: a task begins"):
+        if (recording := _recording()) is not None:
+            recording.task_begins(task_instance)
+
+
+@hookimpl(tryfirst=True)
+def on_task_instance_success(task_instance: Any) -> None:
+    """A try succeeded, or somebody marked it so."""
+    with guard("airflow: a task succeeded"):
+        if (recording := _recording()) is not None:
+            recording.task_ended(task_instance, "success")
+
+
+@hookimpl(tryfirst=True)
+def on_task_instance_failed(task_instance: Any, error: object) -> None:
+    """A try failed, the scheduler lost it, or somebody marked it so."""
+    with guard("airflow: a task failed"):
+        if (recording := _recording()) is not None:
+            recording.task_ended(task_instance, "failed", error)
+
+
+@hookimpl(tryfirst=True)
+def on_task_instance_skipped(task_instance: Any) -> None:
+    """A try skipped itself, or somebody marked it so."""
+    with guard("airflow: a task was skipped"):
+        if (recording := _recording()) is not None:
+            recording.task_ended(task_instance, "skipped")

@@ -1,0 +1,279 @@
+"""What goes on the record when Airflow says that something happened. How Airflow comes to say it is `listener`'s matter.
+
+A DAG run is a run, each try of a task instance is a run below it. Their ids follow from what Airflow knows, so that every
+process computes the same: the scheduler, which tells of DAG runs; a task process, which tells of its one task; the API server,
+where people mark states. `airflow dags test` is all of them in one process. Every method is called inside `orchestrail.guard`;
+no database, Connection or Variable is touched in a task.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import orchestrail
+from orchestrail.adapter import (
+    Carrier,
+    Recorder,
+    RunRef,
+    Settings,
+    State,
+    carrier_from_environment,
+    guard,
+    leave_out,
+)
+from orchestrail_airflow import host, reconcile, translate
+from orchestrail_airflow.carrier import ChildEnvironment, carrier_of, conf_of
+from orchestrail_airflow.ledger import Entry, Ledger
+
+_STATES = {"success": State.COMPLETE, "failed": State.FAIL, "skipped": State.SKIPPED}
+
+
+@dataclass(slots=True)
+class _AtWork:
+    """The task that this process runs.
+
+    Attributes:
+        ref: its place in the tree.
+        task: the operator.
+        note: what the ledger says of it.
+        ledger: the ledger of its DAG run.
+        environment: the variables set for its child processes.
+        entered: what `Recorder.enter` gave.
+    """
+
+    ref: RunRef
+    task: Any
+    note: tuple[str, str, int, int]
+    ledger: Ledger
+    environment: ChildEnvironment
+    entered: Any
+
+
+@dataclass(slots=True)
+class Recording:
+    """Records what happens in this process.
+
+    Attributes:
+        recorder: the way to the record.
+        settings: the settings of this process.
+        namespace: the job namespace.
+        is_served: True where a scheduler tells of DAG runs.
+    """
+
+    recorder: Recorder
+    settings: Settings
+    namespace: str
+    is_served: bool = False
+    _environment: Carrier | None = field(default_factory=carrier_from_environment)
+    _at_work: _AtWork | None = None
+
+    def current(self) -> RunRef | None:
+        """Say which task this process runs."""
+        return self._at_work.ref if self._at_work is not None else None
+
+    # -- DAG runs
+
+    def dag_run_begins(self, dag_run: Any) -> None:
+        """The scheduler begins a DAG run. It may end in another process, so nothing is kept here."""
+        self._begin_dag_run(dag_run, getattr(dag_run, "dag", None), self._ledger(dag_run))
+
+    def dag_run_ended(self, dag_run: Any, state: str, message: str) -> None:
+        """A DAG run ended: tell first of the tasks that nobody told of."""
+        ledger = self._ledger(dag_run)
+        dag = getattr(dag_run, "dag", None)
+        parent = self._dag_run_ref(dag_run)
+        with guard("airflow: reconcile task instances"):
+            reconcile.task_instances(self.recorder, self.namespace, dag_run, dag, parent, ledger)
+        entry = ledger.read(runs=[parent.run_id]).get(parent.run_id)
+        if entry is None and not self.is_served and not self.recorder.is_open(parent.run_id):
+            self._begin_dag_run(dag_run, dag, ledger)
+        failed = state == "failed"
+        self.recorder.finish(
+            parent.run_id,
+            (State.ABORT if message == "timed_out" else State.FAIL) if failed else State.COMPLETE,
+            error=message if failed else None,
+            facts={"message": message} if message else None,
+            inputs=reconcile.consumed_assets(dag_run, self.namespace),
+            at=host.loaded(dag_run, "end_date"),
+            start=translate.dag_run_start(self.namespace, dag_run, None, self._spawner()),
+            changed=entry is not None and entry.ended,
+        )
+        ledger.ended(parent.run_id)
+
+    def _begin_dag_run(self, dag_run: Any, dag: Any, ledger: Ledger) -> None:
+        start = translate.dag_run_start(self.namespace, dag_run, dag, self._spawner())
+        self.recorder.start(start)
+        with guard("airflow: note a DAG run"):
+            ledger.begun(start.run_id)
+        if self.is_served:
+            self.recorder.release(start.run_id)
+
+    def _told_of(self, dag_run: Any, dag: Any, ledger: Ledger, entries: Mapping[str, Entry], ref: RunRef) -> None:
+        """See to it that a task's DAG run is on the record of this installation."""
+        if ref.run_id in entries or self.recorder.is_open(ref.run_id):
+            return
+        if not self.is_served:
+            self._begin_dag_run(dag_run, dag, ledger)
+            return
+        # The scheduler has not told of it here: it records elsewhere, or cannot.
+        self.recorder.resume(translate.dag_run_start(self.namespace, dag_run, dag, None))
+        self.recorder.release(ref.run_id)
+        with guard("airflow: note a DAG run"):
+            ledger.begun(ref.run_id)
+
+    # -- tasks in their own process
+
+    def task_begins(self, instance: Any) -> None:
+        """A try is about to run, in this process, thread and context."""
+        self.task_left()
+        task = getattr(instance, "task", None)
+        dag_run, params = host.given(instance)
+        if task is None or dag_run is None:
+            return
+        dag = getattr(task, "dag", None)
+        host.learn_secrets()
+        parent = self._dag_run_ref(dag_run)
+        run_id = self._task_run_id(dag_run, instance)
+        ledger = self._ledger(dag_run)
+        waited_for = host.waited_for(task)
+        entries = ledger.read(runs=[parent.run_id, run_id], tasks=waited_for)
+        with guard("airflow: a task's DAG run"):
+            self._told_of(dag_run, dag, ledger, entries, parent)
+        again = run_id in entries or host.is_resumed(instance, task)
+        start = translate.task_start(
+            self.namespace,
+            dag_run,
+            parent,
+            instance.task_id,
+            instance.try_number,
+            instance.map_index,
+            task=task,
+            instance=instance,
+            upstream=translate.upstream_of(dag_run.dag_id, parent, waited_for, entries.values()),
+            params=params,
+            at=None if again else host.loaded(instance, "start_date"),
+        )
+        ref = self.recorder.resume(start) if again else self.recorder.start(start)
+        note = (run_id, instance.task_id, instance.map_index, instance.try_number)
+        with guard("airflow: note a task"):
+            ledger.begun(*note)
+        host.hand_on(task, conf_of(ref))
+        entered = self.recorder.enter(run_id)
+        self._at_work = _AtWork(ref, task, note, ledger, ChildEnvironment(ref), entered)
+        for asset in translate.assets_of(task.inlets, self.namespace):
+            orchestrail.record_input(asset)
+
+    def task_ended(self, instance: Any, state: str, error: object = None) -> None:
+        """A try ended: in this process, or in another one and this one only tells of it."""
+        at_work = self._at_work
+        if at_work is None or at_work.note[1:] != (instance.task_id, instance.map_index, instance.try_number):
+            self._end_elsewhere(instance, state, error)
+            return
+        host.learn_secrets()
+        if state == "success":
+            for asset in translate.assets_of(at_work.task.outlets, self.namespace):
+                orchestrail.record_output(asset)
+        failed = state == "failed"
+        try:
+            self.recorder.finish(
+                at_work.ref.run_id,
+                translate.end_of(error) if failed else _STATES[state],
+                error=translate.error_text(error) if failed else None,
+                facts={"reason": "skipped itself"} if state == "skipped" else None,
+                at=host.loaded(instance, "end_date"),
+            )
+            at_work.ledger.ended(*at_work.note)
+        finally:
+            self._leave()
+
+    def task_left(self) -> None:
+        """The process turns away from its task. One that did not end is deferred, rescheduled or waiting for a person."""
+        at_work = self._at_work
+        if at_work is not None:
+            try:
+                host.learn_secrets()
+                self.recorder.release(at_work.ref.run_id)
+            finally:
+                self._leave()
+
+    def _leave(self) -> None:
+        at_work, self._at_work = self._at_work, None
+        if at_work is not None:
+            self.recorder.leave(at_work.entered)
+            at_work.environment.restore()
+
+    # -- tasks that another process ran
+
+    def _end_elsewhere(self, instance: Any, state: str, error: object) -> None:
+        dag_run, _ = host.given(instance)
+        if dag_run is None:
+            return
+        parent = self._dag_run_ref(dag_run)
+        ledger = self._ledger(dag_run)
+        start = translate.task_start(
+            self.namespace,
+            dag_run,
+            parent,
+            instance.task_id,
+            instance.try_number,
+            instance.map_index,
+            instance=instance,
+        )
+        entry = ledger.read(runs=[start.run_id]).get(start.run_id)
+        if entry is None and state == "skipped":
+            self.recorder.skip(start, "marked as skipped")
+        else:
+            self.recorder.finish(
+                start.run_id,
+                _STATES[state],
+                error=translate.error_text(error) if state == "failed" else None,
+                facts={"toldBy": "scheduler" if error is not None else "person"},
+                at=host.loaded(instance, "end_date"),
+                start=start,
+                changed=entry is not None and entry.ended,
+            )
+        ledger.ended(start.run_id, instance.task_id, instance.map_index, instance.try_number)
+
+    # -- where things are
+
+    def _ledger(self, dag_run: Any) -> Ledger:
+        return Ledger.of(self.settings.spool, dag_run.dag_id, dag_run.run_id)
+
+    def _spawner(self) -> Carrier | None:
+        """Give the spawning run that the environment names: only a process that itself runs the DAG was spawned by it."""
+        return None if self.is_served else self._environment
+
+    def _dag_run_ref(self, dag_run: Any) -> RunRef:
+        start = carrier_of(dag_run.conf) or self._spawner()
+        return translate.dag_run_ref(self.namespace, dag_run, start)
+
+    def _task_run_id(self, dag_run: Any, instance: Any) -> str:
+        return translate.task_run_id(self.namespace, dag_run, instance.task_id, instance.try_number, instance.map_index)
+
+
+_recording: Recording | None = None
+
+
+def begin(recorder: Recorder, settings: Settings) -> None:
+    """Record what happens in this process from now on; called again, change nothing."""
+    global _recording
+    if _recording is None:
+        leave_out(str(settings.home), str(settings.spool), *host.own_folders())
+        namespace = host.setting("openlineage", "namespace") or os.environ.get("OPENLINEAGE_NAMESPACE")
+        _recording = Recording(recorder, settings, namespace or settings.namespace)
+
+
+def end() -> None:
+    """Stop recording in this process."""
+    global _recording
+    if _recording is not None:
+        _recording.task_left()
+        _recording = None
+
+
+def at_work() -> Recording | None:
+    """Give what records in this process; None where nothing does."""
+    return _recording

@@ -1,0 +1,301 @@
+"""From Airflow's objects to the words of the record. Pure functions: nothing is recorded, no database is touched.
+
+Airflow's classes differ between its versions and between its processes (objects of the database in the scheduler, plain ones in
+a task), so attributes are asked for by name, and what is not there is not said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import datetime
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from orchestrail import DatasetRef
+from orchestrail.adapter import (
+    Carrier,
+    Job,
+    RunRef,
+    RunStart,
+    State,
+    arguments_of,
+    static_run_id,
+)
+from orchestrail_airflow.carrier import KEY, carrier_of
+from orchestrail_airflow.host import loaded, text_of
+from orchestrail_airflow.ledger import Entry
+
+MAX_NAMES = 1000
+"""Entries of a conf that are recorded each by its name; of a larger one only the digest is taken."""
+
+_ABORTS = ("AirflowTaskTimeout", "AirflowTaskTerminated", "KeyboardInterrupt")
+
+
+# -- run ids: the formula of Airflow's OpenLineage provider
+
+
+def instant_of(dag_run: Any) -> datetime:
+    """Give the time that a DAG run's ids are made from: its logical date, or when it was due."""
+    logical_date: datetime | None = dag_run.logical_date
+    if logical_date is not None:
+        return logical_date
+    due: datetime = dag_run.run_after
+    return due
+
+
+def dag_run_id(namespace: str, dag_run: Any) -> str:
+    """Compute the run id of a DAG run."""
+    clear_number = getattr(dag_run, "clear_number", None) or 0
+    return static_run_id(instant_of(dag_run), f"{namespace}.{dag_run.dag_id}.{clear_number}".encode())
+
+
+def task_run_id(namespace: str, dag_run: Any, task_id: str, try_number: int, map_index: int) -> str:
+    """Compute the run id of one try of a task instance."""
+    data = f"{namespace}.{dag_run.dag_id}.{task_id}.{try_number}.{map_index}"
+    return static_run_id(instant_of(dag_run), data.encode())
+
+
+def dag_run_ref(namespace: str, dag_run: Any, carrier: Carrier | None) -> RunRef:
+    """Give a DAG run's place in the tree."""
+    run_id, job = dag_run_id(namespace, dag_run), Job(namespace, dag_run.dag_id)
+    if carrier is None:
+        return RunRef(run_id, job, run_id, job)
+    return RunRef(run_id, job, carrier.root_run_id or carrier.run_id, carrier.root_job or carrier.job, carrier.run_id)
+
+
+def job_of(dag_id: str, task_id: str) -> str:
+    """Name the job of a task."""
+    return f"{dag_id}.{task_id}"
+
+
+# -- beginnings
+
+
+def dag_run_start(namespace: str, dag_run: Any, dag: Any, environment: Carrier | None) -> RunStart:
+    """Say what is known of a DAG run when it begins.
+
+    Args:
+        namespace: the job namespace.
+        dag_run: Airflow's object.
+        dag: its DAG, None where that is not at hand.
+        environment: the spawning run that this process's environment names; what the conf names goes first.
+    """
+    file = getattr(dag, "fileloc", None)
+    return RunStart(
+        run_id=dag_run_id(namespace, dag_run),
+        job_name=dag_run.dag_id,
+        job_type="DAG",
+        namespace=namespace,
+        native_id=f"{dag_run.dag_id}/{dag_run.run_id}",
+        carrier=carrier_of(dag_run.conf) or environment,
+        file=Path(file) if isinstance(file, str) else None,
+        parameters=_dag_parameters(dag_run.conf, dag),
+        closed_by="host",
+        trigger=text_of(getattr(dag_run, "run_type", None)),
+        actor=actor_of(dag_run),
+        tags=_texts(getattr(dag, "tags", None)),
+        at=getattr(dag_run, "start_date", None),
+        facts=_known(
+            {
+                "logicalDate": _time(dag_run.logical_date),
+                "runAfter": _time(getattr(dag_run, "run_after", None)),
+                "triggeredBy": text_of(loaded(dag_run, "triggered_by")),
+                "clearNumber": getattr(dag_run, "clear_number", None),
+                "bundleVersion": text_of(loaded(dag_run, "bundle_version")),
+                "dagVersionId": text_of(loaded(dag_run, "created_dag_version_id")),
+            }
+        ),
+    )
+
+
+def task_start(
+    namespace: str,
+    dag_run: Any,
+    parent: RunRef,
+    task_id: str,
+    try_number: int,
+    map_index: int,
+    *,
+    task: Any = None,
+    instance: Any = None,
+    upstream: Iterable[RunRef] = (),
+    params: Mapping[str, object] | None = None,
+    at: datetime | None = None,
+) -> RunStart:
+    """Say what is known of one try of a task instance when it begins.
+
+    Args:
+        namespace: the job namespace.
+        dag_run: Airflow's object of its DAG run.
+        parent: the DAG run's place in the tree.
+        task_id: the task.
+        try_number: 1 for the first try; Airflow has 0 where there never was one.
+        map_index: -1 where the task is not mapped.
+        task: the operator, None where it is not at hand.
+        instance: Airflow's object of the task instance, None likewise.
+        upstream: runs that it was waiting for.
+        params: the params that it is given.
+        at: when it began.
+    """
+
+    def run_id(number: int) -> str:
+        return task_run_id(namespace, dag_run, task_id, number, map_index)
+
+    native = (dag_run.dag_id, dag_run.run_id, task_id, *([str(map_index)] if map_index >= 0 else []))
+    bundle = getattr(instance, "bundle_instance", None)
+    return RunStart(
+        run_id=run_id(try_number),
+        job_name=job_of(dag_run.dag_id, task_id),
+        job_type="TASK",
+        namespace=namespace,
+        native_id="/".join(native),
+        attempt=max(1, try_number),
+        previous_attempt=run_id(try_number - 1) if try_number > 1 else None,
+        parent=parent,
+        function=function_of(task),
+        parameters=_task_parameters(task, params) if task is not None else None,
+        upstream=tuple(upstream),
+        closed_by="host",
+        at=at,
+        facts=_known(
+            {
+                "taskInstanceId": text_of(loaded(instance, "id")),
+                "mapIndex": map_index if map_index >= 0 else None,
+                "operator": getattr(task, "task_type", None),
+                "dagVersionId": text_of(loaded(instance, "dag_version_id")),
+                "bundleName": text_of(getattr(bundle, "name", None)),
+                "bundleVersion": text_of(getattr(bundle, "version", None)),
+            }
+        ),
+    )
+
+
+def upstream_of(dag_id: str, parent: RunRef, task_ids: Iterable[str], entries: Iterable[Entry]) -> list[RunRef]:
+    """Name the runs that a task was waiting for: of each task instance the last try whose end was told."""
+    wanted = set(task_ids)
+    last: dict[tuple[str, int], Entry] = {}
+    for entry in entries:
+        key = (entry.task_id, entry.map_index)
+        if entry.task_id in wanted and entry.ended and (key not in last or last[key].try_number < entry.try_number):
+            last[key] = entry
+    return [
+        RunRef(
+            last[key].run_id,
+            Job(parent.job.namespace, job_of(dag_id, key[0])),
+            parent.root_run_id,
+            parent.root_job,
+            parent.run_id,
+        )
+        for key in sorted(last)
+    ]
+
+
+def function_of(task: Any) -> Callable[..., Any] | None:
+    """Find the user's code of a task: the function it calls, else the operator's class where that is not Airflow's own."""
+    if task is None:
+        return None
+    function: Callable[..., Any] | None = getattr(task, "python_callable", None)
+    if callable(function):
+        return function
+    kind: type = type(task)
+    return None if kind.__module__.partition(".")[0] in ("airflow", "abc") else kind
+
+
+def actor_of(dag_run: Any) -> str | None:
+    """Give a pseudonym of who triggered a DAG run, never the name; None where nobody did."""
+    name = getattr(dag_run, "triggering_user_name", None)
+    return f"sha256:{sha256(f'airflow:{name}'.encode()).hexdigest()}" if name else None
+
+
+# -- ends
+
+
+def end_of(error: object) -> State:
+    """Say how a failed try ended: one that was cut off did not fail by itself."""
+    names = {kind.__name__ for kind in type(error).__mro__} if isinstance(error, BaseException) else set()
+    return State.ABORT if names & set(_ABORTS) else State.FAIL
+
+
+def error_text(error: object) -> str | None:
+    """Give type and text of an error. The text of a user's exception is user code: whatever it raises stays here."""
+    if error is None or isinstance(error, str):
+        return error
+    name = type(error).__name__
+    try:
+        return f"{name}: {error}"
+    except (Exception, SystemExit, GeneratorExit):
+        return name
+
+
+# -- data
+
+
+def assets_of(values: Iterable[Any] | None, namespace: str) -> list[str | DatasetRef]:
+    """Say which data sets a task's inlets or outlets are."""
+    return [asset for value in values or () if (asset := asset_of(value, namespace)) is not None]
+
+
+def asset_of(value: Any, namespace: str) -> str | DatasetRef | None:
+    """Say which data set an inlet or outlet is: a URL, or a name that has a meaning within this Airflow only."""
+    address = value if isinstance(value, str) else getattr(value, "uri", None) or getattr(value, "url", None)
+    if isinstance(address, str) and "://" in address:
+        return address
+    name = address if isinstance(address, str) else getattr(value, "name", None)
+    if not isinstance(name, str) or not name:
+        return None
+    return DatasetRef(namespace, name, weak="an asset is a name; Airflow does not know the content")
+
+
+# -- helpers
+
+
+def _dag_parameters(conf: object, dag: Any) -> dict[str, object]:
+    found: dict[str, object] = {}
+    params = getattr(dag, "params", None)
+    if params is not None:
+        try:
+            found |= _prefixed("params", params.dump())
+        except Exception:  # a param without a value, or one that its own schema refuses, is Airflow's to complain about
+            found |= {f"params.{name}": None for name in islice(params, MAX_NAMES)}
+    return found | _prefixed("conf", conf)
+
+
+def _task_parameters(task: Any, params: Mapping[str, object] | None) -> dict[str, object]:
+    """Give what an operator was told: the arguments of its function, or its rendered template fields."""
+    function = getattr(task, "python_callable", None)
+    fields = tuple(getattr(task, "template_fields", ()))
+    if callable(function):
+        args, kwargs = getattr(task, "op_args", None) or (), getattr(task, "op_kwargs", None) or {}
+        found = arguments_of(function, tuple(args), kwargs)
+        if found is None:  # Airflow adds the context's values to the call
+            found = {str(number): value for number, value in enumerate(args)} | dict(kwargs)
+        fields = tuple(name for name in fields if name not in ("op_args", "op_kwargs"))
+    else:
+        found = {}
+    for name in fields:
+        value = getattr(task, name, None)
+        if value is not None:
+            found.setdefault(name, value)
+    return found | _prefixed("params", params)
+
+
+def _prefixed(prefix: str, values: object) -> dict[str, object]:
+    if values is None:
+        return {}
+    if type(values) is not dict or len(values) > MAX_NAMES:
+        return {prefix: values}
+    return {f"{prefix}.{name}": value for name, value in values.items() if not (prefix == "conf" and name == KEY)}
+
+
+def _known(facts: Mapping[str, object]) -> dict[str, object]:
+    return {name: value for name, value in facts.items() if value is not None}
+
+
+def _time(value: datetime | None) -> str | None:
+    return value.isoformat() if value is not None else None
+
+
+def _texts(values: Iterable[object] | None) -> tuple[str, ...]:
+    return tuple(sorted(str(value) for value in values or ()))

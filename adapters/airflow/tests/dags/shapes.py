@@ -1,0 +1,150 @@
+"""DAGs of every shape that Airflow has a way of its own for. Files are made below the folder that `SHAPES_DATA` names."""
+
+from __future__ import annotations
+
+import csv
+import os
+import sys
+from datetime import timedelta
+from pathlib import Path
+
+from airflow.providers.standard.operators.bash import BashOperator
+from airflow.providers.standard.operators.empty import EmptyOperator
+from airflow.providers.standard.operators.python import PythonOperator
+from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.sdk import Asset, BaseOperator, TriggerRule, dag, get_current_context, task, task_group
+from airflow.sdk.exceptions import AirflowSkipException
+
+DATA = Path(os.environ.get("SHAPES_DATA", "/nowhere"))
+TABLE = Asset("s3://warehouse/applications")
+REPORT = Asset("monthly-report")
+
+sourceless: dict[str, object] = {}
+exec("def sourceless(factor):\n    return 6 * factor\n", sourceless)
+
+
+class Copy(BaseOperator):
+    """An operator of the project's own."""
+
+    template_fields = ("source", "target")
+
+    def __init__(self, source: str, target: str, **kwargs: object) -> None:
+        super().__init__(**kwargs)
+        self.source, self.target = source, target
+
+    def execute(self, context: object) -> None:
+        Path(self.target).write_bytes(Path(self.source).read_bytes())
+
+
+@dag(dag_id="shapes", schedule=None, params={"threshold": 0.5, "api_key": "planted-param-secret"}, tags=["credit"])
+def shapes():
+    @task
+    def make(rows: int, password: str):
+        with (DATA / "raw.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([["age", "income"], *([20 + n, 1000 * n] for n in range(rows))])
+
+    @task
+    def clean(factor: int = 2):
+        rows = (DATA / "raw.csv").read_text().splitlines()
+        (DATA / "clean.csv").write_text("\n".join(rows[:factor]))
+        return len(rows)
+
+    copy = Copy(task_id="copy", source=str(DATA / "clean.csv"), target="{{ var.value.get('none', '') }}" + str(DATA / "copy.csv"))
+
+    @task.branch
+    def choose():
+        return "taken"
+
+    taken, not_taken = EmptyOperator(task_id="taken"), EmptyOperator(task_id="not_taken")
+    after_branch = EmptyOperator(task_id="after_branch", trigger_rule=TriggerRule.NONE_FAILED_MIN_ONE_SUCCESS)
+
+    @task
+    def skip_itself():
+        raise AirflowSkipException("nothing to do")
+
+    @task(retries=1, retry_delay=timedelta(seconds=0))
+    def second_time_lucky():
+        if get_current_context()["ti"].try_number == 1:
+            (DATA / "partial.csv").write_text("half")
+            raise ValueError("password=planted-error-secret at postgresql://user:planted-url-secret@db/x")
+        return (DATA / "partial.csv").read_text()
+
+    @task
+    def numbers():
+        return [1, 2, 3]
+
+    @task
+    def square(number: int):
+        return number * number
+
+    @task
+    def total(values):
+        return sum(values)
+
+    @task_group
+    def group():
+        @task
+        def inside():
+            return "in a group"
+
+        inside()
+
+    @task(inlets=[TABLE], outlets=[REPORT, Asset((DATA / "raw.csv").as_uri())])
+    def declare():
+        return "assets"
+
+    PythonOperator(task_id="sourceless", python_callable=sourceless["sourceless"], op_kwargs={"factor": 7})
+    child = BashOperator(task_id="child", bash_command=f"{sys.executable} -c 'import os; print(os.environ[\"OPENLINEAGE_CONTEXT\"])' > {DATA}/child.json")
+    context = BashOperator(task_id="after_child", bash_command=f"env | grep ^OPENLINEAGE > {DATA}/after.txt")
+    child >> context
+    trigger = TriggerDagRunOperator(task_id="trigger", trigger_dag_id="triggered", conf={"month": "2026-01"})
+    trigger2 = TriggerDagRunOperator(task_id="trigger_quietly", trigger_dag_id="triggered", openlineage_inject_parent_info=False)
+    trigger >> trigger2
+
+    first = make(20, password="planted-argument-secret")
+    first >> clean() >> copy
+    branch = choose()
+    branch >> [taken, not_taken] >> after_branch
+    skip_itself()
+    second_time_lucky()
+    total(square.expand(number=numbers()))
+    group()
+    first >> declare()
+
+
+@dag(dag_id="failing", schedule=None)
+def failing():
+    @task
+    def fails():
+        raise RuntimeError("it broke")
+
+    @task
+    def never():
+        return 1
+
+    @task
+    def fine():
+        return 1
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def always():
+        return 1
+
+    broken = fails()
+    broken >> never() >> EmptyOperator(task_id="never_either")
+    fine()
+    broken >> always()
+
+
+@dag(dag_id="triggered", schedule=None)
+def triggered():
+    @task
+    def only():
+        return 1
+
+    only()
+
+
+shapes()
+failing()
+triggered()
