@@ -48,6 +48,8 @@ def test_documented_hooks_exist() -> None:
 
 def test_errors_are_documented_with_their_exit_codes() -> None:
     """Each code of an error has its line, with the exit code of the command line."""
+    import orchestrail.cli.app  # a command may have an error of its own
+
     text = (REFERENCE / "errors.md").read_text()
     for error in all_errors(errors.OrchestrailError):
         assert re.search(rf"^\| `{error.code}` \| {error.exit_code} \|", text, re.MULTILINE), error.code
@@ -67,12 +69,12 @@ def test_facets_are_documented() -> None:
 
 def test_commands_are_documented() -> None:
     """Each command has its section, and no other."""
-    from typer.main import get_command
+    from typer.main import get_group
 
-    from orchestrail.cli import app
+    from orchestrail.cli.app import app
 
-    commands = get_command(app).commands
-    assert headings("commands.md") == {f"orchestrail {name}" for name in commands}
+    documented = {name for name in headings("commands.md") if name.startswith("orchestrail ")}
+    assert documented == {f"orchestrail {name}" for name in get_group(app).commands}
 
 
 def test_links_between_documents_lead_somewhere() -> None:

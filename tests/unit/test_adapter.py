@@ -1,0 +1,94 @@
+"""The door for adapters: a plugin is asked who it is, attached once, asked which run a thread belongs to, and let go."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import orchestrail
+from orchestrail.adapter import AdapterInfo, Recorder, RunRef, RunStart, State, activate, active, deactivate, new_run_id
+from orchestrail.hookspecs import hookimpl
+
+
+class Host:
+    """An adapter whose host is not there: it notes what is asked of it."""
+
+    def __init__(self) -> None:
+        self.calls: list[str] = []
+        self.running: RunRef | None = None
+
+    @hookimpl
+    def adapter_info(self) -> AdapterInfo | None:
+        """Describe it."""
+        return AdapterInfo("hostless", "none", "1.0", "0.0", ">=1", frozenset())
+
+    @hookimpl
+    def adapter_install(self, recorder: Recorder, settings: Any) -> None:
+        """Note that it was attached."""
+        self.calls.append(f"install {recorder.info.name} {settings.namespace}")
+
+    @hookimpl
+    def adapter_uninstall(self) -> None:
+        """Note that it was let go."""
+        self.calls.append("uninstall")
+
+    @hookimpl
+    def adapter_current_run(self) -> RunRef | None:
+        """Say which run a thread belongs to."""
+        return self.running
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    plugin = Host()
+    yield plugin
+    deactivate("hostless")
+
+
+def test_an_adapter_is_attached_once_and_let_go(host: Host) -> None:
+    """The second activation gives the recorder of the first; letting go leaves nothing."""
+    recorder = activate("hostless", host)
+    assert recorder is not None
+    assert activate("hostless", host) is recorder
+    assert recorder in active()
+    deactivate("hostless")
+    assert recorder not in active()
+    assert host.calls == ["install hostless default", "uninstall"]
+
+
+def test_nothing_is_attached_where_recording_is_switched_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not even the hooks are called."""
+    monkeypatch.setenv("ORCHESTRAIL_DISABLED", "true")
+    assert activate("hostless", host) is None
+    assert host.calls == []
+
+
+@pytest.mark.swallows
+def test_an_adapter_without_its_host_does_not_record(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It says so by giving no description; the process goes on."""
+    monkeypatch.setattr(host, "adapter_info", lambda: None)
+    assert activate("hostless", host) is None
+    assert host.calls == []
+
+
+def test_the_adapter_knows_the_run_of_a_bare_thread(host: Host) -> None:
+    """A thread of the host's has no context of ours: the adapter is asked."""
+    recorder = activate("hostless", host)
+    assert recorder is not None
+    ref = recorder.start(RunStart(run_id=new_run_id(), job_name="job", job_type="TASK"))
+    seen: list[RunRef | None] = []
+
+    def look() -> None:
+        thread = threading.Thread(target=lambda: seen.append(orchestrail.current_run()))
+        thread.start()
+        thread.join()
+
+    look()
+    host.running = ref
+    look()
+    recorder.finish(ref.run_id, State.COMPLETE)
+    look()
+    assert seen == [None, ref, None]
