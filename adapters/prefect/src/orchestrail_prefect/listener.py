@@ -13,18 +13,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext, TaskRunContext
+from prefect.exceptions import Pause
 
 from orchestrail.adapter import (
     Carrier,
     Job,
-    OpenRun,
     Recorder,
     RunRef,
     RunStart,
     State,
     attempt_run_id,
     current_open_run,
+    guard,
 )
 from orchestrail_prefect import translate
 from orchestrail_prefect.hooks import Options, options_of
@@ -87,12 +89,16 @@ class Listener:
         if context.flow_run is not None:
             self._enter(context, str(context.flow_run.id))
 
-    def flow_left(self, context: FlowRunContext) -> None:
-        """Leave a flow run; end it here where its body returned a cancelled state, for which Prefect calls no hook."""
+    def flow_left(self, context: FlowRunContext, error: BaseException | None) -> None:
+        """Leave a flow run; let it go where it was suspended, end it where its body returned a cancelled state: no hook tells."""
         flow_run = context.flow_run
-        if flow_run is not None and flow_run.state is not None and flow_run.state.is_cancelled():
-            attempt = self._open.pop(str(flow_run.id), None)
-            if attempt is not None:
+        attempt = self._open.get(str(flow_run.id)) if flow_run is not None else None
+        if flow_run is not None and attempt is not None:
+            if isinstance(error, Pause):
+                del self._open[str(flow_run.id)]
+                self._recorder.release(attempt.ref.run_id)
+            elif flow_run.state is not None and flow_run.state.is_cancelled():
+                del self._open[str(flow_run.id)]
                 self._recorder.finish(attempt.ref.run_id, State.ABORT, error=flow_run.state.message)
         self._leave(context)
 
@@ -109,8 +115,12 @@ class Listener:
             self._begin_task(context, native)
         self._enter(context, native)
 
-    def task_left(self, context: TaskRunContext) -> None:
-        """Leave a task run."""
+    def task_left(self, context: TaskRunContext, error: BaseException | None) -> None:
+        """Leave a task run; let it go where it suspended its flow, for Prefect never ends it."""
+        if isinstance(error, Pause):
+            attempt = self._open.pop(str(context.task_run.id), None)
+            if attempt is not None:
+                self._recorder.release(attempt.ref.run_id)
         self._leave(context)
 
     def _enter(self, context: object, native: str) -> None:
@@ -126,25 +136,27 @@ class Listener:
     # Flow runs
 
     def flow_running(self, flow: Flow[..., Any], flow_run: FlowRun, options: Options) -> None:
-        """A flow run begins, or begins again: then the attempt before it has failed."""
+        """A flow run begins; or goes on after it was suspended; or begins again: then the attempt before it has failed."""
         native = str(flow_run.id)
         before = self._open.pop(native, None)
         if before is not None:
             self._recorder.finish(before.ref.run_id, State.FAIL, error=_handled(before.handled))
-            number = before.start.attempt + 1
+            number, family = before.start.attempt + 1, before.family
             start = replace(
                 before.start,
                 run_id=attempt_run_id(native, number),
                 attempt=number,
                 previous_attempt=before.ref.run_id,
             )
-            family = before.family
+            ref = self._recorder.start(start)
         else:
-            begun = self._flow_start(flow, flow_run, options, (flow_run.run_count or 0) + 1)
-            if begun is None:
+            # Prefect's server counts a run when it begins, but not when it goes on.
+            begun, goes_on = flow_run.run_count or 0, bool(flow_run.empirical_policy.resuming)
+            found = self._flow_start(flow, flow_run, options, max(1, begun if goes_on else begun + 1))
+            if found is None:
                 return
-            start, family = begun, self._family()
-        ref = self._recorder.start(start)
+            start, family = found, self._family()
+            ref = self._recorder.resume(start) if goes_on else self._recorder.start(start)
         self._open[native] = _Attempt(start, ref, family, id(sys.exc_info()[1]))
         family[native] = ref
         if flow_run.parent_task_run_id is not None:  # what Prefect names where a subflow's result is handed on
@@ -160,11 +172,11 @@ class Listener:
         if attempt is not None:
             self._recorder.finish(attempt.ref.run_id, end, error=error)
             return
-        runs = flow_run.run_count or 0
-        start = self._flow_start(flow, flow_run, options, max(1, runs))
+        begun = _times_begun(flow_run, state)
+        start = self._flow_start(flow, flow_run, options, max(1, begun))
         if start is None:
             return
-        if runs == 0:  # its body never ran: the parameters were refused, or it crashed before
+        if begun == 0:  # its body never ran: the parameters were refused, or it crashed before
             self._recorder.start(start)
         self._recorder.finish(start.run_id, end, error=error, start=start)
 
@@ -179,6 +191,7 @@ class Listener:
             if options.inherited:
                 return None
             carrier = translate.carrier_of(flow_run)
+        above = within.start if within is not None else _options_above(outer)
         facts = {
             "deploymentId": str(flow_run.deployment_id) if flow_run.deployment_id else None,
             "unrecordedParent": str(outer.flow_run.id)
@@ -199,8 +212,10 @@ class Listener:
             trigger=translate.trigger_of(flow_run),
             actor=translate.actor_of(flow_run),
             tags=translate.tags_of(flow_run.tags),
+            system=options.system or above.system,
+            environment=options.environment or above.environment,
+            mode=options.mode or above.mode,
             facts={name: value for name, value in facts.items() if value is not None},
-            **_labels(options, within, outer),
         )
 
     # Task runs
@@ -209,9 +224,11 @@ class Listener:
         """A task run changed its state."""
         if not event.event.startswith(TASK_EVENT):
             return
+        name = event.event[len(TASK_EVENT) :]
+        if name == "Pending":
+            return
         resource = event.resource.root
         kind = resource["prefect.state-type"]
-        name = event.event[len(TASK_EVENT) :]
         native = resource["prefect.resource.id"][len(TASK_EVENT) :]
         if kind == "PENDING":
             if name == "NotReady":
@@ -237,7 +254,8 @@ class Listener:
         return flow is not None and options_of(flow.flow) is not None
 
     def _begin_task(self, context: TaskRunContext, native: str) -> _Attempt | None:
-        start, family = self._task_start(context, native, context.parameters), self._family()
+        family = self._family()
+        start = self._task_start(context, native, context.parameters, family)
         if start is None:
             return None
         attempt = _Attempt(start, self._recorder.start(start), family, id(sys.exc_info()[1]))
@@ -267,18 +285,15 @@ class Listener:
             error = _handled(attempt.handled) or event.resource.root.get("prefect.state-message")
         key = translate.result_key(event.payload["validated_state"].get("data"))
         cached_from = None
-        if key is not None:
-            if end is State.CACHED:
-                cached_from = self._computed.get(key)
-            else:
-                self._remember(key, attempt.ref.run_id)
-        self._recorder.finish(
-            attempt.ref.run_id,
-            end,
-            error=error,
-            cached_from=cached_from,
-            facts={"cacheKey": key} if key is not None else None,
-        )
+        if end is State.CACHED:
+            cached_from = self._computed.get(key) if key is not None else None
+            run = self._recorder.open_run(attempt.ref.run_id)
+            if run is not None:
+                run.files.close()  # the body did not run: what was read is the stored result, by Prefect
+        elif key is not None:
+            self._remember(key, attempt.ref.run_id)
+        facts = {"cacheKey": key} if key is not None else None
+        self._recorder.finish(attempt.ref.run_id, end, error=error, cached_from=cached_from, facts=facts)
 
     def _skip_task(self, native: str, reason: str) -> None:
         """A task run will not happen, because a run before it did not complete."""
@@ -286,34 +301,41 @@ class Listener:
         if context is None or not self._belongs():
             return
         # Its parameters are futures that will never have a value.
-        start = self._task_start(context, native, None)
+        start = self._task_start(context, native, None, self._family())
         if start is not None:
             self._recorder.skip(start, reason)
 
-    def _task_start(self, context: TaskRunContext, native: str, parameters: dict[str, Any] | None) -> RunStart | None:
-        within = current_open_run()
-        flow = FlowRunContext.get()
+    def _task_start(
+        self, context: TaskRunContext, native: str, parameters: dict[str, Any] | None, family: dict[str, RunRef]
+    ) -> RunStart | None:
+        within, flow = current_open_run(), FlowRunContext.get()
         carrier = self._carrier(flow) if within is None else None
         if within is None and carrier is None:
             return None
-        task, task_run, family = context.task, context.task_run, self._family()
-        above = flow.flow.name if flow is not None and flow.flow is not None else within.ref.job.name if within else ""
+        task, task_run = context.task, context.task_run
+        if flow is not None and flow.flow is not None:
+            job = f"{flow.flow.name}.{task.name}"
+        else:  # within a run of another adapter
+            job = f"{within.ref.job.name}.{task.name}" if within is not None else task.name
+        above = within.start if within is not None else _options_above(flow)
         number = max(1, task_run.run_count)
         return RunStart(
-            run_id=attempt_run_id(native, number),
-            job_name=f"{above}.{task.name}",
+            run_id=native if number == 1 else attempt_run_id(native, number),
+            job_name=job,
             job_type="TASK",
             native_id=native,
             attempt=number,
             previous_attempt=attempt_run_id(native, number - 1) if number > 1 else None,
-            parent=within.ref if within else None,
+            parent=within.ref if within is not None else None,
             carrier=carrier,
             function=task.fn,
             parameters=parameters,
             upstream=[family[run] for run in translate.upstream_of(task_run.task_inputs) if run in family],
-            declared_version=task.version,
+            system=above.system,
+            environment=above.environment,
+            mode=above.mode,
             tags=translate.tags_of(task_run.tags),
-            **_labels(Options(), within, flow),
+            declared_version=task.version,
         )
 
     def _remember(self, key: str, run_id: str) -> None:
@@ -342,17 +364,25 @@ def _context_of(native: str) -> TaskRunContext | None:
     return context if context is not None and str(context.task_run.id) == native else None
 
 
+def _times_begun(flow_run: FlowRun, state: PrefectState[Any]) -> int:
+    """Say how often a flow run has begun that is not open in this process.
+
+    The engine hands out the flow run that it keeps up to date, with the very state that it is telling of. A runner has a copy from
+    before the run or from its middle; the number of attempts since is known to Prefect's server alone.
+    """
+    if flow_run.state is state:
+        return flow_run.run_count or 0
+    with guard("prefect: ask for the number of attempts"):
+        return get_client(sync_client=True).read_flow_run(flow_run.id).run_count or 0
+    return max(1, flow_run.run_count or 0)
+
+
 def _handled(before: int) -> BaseException | None:
     """Give the exception being handled, which Prefect's engine is telling of, unless its caller was handling it before."""
     error = sys.exc_info()[1]
     return error if error is not None and id(error) != before else None
 
 
-def _labels(options: Options, within: OpenRun | None, outer: FlowRunContext | None) -> dict[str, Any]:
-    """Give system, environment and mode: as decorated, else as above."""
-    above = (options_of(outer.flow) if outer is not None else None) or Options()
-    start = within.start if within is not None else None
-    return {
-        name: getattr(options, name) or (getattr(start, name) if start is not None else getattr(above, name))
-        for name in ("system", "environment", "mode")
-    }
+def _options_above(outer: FlowRunContext | None) -> Options:
+    """Give what `@audited` was told for the flow around, where no run around is open in this process."""
+    return (options_of(outer.flow) if outer is not None else None) or Options()

@@ -116,7 +116,9 @@ def _tapped(send: Callable[..., None]) -> Callable[..., None]:
 
 
 def _around(
-    context: type[Any], entered: Callable[[Listener, Any], None], left: Callable[[Listener, Any], None]
+    context: type[Any],
+    entered: Callable[[Listener, Any], None],
+    left: Callable[[Listener, Any, BaseException | None], None],
 ) -> None:
     """Be told when a run context of Prefect's is entered and left."""
     enter, leave = context.__enter__, context.__exit__
@@ -135,7 +137,7 @@ def _around(
         listener = _listener
         if listener is not None:
             with guard("prefect: leave a run"):
-                left(listener, self)
+                left(listener, self, error[1] if len(error) > 1 else None)
         return leave(self, *error)
 
     _replace(context, "__enter__", entering)

@@ -93,9 +93,9 @@ def upstream_of(task_inputs: Mapping[str, Iterable[Any]]) -> list[str]:
     found = {
         str(run.id)
         for name, runs in task_inputs.items()
-        if name != "__parents__"
+        if runs and name != "__parents__"
         for run in runs
-        if getattr(run, "id", None) is not None
+        if hasattr(run, "id")
     }
     return sorted(found)
 

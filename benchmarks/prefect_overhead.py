@@ -1,0 +1,201 @@
+"""What recording costs a Prefect task that does nothing: pairs of flow runs with and without `@audited`, in turn, in one process.
+
+Run it in an environment that holds Prefect and `orchestrail-prefect`:
+
+    python benchmarks/prefect_overhead.py [--pairs 20] [--tasks 500] [--way direct --way submit] [--events memory|server]
+
+Text goes to standard error, one JSON document to standard output. Without `@audited` means without us: the adapter is uninstalled
+for each such run. A no-op task is the upper bound: the cost is per task, whatever the task does. With `--events memory` (default)
+Prefect's own events end in its in-memory client instead of its server, whose later writing would be noise on the same processors.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gc
+import json
+import os
+import platform
+import random
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+WAYS = ("direct", "submit")
+RESAMPLES = 10_000
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Measure and print; returns the exit status."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--pairs", type=int, default=20, help="pairs of flow runs for each way")
+    parser.add_argument("--tasks", type=int, default=500, help="tasks in a flow run")
+    parser.add_argument("--way", action="append", choices=WAYS, help="how tasks are run; both by default")
+    parser.add_argument(
+        "--events", choices=("memory", "server"), default="memory", help="where Prefect sends its events"
+    )
+    parser.add_argument("--seed", type=int, default=1, help="of the bootstrap")
+    options = parser.parse_args(arguments)
+    with tempfile.TemporaryDirectory(prefix="orchestrail-bench-") as folder:
+        _environment(Path(folder))
+        with ExitStack() as stack:
+            _prefect(stack, options.events)
+            found = {way: _measure(way, options.pairs, options.tasks, options.seed) for way in options.way or WAYS}
+    document = {
+        "benchmark": "prefect_overhead",
+        "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "machine": _machine(),
+        "versions": {name: version(name) for name in ("orchestrail", "orchestrail-prefect", "prefect")},
+        "settings": {"pairs": options.pairs, "tasks": options.tasks, "events": options.events, "seed": options.seed},
+        "milliseconds_per_task": found,
+    }
+    print(_text(document), file=sys.stderr)
+    print(json.dumps(document, indent=2))
+    return 0
+
+
+def _environment(folder: Path) -> None:
+    os.environ |= {
+        "PREFECT_HOME": str(folder / "prefect"),
+        "PREFECT_LOGGING_LEVEL": "CRITICAL",
+        "PREFECT_LOGGING_TO_API_ENABLED": "false",
+        "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
+        "DO_NOT_TRACK": "1",
+        "ORCHESTRAIL_HOME": str(folder / "orchestrail"),
+        "ORCHESTRAIL_DISABLED": "false",
+    }
+
+
+def _prefect(stack: ExitStack, events: str) -> None:
+    from prefect.events.clients import AssertingEventsClient
+    from prefect.events.worker import EventsWorker
+    from prefect.server.api.server import SubprocessASGIServer
+    from prefect.settings import PREFECT_API_URL, PREFECT_FLOWS_HEARTBEAT_FREQUENCY, temporary_settings
+
+    server = SubprocessASGIServer()
+    server.start(timeout=120)
+    stack.callback(server.stop)
+    stack.enter_context(temporary_settings({PREFECT_API_URL: server.api_url, PREFECT_FLOWS_HEARTBEAT_FREQUENCY: None}))
+    if events == "memory":
+        EventsWorker.set_client_override(AssertingEventsClient)
+
+
+def _measure(way: str, pairs: int, tasks: int, seed: int) -> dict[str, Any]:
+    plain, recorded = [], []
+    for pair in range(-1, pairs):  # the first pair warms up caches and is not counted
+        times = {}
+        for audited in (False, True) if pair % 2 else (True, False):
+            times[audited] = 1000 * _run(way, tasks, audited) / tasks
+        if pair >= 0:
+            plain.append(times[False])
+            recorded.append(times[True])
+    differences = [after - before for before, after in zip(plain, recorded, strict=True)]
+    low, high = _interval(differences, seed)
+    return {
+        "plain_median": round(statistics.median(plain), 4),
+        "recorded_median": round(statistics.median(recorded), 4),
+        "difference_median": round(statistics.median(differences), 4),
+        "difference_interval_95": [round(low, 4), round(high, 4)],
+        "plain": [round(value, 4) for value in plain],
+        "recorded": [round(value, 4) for value in recorded],
+    }
+
+
+def _run(way: str, tasks: int, audited: bool) -> float:
+    """Give the seconds that the tasks of one flow run took."""
+    from prefect import flow, task
+    from prefect.events.clients import AssertingEventsClient
+
+    import orchestrail_prefect
+    from orchestrail.adapter import deactivate
+
+    @task
+    def nothing() -> None:
+        return None
+
+    def direct() -> float:
+        begin = time.perf_counter()
+        for _ in range(tasks):
+            nothing()
+        return time.perf_counter() - begin
+
+    def submit() -> float:
+        begin = time.perf_counter()
+        for future in [nothing.submit() for _ in range(tasks)]:
+            future.wait()
+        return time.perf_counter() - begin
+
+    body: Callable[[], float] = {"direct": direct, "submit": submit}[way]
+    measured: Any = flow(name=f"bench-{way}")(body)
+    if audited:
+        measured = orchestrail_prefect.audited(measured)
+    AssertingEventsClient.reset()
+    gc.collect()
+    seconds: float = measured()
+    if audited:
+        deactivate("prefect")
+        _clean(tasks)
+    return seconds
+
+
+def _clean(tasks: int) -> None:
+    """Check that the runs are on the record, a start and an end each, and remove it for the next."""
+    from orchestrail.settings import load_settings
+
+    events = 0
+    for segment in load_settings().spool.glob("*.seg"):
+        events += len(segment.read_bytes().splitlines()) - 1
+        segment.unlink()
+    if events != 2 * (tasks + 1):
+        raise SystemExit(f"{events} events were recorded, not {2 * (tasks + 1)}: this measures something else")
+
+
+def _interval(differences: Sequence[float], seed: int) -> tuple[float, float]:
+    """Give the 95 % interval of the median by bootstrap."""
+    chance = random.Random(seed)
+    medians = sorted(statistics.median(chance.choices(differences, k=len(differences))) for _ in range(RESAMPLES))
+    return medians[int(0.025 * RESAMPLES)], medians[int(0.975 * RESAMPLES) - 1]
+
+
+def _machine() -> dict[str, Any]:
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processors": os.cpu_count(),
+        "model": _processor(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str | None:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return None
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), None)
+
+
+def _text(document: dict[str, Any]) -> str:
+    machine, settings = document["machine"], document["settings"]
+    lines = [
+        f"Cost of @audited for a Prefect task that does nothing, {document['measured_at']}",
+        f"{machine['processors']} x {machine['model']}, {machine['system']}, Python {machine['python']}, "
+        f"Prefect {document['versions']['prefect']}; {settings['pairs']} pairs of {settings['tasks']} tasks",
+    ]
+    for way, found in document["milliseconds_per_task"].items():
+        low, high = found["difference_interval_95"]
+        lines.append(
+            f"  {way:7} plain {found['plain_median']:.3f} ms, recorded {found['recorded_median']:.3f} ms a task: "
+            f"+{found['difference_median']:.3f} ms (95 %: {low:.3f} to {high:.3f})"
+        )
+    return "\n".join(lines)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
