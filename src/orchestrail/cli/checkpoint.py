@@ -10,8 +10,7 @@ import typer
 
 from orchestrail.cli.options import Home, Json, NoCollect, StoreUrl
 from orchestrail.cli.output import Output
-from orchestrail.cli.record import reading, settings_of
-from orchestrail.operations import open_record
+from orchestrail.cli.record import collected, settings_of
 from orchestrail.operations.checkpoint import checkpoint as newest
 
 
@@ -27,9 +26,7 @@ def checkpoint(
     Kept outside, it shows later whether the log was rewritten.
     """
     output = Output(as_json=as_json)
-    settings = settings_of(home, store)
-    with reading(settings, output, no_collect=no_collect):
-        head = newest(open_record(settings), out)
+    head = newest(collected(settings_of(home, store), output, no_collect=no_collect), out)
     note = head.note.decode("utf-8")
     if as_json:
         output.document({"size": head.size, "root_hash": head.root_hash.hex(), "note": note})

@@ -18,6 +18,7 @@ from rich.text import Text
 from orchestrail.errors import ConfigurationError
 
 _ENDLESS = 100_000
+_PIECE = 1 << 15
 
 
 class Output:
@@ -48,7 +49,10 @@ class Output:
 
     def document(self, content: Mapping[str, Any]) -> None:
         """Print the JSON document; the only thing that is ever printed on standard output with `--json`."""
-        sys.stdout.write(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+        text = json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+        # One write that is larger than a pipe does not always tell that the reader has gone.
+        for start in range(0, len(text), _PIECE):
+            sys.stdout.write(text[start : start + _PIECE])
 
     def line(self, text: str | Text = "", style: str | None = None) -> None:
         """Print a line of text; longer than a terminal is wide, it goes on below."""

@@ -7,9 +7,9 @@ from typing import Annotated, Any
 
 import typer
 
-from orchestrail.cli.options import Home, Json, StoreUrl, TimeZone
+from orchestrail.cli.options import Home, Json, NoCollect, StoreUrl, TimeZone
 from orchestrail.cli.output import Output
-from orchestrail.cli.record import settings_of
+from orchestrail.cli.record import collected, settings_of
 from orchestrail.operations import open_record
 from orchestrail.operations.quarantine import list_quarantined, retry_quarantined, show_quarantined
 
@@ -29,13 +29,15 @@ def _list_by_default(context: typer.Context) -> None:
 def list_entries(
     every: Annotated[bool, typer.Option("--all", help="Those that a retry resolved too.")] = False,
     as_json: Json = False,
+    no_collect: NoCollect = False,
     zone: TimeZone = None,
     home: Home = None,
     store: StoreUrl = None,
 ) -> None:
     """List what was refused and why."""
     output = Output(as_json=as_json, zone=zone)
-    entries = list_quarantined(open_record(settings_of(home, store)), resolved=every)
+    opened = collected(settings_of(home, store), output, no_collect=no_collect)
+    entries = list_quarantined(opened, resolved=every)
     if as_json:
         output.document({"entries": [_document(entry) for entry in entries]})
         return

@@ -9,7 +9,7 @@ from pathlib import Path
 from orchestrail.cli.output import Output
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
-from orchestrail.queries.snapshot import Snapshot, snapshot
+from orchestrail.queries.snapshot import Snapshot, Store, snapshot
 from orchestrail.settings import Settings, load_settings
 
 
@@ -18,9 +18,8 @@ def settings_of(home: Path | None, store: str | None = None) -> Settings:
     return load_settings(home=home, store=store)
 
 
-@contextmanager
-def reading(settings: Settings, output: Output, *, no_collect: bool) -> Iterator[Snapshot]:
-    """Collect the local spool, unless it is to be left, and hold the record still for questions."""
+def collected(settings: Settings, output: Output, *, no_collect: bool) -> Store:
+    """Open the store, and collect the local spool into it, unless it is to be left."""
     store = open_record(settings, create=not no_collect)
     if not no_collect:
         done = collect(settings, store, progress=output.progress("collecting segments"))
@@ -28,5 +27,12 @@ def reading(settings: Settings, output: Output, *, no_collect: bool) -> Iterator
             output.remark(f"{done.quarantined} events were refused; see `orchestrail quarantine list`.")
         for why in done.kept:
             output.remark(why)
+    return store
+
+
+@contextmanager
+def reading(settings: Settings, output: Output, *, no_collect: bool) -> Iterator[Snapshot]:
+    """Collect the local spool, unless it is to be left, and hold the record still for questions."""
+    store = collected(settings, output, no_collect=no_collect)
     with snapshot(store, output.progress("applying events")) as record:
         yield record

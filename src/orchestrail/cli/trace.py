@@ -127,7 +127,9 @@ class _Picture:
         details = []
         if found and found.writer is None:
             details.append(("source", Text("recorded runs read it; none wrote it", style=GAP)))
-            details += [("read by", Text(self._named(run_id))) for run_id in target.read_by]
+            details += [
+                ("read by", Text(f"{clean(name)} {short_id(run_id, self.output)}")) for run_id, name in target.readers
+            ]
         return details
 
     def _named(self, run_id: str) -> str:

@@ -136,7 +136,7 @@ def trace_document(traced: Trace) -> Document:
             "run_id": target.run.run_id if target.run else found.writer if found else None,
             "written": target.written if target.dataset else None,
             "also_written_by": list(found.others) if found else [],
-            "read_by": list(target.read_by),
+            "read_by": [run_id for run_id, _ in target.readers],
         },
         "runs": [run_document(row) for row in traced.runs],
         "datasets": [_traced(dataset) for dataset in traced.datasets.values()],

@@ -11,7 +11,6 @@ from orchestrail.model import DatasetRef, State
 from orchestrail.projections import tables
 from orchestrail.projections.rows import Use
 from orchestrail.projections.tables import use_row
-from orchestrail.queries.loading import load_uses
 
 _END_OF_LOG = 2**62
 
@@ -163,9 +162,15 @@ def _nearest(writings: Sequence[_Writing], reading: Reading) -> _Writing | None:
     return None
 
 
-def readers_of(connection: Connection, dataset: DatasetRef) -> list[str]:
-    """List the runs that read these bytes, or this name where no digest is known."""
-    use = tables.use.c
-    same = use.digest == dataset.digest if dataset.digest else use.name == dataset.name
-    found = load_uses(connection, use.direction == "input", same)
-    return list(dict.fromkeys(each.run_id for each in found))
+def readers_of(connection: Connection, dataset: DatasetRef) -> list[tuple[str, str]]:
+    """List id and job name of the runs that read these bytes, or this name where no digest is known."""
+    use, run = tables.use.c, tables.run.c
+    named = and_(use.name == dataset.name, use.namespace == dataset.namespace)
+    query = (
+        select(run.run_id, run.job_name)
+        .join_from(tables.use, tables.run, use.run_id == run.run_id)
+        .where(use.direction == "input", use.digest == dataset.digest if dataset.digest else named)
+        .distinct()
+        .order_by(run.first_seq)
+    )
+    return [(run_id, name) for run_id, name in connection.execute(query)]

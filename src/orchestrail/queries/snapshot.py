@@ -10,6 +10,8 @@ from sqlalchemy import Connection
 from orchestrail.projections.apply import apply
 from orchestrail.store.base import Progress, Store
 
+__all__ = ["Snapshot", "Store", "snapshot"]
+
 Snapshot = Connection
 """What the questions of this package are put to."""
 

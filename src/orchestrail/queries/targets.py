@@ -34,7 +34,7 @@ class Target:
         dataset: the data set; None for a run.
         run: the run; None for a data set.
         written: True where a recorded run wrote it.
-        read_by: runs that read it.
+        readers: id and job name of the runs that read it.
     """
 
     given: str
@@ -42,7 +42,7 @@ class Target:
     dataset: DatasetRef | None = None
     run: RunRow | None = None
     written: bool = False
-    read_by: Sequence[str] = ()
+    readers: Sequence[tuple[str, str]] = ()
 
 
 def find_target(connection: Connection, given: str) -> Target:
@@ -56,14 +56,14 @@ def find_target(connection: Connection, given: str) -> Target:
         NotRecorded: no recorded run has to do with it.
         AmbiguousRun: it fits more than one thing.
     """
-    path = Path(given)
-    if path.is_file():
+    path = _path(given)
+    if path is not None and path.is_file():
         return _file(connection, given, path)
     if given.lower().startswith("sha256:"):
         return _digest(connection, given)
     if found := _named(connection, given):
         return found
-    if path.is_dir():
+    if path is not None and path.is_dir():
         return _file(connection, given, path)
     run = find_run_or_none(connection, given)
     if run is not None:
@@ -103,6 +103,16 @@ def _file(connection: Connection, given: str, path: Path) -> Target:
     )
 
 
+def _path(given: str) -> Path | None:
+    """Take what was given for a path; None where it cannot be one."""
+    try:
+        path = Path(given).expanduser()
+        path.exists()
+    except (OSError, RuntimeError, ValueError):
+        return None
+    return path
+
+
 def _digest_of(path: Path) -> FileDigest | None:
     return digest_file(path, max_bytes=sys.maxsize)
 
@@ -134,12 +144,12 @@ def _by_digest(connection: Connection, given: str, digits: str) -> Target | None
 def _named(connection: Connection, given: str) -> Target | None:
     """Find a data set by its whole name, by the path that the name stands for here, or by the end of a name."""
     columns = tables.use.c
-    path = os.path.normpath(Path(given).expanduser().absolute())
+    path = _path(given)
     whole = or_(
         columns.name == given,
         columns.namespace + ":" + columns.name == given,
         columns.namespace + "/" + columns.name == given,
-        and_(columns.namespace == "file", columns.name == path),
+        and_(columns.namespace == "file", columns.name == os.path.normpath(path.absolute() if path else given)),
     )
     end = f"/{given}"
     for condition in (whole, func.substr(columns.name, -len(end), len(end)) == end):

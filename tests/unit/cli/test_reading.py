@@ -1,0 +1,209 @@
+"""The commands that read: runs, show, trace."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_runs_lists_root_runs(story, run, answer):
+    """As a table, and as the contract's document; the spool is collected on the way."""
+    result = run("runs", "--tz", "UTC")
+    assert result.exit_code == 0
+    heading, line = result.stdout.splitlines()
+    assert "started (UTC)" in heading
+    assert line.split() == [
+        "00000000a001",
+        "2026-03-01",
+        "12:00:00",
+        "5.00",
+        "s",
+        "✔",
+        "COMPLETE",
+        "prefect",
+        "3.8.8",
+        "train",
+        "scoring",
+    ]
+    assert [row["job"]["name"] for row in answer("runs")["runs"]] == ["train"]
+    assert len(answer("runs", "--all", "--state", "complete")["runs"]) == 4
+
+
+def test_times_are_shown_in_the_zone_that_is_asked_for(story, run):
+    """Stored in UTC, shown elsewhere."""
+    assert "2026-03-01 21:00:00" in run("runs", "--tz", "Asia/Tokyo").stdout
+    refused = run("runs", "--tz", "Mars/Olympus")
+    assert (refused.exit_code, refused.stdout) == (2, "")
+    assert "Mars/Olympus" in refused.stderr
+
+
+@pytest.mark.parametrize(
+    "since", ["2026-01-01", "2026-01-01T00:00", "yesterday", "5 parsecs", "0001-01-01T00:00+14:00"]
+)
+def test_times_without_a_zone_are_refused(story, run, since):
+    """And so is what is no time."""
+    assert run("runs", "--since", since).exit_code == 2
+
+
+@pytest.mark.parametrize(
+    ("since", "count"), [("2026-03-01T13:00:00+01:00", 1), ("2026-03-01T12:00:01Z", 0), ("20000d", 1), ("1 h", 0)]
+)
+def test_runs_since_a_time(story, answer, since, count):
+    """An instant in any zone, or a span back from now."""
+    assert len(answer("runs", "--since", since)["runs"]) == count
+
+
+def test_no_runs_are_no_error(run, answer):
+    """A new home is made; an empty answer is an answer."""
+    assert run("runs").stdout == "No runs.\n"
+    assert answer("runs") == {"runs": []}
+
+
+def test_without_collecting_there_may_be_no_store(story, run):
+    """`--no-collect` leaves the spool alone and makes nothing: exit code 4."""
+    result = run("runs", "--no-collect", "--json")
+    assert (result.exit_code, result.stdout) == (4, "")
+    assert "There is no audit store" in result.stderr
+
+
+def test_show_draws_the_tree(story, run, monkeypatch):
+    """Names, roles, states, versions, short digests, paths from here, and what was not captured; no colours in a pipe."""
+    monkeypatch.chdir(story)
+    text = run("show", "a004").stdout
+    assert "\x1b" not in text
+    lines = text.splitlines()
+    assert lines[0] == "train  ✔ COMPLETE  5.00 s  00000000a001"
+    assert "├─ clean  ✔ COMPLETE  preprocess  1.50 s  00000000a002" in lines
+    assert any(line.startswith("└─ fit  ✔ COMPLETE") and line.endswith("<- asked for") for line in lines)
+    assert "system scoring · environment dev" in text
+    assert "cpython 3.11.7 · Linux 6 x86_64 · 1 packages" in text
+    assert "impute  version 1.2.0" in text
+    assert "code   abababababab  steps.py" in text
+    assert "read   raw.csv  sha256 " in text
+    assert "3 rows, 2.0 kB" in text
+    assert "weak: changed after it was opened" in text
+    assert text.count("handed on in memory: not captured") == 2
+
+
+def test_show_full_cuts_nothing_off(made, story, run):
+    """Whole digests and whole run ids."""
+    text = run("show", "a004", "--full").stdout
+    assert made.digest("raw.csv") in text
+    assert made.run_id(0xA002) in text
+
+
+def test_show_gives_the_whole_document(story, answer):
+    """Root, runs and edges."""
+    document = answer("show", "a001")
+    assert document["root"]["run_id"] == document["runs"][0]["run_id"]
+    assert len(document["runs"]) == 4
+    assert {edge["kind"] for edge in document["edges"]} == {"parent", "after", "read", "wrote"}
+
+
+@pytest.mark.parametrize(("given", "code", "word"), [("nothing", 2, "no run"), ("0192f000", 2, "fits 4 runs")])
+def test_a_run_that_is_not_meant_clearly_is_wrong_use(story, run, given, code, word):
+    """Unknown and ambiguous: exit code 2, a message in parts on standard error, nothing on standard output."""
+    result = run("show", given, "--json")
+    assert (result.exit_code, result.stdout) == (code, "")
+    assert result.stderr.startswith("orchestrail: ")
+    assert word in result.stderr
+    assert len(result.stderr.splitlines()) == 3
+
+
+def test_trace_draws_the_way_back(story, run, monkeypatch):
+    """From the model to the source, with every step drawn once and the gaps counted."""
+    monkeypatch.chdir(story)
+    result = run("trace", "model.joblib")
+    assert result.exit_code == 0
+    lines = result.stdout.splitlines()
+    assert lines[0].startswith("model.joblib  sha256 ")
+    assert "by  train.fit  ✔ COMPLETE" in lines[1]
+    assert any("raw.csv" in line and line.endswith("source") for line in lines)
+    assert result.stdout.count("impute  version 1.2.0") == 1
+    assert "as above" in result.stdout
+    assert "  handed on in memory, not captured: 2" in lines
+    assert "  digest weak: 1" not in lines
+
+
+def test_trace_gives_the_whole_document(story, answer):
+    """With every name of the contract."""
+    document = answer("trace", str(story / "model.joblib"))
+    assert {"target", "runs", "datasets", "edges", "unproven", "sources"} <= set(document)
+    assert [source["name"] for source in document["sources"]] == [str(story / "raw.csv")]
+    assert document["unproven"] == []
+
+
+def test_a_source_is_said_to_be_one(story, run):
+    """A file that runs only read: exit code 0, and who read it."""
+    result = run("trace", str(story / "raw.csv"))
+    assert result.exit_code == 0
+    assert "none wrote it" in result.stdout
+    assert "train.clean 00000000a002" in result.stdout
+
+
+@pytest.mark.parametrize("target", ["nothing", "sha256:" + "0" * 64, "x" * 5000, "a\0b", "~nobody/x", "{file}"])
+def test_what_is_not_recorded_is_a_negative_answer(story, run, tmp_path, target):
+    """Exit code 1, whatever was typed."""
+    (tmp_path / "other").write_text("other")
+    result = run("trace", target.format(file=tmp_path / "other"))
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "is not produced by a recorded run" in result.stderr
+
+
+def test_names_cannot_rewrite_a_terminal(made, spooled, run):
+    """Control characters that somebody put into a name are shown, not obeyed."""
+    name = "evil\x1b[2J\x07\r"
+    spooled(
+        made.event("COMPLETE", 1, job=name, outputs=[made.dataset(f"/{name}", "x")], errorMessage={"message": name})
+    )
+    for arguments in (["runs"], ["show", made.run_id(1)], ["trace", made.digest("x")]):
+        result = run(*arguments)
+        assert result.exit_code == 0
+        assert not {"\x1b", "\x07", "\r"} & set(result.stdout)
+        assert "evil\\x1b[2J" in result.stdout
+
+
+def test_markup_in_names_is_text(made, spooled, run):
+    """What others wrote is not taken for formatting."""
+    spooled(made.event("COMPLETE", 1, job="[bold]train[/bold] :smile:"))
+    assert "[bold]train[/bold] :smile:" in run("runs").stdout
+    assert "[bold]train[/bold] :smile:" in run("show", made.run_id(1)).stdout
+
+
+def test_states_and_attempts_are_told(made, spooled, run):
+    """A retry, a cached step, a skipped one, a concluded end, and producers that differ."""
+    inferred = {"fields": ["state", "ended_at"], "reason": "its process is gone", "by": "sweep"}
+    spooled(
+        made.event("START", 1, job="f"),
+        made.event("FAIL", 2, second=1, job="f.a", parent=1, errorMessage={"message": "ValueError: no\nmore"}),
+        made.event(
+            "COMPLETE", 3, second=2, job="f.a", parent=1, ours={"attempt": 2, "previousAttempt": made.run_id(2)}
+        ),
+        made.event(
+            "COMPLETE", 4, second=3, job="f.c", parent=1, ours={"state": "CACHED", "cachedFrom": made.run_id(2)}
+        ),
+        made.event("COMPLETE", 5, second=3, job="f.d", parent=1, ours={"state": "CACHED"}),
+        made.event("OTHER", 6, second=4, job="f.s", parent=1, ours={"state": "SKIPPED", "reason": "upstream failed"}),
+        made.event("START", 7, second=5, job="f.k", parent=1),
+        made.event("ABORT", 7, second=6, producer=made.SWEEP, job="f.k", orchestrail_inferred=inferred),
+        made.event("FAIL", 8, second=7, job="f.x", parent=1),
+        made.event("COMPLETE", 8, second=7, producer=made.AIRFLOW, job="f.x"),
+        made.event("COMPLETE", 9, second=8, job="f.orphan", parent=99, root=1),
+    )
+    text = run("show", made.run_id(1)).stdout
+    for expected in (
+        "▶ RUNNING",
+        "✘ FAIL",
+        "error  ValueError: no",
+        "attempt 2",
+        "after attempt 000000000002",
+        "↺ CACHED",
+        "result of run 000000000002",
+        "the run that computed the result is not known",
+        "○ SKIPPED",
+        "upstream failed",
+        "■ ABORT (concluded)",
+        "ended_at, state: its process is gone",
+        "producers report different ends",
+        "its parent 000000000063 is not recorded",
+    ):
+        assert expected in text

@@ -1,0 +1,205 @@
+"""The commands that keep the record: collect, ship, ingest, quarantine, verify, checkpoint, sweep, doctor."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from pathlib import Path
+
+import pytest
+
+from orchestrail import trouble
+from orchestrail.owner import this_process
+from orchestrail.queries.health import within
+from orchestrail.settings import load_settings
+
+
+def test_collect_counts(story, made, spooled, answer, run):
+    """What is new, and what is refused: then exit code 1."""
+    assert answer("collect") == {"appended": 6, "duplicates": 0, "quarantined": 0}
+    spooled(b'{"not": "an event"}', made.event("START", 1))
+    assert answer("collect", code=1) == {"appended": 1, "duplicates": 0, "quarantined": 1}
+    assert "0 events appended" in run("collect").stdout
+
+
+def test_a_shipped_spool_is_collected_from_its_folder(story, answer, tmp_path, monkeypatch):
+    """From one home into another one."""
+    shared = tmp_path / "shared"
+    assert answer("ship", "--to", str(shared))["moved"] == 1
+    monkeypatch.setenv("ORCHESTRAIL_HOME", str(tmp_path / "other"))
+    assert answer("collect", "--from", str(shared))["appended"] == 6
+    assert len(answer("runs")["runs"]) == 1
+
+
+def test_shipping_needs_a_folder(story, run):
+    """Wrong use: exit code 2."""
+    result = run("ship")
+    assert result.exit_code == 2
+    assert "--to DIR" in result.stderr
+
+
+def test_ingest_takes_files_and_sets_aside_what_is_no_event(made, answer, run, tmp_path):
+    """Foreign events from JSON lines; a bad one goes to quarantine and can be seen and tried again."""
+    file = tmp_path / "events.jsonl"
+    good = made.body(made.event("COMPLETE", 1, producer=made.AIRFLOW))
+    file.write_bytes(good + b'\n{"bad": 1}\n')
+    assert answer("ingest", str(file), code=1) == {"appended": 1, "duplicates": 0, "quarantined": 1}
+    (entry,) = answer("quarantine", "list")["entries"]
+    assert entry["reason_code"] == "not_openlineage"
+    assert "events.jsonl" in run("quarantine", "list").stdout
+    assert "events.jsonl" in run("quarantine").stdout
+    assert run("quarantine", "show", str(entry["id"])).stdout == '{"bad": 1}'
+    assert answer("quarantine", "show", str(entry["id"]))["body"] == '{"bad": 1}'
+    assert answer("quarantine", "retry", code=1) == {"appended": 0, "duplicates": 0, "quarantined": 1}
+    assert run("quarantine", "show", "99").exit_code == 2
+    assert run("ingest", str(tmp_path / "missing")).exit_code == 2
+
+
+def test_verify_answers_yes_and_no(story, answer, run):
+    """A record as it was written verifies; one in which somebody changed a byte does not: exit code 1."""
+    answer("collect")
+    good = answer("verify")
+    assert (good["ok"], good["size"], good["problems"]) == (True, 6, [])
+    assert good["root_hash"] in run("verify").stdout
+    with sqlite3.connect(Path(load_settings().home) / "audit.db") as connection:
+        connection.execute("DROP TRIGGER IF EXISTS payload_no_update")
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        connection.execute("UPDATE payload SET body = replace(body, 'train', 'trick')")
+    bad = answer("verify", code=1)
+    assert not bad["ok"]
+    assert bad["problems"]
+    assert "does not verify" in run("verify").stdout
+
+
+def test_verify_never_collects(story, run):
+    """What is spooled stays there; without a store the answer is exit code 4."""
+    assert run("verify").exit_code == 4
+    assert list(load_settings().spool.iterdir())
+
+
+def test_what_is_no_store_is_exit_code_4(run, tmp_path):
+    """A text file is not an audit store."""
+    file = tmp_path / "text"
+    file.write_text("text" * 1000)
+    for arguments in (["verify", str(file)], ["runs", "--store", f"sqlite:///{file}"]):
+        result = run(*arguments)
+        assert result.exit_code == 4
+        assert "not an audit store" in result.stderr
+
+
+def test_a_checkpoint_kept_outside_shows_what_came_after(story, made, spooled, answer, run, tmp_path):
+    """A longer log contains it; another log does not."""
+    file = tmp_path / "checkpoint"
+    assert run("checkpoint", "--out", str(file)).stdout == ""
+    assert run("checkpoint").stdout == file.read_text()
+    assert answer("checkpoint")["size"] == 6
+    spooled(made.event("START", 1))
+    answer("collect")
+    assert answer("verify", "--against", str(file))["size"] == 7
+    assert answer("checkpoint", "--home", str(tmp_path / "other"))["size"] == 0
+    assert run("verify", "--home", str(tmp_path / "other"), "--against", str(file)).exit_code == 1
+
+
+def test_sweep_closes_and_names_what_it_closed(made, spooled, answer, run):
+    """The contract's runs, as ABORT with the concluded fields; nothing twice."""
+    gone = this_process().as_dict() | {"startTicks": 1}
+    spooled(made.event("START", 1, ours={"owner": gone, "closedBy": "process"}))
+    assert [problem["code"] for problem in answer("doctor")["problems"]] == ["abandoned-runs"]
+    (closed,) = answer("sweep")["closed"]
+    assert (closed["run_id"], closed["state"], closed["inferred"]) == (made.run_id(1), "ABORT", ["ended_at", "state"])
+    assert answer("sweep")["closed"] == []
+    assert "0 runs closed" in run("sweep").stdout
+    assert answer("doctor")["problems"] == []
+
+
+def codes(document, severity):
+    return {problem["code"] for problem in document["problems"] if problem["severity"] == severity}
+
+
+def test_doctor_finds_a_new_installation_well(answer, run):
+    """Nothing recorded yet is a note; exit code 0; nothing is made on the way."""
+    document = answer("doctor")
+    assert codes(document, "error") == set()
+    assert codes(document, "note") == {"no-store"}
+    assert document["distributions"]["orchestrail"]
+    assert not load_settings().home.exists()
+    assert "no store" in run("doctor").stdout
+
+
+def test_doctor_says_what_is_switched_off(answer, monkeypatch):
+    """Recording off is an error; another producer off is a warning."""
+    monkeypatch.setenv("ORCHESTRAIL_DISABLED", "true")
+    monkeypatch.setenv("OPENLINEAGE_DISABLED", "true")
+    document = answer("doctor", code=1)
+    assert codes(document, "error") == {"disabled"}
+    assert codes(document, "warning") == {"openlineage-disabled"}
+
+
+def test_doctor_shows_trouble_until_it_is_cleared(answer, run):
+    """What guard swallowed inside a host."""
+    home = load_settings().home
+    trouble.prepare(home)
+    trouble.note(home, "begin recording", "OSError: no space", host="prefect")
+    (problem,) = [found for found in answer("doctor", code=1)["problems"] if found["code"] == "trouble"]
+    assert "in prefect, while trying to begin recording: OSError: no space" in problem["what"]
+    assert run("doctor", "--clear").exit_code == 0
+    assert answer("doctor")["problems"][0]["code"] == "no-store"
+
+
+def test_doctor_sees_what_is_open_to_others_and_what_is_refused(story, spooled, answer):
+    """Modes of home and spool; the quarantine; events that never arrived."""
+    settings = load_settings()
+    settings.home.chmod(0o755)
+    settings.spool.chmod(0o2770)
+    spooled(b"{}")
+    document = answer("doctor", code=1)
+    assert codes(document, "error") == {"quarantine"}
+    assert codes(document, "warning") == {"home-not-private"}
+
+
+def test_doctor_sees_missing_events(made, story, answer):
+    """A line was taken out of a segment before it was collected."""
+    (segment,) = load_settings().spool.glob("*.seg")
+    lines = segment.read_bytes().splitlines(keepends=True)
+    segment.write_bytes(b"".join(lines[:3] + lines[4:]))
+    document = answer("doctor", code=1)
+    assert codes(document, "error") == {"events-missing"}
+    assert "1 events" in document["problems"][0]["what"]
+
+
+def test_doctor_tells_a_store_that_is_none(answer, tmp_path, monkeypatch):
+    """An error among the findings, and no failure of the command."""
+    file = tmp_path / "text"
+    file.write_text("text" * 1000)
+    monkeypatch.setenv("ORCHESTRAIL_STORE", f"sqlite:///{file}")
+    assert "store" in codes(answer("doctor", code=1), "error")
+
+
+@pytest.mark.parametrize(
+    ("version", "requires", "fits"),
+    [
+        ("3.8.8", ">=3.5,<4", True),
+        ("3.4", ">=3.5,<4", False),
+        ("4.0.0", ">=3.5,<4", False),
+        ("3.5", ">=3.5.0", True),
+        ("3.10.1", ">3.9, !=3.10", True),
+        ("3.10.0", "!=3.10", False),
+        ("3.9rc1", "<=3.9", True),
+        ("unknown", ">=1", None),
+        ("1", "~=1.0", None),
+        ("1", "", True),
+    ],
+)
+def test_a_version_is_compared_by_its_numbers(version, requires, fits):
+    """What is of another form is not judged."""
+    assert within(version, requires) is fits
+
+
+def test_json_documents_hold_nothing_else(story, run):
+    """One document and a line break, whatever the command."""
+    for arguments in (["runs"], ["show", "a001"], ["trace", "a004"], ["verify"], ["checkpoint"], ["sweep"], ["doctor"]):
+        result = run(*arguments, "--json")
+        assert result.exit_code == 0
+        json.loads(result.stdout)
+        assert result.stdout.endswith("}\n")
