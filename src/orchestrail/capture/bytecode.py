@@ -51,4 +51,6 @@ def constant(value: object) -> bytes:
     if isinstance(value, frozenset) and kind is frozenset:
         # Its order depends on the hash seed.
         return b"frozenset " + fold(sorted(constant(one) for one in value)).encode()
+    if isinstance(value, slice):
+        return b"slice " + constant((value.start, value.stop, value.step))
     return b"other"

@@ -40,6 +40,7 @@ import inspect
 import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
 from typing import NamedTuple
@@ -72,32 +73,31 @@ def code_facts(function: Callable[..., object], project: Path | None = None, cac
     """
     with unobserved():
         target = _Target(function)
-        key = target.key()
-        known = _known.get(key) if key is not None else None
+        parts = target.parts()
+        key = tuple(part if isinstance(part, str) else id(part) for part in parts)
+        known = _known.get(key) if parts else None
         if known is None:
             kept = Outlines(cache) if cache is not None else None
             reach = _Reach(Finder(kept))
-            known = _Known(
-                reach.digest(target), tuple(sorted(reach.modules.items())), (target.code, target.value, target.owner)
-            )
-            if key is not None:
+            digest = reach.digest(target)
+            known = _Known(CodeFacts(digest, target.name(), target.file, tuple(sorted(reach.modules.items()))), parts)
+            if parts and (digest is None or digest.startswith(tokens.ALGORITHM)):
                 if len(_known) >= _REMEMBERED:
                     _known.clear()
                 _known[key] = known
             if kept is not None:
                 kept.save()
-        return CodeFacts(known.digest, target.name(), _relative(target.file, project), known.modules)
+        return replace(known.facts, path=_relative(known.facts.path, project))
 
 
 class _Known(NamedTuple):
-    """What was found out of a target; it holds the target's parts, so that their ids stay theirs."""
+    """What was found out of a function; the parts are held so that their ids, which are its key, stay theirs."""
 
-    digest: str | None
-    modules: tuple[tuple[str, str], ...]
+    facts: CodeFacts
     parts: tuple[object, ...]
 
 
-_known: dict[tuple[int, int], _Known] = {}
+_known: dict[tuple[object, ...], _Known] = {}
 
 
 def file_facts(file: Path) -> CodeFacts:
@@ -130,13 +130,27 @@ class _Target:
                     self.held.append((name, cell.cell_contents))
                 except ValueError:  # not yet filled
                     continue
-        self.held = [(name, one) for name, one in self.held if _is_code(one)]
+        # A method that calls `super` holds its class, which is taken in anyway.
+        self.held = [(name, one) for name, one in self.held if name != "__class__" and _is_code(one)]
 
-    def key(self) -> tuple[int, int] | None:
-        """Name it for the cache; None where two functions with one code object can differ."""
-        if self.held or (self.code is None and not isinstance(self.value, type)):
-            return None
-        return id(self.code if self.code is not None else self.value), id(self.owner)
+    def parts(self, around: frozenset[int] = frozenset()) -> tuple[object, ...]:
+        """Give the code objects, classes and names that tell it from any other; empty where that cannot be told.
+
+        Functions themselves are not among them: to hold one is to hold all the values that it holds.
+        """
+        own = self.code if self.code is not None else self.value
+        if not isinstance(own, CodeType | type):
+            return ()
+        parts: list[object] = [own, self.owner]
+        for name, one in self.held:
+            target = _Target(one)
+            if id(target.code) in around:
+                continue
+            inner = target.parts(around | {id(self.code)})
+            if not inner:
+                return ()
+            parts += [name, *inner, ";"]
+        return tuple(parts)
 
     @property
     def module(self) -> str:
@@ -157,7 +171,7 @@ class _Target:
         else:
             return None
         file = os.path.abspath(file) if file and not file.startswith("<") else ""
-        return file if file.endswith(".py") or os.path.isfile(file) else None
+        return file if os.path.isfile(file) else None
 
     def name(self) -> str:
         """Give `module.qualname`, with the file's own name where the host gave the module one that tells nothing."""
@@ -454,23 +468,22 @@ def _package(target: _Target) -> str:
 
 
 def _static(value: object, name: str) -> object:
-    """Read an attribute without running code of the object's class."""
+    """Read a callable that an object itself holds, without running code of its class."""
     try:
         found = inspect.getattr_static(value, name, None)
-    except Exception:  # a class with a metaclass of its own
-        return None
-    if isinstance(found, MemberDescriptorType):
-        try:
+        if isinstance(found, MemberDescriptorType):
             found = found.__get__(value, type(value))
-        except AttributeError:
-            return None
+        elif found is inspect.getattr_static(type(value), name, None):
+            found = None
+    except Exception:  # a class with a metaclass of its own, a slot that is empty
+        return None
     return found if callable(found) else None
 
 
 def _is_code(value: object) -> bool:
-    if isinstance(value, FunctionType | MethodType | functools.partial | staticmethod | classmethod):
+    if isinstance(value, FunctionType | MethodType | functools.partial | staticmethod | classmethod | type):
         return True
-    return not isinstance(value, type | ModuleType) and isinstance(
+    return not isinstance(value, ModuleType) and isinstance(
         _static(value, "fn") or _static(value, "__wrapped__"), FunctionType
     )
 

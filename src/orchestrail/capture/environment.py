@@ -38,12 +38,13 @@ def environment_facts(cache: Path | None = None) -> dict[str, Any]:
         (version by name), distributionsDigest.
     """
     key = tuple(sys.path)
-    if key not in _known:
+    facts = _known.get(key)
+    if facts is None:
         with unobserved():
             facts = _facts(cache)
         _known.clear()
         _known[key] = facts
-    return dict(_known[key])
+    return dict(facts)
 
 
 def _facts(cache: Path | None) -> dict[str, Any]:

@@ -5,9 +5,9 @@ returns. A file that is read before the step writes it is an input, a file that 
 step reads after it has written it is neither twice. Nothing here raises into an `open` of the user's code.
 
 Left out: what belongs to the interpreter and installed packages, source and compiled Python files that are read, `/proc`,
-`/sys`, `/dev`, `/etc`, time zones, locales and certificates, folders named by `set_ignored`, folders, pipes, sockets and
-devices, files that the step wrote and that are gone when it ends, files that it opened for writing and left as they were, and
-empty `*.lock` files.
+`/sys`, `/dev`, `/etc`, time zones, locales and certificates, settings and credentials in the home folder, folders named by
+`set_ignored`, folders, pipes, sockets and devices, files that the step wrote and that are gone when it ends, files that it
+opened for writing and left as they were, and empty `*.lock` files.
 
 An output whose suffix is that of a model (`MODEL_SUFFIXES`) has the kind `model`. That says nothing of the library that wrote
 it, and a reader of such a file is not said to read a model.
@@ -20,7 +20,7 @@ here; that is the recorder's matter.
 """
 
 # On a host's path pathlib costs several times as much a call.
-# ruff: noqa: PTH100, PTH116, PTH208
+# ruff: noqa: PTH100, PTH111, PTH116, PTH208
 from __future__ import annotations
 
 import os
@@ -56,6 +56,10 @@ _SYSTEM = (
     "/usr/share/locale/", "/usr/lib/locale/", "/usr/share/i18n/", "/usr/lib/ssl/", "/usr/local/ssl/",
     "/usr/share/ca-certificates/", "/usr/local/share/ca-certificates/",
 )  # fmt: skip
+# Settings and credentials of other tools: a digest of them is nobody's data, and may help to guess what is in them.
+_PERSONAL = (
+    ".aws/", ".azure/", ".cache/matplotlib/", ".config/", ".docker/", ".gnupg/", ".kube/", ".netrc", ".pgpass", ".ssh/",
+)  # fmt: skip
 _NOT_A_FILE = os.O_DIRECTORY | getattr(os, "O_PATH", 0)
 # Kernel clocks move in ticks of up to 10 ms: two changes within one leave the same time of change.
 _TICK_NS = 100_000_000
@@ -87,14 +91,15 @@ class _File:
         read: identity when it was opened for reading; None where it is no input.
         early: digest taken before the run changed it.
         written: opened for writing, or put here by a rename.
-        before: identity before it was opened for writing, None where nothing was there or where that cannot tell.
+        before: device, inode and time of the last change of its status before it was opened for writing; None where nothing was
+            there or where that cannot tell.
     """
 
     place: str
     read: Identity | None = None
     early: FileDigest | None = None
     written: bool = False
-    before: Identity | None = None
+    before: tuple[int, int, int] | None = None
 
 
 class _Rename(NamedTuple):
@@ -231,8 +236,8 @@ class FileCapture:
             if reads and state is not None and state.st_size:
                 file.read = _identity(state)
         self._before_change(file)
-        if state is not None and time.time_ns() - state.st_mtime_ns > _TICK_NS:
-            file.before = _identity(state)
+        if state is not None and time.time_ns() - state.st_ctime_ns > _TICK_NS:
+            file.before = _status(state)
         file.written = True
 
     def _keep(self, name: str, file: _File) -> _File | None:
@@ -311,8 +316,12 @@ class FileCapture:
         captured.inputs.append(_dataset(name, found.digest, read[2], "at_read", weak))
 
     def _close_output(self, name: str, file: _File, still_open: frozenset[tuple[int, int]], captured: Captured) -> None:
-        found = self._digest(file.place)
-        if found is None or found.identity == file.before or (found.size == 0 and name.endswith(".lock")):
+        try:
+            untouched = file.before is not None and _status(os.stat(file.place)) == file.before
+        except OSError:
+            return
+        found = None if untouched else self._digest(file.place)
+        if found is None or (found.size == 0 and name.endswith(".lock")):
             return
         if found.weak is not None and found.weak.startswith("cannot be read"):
             captured.not_captured.append((_printable(name), found.weak))
@@ -376,12 +385,16 @@ def _installed(name: str) -> bool:
 
 
 def _temporary(name: str) -> bool:
-    folder, _, base = name.rpartition("/")
-    return folder == _temporary_folder and _TEMPORARY.match(base) is not None
+    return name.startswith(_temporary_folder) and _TEMPORARY.match(name, len(_temporary_folder)) is not None
 
 
 def _identity(state: os.stat_result) -> Identity:
     return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _status(state: os.stat_result) -> tuple[int, int, int]:
+    # Copying a file with its times sets back the time of change, but not that of its status.
+    return state.st_dev, state.st_ino, state.st_ctime_ns
 
 
 def _printable(name: str) -> str:
@@ -419,7 +432,9 @@ def _always_ignored() -> tuple[str, ...]:
     folders = [paths[key] for key in ("stdlib", "platstdlib", "purelib", "platlib", "include")]
     folders += [*site.getsitepackages(), site.getusersitepackages()]
     folders += [os.path.realpath(folder) for folder in folders]
-    return (*_SYSTEM, *(folder.rstrip("/") + "/" for folder in dict.fromkeys(folders)))
+    home = os.path.expanduser("~").rstrip("/")
+    personal = (f"{home}/{name}" for name in _PERSONAL)
+    return (*_SYSTEM, *personal, *(folder.rstrip("/") + "/" for folder in dict.fromkeys(folders)))
 
 
 def _after_fork() -> None:
@@ -429,7 +444,7 @@ def _after_fork() -> None:
 
 _installed_hook = False
 _ignored = _always_ignored()
-_temporary_folder = tempfile.gettempdir()
+_temporary_folder = tempfile.gettempdir().rstrip("/") + "/"
 _TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")
 # A forked child inherits the context, and with it a capture that the parent closes: what the child opens is not the parent's to
 # tell.

@@ -17,6 +17,8 @@ from orchestrail.model import DatasetRef
 
 MAX_BYTES = 256 << 20
 """Frames and arrays above this size get no digest: a step must not wait for us."""
+MAX_TEXTS = 1_000_000
+"""Frames with more cells of text, or of other values that pandas hashes one by one, get no digest."""
 MAX_FIELDS = 1000
 """Fields that are named; the digest is over all."""
 
@@ -71,6 +73,9 @@ def _pandas_digest(frame: Any, pandas: Any) -> str:
     levels = index.levels if isinstance(index, pandas.MultiIndex) else [index]
     parts = [(_label(name), level) for name, level in zip(index.names, levels, strict=True)]
     parts += [(_label(name), frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
+    slow = [part for _, part in parts if part.dtype.kind == "O" and not isinstance(part.dtype, pandas.CategoricalDtype)]
+    if sum(map(len, slow)) > MAX_TEXTS:
+        raise _NoDigest(f"more than {MAX_TEXTS} texts")
     hashed = hashlib.sha256(b"pandas 1\n")
     hashed.update(b"%d levels\n" % len(levels))
     for name, part in parts:

@@ -137,12 +137,14 @@ def source_of(file: str) -> Source | None:
     state = _state(file)
     if state is None or state[2] > MAX_SOURCE:
         return None
-    if state not in _sources:
-        content = _content(file)
-        if len(_sources) >= _SOURCES:
-            _sources.clear()
-        _sources[state] = _parse(content) if content is not None else None
-    return _sources[state]
+    if state in _sources:
+        return _sources.get(state)
+    content = _content(file)
+    source = _parse(content) if content is not None else None
+    if len(_sources) >= _SOURCES:
+        _sources.clear()
+    _sources[state] = source
+    return source
 
 
 @lru_cache(maxsize=_REMEMBERED)

@@ -58,7 +58,7 @@ def canonical(lines: Sequence[str]) -> bytes:
                 parts.append(_MARKS[kind])
             else:
                 parts.append(_part(_LETTERS.get(kind, "?"), text))
-    except (tokenize.TokenError, SyntaxError) as error:
+    except (tokenize.TokenError, SyntaxError, ValueError) as error:
         raise SourceRefused(str(error)) from error
     if parts and parts[0] == "{":
         parts = parts[1:-1]

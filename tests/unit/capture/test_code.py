@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import builtins
 import functools
+import json
 import os
 import re
 import sys
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from orchestrail.capture import files
+from orchestrail.capture import code, files
 from orchestrail.capture.code import code_facts
 
 STEPS = textwrap.dedent("""
@@ -490,6 +491,48 @@ def test_lambdas_of_one_line_are_told_apart(project):
     assert project.digest({"steps.py": wide}, "two") == project.digest({"steps.py": NESTED}, "two")
 
 
+def test_classes_that_it_holds_are_taken_in(project):
+    """A class handed to a factory is code like a function."""
+    base = """
+        class Rule:
+            LIMIT = 1
+        def make(rule):
+            def step(x):
+                return rule.LIMIT + x
+            return step
+        step = make(Rule)
+    """
+    assert project.digest({"steps.py": base}) != project.digest({"steps.py": base.replace("LIMIT = 1", "LIMIT = 2")})
+
+
+def test_a_second_look_gives_the_same_from_memory(project, monkeypatch):
+    """Also for functions that hold others; and the values that they hold are not kept alive."""
+    import gc
+    import weakref
+
+    class Large:
+        pass
+
+    def make(function, value):
+        def step(x):
+            return function(x), value
+
+        return step
+
+    def helper(x):
+        return x
+
+    value = Large()
+    gone = weakref.ref(value)
+    step = make(helper, value)
+    first = code_facts(step)
+    monkeypatch.setattr(code, "source_of", None)
+    assert code_facts(step) == first == code_facts(make(helper, 3))
+    del step, value
+    gc.collect()
+    assert gone() is None
+
+
 def test_a_function_that_holds_itself_ends(project):
     """A nested recursive function is its own free variable."""
     base = "def make():\n    def step(x):\n        return step(x - 1) if x else 0\n    return step\nstep = make()\n"
@@ -551,6 +594,19 @@ def test_no_code_of_an_object_runs_while_it_is_looked_at():
 
     assert code_facts(Wary()).digest.startswith("py-tokens-1:")
     assert code_facts(functools.partial(Wary(), Wary())).digest.startswith("py-tokens-1:")
+
+
+def test_a_method_called_fn_is_not_taken_for_the_function():
+    """Only what the object itself holds is looked through."""
+
+    class Step:
+        def fn(self):
+            return 1
+
+        def __call__(self):
+            return 2
+
+    assert code_facts(Step()).name.endswith("Step.__call__")
 
 
 def test_c_functions_have_no_digest():
@@ -682,6 +738,87 @@ def test_code_without_source_is_taken_by_its_code_object():
     assert of_text("\n# more\n\n" + EXECUTED, file="<other>") == plain
     for old, new in (('"c"', '"e"'), ("2.5", "2.25"), ("y=3", "y=4"), ("for z", "for w"), ("3j", "4j")):
         assert of_text(EXECUTED.replace(old, new).replace("helper(z) for w", "helper(w) for w")) != plain, old
+
+
+def test_defaults_of_source_less_functions_tell_them_apart():
+    """One code object, three functions."""
+    values: dict = {}
+    exec("made = []\nfor i in range(3):\n    def step(x, *, i=i):\n        return i\n    made.append(step)\n", values)
+    assert len({code_facts(one).digest for one in values["made"]}) == 3
+
+
+def test_a_cell_of_a_notebook_is_code_without_source():
+    """Its file is named and does not exist."""
+    values: dict = {"__name__": "__main__"}
+    exec(compile("def step(x):\n    return x\n", "/tmp/ipykernel_7/1234.py", "exec"), values)
+    facts = code_facts(values["step"])
+    assert facts.digest.startswith("py-bytecode-1.")
+    assert (facts.name, facts.path) == ("__main__.step", None)
+
+
+def test_a_whole_file_is_digested_by_its_tokens(tmp_path):
+    """For steps that are scripts."""
+    (tmp_path / "script.py").write_text("x = 1\n")
+    (tmp_path / "again.py").write_text("# c\nx  =  1")
+    (tmp_path / "other.py").write_text("x = 2\n")
+    facts = code.file_facts(tmp_path / "script.py")
+    assert (facts.name, facts.path) == ("script", str(tmp_path / "script.py"))
+    assert (
+        facts.digest == code.file_facts(tmp_path / "again.py").digest != code.file_facts(tmp_path / "other.py").digest
+    )
+    assert code.file_facts(tmp_path / "nothing.py").digest is None
+
+
+CACHED = """
+    import json, sys
+    sys.path.insert(0, "")
+    from pathlib import Path
+    from orchestrail.capture import source
+    from orchestrail.capture.code import code_facts
+    taken = []
+    real = source.Source.outline
+    source.Source.outline = lambda self, **how: taken.append(1) or real(self, **how)
+    from steps import step
+    facts = code_facts(step, None, Path("cache"))
+    print(json.dumps([facts.digest, facts.modules, len(taken)]))
+"""
+
+
+def test_outlines_are_kept_for_the_next_process(run, tmp_path):
+    """By content, so that a fresh copy of the project finds them too; with the same result as without."""
+    write_project(tmp_path)
+    digest, modules, taken = run(CACHED)
+    assert taken == 3
+    assert run(CACHED) == [digest, modules, 0]
+    (tmp_path / "copy").mkdir()
+    write_project(tmp_path / "copy")
+    (tmp_path / "copy" / "cache").symlink_to(tmp_path / "cache")
+    assert run(CACHED, cwd=tmp_path / "copy") == [digest, modules, 0]
+    (tmp_path / "shop" / "tools.py").write_text("def trim(x):\n    return -x\n")
+    changed_digest, _, taken = run(CACHED)
+    assert changed_digest != digest
+    assert taken == 1
+
+
+@pytest.mark.parametrize("damage", ["", "[]", '{"format": 1}', "entries", "\0"])
+def test_a_damaged_cache_of_outlines_is_done_without(run, tmp_path, damage):
+    """Whatever is in it, the digest is right."""
+    write_project(tmp_path)
+    whole = run(CACHED)
+    (file,) = (tmp_path / "cache").iterdir()
+    document = json.loads(file.read_text())
+    odd = (3, ["x"], ["py-tokens-1:sha256:", [1], [], [], []])
+    entries = dict(zip(document["entries"], odd, strict=True))
+    file.write_text(json.dumps({**document, "entries": entries}) if damage == "entries" else damage)
+    assert run(CACHED) == whole
+    assert run(CACHED)[2] == 0
+
+
+def write_project(folder: Path) -> None:
+    (folder / "shop").mkdir()
+    for path, text in PACKAGE.items():
+        (folder / path).write_text(text)
+    (folder / "steps.py").write_text("from shop import clean\ndef step(x):\n    return clean(x)\n")
 
 
 def test_digests_are_the_same_in_every_process(run, tmp_path):

@@ -9,6 +9,7 @@ import contextvars
 import hashlib
 import os
 import shutil
+import subprocess
 import sys
 import tempfile
 import threading
@@ -138,11 +139,22 @@ def test_an_appended_file_is_an_output_only(tmp_path):
 def test_a_file_opened_for_writing_and_left_as_it_was_is_no_output(tmp_path):
     """Opening in append mode, or failing to create, writes nothing."""
     put(tmp_path / "x", b"same")
+    time.sleep(0.15)
     with captured() as seen:
         open("x", "a").close()
         with pytest.raises(FileExistsError):
             open("x", "x")
     assert seen == [[], [], []]
+
+
+def test_a_copy_with_the_times_of_the_original_is_an_output(tmp_path):
+    """Writing the same content again, with the same times, is writing."""
+    put(tmp_path / "x", b"same")
+    shutil.copy2("x", "y")
+    time.sleep(0.15)
+    with captured() as seen:
+        shutil.copy2("x", "y")
+    assert (names(seen[0]), names(seen[1])) == (["x"], ["y"])
 
 
 def test_low_level_opens_are_classified_by_their_flags(tmp_path):
@@ -249,6 +261,29 @@ def test_a_source_file_that_the_step_writes_is_an_output():
     assert names(seen[1]) == ["generated.py"]
 
 
+def test_settings_and_credentials_in_the_home_folder_are_left_out(run, tmp_path):
+    """What other tools keep there is no data of the step; what else is there may be."""
+    for name in (".netrc", ".aws/credentials", ".cache/data.csv"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        put(tmp_path / name)
+    told = run(
+        """
+        import json
+        from pathlib import Path
+        from orchestrail.capture.files import FileCapture, capturing, install
+        install()
+        capture = FileCapture()
+        token = capturing.set(capture)
+        for name in (".netrc", ".aws/credentials", ".cache/data.csv"):
+            Path(name).read_text()
+        capturing.reset(token)
+        print(json.dumps([Path(one.name).name for one in capture.close().inputs]))
+        """,
+        HOME=str(tmp_path),
+    )
+    assert told == ["data.csv"]
+
+
 def test_ignored_folders_are_left_out(tmp_path, monkeypatch):
     """Our own home, an orchestrator's results; through a link too, and not a neighbour with a longer name."""
     monkeypatch.setattr(files, "_ignored", files._ignored)
@@ -291,6 +326,9 @@ def test_a_temporary_file_of_somebody_else_is_left_out():
     with captured() as seen:
         Path(name).read_text()
         os.unlink(name)
+        with tempfile.TemporaryDirectory() as folder:
+            subprocess.run(["touch", f"{folder}/part"], check=True)
+            Path(folder, "part").read_text()
     assert seen == [[], [], []]
 
 

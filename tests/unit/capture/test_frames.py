@@ -218,6 +218,16 @@ def test_large_ones_have_no_digest(monkeypatch):
         assert found.rows == len(value)
 
 
+def test_frames_with_many_texts_have_no_digest(monkeypatch):
+    """Hashing text takes a hundred times as long as hashing numbers; categories are numbers."""
+    monkeypatch.setattr(frames, "MAX_TEXTS", 10)
+    texts = pd.DataFrame({"a": ["x"] * 6, "b": ["y"] * 6})
+    assert identify(texts).weak == "more than 10 texts"
+    assert identify(texts[["a"]]).weak is None
+    assert identify(texts.astype("category")).weak is None
+    assert identify(pd.DataFrame({"a": range(100)})).weak is None
+
+
 def test_wide_frames_name_their_first_fields(monkeypatch):
     """The digest covers them all."""
     monkeypatch.setattr(frames, "MAX_FIELDS", 2)
