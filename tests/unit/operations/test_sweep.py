@@ -22,6 +22,7 @@ from orchestrail.transport.spool import Spool
 
 PROGRAM = """
 import json, sys, time
+from pathlib import Path
 from orchestrail.owner import this_process
 from orchestrail.transport.spool import Spool
 
