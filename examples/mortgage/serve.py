@@ -45,7 +45,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Score a few mortgage applications.")
     parser.add_argument("--model", type=Path, required=True, help="model file that flow.py wrote")
     path = parser.parse_args().model.resolve()
-    with orchestrail.serving(model=path, deployment="demo"):
+    with orchestrail.serving(model=path, deployment="demo", system="mortgage-approval"):
         bundle = joblib.load(path)
         for number, application in enumerate(APPLICATIONS, start=1):
             print(f"application {number}: probability of denial {score(bundle, application):.1%}")

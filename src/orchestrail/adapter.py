@@ -28,6 +28,7 @@ __all__ = [
     "AdapterInfo",
     "Capability",
     "Carrier",
+    "ConfigurationError",
     "Job",
     "Marking",
     "OpenRun",

@@ -8,8 +8,7 @@ from typing import Any, Literal, TypeVar, overload
 from prefect.flows import Flow
 from prefect.tasks import Task
 
-from orchestrail.adapter import activate, guard
-from orchestrail.errors import ConfigurationError
+from orchestrail.adapter import ConfigurationError, activate, guard
 from orchestrail_prefect import plugin
 from orchestrail_prefect.hooks import Options, mark_function
 from orchestrail_prefect.seams import attach
