@@ -31,7 +31,7 @@ def prepare(session: nox.Session, *groups: str, adapter: str = "core") -> None:
     for group in groups:
         wanted += ["--group", group]
     session.install(*wanted, "--constraint", str(folder / "constraints.txt"))
-    own = Path(session.create_tmp())
+    own = Path(session.create_tmp()).resolve()
     session.env.update(
         PYTHONPATH=None,
         ORCHESTRAIL_HOME=str(own / "orchestrail"),
