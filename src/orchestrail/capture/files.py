@@ -192,10 +192,13 @@ class FileCapture:
         self._settle()
         still_open = _open_for_writing() if any(file.written for file in self._files.values()) else frozenset()
         for name, file in list(self._files.items()):
-            if file.read is not None:
-                self._close_input(name, file, file.read, captured)
-            if file.written:
-                self._close_output(name, file, still_open, captured)
+            try:
+                if file.read is not None:
+                    self._close_input(name, file, file.read, captured)
+                if file.written:
+                    self._close_output(name, file, still_open, captured)
+            except Exception:  # one odd file must not cost the others
+                self.failures += 1
         if self._too_many:
             captured.not_captured.append(("files", f"more than {self._max_files} files were opened"))
         if self.failures:
@@ -241,7 +244,7 @@ class FileCapture:
         file.written = True
 
     def _keep(self, name: str, file: _File) -> _File | None:
-        if len(self._files) >= self._max_files:
+        if len(self._files) >= self._max_files and name not in self._files:
             self._too_many = True
             return None
         return self._files.setdefault(name, file)
@@ -255,18 +258,21 @@ class FileCapture:
             file.early = found
 
     def _settle(self, *names: str) -> None:
-        """Follow the renames that are known to be over: those of this thread, those of the given names; all, where none is
-        given."""
+        """Follow the renames that took place: those of this thread or of the given names; all, where none is given."""
         thread = threading.get_ident()
         for rename in list(self._renames):
-            if names and rename.thread != thread and rename.source not in names and rename.target not in names:
+            over = not names or rename.thread == thread
+            if not over and rename.source not in names and rename.target not in names:
+                continue
+            took_place = _is_at(rename.target, rename.identity)
+            if not took_place and not over:
+                # Another thread announced it, and has yet to do it.
                 continue
             try:
                 self._renames.remove(rename)
-                state = os.lstat(rename.target)
-            except (OSError, ValueError):
+            except ValueError:  # another thread was quicker
                 continue
-            if (state.st_dev, state.st_ino) != rename.identity[:2]:
+            if not took_place:
                 continue
             if rename.folder:
                 below = rename.source + "/"
@@ -390,6 +396,14 @@ def _temporary(name: str) -> bool:
 
 def _identity(state: os.stat_result) -> Identity:
     return state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns
+
+
+def _is_at(name: str, identity: Identity) -> bool:
+    try:
+        state = os.lstat(name)
+    except (OSError, ValueError):
+        return False
+    return (state.st_dev, state.st_ino) == identity[:2]
 
 
 def _status(state: os.stat_result) -> tuple[int, int, int]:

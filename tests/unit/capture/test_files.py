@@ -468,6 +468,45 @@ def test_a_move_to_another_file_system_is_seen_as_the_copy_that_it_is(tmp_path):
     assert seen[1][0].digest == sha256(b"far")
 
 
+def test_a_rename_that_another_thread_has_only_announced_is_not_lost(tmp_path):
+    """Between the hook and the rename itself, another thread may open the target."""
+    put(tmp_path / "x", b"old")
+    with captured() as seen:
+        Path("x.new").write_text("new")
+        capture = capturing.get()
+        context = contextvars.copy_context()
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(context.run, capture.renamed, "x.new", "x").result()
+        Path("x").read_text()
+        token = capturing.set(None)
+        os.rename("x.new", "x")
+        capturing.reset(token)
+    assert [(Path(one.name).name, one.digest) for one in seen[1]] == [("x", sha256(b"new"))]
+
+
+def test_one_odd_file_does_not_cost_the_others(tmp_path, monkeypatch):
+    """Whatever goes wrong with it when the digests are taken."""
+    for name in ("a", "b"):
+        put(tmp_path / name)
+    real = files.digest_file
+
+    def odd(path: str, *limits: int) -> object:
+        if path.endswith("/a"):
+            raise RuntimeError("odd")
+        return real(path, *limits)
+
+    monkeypatch.setattr(files, "digest_file", odd)
+    install()
+    capture = FileCapture()
+    token = capturing.set(capture)
+    for name in ("a", "b"):
+        Path(name).read_text()
+    capturing.reset(token)
+    inputs, _, missing = capture.close()
+    assert names(inputs) == ["b"]
+    assert missing == [("files", "1 could not be noted")]
+
+
 def test_copies_read_one_file_and_write_another(tmp_path):
     """`shutil` copies in the kernel, but opens both."""
     put(tmp_path / "x", b"x")
