@@ -464,6 +464,17 @@ def test_a_store_that_went_without_its_wal_is_not_made_anew(store, made):
         open_store(f"sqlite:///{store.path}", home=store.home, create=True)
 
 
+def test_an_empty_wal_does_not_stop_a_new_store(store, made):
+    """What a reader leaves beside a store that was then removed holds nothing."""
+    store.close()
+    assert store.verify().ok
+    store.path.unlink()
+    assert store.path.with_name("audit.db-wal").stat().st_size == 0
+    with open_store(f"sqlite:///{store.path}", home=store.home, create=True) as anew:
+        anew.append([made.spooled(0)])
+        assert anew.verify().ok
+
+
 @pytest.mark.parametrize(
     "statement",
     [

@@ -14,6 +14,8 @@ from orchestrail.errors import StoreError
 from orchestrail.store import schema
 
 BUSY_SECONDS = 60.0
+CACHE_KIB = 64 * 1024
+"""Event ids are random, so their indexes are read all over: the default of 2 MB is outgrown after some ten thousand events."""
 
 _DISK = {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 _READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM}
@@ -114,13 +116,15 @@ def store_error(path: Path, error: BaseException) -> StoreError:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    return sqlite3.connect(
+    connection = sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?{mode}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    return connection
 
 
 def _open_immutable(path: Path) -> sqlite3.Connection:

@@ -444,13 +444,14 @@ def _create(path: Path, home: Path) -> None:
     with FileLock(path.with_name(path.name + ".lock"), mode=0o600):
         if path.exists():
             return
-        for suffix in ("-wal", "-shm"):
-            if path.with_name(path.name + suffix).exists():
-                raise StoreError(
-                    f"The store {path} is gone, but {path.name}{suffix} is still there.",
-                    "The store was removed or moved without it, and it may hold events.",
-                    "Put the store back beside it, or move it away too.",
-                )
+        unmerged = path.with_name(path.name + "-wal")
+        if unmerged.exists() and unmerged.stat().st_size:
+            raise StoreError(
+                f"The store {path} is gone, but {unmerged.name} is still there.",
+                "The store was removed or moved without it, and it may hold events.",
+                "Put the store back beside it, or move it away too.",
+            )
+        unmerged.unlink(missing_ok=True)
         temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
         temporary.unlink(missing_ok=True)
         os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
