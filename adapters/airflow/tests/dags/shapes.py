@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import csv
 import os
-import sys
+import signal
+import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
+from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
 from airflow.sdk import Asset, BaseOperator, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -49,7 +51,11 @@ def shapes():
         (DATA / "clean.csv").write_text("\n".join(rows[:factor]))
         return len(rows)
 
-    copy = Copy(task_id="copy", source=str(DATA / "clean.csv"), target="{{ var.value.get('none', '') }}" + str(DATA / "copy.csv"))
+    copy = Copy(
+        task_id="copy",
+        source=str(DATA / "clean.csv"),
+        target="{{ var.value.get('none', '') }}" + str(DATA / "copy.csv"),
+    )
 
     @task.branch
     def choose():
@@ -94,12 +100,43 @@ def shapes():
         return "assets"
 
     PythonOperator(task_id="sourceless", python_callable=sourceless["sourceless"], op_kwargs={"factor": 7})
-    child = BashOperator(task_id="child", bash_command=f"{sys.executable} -c 'import os; print(os.environ[\"OPENLINEAGE_CONTEXT\"])' > {DATA}/child.json")
-    context = BashOperator(task_id="after_child", bash_command=f"env | grep ^OPENLINEAGE > {DATA}/after.txt")
-    child >> context
+    BashOperator(task_id="child", bash_command=f'printf %s "$OPENLINEAGE_CONTEXT" > {DATA}/child.json')
     trigger = TriggerDagRunOperator(task_id="trigger", trigger_dag_id="triggered", conf={"month": "2026-01"})
-    trigger2 = TriggerDagRunOperator(task_id="trigger_quietly", trigger_dag_id="triggered", openlineage_inject_parent_info=False)
+    trigger2 = TriggerDagRunOperator(
+        task_id="trigger_quietly", trigger_dag_id="triggered", openlineage_inject_parent_info=False
+    )
     trigger >> trigger2
+
+    @task
+    def make_large():
+        return {"large": "x" * 10_000_000}
+
+    @task
+    def take_large(values, api_token="planted-token-secret"):
+        return len(values["large"])
+
+    take_large(make_large())
+
+    TimeDeltaSensor(task_id="wait", delta=timedelta(seconds=0), deferrable=True)
+
+    @task.sensor(mode="reschedule", poke_interval=1)
+    def poke():
+        tries = DATA / "poked.txt"
+        with tries.open("a") as file:
+            file.write("x")
+        return tries.stat().st_size > 1
+
+    poke()
+
+    @task(execution_timeout=timedelta(seconds=1), trigger_rule=TriggerRule.ALWAYS)
+    def too_slow():
+        time.sleep(30)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def whatever_happened():
+        return 1
+
+    too_slow() >> whatever_happened()
 
     first = make(20, password="planted-argument-secret")
     first >> clean() >> copy
@@ -136,6 +173,20 @@ def failing():
     broken >> always()
 
 
+@dag(dag_id="dying", schedule=None)
+def dying():
+    @task
+    def dies():
+        (DATA / "last-words.txt").write_text("gone")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def survives():
+        return 1
+
+    dies() >> survives()
+
+
 @dag(dag_id="triggered", schedule=None)
 def triggered():
     @task
@@ -147,4 +198,5 @@ def triggered():
 
 shapes()
 failing()
+dying()
 triggered()

@@ -1,0 +1,93 @@
+"""The notes by which Airflow's processes know what the others have told."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrail_airflow.ledger import KEPT, Ledger
+
+RUN, OTHER = "0192f000-0000-7000-8000-000000000001", "0192f000-0000-7000-8000-000000000002"
+
+
+def test_a_run_that_was_begun_and_ended(tmp_path: Path) -> None:
+    """Two lines, one entry."""
+    ledger = Ledger.of(tmp_path, "dag", "run")
+    ledger.begun(RUN, "task", 3, 2)
+    assert not ledger.read()[RUN].ended
+    ledger.ended(RUN, "task", 3, 2)
+    entry = ledger.read()[RUN]
+    assert (entry.task_id, entry.map_index, entry.try_number, entry.ended) == ("task", 3, 2, True)
+    assert entry.owner is not None
+    assert entry.owner.pid == os.getpid()
+
+
+def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
+    """By run or by task: a DAG of ten thousand tasks asks for a few."""
+    ledger = Ledger.of(tmp_path, "dag", "run")
+    ledger.begun(RUN, "clean")
+    ledger.begun(OTHER, "cleaner")
+    assert set(ledger.read(runs=[RUN])) == {RUN}
+    assert set(ledger.read(tasks=["cleaner"])) == {OTHER}
+    assert set(ledger.read()) == {RUN, OTHER}
+
+
+def test_a_run_whose_process_was_killed_is_lost(tmp_path: Path) -> None:
+    """And one whose process lives, or that ended, is not."""
+    program = (
+        "import os, sys; from pathlib import Path; from orchestrail_airflow.ledger import Ledger\n"
+        f"ledger = Ledger.of(Path(sys.argv[1]), 'dag', 'run'); ledger.begun('{RUN}', 'a')\n"
+        f"ledger.begun('{OTHER}', 'b'); ledger.ended('{OTHER}', 'b'); os.kill(os.getpid(), 9)\n"
+    )
+    subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, timeout=60)
+    ledger = Ledger.of(tmp_path, "dag", "run")
+    ledger.begun("mine", "c")
+    assert {run_id: entry.is_lost for run_id, entry in ledger.read().items()} == {
+        RUN: True,
+        OTHER: False,
+        "mine": False,
+    }
+
+
+@given(st.binary(max_size=200))
+def test_a_damaged_ledger_gives_what_can_be_read(tmp_path_factory: pytest.TempPathFactory, garbage: bytes) -> None:
+    """A line cut off by a full disk takes none of the others along."""
+    ledger = Ledger.of(tmp_path_factory.mktemp("ledger"), "dag", "run")
+    ledger.ended(RUN, "task")
+    with ledger.path.open("ab") as file:
+        file.write(b"\n" + garbage + b"\n")
+    ledger.ended(OTHER, "task")
+    assert {RUN, OTHER} <= set(ledger.read())
+
+
+def test_no_ledger_is_an_empty_one(tmp_path: Path) -> None:
+    """Nothing was told, or it cannot be read."""
+    assert Ledger.of(tmp_path / "nowhere", "dag", "run").read() == {}
+
+
+def test_processes_of_a_group_share_it(tmp_path: Path) -> None:
+    """Beside a spool that is shared by a group, the ledger is too."""
+    tmp_path.chmod(0o2770)
+    ledger = Ledger.of(tmp_path, "dag", "run")
+    ledger.begun(RUN)
+    assert ledger.path.stat().st_mode & 0o777 == 0o660
+    assert ledger.path.parent.stat().st_mode & 0o7777 == 0o2770
+
+
+def test_old_ledgers_go(tmp_path: Path) -> None:
+    """One small file per DAG run must not pile up."""
+    old, kept = Ledger.of(tmp_path, "dag", "old"), Ledger.of(tmp_path, "dag", "kept")
+    for ledger in (old, kept):
+        ledger.begun(RUN)
+    long_ago = time.time() - KEPT - 1
+    os.utime(old.path, (long_ago, long_ago))
+    Ledger.of(tmp_path, "dag", "new").begun(RUN)
+    assert not old.path.exists()
+    assert kept.path.exists()

@@ -1,0 +1,158 @@
+"""Airflow's words as words of the record."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta, timezone
+from pathlib import Path
+from types import SimpleNamespace
+
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from openlineage.client.uuid import generate_static_uuid
+
+from orchestrail.adapter import Job, RunRef, State
+from orchestrail_airflow import translate
+from orchestrail_airflow.ledger import Entry
+
+NOW = datetime(2026, 3, 1, 12, 0, 0, 123456, tzinfo=UTC)
+PARENT = RunRef("0192f000-0000-7000-8000-000000000002", Job("bank", "dag"), "root", Job("bank", "dag"))
+
+
+def dag_run(**more: object) -> SimpleNamespace:
+    """A DAG run as a task process has it."""
+    said = {
+        "dag_id": "dag",
+        "run_id": "manual__1",
+        "logical_date": NOW,
+        "run_after": NOW,
+        "clear_number": 0,
+        "conf": None,
+    }
+    return SimpleNamespace(**said | more)
+
+
+@given(
+    st.datetimes(min_value=datetime(1971, 1, 1), max_value=datetime(2500, 1, 1)),
+    st.integers(-12, 12),
+    st.integers(0, 9),
+    st.integers(-1, 99),
+    st.booleans(),
+)
+def test_run_ids_are_those_of_the_openlineage_provider(
+    naive: datetime, hours: int, number: int, map_index: int, of_pendulum: bool
+) -> None:
+    """By its formula, for Python's and for pendulum's times."""
+    instant = naive.replace(tzinfo=timezone(timedelta(hours=hours)))
+    run = dag_run(logical_date=pendulum.instance(instant) if of_pendulum else instant, clear_number=number)
+    assert translate.dag_run_id("bank", run) == str(
+        generate_static_uuid(run.logical_date, f"bank.dag.{number}".encode())
+    )
+    data = f"bank.dag.group.task.{number}.{map_index}".encode()
+    expected = str(generate_static_uuid(run.logical_date, data))
+    assert translate.task_run_id("bank", run, "group.task", number, map_index) == expected
+
+
+def test_a_run_without_a_logical_date_is_named_by_when_it_was_due() -> None:
+    """Runs triggered by assets or with no date of their own (Airflow 3)."""
+    due = NOW + timedelta(hours=1)
+    without = translate.dag_run_id("bank", dag_run(logical_date=None, run_after=due))
+    assert without == translate.dag_run_id("bank", dag_run(logical_date=due))
+
+
+@pytest.mark.parametrize("conf", [None, [], "text", 7, [{"openlineage": 1}]])
+def test_a_conf_that_is_no_dictionary(conf: object) -> None:
+    """It is recorded as what it is."""
+    start = translate.dag_run_start("bank", dag_run(conf=conf), None, None)
+    assert start.carrier is None
+    assert start.parameters == ({} if conf is None else {"conf": conf})
+
+
+def test_a_large_conf_is_not_taken_apart() -> None:
+    """One entry, of which the record holds the digest."""
+    conf = {str(number): number for number in range(5000)}
+    assert translate.dag_run_start("bank", dag_run(conf=conf), None, None).parameters == {"conf": conf}
+
+
+def test_tries_point_to_the_try_before() -> None:
+    """Each is a run of its own."""
+    second = translate.task_start("bank", dag_run(), PARENT, "task", 2, -1)
+    first = translate.task_start("bank", dag_run(), PARENT, "task", 1, -1)
+    assert (second.attempt, second.previous_attempt) == (2, first.run_id)
+    assert (first.attempt, first.previous_attempt) == (1, None)
+
+
+def test_mapped_instances_are_told_apart_by_id_and_not_by_job() -> None:
+    """Same job, other run."""
+    runs = [translate.task_start("bank", dag_run(), PARENT, "task", 1, index) for index in range(3)]
+    assert len({run.run_id for run in runs}) == 3
+    assert {run.job_name for run in runs} == {"dag.task"}
+    assert [run.native_id for run in runs] == [f"dag/manual__1/task/{index}" for index in range(3)]
+
+
+def test_the_user_behind_a_trigger_is_a_pseudonym() -> None:
+    """The same person has the same one, and no name is in it."""
+    start = translate.dag_run_start("bank", dag_run(triggering_user_name="jane.doe"), None, None)
+    assert start.actor is not None
+    assert start.actor.startswith("sha256:")
+    assert "jane" not in start.actor
+    assert translate.dag_run_start("bank", dag_run(), None, None).actor is None
+
+
+class _Ends(BaseException):
+    pass
+
+
+class _Unspeakable(Exception):
+    def __str__(self) -> str:
+        raise SystemExit(3)
+
+
+def test_the_text_of_an_error_is_user_code() -> None:
+    """What it raises stays with us, SystemExit too."""
+    assert translate.error_text(_Unspeakable()) == "_Unspeakable"
+    assert translate.error_text(ValueError("x")) == "ValueError: x"
+    assert translate.error_text("told by the executor") == "told by the executor"
+
+
+def test_what_was_cut_off_did_not_fail_by_itself() -> None:
+    """A timeout is an abort."""
+    from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowTaskTimeout
+
+    assert translate.end_of(AirflowTaskTimeout()) is State.ABORT
+    assert translate.end_of(KeyboardInterrupt()) is State.ABORT
+    assert translate.end_of(AirflowSensorTimeout()) is State.FAIL
+    assert translate.end_of(ValueError()) is State.FAIL
+    assert translate.end_of("told by the executor") is State.FAIL
+
+
+def test_upstream_is_the_last_try_that_ended() -> None:
+    """Of each mapped instance; tries before it, and what is not waited for, are left out."""
+    entries = [
+        Entry("a1", "a", -1, 1, None, True),
+        Entry("a2", "a", -1, 2, None, True),
+        Entry("a3", "a", -1, 3, None, False),
+        Entry("m0", "mapped", 0, 1, None, True),
+        Entry("m1", "mapped", 1, 1, None, True),
+        Entry("z", "other", -1, 1, None, True),
+    ]
+    found = translate.upstream_of("dag", PARENT, ["a", "mapped"], entries)
+    assert [(run.run_id, run.job.name) for run in found] == [
+        ("a2", "dag.a"),
+        ("m0", "dag.mapped"),
+        ("m1", "dag.mapped"),
+    ]
+
+
+def test_assets_are_named_as_openlineage_names_them(tmp_path: Path) -> None:
+    """A URL is a data set anywhere, a bare name one of this Airflow."""
+    from airflow.sdk import Asset, AssetAlias
+
+    found = translate.assets_of([Asset("s3://bucket/key"), Asset("report"), AssetAlias("alias"), 3, "s3://a/b"], "bank")
+    assert found[0] == "s3://bucket/key"
+    assert [(one.namespace, one.name) for one in found[1:3] if not isinstance(one, str)] == [
+        ("bank", "report"),
+        ("bank", "alias"),
+    ]
+    assert found[3:] == ["s3://a/b"]

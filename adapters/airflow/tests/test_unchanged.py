@@ -1,0 +1,68 @@
+"""Airflow does what it does: without us, with us, and with each hook of ours broken."""
+
+from __future__ import annotations
+
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from airflow_home import Home
+
+HERE = Path(__file__).parent
+
+
+def result(home: Home) -> tuple[Any, ...]:
+    """What Airflow itself made of the DAG: states, values handed on, what it triggered."""
+    with closing(sqlite3.connect(home.path / "airflow" / "airflow.db")) as connection:
+        states = connection.execute("select dag_id, state from dag_run order by 1, 2").fetchall()
+        values = connection.execute(
+            "select task_id, map_index, key, value from xcom where dag_id = 'shapes'"
+        ).fetchall()
+    return (
+        home.instances("shapes"),
+        states,
+        sorted(one for one in values if one[0] not in ("trigger", "trigger_quietly")),
+    )
+
+
+@pytest.mark.parametrize("part", ["listener", "recording"])
+def test_a_broken_listener_changes_no_result(database: Home, control, part: str) -> None:
+    """Whether the guard holds it, or it gets out into Airflow."""
+    home = database.copy(f"broken-{part}")
+    done = home.dags_test("shapes", PYTHONPATH=str(HERE / "broken"), BROKEN=part)
+    assert done.returncode == control.said.returncode == 0
+    assert result(home) == result(control.home)
+    assert home.spooled() == []
+    assert ("broken on purpose" in done.stdout + done.stderr) == (part == "listener")
+    assert bool(home.trouble()) == (part == "recording")
+
+
+def test_recording_changes_no_result(recorded, control) -> None:
+    """The same states of the same tries, the same values."""
+    assert result(recorded.home) == result(control.home)
+    assert not control.home.orchestrail.exists()
+
+
+def test_what_is_printed_is_the_same(failed, database: Home) -> None:
+    """Line by line, but for times, ids and the order in which Airflow takes tasks."""
+    without = database.copy("quiet").dags_test("failing", {"size": 3}, PYTHONPATH=str(HERE / "without"))
+
+    def lines(text: str) -> list[str]:
+        text = re.sub(r"\x1b\[[0-9;]*m", "", text)
+        return sorted(re.sub(r"[0-9a-f]{8}-[0-9a-f-]{27}|\d+|/\S+", "#", line) for line in text.splitlines())
+
+    assert lines(failed.said.stderr) == lines(without.stderr)
+    with_us = [line for line in lines(failed.said.stdout) if "planted" not in line and "openlineage" not in line]
+    assert with_us == lines(without.stdout)
+
+
+def test_a_home_that_cannot_be_written_changes_no_result(database: Home) -> None:
+    """Nothing is recorded, and Airflow does not notice."""
+    home = database.copy("locked")
+    home.orchestrail.write_text("in the way")
+    done = home.dags_test("triggered")
+    assert done.returncode == 0
+    assert home.instances("triggered") == [("only", -1, 1, "success")]
