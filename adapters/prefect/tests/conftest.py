@@ -22,7 +22,7 @@ SERVER = """
 import sys
 from prefect.server.api.server import SubprocessASGIServer
 server = SubprocessASGIServer()
-server.start(timeout=120)
+server.start(timeout=300)
 print(server.api_url, flush=True)
 sys.stdin.read()
 server.stop()
@@ -31,6 +31,7 @@ HEAD = """
 import asyncio, atexit, os, sys, time
 from pathlib import Path
 import prefect.settings
+import orchestrail
 from prefect import flow, task
 {audited}
 # Joining the heartbeat thread costs every flow a second; the environment cannot switch it off.
@@ -205,7 +206,10 @@ class Programs:
 
     def __call__(self, text: str, *, audited: bool = True, expect: int | None = 0, **more: str) -> Outcome:
         """Run a program to its end; `audited=False` runs the same without us."""
-        path = self.write(text, audited=audited)
+        return self.execute(self.write(text, audited=audited), expect=expect, **more)
+
+    def execute(self, path: Path, *, expect: int | None = 0, **more: str) -> Outcome:
+        """Run a program that has been written."""
         variables = self.variables(**more)
         done = subprocess.run(
             [sys.executable, path.name], cwd=self.folder, env=variables, capture_output=True, text=True, timeout=180

@@ -1,0 +1,170 @@
+"""What crosses a process: killed runs, deployments' runs with their carrier, runs that a runner ends, runs that are suspended."""
+
+from __future__ import annotations
+
+import os
+import signal
+from typing import Any
+
+import pytest
+
+PARENT, ROOT = "01a20924-5340-7ee2-9a16-f08ce2ea956f", "01a20924-5340-7ee2-9a16-f08ce2ea0000"
+
+HANGING = """
+    @task
+    def hangs():
+        Path("running.txt").write_text("x")
+        time.sleep(600)
+
+    @audited
+    @flow(name="killed")
+    def killed():
+        hangs()
+
+    killed()
+"""
+
+
+def test_a_killed_process_leaves_its_starts(program: Any) -> None:
+    """Flow and task run are on disk before the task's body runs; no end is made up."""
+    process = program.begin(HANGING)
+    program.wait_for(lambda left: (left.folder / "running.txt").exists())
+    os.kill(process.pid, signal.SIGKILL)
+    process.communicate()
+    left = program.left()
+    assert {run.job: run.types for run in left.runs()} == {"killed": ["START"], "killed.hangs": ["START"]}
+    assert {run.said["owner"]["pid"] for run in left.runs()} == {process.pid}
+    assert left.problems() == []
+
+
+TERMINATED = HANGING.replace("killed", "terminated")
+
+
+def test_a_terminated_process_aborts_its_runs(program: Any) -> None:
+    """SIGTERM is told to the engine, and by it to us."""
+    process = program.begin(TERMINATED)
+    program.wait_for(lambda left: (left.folder / "running.txt").exists())
+    process.terminate()
+    process.communicate(timeout=120)
+    assert {run.job: run.types for run in program.left().runs()} == {
+        "terminated": ["START", "ABORT"],
+        "terminated.hangs": ["START", "ABORT"],
+    }
+
+
+DEPLOYED = """
+    from uuid import UUID
+    from prefect.client.orchestration import get_client
+    from prefect.flow_engine import run_flow
+    from prefect.flow_runs import suspend_flow_run
+    from prefect.states import Crashed
+
+    @task
+    def one(x):
+        Path(f"one{x}.txt").write_text("x")
+
+    @audited(system="deployed")
+    @flow(name="deployed")
+    def deployed(x: int = 1):
+        one(x)
+
+    @audited
+    @flow(name="suspended")
+    def suspended():
+        Path("before.txt").write_text("x")
+        if len(list(Path().glob("gone_*"))) == 0:
+            Path("gone_on").write_text("x")
+            suspend_flow_run(timeout=600)
+        Path("behind.txt").write_text("x")
+
+    @audited
+    @flow(name="bare")
+    def bare():
+        pass
+
+    client = get_client(sync_client=True)
+
+    def deploy(run, **more):
+        found = client._client.post("/flows/", json={"name": run.name}).json()["id"]
+        made = client._client.post("/deployments/", json={"name": "test", "flow_id": found}).json()["id"]
+        body = {"state": {"type": "SCHEDULED"}, **more}
+        return client._client.post(f"/deployments/{made}/create_flow_run", json=body).json()["id"]
+
+    def execute(run, native):
+        try:
+            return run_flow(run, flow_run=client.read_flow_run(UUID(native)))
+        except BaseException as error:
+            print(type(error).__name__)
+
+    bare()
+    execute(deployed, deploy(deployed, tags=["mine"]))
+    tags = ["mine", "openlineage.parent=airflow/prod/etl.load/PARENT", "openlineage.root=airflow/prod/etl/ROOT"]
+    execute(deployed, deploy(deployed, tags=tags))
+
+    native = deploy(suspended)
+    execute(suspended, native)
+    print(client._client.post(f"/flow_runs/{native}/resume", json={}).json()["status"])
+    execute(suspended, native)
+
+    # As a runner does it: by keyword, with the flow run as it was before its process began, in another process than the run's.
+    for begun in (0, 1, 2):
+        native = deploy(deployed)
+        flow_run = client.read_flow_run(UUID(native))
+        for time_begun in range(begun):
+            for state in ({"type": "RUNNING"}, {"type": "SCHEDULED", "name": "AwaitingRetry"}):
+                client._client.post(f"/flow_runs/{native}/set_state", json={"state": state, "force": True})
+        for hook in deployed.on_crashed_hooks:
+            hook(flow=deployed, flow_run=flow_run, state=Crashed(message=f"runner saw it after {begun}"))
+"""
+
+
+@pytest.fixture(scope="module")
+def deployed(shared_program: Any) -> Any:
+    """What the program left."""
+    text = DEPLOYED.replace("PARENT", PARENT).replace("ROOT", ROOT)
+    return shared_program(text, OPENLINEAGE_PARENT_ID=f"shell/make.all/{ROOT[:-4]}ffff")
+
+
+def test_a_bare_run_takes_its_parent_from_the_environment(deployed: Any) -> None:
+    """It is the child of what started its process."""
+    assert deployed.run("bare").parent == f"{ROOT[:-4]}ffff"
+
+
+def test_a_deployments_run_takes_its_parent_from_its_tags_alone(deployed: Any) -> None:
+    """Not from the environment of the process that serves it; the tags that say so are no tags of the run."""
+    without, with_tags = deployed.runs("deployed")[:2]
+    assert without.parent is None
+    assert (with_tags.parent, with_tags.root) == (PARENT, ROOT)
+    assert with_tags.start["parent"]["job"] == {"namespace": "airflow/prod", "name": "etl.load"}
+    assert [tag["key"] for tag in with_tags.start["tags"]["tags"]] == ["mine"]
+    for run in (without, with_tags):
+        assert run.said["trigger"] == "deployment"
+        assert run.said["deploymentId"]
+        (task,) = (task for task in deployed.runs("deployed.one") if task.parent == run.id)
+        assert task.root == run.root
+        assert task.files("outputs").keys() == {"one1.txt"}
+
+
+def test_a_suspended_run_goes_on_as_the_same_run(deployed: Any) -> None:
+    """RUNNING with what it had written, RUNNING when it goes on, one end."""
+    run = deployed.run("suspended")
+    assert run.types == ["START", "RUNNING", "RUNNING", "COMPLETE"]
+    assert run.said["attempt"] == 1
+    written = [name for event in run.events for name in (one["name"].rpartition("/")[2] for one in event["outputs"])]
+    assert written == ["before.txt", "gone_on", "before.txt", "behind.txt"]
+
+
+def test_a_runner_ends_the_attempt_that_prefects_server_counts(deployed: Any) -> None:
+    """One that never began has a start too; one that another process began has none from us."""
+    ended = {run.error: run for run in deployed.runs("deployed") if run.types[-1] == "ABORT"}
+    never, once, twice = (ended[f"runner saw it after {begun}"] for begun in (0, 1, 2))
+    assert (never.types, never.said["attempt"]) == (["START", "ABORT"], 1)
+    assert (once.types, once.said["attempt"]) == (["ABORT"], 1)
+    assert (twice.types, twice.said["attempt"]) == (["ABORT"], 2)
+    assert once.id == once.said["nativeId"]
+    assert twice.id != twice.said["nativeId"]
+
+
+def test_all_of_it_fits_the_schemas(deployed: Any) -> None:
+    """Ours, and OpenLineage's where they stand beside the project."""
+    assert deployed.problems() == []
