@@ -367,7 +367,7 @@ class Recorder:
         code = run.code
         if code is None:
             return None
-        git = self._git_of(run.ref.root_run_id, code.path)
+        git = self._git_of(run.ref.root_run_id, code.path, self._is_of_this_process(run))
         path = code.path
         if path is not None and git is not None and Path(path).is_relative_to(git.root):
             path = str(Path(path).relative_to(git.root))
@@ -381,12 +381,19 @@ class Recorder:
             "modules": [{"name": name, "digest": digest} for name, digest in code.modules],
         }
 
-    def _git_of(self, root_run_id: str, path: str | None) -> GitFacts | None:
+    def _is_of_this_process(self, run: OpenRun) -> bool:
+        """Say whether all known runs above were begun here. Git costs more than all the rest of a start: it is asked once a tree."""
+        above: OpenRun | None = run
+        while above is not None and above.start.parent is not None:
+            above = self._open.get(above.start.parent.run_id)
+        return above is not None
+
+    def _git_of(self, root_run_id: str, path: str | None, ask: bool) -> GitFacts | None:
         if path is None or not Path(path).is_absolute():
             return None
         key = (root_run_id, path)
         if key not in self._git:
-            self._git[key] = git_facts(Path(path).parent, Path(path))
+            self._git[key] = git_facts(Path(path).parent, Path(path), ask=ask)
         return self._git[key]
 
     def _emit(

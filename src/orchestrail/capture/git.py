@@ -49,12 +49,13 @@ class GitFacts:
 _known: dict[tuple[Path, Path | None], tuple[float, GitFacts | None]] = {}
 
 
-def git_facts(folder: Path, source: Path | None = None) -> GitFacts | None:
+def git_facts(folder: Path, source: Path | None = None, *, ask: bool = True) -> GitFacts | None:
     """Say which commit a folder is at.
 
     Args:
         folder: a folder inside the working tree.
         source: file whose being untracked makes the state dirty.
+        ask: False where only the working tree is wanted: then git is not run, and the rest is None.
 
     Returns:
         None where there is no repository, no git, or git refuses (a folder that belongs to somebody else).
@@ -62,6 +63,8 @@ def git_facts(folder: Path, source: Path | None = None) -> GitFacts | None:
     root = _root(folder)
     if root is None:
         return None
+    if not ask:
+        return GitFacts(None, None, None, None, root)
     key = (root, source)
     known = _known.get(key)
     if known is not None and time.monotonic() - known[0] < VALID:
