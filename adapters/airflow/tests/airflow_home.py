@@ -162,6 +162,16 @@ class Home:
         found: list[dict[str, Any]] = json.loads(done.stdout)["runs"]
         return found
 
+    def finished(self, dag_id: str, run_id: str) -> str:
+        """Wait for a DAG run to end and give its state."""
+        deadline = time.monotonic() + 900
+        while time.monotonic() < deadline:
+            ((state,),) = self.table("select state from dag_run where dag_id = ? and run_id = ?", dag_id, run_id)
+            if state in ("success", "failed"):
+                return str(state)
+            time.sleep(1)
+        raise AssertionError(f"{dag_id} {run_id} did not end: {self.instances(dag_id)}")
+
     @contextmanager
     def standalone(self) -> Iterator[Server]:
         """Run scheduler, API server, triggerer and DAG processor; whatever happens, all of them are gone afterwards."""
@@ -211,7 +221,7 @@ class Server:
 
     def wait(self) -> Server:
         """Wait until scheduler and API server are healthy."""
-        deadline = time.monotonic() + 300
+        deadline = time.monotonic() + 600
         while time.monotonic() < deadline:
             assert self.process.poll() is None, "airflow standalone ended"
             try:
@@ -231,7 +241,7 @@ class Server:
             headers["Authorization"] = f"Bearer {self._token}"
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self.url + path, data, headers, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=120) as answer:
             found: dict[str, Any] = json.load(answer)
             return found
 
@@ -252,13 +262,3 @@ class Server:
         """Give a task instance another state, as a person does on Airflow's pages."""
         path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
         self.ask("PATCH", f"{path}?update_mask=new_state", {"new_state": state})
-
-    def finished(self, dag_id: str, run_id: str) -> str:
-        """Wait for a DAG run to end and give its state."""
-        deadline = time.monotonic() + 400
-        while time.monotonic() < deadline:
-            state: str = self.ask("GET", f"/api/v2/dags/{dag_id}/dagRuns/{run_id}")["state"]
-            if state in ("success", "failed"):
-                return state
-            time.sleep(1)
-        raise AssertionError(f"{dag_id} {run_id} did not end")

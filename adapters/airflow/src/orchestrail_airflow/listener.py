@@ -6,6 +6,7 @@ Arguments are a subset of Airflow's, so that one module fits 2.11 and 3.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from airflow.listeners import hookimpl
@@ -15,8 +16,13 @@ from orchestrail_airflow import plugin
 from orchestrail_airflow.recording import Recording, at_work
 
 
-def _recording() -> Recording | None:
+@cache
+def _begin() -> None:
     activate("airflow", plugin)
+
+
+def _recording() -> Recording | None:
+    _begin()
     return at_work()
 
 
