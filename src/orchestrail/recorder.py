@@ -382,7 +382,7 @@ class Recorder:
         }
 
     def _is_of_this_process(self, run: OpenRun) -> bool:
-        """Say whether all known runs above were begun here. Git costs more than all the rest of a start: it is asked once a tree."""
+        """Say whether the known runs above were begun here: git is slow, and asked once a tree of runs."""
         above: OpenRun | None = run
         while above is not None and above.start.parent is not None:
             above = self._open.get(above.start.parent.run_id)
