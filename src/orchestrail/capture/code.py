@@ -327,10 +327,7 @@ class _Closure:
         statement: ast.stmt = ast.Expr(self._own) if isinstance(self._own, ast.Lambda) else self._own
         self._follow(Piece(0, 0, [statement]))
         for index, piece in enumerate(source.pieces):
-            if piece.nodes == [self._own]:
-                # Taken in already, without its decorators: it is no helper of itself.
-                self._taken.add(index)
-            elif piece.first <= self._own.lineno <= piece.last and (
+            if piece.first <= self._own.lineno <= piece.last and (
                 any(isinstance(node, ast.ClassDef) for node in path[:-1]) or (around and len(path) > 1)
             ):
                 self._piece(index)
@@ -368,6 +365,7 @@ class _Closure:
         ]
         for index in sorted(self._taken):
             piece = source.pieces[index]
+            # A step that names itself is no helper of itself.
             if piece.nodes != [own]:
                 yield from (b"piece", source.text(piece.first, piece.last, without))
 

@@ -265,6 +265,42 @@ def test_a_name_that_a_package_passes_on_is_followed_to_its_module(project):
     assert facts.digest != project.digest(changed("shop/tools.py", "x\n", "x + 1\n", PACKAGE), module="main")
 
 
+def test_what_a_package_passes_on_or_uses_is_followed_and_the_rest_is_not(project):
+    """By the names that somebody takes, under the names that the package gives them."""
+    sources = {
+        "kit/__init__.py": "from ._a import first as one\nfrom ._b import second\nfrom ._c import third\nthird()\n",
+        "kit/_a.py": "def first():\n    return 1\n",
+        "kit/_b.py": "def second():\n    return 2\n",
+        "kit/_c.py": "def third():\n    return 3\n",
+        "steps.py": "from kit import one\ndef step():\n    return one()\n",
+    }
+    facts = project.facts(sources)
+    assert [name for name, _ in facts.modules] == ["kit", "kit._a", "kit._c"]
+
+
+def test_a_dotted_import_binds_the_whole_package(project):
+    """`import kit.sub` may use what `kit` passes on; with an alias only `kit.sub` is at hand."""
+    sources = {
+        "kit/__init__.py": "from ._a import first\n",
+        "kit/_a.py": "def first():\n    return 1\n",
+        "kit/sub.py": "",
+        "steps.py": "import kit.sub\ndef step():\n    return kit.first()\n",
+    }
+    assert [name for name, _ in project.facts(sources).modules] == ["kit", "kit._a", "kit.sub"]
+    sources["steps.py"] = "import kit.sub as sub\ndef step():\n    return sub\n"
+    assert [name for name, _ in project.facts(sources).modules] == ["kit", "kit.sub"]
+
+
+def test_a_helper_that_imports_the_steps_own_module_reaches_all_of_it(project):
+    """Which of its names it uses is not known then; the step's decorators still do not count."""
+    steps = "def run(n):\n    return lambda f: f\ndef norm(x):\n    return x\n"
+    steps += "@run(1)\ndef step(x):\n    import helpers\n    return helpers\n"
+    sources = {"steps.py": steps, "helpers.py": "def clean(x):\n    import steps\n    return steps.norm(x)\n"}
+    plain = project.digest(sources)
+    assert project.digest({**sources, "steps.py": steps.replace("return x", "return -x")}) != plain
+    assert project.digest({**sources, "steps.py": steps.replace("@run(1)", "@run(2)")}) == plain
+
+
 def test_everything_of_a_package_is_followed_where_it_is_used_as_a_whole(project):
     """`import shop` may use whatever the package passes on."""
     sources = {**PACKAGE, "main.py": "import shop\ndef step(x):\n    return shop.fit(x)\n"}

@@ -64,6 +64,25 @@ def test_what_is_no_file_has_no_digest_and_blocks_nothing(tmp_path):
     assert time.monotonic() - began < 5
 
 
+def test_a_pipe_that_takes_the_place_of_a_file_blocks_nothing(tmp_path, monkeypatch):
+    """Between the look at it and the opening."""
+    file = tmp_path / "f"
+    file.write_bytes(b"x")
+    real = os.open
+
+    def swapped(path: str, flags: int) -> int:
+        file.unlink()
+        os.mkfifo(file)
+        return real(path, flags)
+
+    monkeypatch.setattr(os, "open", swapped)
+    found: list[object] = []
+    thread = threading.Thread(target=lambda: found.append(digest_file(file)), daemon=True)
+    thread.start()
+    thread.join(10)
+    assert found == [None]
+
+
 def test_a_large_file_is_not_read(tmp_path):
     """Its size is known, its digest is not, and it says why."""
     with (tmp_path / "f").open("wb") as stream:

@@ -699,11 +699,13 @@ def test_a_forked_child_opens_its_own_files(tmp_path):
         for _ in range(20):
             child = os.fork()
             if not child:
+                inherited = capturing.get()
                 open("b").close()
                 own = FileCapture()
                 capturing.set(own)
                 open("c").close()
-                os._exit(0 if names(own.close().inputs) == ["c"] else 1)
+                right = names(own.close().inputs) == ["c"] and inherited.close() == ([], [], [])
+                os._exit(0 if right else 1)
             assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
         stop.set()
         worker.join()
