@@ -82,6 +82,10 @@ def test_a_try_that_waits_is_one_run(recorded) -> None:
         kinds = [event["eventType"] for event in events]
         assert (kinds[0], kinds[-1], set(kinds[1:-1])) == ("START", "COMPLETE", {"RUNNING"})
         assert len({event["run"]["runId"] for event in events}) == 1
+    written = [
+        set(data(event, "outputs")) for event in recorded.home.spooled() if event["job"]["name"] == "shapes.wait"
+    ]
+    assert written == [set(), {"before-waiting.txt"}, set(), {"after-waiting.txt"}]
 
 
 def test_all_hang_in_one_tree(recorded) -> None:
@@ -143,7 +147,16 @@ def test_files_read_and_written_with_their_digests(recorded) -> None:
     assert data(failing, "outputs") == {"partial.csv": digest("partial.csv")}
     named = {one["name"] for event in home.spooled() for one in event["inputs"] + event["outputs"]}
     assert {name for name in named if name.startswith("/")} == {
-        str(home.data / name) for name in ("raw.csv", "clean.csv", "copy.csv", "partial.csv", "poked.txt")
+        str(home.data / name)
+        for name in (
+            "raw.csv",
+            "clean.csv",
+            "copy.csv",
+            "partial.csv",
+            "poked.txt",
+            "before-waiting.txt",
+            "after-waiting.txt",
+        )
     }
 
 
@@ -232,7 +245,10 @@ def test_nothing_of_ours_is_printed(recorded, failed) -> None:
     said = [text for done in (recorded, failed) for text in (done.said.stdout, done.said.stderr)]
     said += [path.read_text() for path in (recorded.home.path / "airflow" / "logs").rglob("*.log")]
     assert not [
-        line for text in said for line in text.splitlines() if "orchestrail" in line and "SpoolTransport" not in line
+        line
+        for text in said
+        for line in text.splitlines()
+        if "orchestrail" in line and "openlineage" not in line.lower()
     ]
 
 

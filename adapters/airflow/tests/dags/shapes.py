@@ -13,7 +13,7 @@ from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
-from airflow.providers.standard.sensors.time_delta import TimeDeltaSensor
+from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 from airflow.sdk import Asset, BaseOperator, TriggerRule, dag, get_current_context, task, task_group
 from airflow.sdk.exceptions import AirflowSkipException
 
@@ -36,6 +36,17 @@ class Copy(BaseOperator):
 
     def execute(self, context: object) -> None:
         Path(self.target).write_bytes(Path(self.source).read_bytes())
+
+
+class Wait(BaseOperator):
+    """An operator that gives its process away while it waits; each of its two halves writes a file."""
+
+    def execute(self, context: object) -> None:
+        (DATA / "before-waiting.txt").write_text("half")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(milliseconds=100)), method_name="go_on")
+
+    def go_on(self, context: object, event: object) -> None:
+        (DATA / "after-waiting.txt").write_text("whole")
 
 
 @dag(dag_id="shapes", schedule=None, params={"threshold": 0.5, "api_key": "planted-param-secret"}, tags=["credit"])
@@ -117,7 +128,7 @@ def shapes():
 
     take_large(make_large())
 
-    TimeDeltaSensor(task_id="wait", delta=timedelta(seconds=0), deferrable=True)
+    Wait(task_id="wait")
 
     @task.sensor(mode="reschedule", poke_interval=1)
     def poke():
