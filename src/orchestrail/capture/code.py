@@ -365,9 +365,7 @@ class _Closure:
         ]
         for index in sorted(self._taken):
             piece = source.pieces[index]
-            # A step that names itself is no helper of itself.
-            if piece.nodes != [own]:
-                yield from (b"piece", source.text(piece.first, piece.last, without))
+            yield from (b"piece", source.text(piece.first, piece.last, without))
 
     def _follow(self, piece: Piece) -> None:
         self._names += piece.reads(self._bare) - self._named

@@ -20,7 +20,7 @@ here; that is the recorder's matter.
 """
 
 # On a host's path pathlib costs several times as much a call.
-# ruff: noqa: PTH100, PTH111, PTH116, PTH208
+# ruff: noqa: PTH100, PTH111, PTH116, PTH118, PTH208
 from __future__ import annotations
 
 import os
@@ -34,6 +34,7 @@ import threading
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import NamedTuple
 
 from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, size_text
@@ -58,8 +59,10 @@ _SYSTEM = (
 )  # fmt: skip
 # Settings and credentials of other tools: a digest of them is nobody's data, and may help to guess what is in them.
 _PERSONAL = (
-    ".aws/", ".azure/", ".cache/matplotlib/", ".config/", ".docker/", ".gnupg/", ".kube/", ".netrc", ".pgpass", ".ssh/",
+    ".aws/", ".azure/", ".cache/matplotlib/", ".config/", ".docker/", ".gnupg/", ".kube/", ".ssh/",
 )  # fmt: skip
+_PERSONAL_FILES = (".netrc", ".pgpass")
+_INSTALLED = ("/site-packages/", "/dist-packages/", "/__pycache__/")
 _NOT_A_FILE = os.O_DIRECTORY | getattr(os, "O_PATH", 0)
 # Kernel clocks move in ticks of up to 10 ms: two changes within one leave the same time of change.
 _TICK_NS = 100_000_000
@@ -153,7 +156,7 @@ class FileCapture:
             access = os.O_WRONLY
         if access == os.O_RDONLY and not self._renames and name in self._files:
             return
-        if flags & _NOT_A_FILE or name.startswith(_ignored) or _installed(name):
+        if flags & _NOT_A_FILE or _left_out(name.rpartition("/")[0]) or name in _personal_files:
             return
         if access == os.O_RDONLY:
             if not name.endswith(_NO_DATA_WHEN_READ):
@@ -166,7 +169,7 @@ class FileCapture:
         if self._closed or self._process is not _process:
             return
         old, new = _name(source), _name(target)
-        if old is None or new is None or new.startswith(_ignored) or _installed(new):
+        if old is None or new is None or _left_out(new.rpartition("/")[0]):
             return
         if self._renames:
             self._settle(old, new)
@@ -216,7 +219,7 @@ class FileCapture:
         except (OSError, ValueError):
             return
         if stat.S_ISREG(state.st_mode):
-            self._keep(name, _File(name, read=_identity(state)))
+            self._keep(name, _File(name, (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)))
 
     def _writes(self, name: str, *, reads: bool) -> None:
         if self._renames:
@@ -358,6 +361,7 @@ def set_ignored(prefixes: Iterable[str | os.PathLike[str]]) -> None:
         folder = os.path.abspath(os.fspath(prefix))
         added += [folder.rstrip("/") + "/", os.path.realpath(folder).rstrip("/") + "/"]
     _ignored = tuple(dict.fromkeys((*_always_ignored(), *added)))
+    _left_out.cache_clear()
 
 
 def _hook(event: str, args: tuple[object, ...]) -> None:
@@ -386,8 +390,11 @@ def _name(path: object) -> str | None:
     return path
 
 
-def _installed(name: str) -> bool:
-    return "/site-packages/" in name or "/dist-packages/" in name or "/__pycache__/" in name
+@lru_cache(maxsize=1024)
+def _left_out(folder: str) -> bool:
+    """Say whether the files of a folder are no data; most opens are in a few folders."""
+    below = folder + "/"
+    return below.startswith(_ignored) or any(part in below for part in _INSTALLED)
 
 
 def _temporary(name: str) -> bool:
@@ -458,6 +465,7 @@ def _after_fork() -> None:
 
 _installed_hook = False
 _ignored = _always_ignored()
+_personal_files = frozenset(os.path.join(os.path.expanduser("~"), name) for name in _PERSONAL_FILES)
 _temporary_folder = tempfile.gettempdir().rstrip("/") + "/"
 _TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")
 # A forked child inherits the context, and with it a capture that the parent closes: what the child opens is not the parent's to

@@ -287,6 +287,7 @@ def test_settings_and_credentials_in_the_home_folder_are_left_out(run, tmp_path)
 def test_ignored_folders_are_left_out(tmp_path, monkeypatch):
     """Our own home, an orchestrator's results; through a link too, and not a neighbour with a longer name."""
     monkeypatch.setattr(files, "_ignored", files._ignored)
+    files._left_out.cache_clear()
     for name in ("home", "home2", "real"):
         (tmp_path / name).mkdir()
     (tmp_path / "linked").symlink_to("real")
