@@ -52,7 +52,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Test the core."""
-    prepare(session, "test")
+    prepare(session, "test", "example")
     elsewhere = ("--ignore=tests/architecture", "--ignore=tests/end_to_end")
     session.run("pytest", *(session.posargs or ("tests", *elsewhere)))
 

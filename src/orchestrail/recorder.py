@@ -285,7 +285,7 @@ class Recorder:
         marking = start.marking or marking_of(start.function)
         code: CodeFacts | None = None
         if start.function is not None:
-            code = code_facts(start.function)
+            code = code_facts(start.function, cache=self.settings.home / "cache")
         elif start.file is not None:
             code = file_facts(start.file)
         return OpenRun(self, ref, start, parent_job, function, marking, code, files.FileCapture())

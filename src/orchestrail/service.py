@@ -10,6 +10,7 @@ import platform
 import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -91,7 +92,7 @@ class serving:
         with self._lock:
             if key in self._stated:
                 return
-            self._stated[key] = _identity(function, marking)
+            self._stated[key] = _identity(function, marking, self._recorder.settings.home / "cache")
             preparation = list(self._stated.values())
         self._recorder.running(self._ref.run_id, {"orchestrail_serving": {**self._facts, "preparation": preparation}})
 
@@ -124,8 +125,8 @@ class serving:
         self._entered = recorder.enter(self._ref.run_id)
 
 
-def _identity(function: Callable[..., Any], marking: Marking) -> dict[str, Any]:
-    code = code_facts(function)
+def _identity(function: Callable[..., Any], marking: Marking, cache: Path) -> dict[str, Any]:
+    code = code_facts(function, cache=cache)
     return {
         "operation": marking.operation,
         "version": marking.version or code.digest,
