@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 from typing import NoReturn
 
-_AUDIT = ("alembic", "cryptography", "filelock", "orjson", "rich", "sqlalchemy", "typer")
+_INSTALL = "  Run: pip install 'orchestrail[audit]'\n"
 
 
 def main() -> NoReturn:
@@ -16,13 +16,17 @@ def main() -> NoReturn:
     try:
         from orchestrail.cli.app import app
     except ModuleNotFoundError as error:
-        missing = (error.name or "").partition(".")[0]
-        if missing not in _AUDIT:
-            raise
         sys.stderr.write(
-            f"orchestrail: The command line is not installed in this environment.\n"
-            f"  It needs {missing}; only the part that records runs is here.\n"
-            f"  Run: pip install 'orchestrail[audit]'\n"
+            "orchestrail: The command line is not installed in this environment.\n"
+            f"  It needs {error.name}; only the part that records runs is here.\n{_INSTALL}"
+        )
+        sys.exit(2)
+    except ImportError as error:
+        # A host may hold earlier releases of the same libraries, and must not be moved for our sake.
+        sys.stderr.write(
+            "orchestrail: The command line cannot work in this environment.\n"
+            f"  A library that it needs is here in another version ({error.name}).\n"
+            f"  Install it in an environment of its own, and name the same ORCHESTRAIL_HOME there.\n{_INSTALL}"
         )
         sys.exit(2)
     except KeyboardInterrupt:

@@ -32,6 +32,7 @@ _NEEDED = {
     "pandas": "pandas",
     "orchestrail_prefect": "orchestrail-prefect",
 }
+_PATIENCE = "PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS"
 _DATA = "hmda-boston-1990.csv"
 
 
@@ -135,7 +136,9 @@ def _run_flow(example: Path, work: Path, settings: Settings, output: Output) -> 
     arguments = [sys.executable, str(example / "flow.py"), "--data", str(example / _DATA), "--out", str(work)]
     _typed(output, f"python {_relative(example / 'flow.py')} --data {_DATA} --out {_relative(work)}")
     sys.stdout.flush()
-    environment = os.environ | {
+    # On a small machine Prefect's own server needs longer to start than Prefect waits for it.
+    environment = {_PATIENCE: "180"} | os.environ
+    environment |= {
         "ORCHESTRAIL_HOME": str(settings.home),
         "ORCHESTRAIL_SPOOL": str(settings.spool),
         "PYTHONDONTWRITEBYTECODE": "1",

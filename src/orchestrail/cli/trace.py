@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated
 
@@ -138,6 +139,11 @@ class _Picture:
             f"{clean(row.job.name)} {short_id(run_id, self.output)}" if row else f"run {short_id(run_id, self.output)}"
         )
 
+    def _others(self, run_ids: Sequence[str]) -> str:
+        if len(run_ids) > 1 and not self.output.full:
+            return f"{len(run_ids)} other runs: the same contents"
+        return f"{', '.join(self._named(run_id) for run_id in run_ids)}: the same contents"
+
     def _dataset(self, key: str, waiting: list[tuple[Node, str]]) -> Node:
         """Draw a data set, with the run that wrote it below its name."""
         found = self.traced.datasets[key]
@@ -145,8 +151,7 @@ class _Picture:
         if found.note:
             node.details.append(("note", Text(found.note, style=GAP)))
         if found.others:
-            others = ", ".join(self._named(run_id) for run_id in found.others)
-            node.details.append(("also by", Text(f"{others}: the same contents", style="dim")))
+            node.details.append(("also by", Text(self._others(found.others), style="dim")))
         if found.writer is None:
             if key != (dataset_key(self.traced.target.dataset) if self.traced.target.dataset else None):
                 node.title.append("  source", style="cyan")

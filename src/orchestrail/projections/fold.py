@@ -29,36 +29,24 @@ class StoredEvent:
         seq: place in the log.
         run_id: the run that it is about.
         event: the event, parsed.
+        type: the OpenLineage event type.
+        at: the time that it claims, RFC 3339 in UTC.
+        producer: URI of the producer, empty where the event has none.
+        facets: the run facets.
     """
 
     seq: int
     run_id: str
     event: Mapping[str, Any]
-
-    @property
-    def type(self) -> str | None:
-        """The OpenLineage event type."""
-        return text(self.event.get("eventType"))
-
-    @property
-    def at(self) -> str | None:
-        """The time that the event claims."""
-        return moment(self.event.get("eventTime"))
-
-    @property
-    def producer(self) -> str:
-        """URI of the producer, empty where the event has none."""
-        return text(self.event.get("producer")) or ""
+    type: str | None
+    at: str | None
+    producer: str
+    facets: Mapping[str, Any]
 
     @property
     def ours(self) -> bool:
         """True where one of our adapters sent it."""
         return self.producer.startswith(OURS)
-
-    @property
-    def facets(self) -> Mapping[str, Any]:
-        """The run facets."""
-        return mapping(mapping(self.event.get("run")).get("facets"))
 
     @property
     def inferred(self) -> Mapping[str, Any]:
@@ -75,8 +63,19 @@ class StoredEvent:
 def stored_event(seq: int, body: bytes | None) -> StoredEvent | None:
     """Read an event of the log; None where it is erased, or about no run."""
     event = parse(body) if body is not None else {}
-    identifier = run_id(mapping(event.get("run")).get("runId"))
-    return StoredEvent(seq, identifier, event) if identifier else None
+    run = mapping(event.get("run"))
+    identifier = run_id(run.get("runId"))
+    if identifier is None:
+        return None
+    return StoredEvent(
+        seq,
+        identifier,
+        event,
+        type=text(event.get("eventType")),
+        at=moment(event.get("eventTime")),
+        producer=text(event.get("producer")) or "",
+        facets=mapping(run.get("facets")),
+    )
 
 
 def fold(events: Sequence[StoredEvent]) -> RunRow:

@@ -15,6 +15,9 @@ from typing import Any
 from uuid import UUID
 
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
+_OURS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_FINER = re.compile(r"(\.\d{6})\d+")
+_EXACT = 27
 _LARGEST = 2**63 - 1
 _DEPTH = 32
 _LONGEST = 100_000
@@ -35,6 +38,8 @@ def text(value: object) -> str | None:
     """Give a text that a database and a terminal can hold; an empty one counts as unknown."""
     if not isinstance(value, str) or not value:
         return None
+    if value.isascii():
+        return value[:_LONGEST]
     # JSON can hold half a surrogate pair, which UTF-8 cannot.
     return value[:_LONGEST].encode("utf-8", "replace").decode("utf-8")
 
@@ -78,16 +83,14 @@ def moment(value: object) -> str | None:
     if not isinstance(value, str):
         return None
     try:
-        parsed = datetime.fromisoformat(_at_most_microseconds(value))
+        parsed = datetime.fromisoformat(value if len(value) <= _EXACT else _FINER.sub(r"\1", value))
         if parsed.tzinfo is None:
             return None
+        if _OURS.fullmatch(value):
+            return value
         return parsed.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
     except (ValueError, OverflowError):
         return None
-
-
-def _at_most_microseconds(value: str) -> str:
-    return re.sub(r"(\.\d{6})\d+", r"\1", value)
 
 
 def plain(value: object, depth: int = 0) -> Any:

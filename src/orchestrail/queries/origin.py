@@ -163,14 +163,17 @@ def _nearest(writings: Sequence[_Writing], reading: Reading) -> _Writing | None:
 
 
 def readers_of(connection: Connection, dataset: DatasetRef) -> list[tuple[str, str]]:
-    """List id and job name of the runs that read these bytes, or this name where no digest is known."""
+    """List id and job name of the runs that read a data set: under its name, or equal bytes where none did so."""
     use, run = tables.use.c, tables.run.c
-    named = and_(use.name == dataset.name, use.namespace == dataset.namespace)
     query = (
         select(run.run_id, run.job_name)
         .join_from(tables.use, tables.run, use.run_id == run.run_id)
-        .where(use.direction == "input", use.digest == dataset.digest if dataset.digest else named)
+        .where(use.direction == "input")
         .distinct()
         .order_by(run.first_seq)
     )
-    return [(run_id, name) for run_id, name in connection.execute(query)]
+    if dataset.digest:
+        query = query.where(use.digest == dataset.digest)
+    named = query.where(use.name == dataset.name, use.namespace == dataset.namespace)
+    found = connection.execute(named).all() or (connection.execute(query).all() if dataset.digest else [])
+    return [(run_id, name) for run_id, name in found]

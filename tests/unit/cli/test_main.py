@@ -35,6 +35,16 @@ def test_with_the_base_alone_it_says_what_to_install(missing):
     assert "Traceback" not in errors
 
 
+def test_libraries_of_another_version_are_told(tmp_path):
+    """A host may hold a SQLAlchemy that lacks what we need: exit code 2, and advice."""
+    (tmp_path / "sqlalchemy.py").write_text("")
+    started = process("runs", code=f"import sys; sys.path.insert(0, {str(tmp_path)!r}); {MAIN}")
+    output, errors = started.communicate()
+    assert (started.returncode, output) == (2, "")
+    assert "in another version (sqlalchemy)" in errors
+    assert "Traceback" not in errors
+
+
 def test_an_interrupt_ends_with_130():
     """Ctrl-C while the command waits for the spool: quiet, and no traceback."""
     home = load_settings().home
