@@ -43,10 +43,18 @@ def prepare(session: nox.Session, *groups: str, adapter: str = "core") -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Record a real run of examples/mortgage and show what the record answers."""
+    """Record a real run of examples/mortgage over Airflow and Prefect, and show what the record answers."""
     prepare(session, "example", adapter="prefect")
+    session.install("uv")
+    airflow = Path(session.create_tmp()).resolve() / "airflow"
+    session.run("uv", "venv", "--quiet", "--clear", str(airflow))
+    python = str(airflow / "bin" / "python")
+    locked = ("--constraint", "adapters/airflow/constraints.txt")
+    session.run(
+        "uv", "pip", "install", "--quiet", "--python", python, ".", "./adapters/airflow[host]", "pandas", *locked
+    )
     session.chdir(session.create_tmp())
-    session.run("orchestrail", "demo", *session.posargs)
+    session.run("orchestrail", "demo", "--airflow", python, *session.posargs)
 
 
 @nox.session

@@ -1,8 +1,10 @@
-"""`orchestrail demo`: the tour. Runs the example flow for real, then shows what the other commands show of it."""
+"""`orchestrail demo`: the tour. Runs the example for real, then shows what the other commands show of it."""
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -37,7 +39,7 @@ _DATA = "hmda-boston-1990.csv"
 
 
 class DemoFailed(OrchestrailError):
-    """The example flow did not come to its end."""
+    """The example did not come to its end."""
 
     code = "demo-failed"
     exit_code = 1
@@ -48,32 +50,43 @@ def demo(
         Path | None, typer.Option("--home", metavar="DIR", help="Record here; without, below the work folder.")
     ] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Work folder; without, ./orchestrail-demo.")] = None,
+    airflow: Annotated[
+        Path | None,
+        typer.Option(metavar="PYTHON", help="Interpreter of an environment with Airflow and orchestrail-airflow."),
+    ] = None,
     zone: TimeZone = None,
     full: Full = False,
 ) -> None:
     """Take the tour: record a real run, then show it.
 
-    Trains the example model with Prefect in a fresh folder, then prints what `runs`, `show`, `trace` and `verify` say of it.
+    Trains the example model in a fresh folder, then prints what `runs`, `show`, `trace` and `verify` say of it. With --airflow, a
+    DAG there prepares the data and starts the Prefect flow here that makes the model; without, the flow does it all.
     """
     output = Output(zone=zone, full=full)
-    example = _example()
     _require_packages()
     work = _work_folder(out)
     settings = _settings(home, work)
+    who = "Prefect" if airflow is None else "Airflow, which has Prefect make the model"
     output.line(
-        "orchestrail records what a workflow orchestrator really runs. This tour trains a small model with Prefect."
+        f"orchestrail records what workflow orchestrators really run. This tour trains a small model with {who}."
     )
     output.line(f"export ORCHESTRAIL_HOME={settings.home}", style="bold")
-    _run_flow(example, work, settings, output)
+    example = Path(shutil.copytree(_example(), work / "mortgage", ignore=shutil.ignore_patterns("__pycache__")))
+    made = work / "out"
+    made.mkdir()
+    if airflow is None:
+        _run_flow(example, made, settings, output)
+    else:
+        _run_dag(airflow.absolute(), example, made, settings, output)
     with reading(settings, output, no_collect=False) as record:
         found = runs(record, job="mortgage", limit=1)
         if not found:
-            raise DemoFailed("The flow ended, but no run of it is recorded.", "", "See `orchestrail doctor`.")
+            raise DemoFailed("The example ended, but no run of it is recorded.", "", "See `orchestrail doctor`.")
         _typed(output, "orchestrail runs")
         print_runs(runs(record), output)
         _typed(output, f"orchestrail show {found[0].run_id[-SHORT:]}")
         print_shown(show(record, found[0]), output)
-        model = work / "model.joblib"
+        model = made / "model.joblib"
         _typed(output, f"orchestrail trace {_relative(model)}")
         print_trace(trace(record, find_target(record, str(model))), output)
     _typed(output, "orchestrail verify")
@@ -132,27 +145,56 @@ def _settings(home: Path | None, work: Path) -> Settings:
     return load_settings(home=work / "home") if untouched and home is None else settings
 
 
-def _run_flow(example: Path, work: Path, settings: Settings, output: Output) -> None:
-    arguments = [sys.executable, str(example / "flow.py"), "--data", str(example / _DATA), "--out", str(work)]
-    _typed(output, f"python {_relative(example / 'flow.py')} --data {_DATA} --out {_relative(work)}")
-    sys.stdout.flush()
-    # On a small machine Prefect's own server needs longer to start than Prefect waits for it.
-    environment = {_PATIENCE: "180"} | os.environ
-    environment |= {
-        "ORCHESTRAIL_HOME": str(settings.home),
-        "ORCHESTRAIL_SPOOL": str(settings.spool),
-        "PYTHONDONTWRITEBYTECODE": "1",
+def _run_flow(example: Path, made: Path, settings: Settings, output: Output) -> None:
+    arguments = ["flow.py", "--data", _DATA, "--out", str(made)]
+    _typed(output, f"cd {_relative(example)} && python {' '.join(arguments[:-1])} {made}")
+    _run([sys.executable, *arguments], example, _environment(settings), "The example flow failed.", log=None)
+
+
+def _run_dag(airflow: Path, example: Path, made: Path, settings: Settings, output: Output) -> None:
+    conf = {"source": str(example / _DATA), "out": str(made), "python": sys.executable}
+    environment = _environment(settings) | {
+        "AIRFLOW_HOME": str(made.parent / "airflow"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(example),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "NO_COLOR": "1",
     }
+    log = made.parent / "airflow.log"
+    for arguments in (["db", "migrate"], ["dags", "test", "mortgage", "--conf", json.dumps(conf)]):
+        _typed(output, f"airflow {' '.join(arguments[:3])}" + (" --conf ..." if "--conf" in arguments else ""))
+        _run([str(airflow), "-m", "airflow", *arguments], example, environment, "The example DAG failed.", log)
+    output.line(f"what Airflow said is in {_relative(log)}")
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    # On a small machine Prefect's own server needs longer to start than Prefect waits for it.
+    return (
+        {_PATIENCE: "180", "ORCHESTRAIL_SYSTEM": "mortgage-approval"}
+        | os.environ
+        | {
+            "ORCHESTRAIL_HOME": str(settings.home),
+            "ORCHESTRAIL_SPOOL": str(settings.spool),
+            "PYTHONDONTWRITEBYTECODE": "1",
+        }
+    )
+
+
+def _run(arguments: list[str], folder: Path, environment: dict[str, str], failure: str, log: Path | None) -> None:
+    """Run a program to its end; what it says goes to the terminal, or to the end of a log file."""
+    sys.stdout.flush()
     try:
-        code = subprocess.run(arguments, env=environment, cwd=work, check=False).returncode
+        if log is None:
+            code = subprocess.run(arguments, env=environment, cwd=folder, check=False).returncode
+        else:
+            with log.open("ab") as said:
+                code = subprocess.run(
+                    arguments, env=environment, cwd=folder, check=False, stdout=said, stderr=subprocess.STDOUT
+                ).returncode
     except OSError as error:
-        raise DemoFailed("The example flow could not be started.", f"{error.strerror}.") from error
+        raise DemoFailed(failure, f"{arguments[0]} could not be started: {error.strerror}.") from error
     if code:
-        raise DemoFailed(
-            "The example flow failed.",
-            f"It ended with exit code {code}; its own messages stand above.",
-            "Run it by hand.",
-        )
+        where = "its own messages stand above" if log is None else f"its own messages are in {_relative(log)}"
+        raise DemoFailed(failure, f"It ended with exit code {code}; {where}.", "Run it by hand.")
 
 
 def _typed(output: Output, command: str) -> None:
