@@ -15,9 +15,10 @@ from orchestrail.testing import schema_problems, spooled_events
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mortgage"
 RUN = {
-    "run_id", "root_run_id", "parent_run_id", "job", "orchestrator", "native_id", "attempt", "role", "state", "started_at", "ended_at",
-    "system", "environment", "trigger", "actor", "preprocessing", "code", "parameters", "environment_facts", "inputs",
-    "outputs", "cached_from", "error", "inferred",
+    "run_id", "root_run_id", "parent_run_id", "job", "orchestrator", "native_id", "attempt",
+    "role", "state", "started_at", "ended_at", "system", "environment", "trigger",
+    "actor", "preprocessing", "code", "parameters", "environment_facts", "inputs", "outputs",
+    "cached_from", "error", "inferred",
 }  # fmt: skip
 DATASET = {"namespace", "name", "version", "digest", "kind", "role", "observed", "rows", "bytes", "fields"}
 CODE = re.compile(r"^py-tokens-1:sha256:[0-9a-f]{64}$")

@@ -1,7 +1,7 @@
 """Facets: where each is specified, and how one is stamped. Which facts go into which facet is `orchestrail.events.build`'s matter.
 
-Ours follow OpenLineage's naming for custom facets: key `orchestrail_<name>`, and an immutable, versioned schema address. It is a URN:
-the project holds no domain, and an address that nobody controls cannot be promised to stay. The schemas are in `schemas/`.
+Ours follow OpenLineage's naming for custom facets: key `orchestrail_<name>`, and an immutable, versioned schema address. It is a
+URN: the project holds no domain, and an address that nobody controls cannot be promised to stay. The schemas are in `schemas/`.
 """
 
 from __future__ import annotations
