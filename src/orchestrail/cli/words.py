@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -172,8 +172,18 @@ def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
         yield "check", _check(check)
     for metric in row.metrics:
         yield "metric", Text(clean(f"{metric.get('name')} {_number(metric.get('value'))}"))
-    for service in row.serving:
-        yield "serves", Text(clean(str(service.get("deployment"))))
+    yield from _services(row, output)
+
+
+def _services(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
+    """Give each deployment once, with how it prepares data: a service states more as it goes on, so the last word holds all."""
+    for deployment, stated in {str(service.get("deployment")): service for service in row.serving}.items():
+        yield "serves", Text(clean(deployment))
+        for known in stated.get("preparation") or ():
+            if isinstance(known, Mapping):
+                version = short_digest(known.get("version"), output) if known.get("derived") else known.get("version")
+                code = short_digest(known.get("codeDigest"), output)
+                yield "by", Text(clean(f"{known.get('operation')}  version {version or 'unknown'}  code {code}"))
 
 
 def _endings(row: RunRow) -> Iterator[tuple[str, Text]]:

@@ -207,3 +207,18 @@ def test_states_and_attempts_are_told(made, spooled, run):
         "its parent 000000000063 is not recorded",
     ):
         assert expected in text
+
+
+def test_a_service_says_once_how_it_prepares_data(made, spooled, run):
+    """It states more as it goes on; what is shown is its last word."""
+    clean = {
+        "operation": "clean",
+        "version": "1.0.0",
+        "derived": False,
+        "codeDigest": "py-tokens-1:sha256:" + "ab" * 32,
+    }
+    stated = [{"deployment": "eu-1", "model": None, "preparation": steps} for steps in ([], [clean])]
+    spooled(*(made.event("RUNNING", 1, second=n, job="s", orchestrail_serving=facet) for n, facet in enumerate(stated)))
+    text = run("show", made.run_id(1)).stdout
+    assert text.count("eu-1") == 1
+    assert "clean  version 1.0.0  code abababababab" in text
