@@ -76,6 +76,7 @@ class Plugin(Protocol):
 
 _lock = threading.RLock()
 _recorders: dict[str, Recorder | None] = {}
+_left_out: set[str] = set()
 
 
 def activate(name: str, plugin: Any) -> Recorder | None:
@@ -131,8 +132,9 @@ def active() -> list[Recorder]:
 
 
 def leave_out(*prefixes: str) -> None:
-    """Leave files below these folders out of lineage: the host's own bookkeeping."""
-    files.set_ignored(prefixes)
+    """Leave files below these folders out of lineage too: the host's own bookkeeping."""
+    _left_out.update(prefixes)
+    files.set_ignored(sorted(_left_out))
 
 
 def _home() -> Path:

@@ -4,13 +4,26 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 import orchestrail
-from orchestrail.adapter import AdapterInfo, Recorder, RunRef, RunStart, State, activate, active, deactivate, new_run_id
+from orchestrail.adapter import (
+    AdapterInfo,
+    Recorder,
+    RunRef,
+    RunStart,
+    State,
+    activate,
+    active,
+    deactivate,
+    leave_out,
+    new_run_id,
+)
 from orchestrail.hookspecs import hookimpl
+from orchestrail.testing import spooled_events
 
 
 class Host:
@@ -92,3 +105,21 @@ def test_the_adapter_knows_the_run_of_a_bare_thread(host: Host) -> None:
     recorder.finish(ref.run_id, State.COMPLETE)
     look()
     assert seen == [None, ref, None]
+
+
+def test_what_one_adapter_leaves_out_stays_out_for_the_next(host: Host, tmp_path: Path) -> None:
+    """Two adapters may work in one process, each with folders of its own host's."""
+    recorder = activate("hostless", host)
+    assert recorder is not None
+    for name in ("one", "other", "data"):
+        (tmp_path / name).mkdir()
+    leave_out(str(tmp_path / "one"))
+    leave_out(str(tmp_path / "other"))
+    ref = recorder.start(RunStart(new_run_id(), "job", "TASK"))
+    entered = recorder.enter(ref.run_id)
+    for name in ("one", "other", "data"):
+        (tmp_path / name / "file.txt").write_text(name)
+    recorder.leave(entered)
+    recorder.finish(ref.run_id, State.COMPLETE)
+    written = [one["name"] for one in spooled_events(recorder.settings.spool)[-1]["outputs"]]
+    assert written == [str(tmp_path / "data" / "file.txt")]
