@@ -29,6 +29,14 @@ def test_a_run_that_was_begun_and_ended(tmp_path: Path) -> None:
     assert entry.owner.pid == os.getpid()
 
 
+def test_a_run_that_is_begun_again_has_not_ended(tmp_path: Path) -> None:
+    """`airflow dags test` with the same date names the same runs."""
+    ledger = Ledger.of(tmp_path, "dag", "run")
+    for tell in (ledger.begun, ledger.ended, ledger.begun):
+        tell(RUN, "task")
+    assert not ledger.read()[RUN].ended
+
+
 def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     """By run or by task: a DAG of ten thousand tasks asks for a few."""
     ledger = Ledger.of(tmp_path, "dag", "run")

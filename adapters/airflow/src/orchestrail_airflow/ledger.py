@@ -105,7 +105,7 @@ class Ledger:
                     said["map"],
                     said["try"],
                     owner or (before.owner if before else None),
-                    "ended" in said or (before.ended if before else False),
+                    "ended" in said,
                 )
         return entries
 

@@ -75,24 +75,24 @@ def on_task_instance_running(task_instance: Any) -> None:
 
 
 @hookimpl(tryfirst=True)
-def on_task_instance_success(task_instance: Any) -> None:
+def on_task_instance_success(previous_state: object, task_instance: Any) -> None:
     """A try succeeded, or somebody marked it so."""
     with guard("airflow: a task succeeded"):
         if (recording := _recording()) is not None:
-            recording.task_ended(task_instance, "success")
+            recording.task_ended(task_instance, "success", by_hand=previous_state is None)
 
 
 @hookimpl(tryfirst=True)
-def on_task_instance_failed(task_instance: Any, error: object) -> None:
+def on_task_instance_failed(previous_state: object, task_instance: Any, error: object) -> None:
     """A try failed, the scheduler lost it, or somebody marked it so."""
     with guard("airflow: a task failed"):
         if (recording := _recording()) is not None:
-            recording.task_ended(task_instance, "failed", error)
+            recording.task_ended(task_instance, "failed", error, by_hand=previous_state is None)
 
 
 @hookimpl(tryfirst=True)
-def on_task_instance_skipped(task_instance: Any) -> None:
+def on_task_instance_skipped(previous_state: object, task_instance: Any) -> None:
     """A try skipped itself, or somebody marked it so."""
     with guard("airflow: a task was skipped"):
         if (recording := _recording()) is not None:
-            recording.task_ended(task_instance, "skipped")
+            recording.task_ended(task_instance, "skipped", by_hand=previous_state is None)

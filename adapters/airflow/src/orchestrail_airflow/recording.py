@@ -113,7 +113,8 @@ class Recording:
 
     def _told_of(self, dag_run: Any, dag: Any, ledger: Ledger, entries: Mapping[str, Entry], ref: RunRef) -> None:
         """See to it that a task's DAG run is on the record of this installation."""
-        if ref.run_id in entries or self.recorder.is_open(ref.run_id):
+        entry = entries.get(ref.run_id)
+        if (entry is not None and not entry.ended) or self.recorder.is_open(ref.run_id):
             return
         if not self.is_served:
             self._begin_dag_run(dag_run, dag, ledger)
@@ -142,7 +143,8 @@ class Recording:
         entries = ledger.read(runs=[parent.run_id, run_id], tasks=waited_for)
         with guard("airflow: a task's DAG run"):
             self._told_of(dag_run, dag, ledger, entries, parent)
-        again = run_id in entries or host.is_resumed(instance, task)
+        before = entries.get(run_id)
+        again = (before is not None and not before.ended) or host.is_resumed(instance, task)
         start = translate.task_start(
             self.namespace,
             dag_run,
@@ -166,11 +168,11 @@ class Recording:
         for asset in translate.assets_of(task.inlets, self.namespace):
             orchestrail.record_input(asset)
 
-    def task_ended(self, instance: Any, state: str, error: object = None) -> None:
-        """A try ended: in this process, or in another one and this one only tells of it."""
+    def task_ended(self, instance: Any, state: str, error: object = None, *, by_hand: bool = False) -> None:
+        """A try ended: in this process, or in another one and this one only tells of it; or somebody gave it another state."""
         at_work = self._at_work
         if at_work is None or at_work.note[1:] != (instance.task_id, instance.map_index, instance.try_number):
-            self._end_elsewhere(instance, state, error)
+            self._end_elsewhere(instance, state, error, by_hand)
             return
         host.learn_secrets()
         if state == "success":
@@ -207,7 +209,7 @@ class Recording:
 
     # -- tasks that another process ran
 
-    def _end_elsewhere(self, instance: Any, state: str, error: object) -> None:
+    def _end_elsewhere(self, instance: Any, state: str, error: object, by_hand: bool) -> None:
         dag_run, _ = host.given(instance)
         if dag_run is None:
             return
@@ -230,7 +232,7 @@ class Recording:
                 start.run_id,
                 _STATES[state],
                 error=translate.error_text(error) if state == "failed" else None,
-                facts={"toldBy": "scheduler" if error is not None else "person"},
+                facts={"toldBy": "person" if by_hand else "scheduler"},
                 at=host.loaded(instance, "end_date"),
                 start=start,
                 changed=entry is not None and entry.ended,
@@ -261,7 +263,7 @@ def begin(recorder: Recorder, settings: Settings) -> None:
     """Record what happens in this process from now on; called again, change nothing."""
     global _recording
     if _recording is None:
-        leave_out(str(settings.home), str(settings.spool), *host.own_folders())
+        leave_out(*host.own_folders())
         namespace = host.setting("openlineage", "namespace") or os.environ.get("OPENLINEAGE_NAMESPACE")
         _recording = Recording(recorder, settings, namespace or settings.namespace)
 
