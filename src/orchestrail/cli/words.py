@@ -183,7 +183,7 @@ def _services(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
             if isinstance(known, Mapping):
                 version = short_digest(known.get("version"), output) if known.get("derived") else known.get("version")
                 code = short_digest(known.get("codeDigest"), output)
-                yield "by", Text(clean(f"{known.get('operation')}  version {version or 'unknown'}  code {code}"))
+                yield "prep", Text(clean(f"{known.get('operation')}  version {version or 'unknown'}  code {code}"))
 
 
 def _endings(row: RunRow) -> Iterator[tuple[str, Text]]:
