@@ -10,6 +10,7 @@ import sys
 import threading
 import time
 from contextlib import closing
+from datetime import datetime
 from itertools import pairwise
 
 import pytest
@@ -116,12 +117,20 @@ def test_each_batch_ends_in_a_signed_checkpoint(store, made):
     assert sql(store, "SELECT size FROM checkpoint") == [(0,), (2,)]
 
 
-def test_two_batches_never_share_a_time(store, made):
-    """The time of a batch tells it from its neighbours even where the clock is too coarse to."""
-    for number in range(200):
+def test_two_batches_never_share_a_time(store, made, monkeypatch):
+    """The time of a batch tells it from its neighbours where the clock stands still as well."""
+
+    class Still(datetime):
+        @classmethod
+        def now(cls, tz=None):
+            return datetime(2026, 3, 1, tzinfo=tz)
+
+    monkeypatch.setattr("orchestrail.store.sqlite.datetime", Still)
+    for number in range(5):
         store.append([made.spooled(number)])
     times = [record.received_at for record in store.records()]
     assert all(one != other for one, other in pairwise(times))
+    assert store.verify().ok
 
 
 def test_gaps_are_the_counters_that_never_came(store, made):
@@ -303,10 +312,16 @@ def _append_range(store, made, start, stop):
         store.append([made.spooled(number)])
 
 
+def _append_in_child(store, made, start, stop):
+    inherited = store._writer
+    _append_range(store, made, start, stop)
+    assert store._writer is not inherited
+
+
 def test_a_fork_opens_a_connection_of_its_own(store, made):
     """Parent and children go on with the handle that was open at the fork."""
     store.append([made.spooled(0)])
-    children = [FORK.Process(target=_append_range, args=(store, made, 20 * n + 1, 20 * n + 21)) for n in range(2)]
+    children = [FORK.Process(target=_append_in_child, args=(store, made, 20 * n + 1, 20 * n + 21)) for n in range(2)]
     for child in children:
         child.start()
     _append_range(store, made, 41, 61)

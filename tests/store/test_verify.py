@@ -15,7 +15,9 @@ from orchestrail.errors import StoreError
 from orchestrail.store import open_store
 from orchestrail.store.base import Refused
 from orchestrail.store.envelope import event_id
-from orchestrail.store.note import Signer, parse_head, parse_note, parse_verifier
+from orchestrail.store.keys import load_signer
+from orchestrail.store.merkle import Frontier
+from orchestrail.store.note import Head, Signer, parse_head, parse_note, parse_verifier
 from orchestrail.store.verify import verify
 
 TABLES = (
@@ -397,6 +399,18 @@ def test_a_missing_checkpoint_is_named(copy, tamper):
     with tamper.unguarded(copy) as connection:
         connection.execute("DELETE FROM checkpoint WHERE size = 256")
     assert [str(problem) for problem in checked(copy).problems] == ["checkpoint size 256: it is missing"]
+
+
+def test_a_checkpoint_where_no_batch_ended_is_named(copy, tamper):
+    """A head that was signed in the middle of a batch was not signed by an append, even if its root is right."""
+    frontier = Frontier()
+    with tamper.unguarded(copy) as connection:
+        verifier = parse_verifier(connection.execute("SELECT value FROM meta").fetchone()[0])
+        for (leaf,) in connection.execute("SELECT leaf FROM log WHERE seq < 2 ORDER BY seq"):
+            frontier.append(leaf)
+        note = load_signer(copy.parent, verifier).sign(Head(verifier.name, 2, frontier.root()))
+        connection.execute("INSERT INTO checkpoint VALUES (2, ?)", (note,))
+    assert [str(problem) for problem in checked(copy).problems] == ["checkpoint size 2: no batch ended there"]
 
 
 def test_a_log_that_was_written_anew_is_found(copy, made, tmp_path):

@@ -97,10 +97,10 @@ def spool_lock(settings: Settings) -> Iterator[None]:
 
 @dataclass(slots=True)
 class _Source:
-    """One segment on its way: the lines that are taken now, each with the time it is ordered by."""
+    """One segment on its way, and the lines of it that are taken now."""
 
     segment: Segment
-    lines: list[tuple[int, Line]]
+    lines: tuple[Line, ...]
     complete: bool
 
     @property
@@ -148,8 +148,8 @@ class _Collection:
     def _merged(self, now: int) -> Iterator[tuple[_Source, Line | None]]:
         """Yield the lines of all segments in order of time, and each segment once more, without a line, behind its last.
 
-        A segment is read only when its first line is due, so that a long spool needs no more memory than the processes that ran
-        at one time.
+        Within a segment its own order holds, whatever its clock did. A segment is read only when its first line is due, so that a
+        long spool needs no more memory than the processes that ran at one time.
         """
         pending = sorted(((_first_time(path), path) for path in segments(self._folder)), reverse=True)
         self._total = len(pending)
@@ -159,14 +159,14 @@ class _Collection:
                 source = self._load(pending.pop()[1], now)
                 if source is not None and source.lines:
                     # The last number only keeps two snapshots of one segment from being compared further.
-                    heapq.heappush(heap, (source.lines[0][0], source.name, 0, len(pending), source))
+                    heapq.heappush(heap, (source.lines[0].time_ns, source.name, 0, len(pending), source))
                 elif source is not None:
                     yield source, None
             if heap:
                 _, name, index, number, source = heapq.heappop(heap)
-                yield source, source.lines[index][1]
+                yield source, source.lines[index]
                 if index + 1 < len(source.lines):
-                    heapq.heappush(heap, (source.lines[index + 1][0], name, index + 1, number, source))
+                    heapq.heappush(heap, (source.lines[index + 1].time_ns, name, index + 1, number, source))
                 else:
                     yield source, None
 
@@ -216,17 +216,11 @@ class _Collection:
 def _cut(segment: Segment, now: int, read_at: int, owned: bool) -> _Source:
     """Take the lines that were there when the collection began, so that what one process saw of another comes behind it.
 
-    A time later than the reading itself can only be a clock that is ahead: such a line is taken, or it might wait for years. Within
-    a segment its own order holds, whatever the clock did.
+    A time later than the reading itself can only be a clock that is ahead: such a line is taken, or it might wait for years.
     """
-    taken: list[tuple[int, Line]] = []
-    latest = 0
-    for line in segment.lines:
-        if now < line.time_ns <= read_at:
-            break
-        latest = max(latest, line.time_ns)
-        taken.append((latest, line))
-    return _Source(segment, taken, complete=not owned and len(taken) == len(segment.lines))
+    late = (number for number, line in enumerate(segment.lines) if now < line.time_ns <= read_at)
+    end = next(late, len(segment.lines))
+    return _Source(segment, segment.lines[:end], complete=not owned and end == len(segment.lines))
 
 
 def _checked(source: _Source, line: Line) -> Incoming | Refused:

@@ -234,7 +234,9 @@ def test_splitting_loses_no_byte(data):
     assert set(rest) <= set(b" \t\r\n,]" + (b"[" if not found else b""))
 
 
-@given(st.lists(values.map(lambda value: json.dumps({"a": value})), max_size=8), st.sampled_from([b"\n", b"\r\n"]))
+@given(
+    st.lists(values.map(lambda value: f" {json.dumps({'a': value})}\t"), max_size=8), st.sampled_from([b"\n", b"\r\n"])
+)
 def test_splitting_lines(tmp_path_factory, lines, end):
     """Lines come with their bytes and without their ends, and blank ones are passed over."""
     file = tmp_path_factory.mktemp("lines") / "lines.jsonl"
