@@ -94,6 +94,7 @@ class _Picture:
     rows: dict[str, RunRow] = field(default_factory=dict)
     leading: dict[str, list[Edge]] = field(default_factory=dict)
     drawn: set[str] = field(default_factory=set)
+    passed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.rows = {row.run_id: row for row in self.traced.runs}
@@ -177,7 +178,7 @@ class _Picture:
             line = Text(f"{clean(row.job.name)} ").append(state_mark(row.state)).append("  as above", style="dim")
         else:
             line = heading(row, self.output, parent if not node.title.plain else None)
-            if parent is None:
+            if parent is None or parent.orchestrator != row.orchestrator:
                 line.append(f"  {orchestrator(row)}", style="dim")
         if node.title.plain:
             node.details.append(("by", line))
@@ -194,11 +195,22 @@ class _Picture:
         for edge in self.leading.get(run_id, ()):
             self._behind(node, edge, waiting)
         for above in self._above(row):
+            self.passed.add(above.run_id)
             for edge in self.leading.get(above.run_id, ()):
-                if edge.kind == "read" and not edge.captured:
-                    child = self._dataset(edge.start, waiting)
-                    child.details.insert(0, ("read by", Text(f"{self._named(above.run_id)}: {edge.note}", style=GAP)))
-                    node.children.append(child)
+                if edge.kind != "parent" and not edge.captured:
+                    node.children.append(self._around(above, edge, waiting))
+
+    def _around(self, above: RunRow, edge: Edge, waiting: list[tuple[Node, str]]) -> Node:
+        """Draw what went into a run around the one that is drawn."""
+        into = Text(f"{self._named(above.run_id)}, which encloses it", style="dim")
+        if edge.kind == "read":
+            child = self._dataset(edge.start, waiting)
+            child.details.insert(0, ("read by", into))
+        else:
+            child = Node(Text(), [("before", into)])
+            waiting.append((child, edge.start))
+        child.details.insert(1, ("gap", Text("handed on in memory: not captured", style=GAP)))
+        return child
 
     def _behind(self, node: Node, edge: Edge, waiting: list[tuple[Node, str]]) -> None:
         if edge.kind == "read" and edge.captured:
@@ -219,4 +231,4 @@ class _Picture:
         while (above := self.rows.get(row.parent_run_id or "")) is not None and above not in found:
             found.append(above)
             row = above
-        return [above for above in found if above.run_id not in self.drawn]
+        return [above for above in found if above.run_id not in self.drawn | self.passed]

@@ -102,7 +102,7 @@ def dataset_text(dataset: DatasetRef, output: Output) -> Text:
     """Give name, identity, kind and marks of a data set."""
     text = Text(place(dataset), style="bold" if dataset.kind == "model" else "")
     if dataset.digest:
-        text.append(f"  sha256 {short_digest(dataset.digest, output)}")
+        text.append(f"  sha256:{short_digest(dataset.digest, output).removeprefix('sha256:')}")
     elif dataset.version:
         text.append(f"  version {clean(dataset.version)}")
     else:

@@ -23,7 +23,7 @@ from orchestrail.queries.targets import Target
 
 IN_MEMORY = "handed on in memory: not captured"
 ENCLOSING = "read by the enclosing run; handed on in memory: not captured"
-RAN_BEFORE = "ran before it in the same run; what was handed on was not captured"
+RAN_BEFORE = "a step before it in the same run: what it handed on was not captured"
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +105,7 @@ class _Tracer:
     missing: dict[str, None] = field(default_factory=dict)
     _waiting: deque[str] = field(default_factory=deque)
     _asked: set[str] = field(default_factory=set)
+    _passed: set[str] = field(default_factory=set)
     _rows: dict[str, RunRow | None] = field(default_factory=dict)
     _below: dict[str, tuple[str, ...]] = field(default_factory=dict)
     _origins: dict[tuple[str, str], Origin] = field(default_factory=dict)
@@ -138,8 +139,9 @@ class _Tracer:
         self._cached(row)
         writers = self._writers_behind([row, *below])
         told = self._upstream(row, writers)
-        enclosed = self._enclosing(row, below)
-        if not (row.inputs or told or enclosed or row.state == State.CACHED or any(run.inputs for run in below)):
+        self._enclosing(row, below)
+        self._before_enclosing(row)
+        if not (row.inputs or told or row.state == State.CACHED or any(run.inputs for run in below)):
             self._ran_before(row)
 
     def _join(self, edge: Edge) -> None:
@@ -270,11 +272,10 @@ class _Tracer:
                 self._ask(edge.start)
         return named
 
-    def _enclosing(self, row: RunRow, below: Sequence[RunRow]) -> bool:
+    def _enclosing(self, row: RunRow, below: Sequence[RunRow]) -> None:
         """Follow what the runs around this one read themselves, but for what came of this run or after it."""
         own = {row.run_id, *(child.run_id for child in below)}
         until = max([row.last_seq, *(child.last_seq for child in below)])
-        found = False
         for above in self._ancestors(row):
             if above.run_id in self._asked:
                 continue
@@ -282,8 +283,13 @@ class _Tracer:
                 writer = self._origin(above, use).writer
                 if writer is None or (writer.seq < until and writer.run_id not in own):
                     self._read(above, use, ENCLOSING)
-                    found = True
-        return found
+
+    def _before_enclosing(self, row: RunRow) -> None:
+        """Follow the runs that the runs around this one waited for: what they gave may have come down to it."""
+        for above in self._ancestors(row):
+            if above.run_id not in self._asked and above.run_id not in self._passed:
+                self._passed.add(above.run_id)
+                self._upstream(above, self._writers_behind([above, *self._descendants(above.run_id)]))
 
     def _ran_before(self, row: RunRow) -> None:
         """Follow the runs that ended before this one began in the same parent: nothing else tells where its input came from.

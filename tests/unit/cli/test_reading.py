@@ -78,7 +78,7 @@ def test_show_draws_the_tree(story, run, monkeypatch):
     assert "cpython 3.11.7 · Linux 6 x86_64 · 1 packages" in text
     assert "impute  version 1.2.0" in text
     assert "code   abababababab  steps.py" in text
-    assert "read   raw.csv  sha256 " in text
+    assert "read   raw.csv  sha256:" in text
     assert "3 rows, 2.0 kB" in text
     assert "weak: changed after it was opened" in text
     assert text.count("handed on in memory: not captured") == 2
@@ -115,7 +115,7 @@ def test_trace_draws_the_way_back(story, run, monkeypatch):
     result = run("trace", "model.joblib")
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
-    assert lines[0].startswith("model.joblib  sha256 ")
+    assert lines[0].startswith("model.joblib  sha256:")
     assert "by  train.fit  ✔ COMPLETE" in lines[1]
     assert any("raw.csv" in line and line.endswith("source") for line in lines)
     assert result.stdout.count("impute  version 1.2.0") == 1

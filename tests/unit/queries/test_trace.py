@@ -344,6 +344,30 @@ def test_what_the_enclosing_run_read_went_in_from_outside(made, traced):
     assert names(document["sources"]) == {"/raw"}
 
 
+def test_what_the_enclosing_run_waited_for_went_in_too(made, traced):
+    """One orchestrator's task starts another one's flow: what the task waited for shows, unless data leads there anyway."""
+    document = traced(
+        "/m",
+        made.event("START", 1),
+        made.event("COMPLETE", 2, parent=1, inputs=[made.dataset("/raw", "r")]),
+        made.event("COMPLETE", 3, parent=1, outputs=[made.dataset("/file", "f")]),
+        made.event("START", 4, parent=1, upstream=(2, 3)),
+        made.event("START", 5, parent=4),
+        made.event("COMPLETE", 6, parent=5, inputs=[made.dataset("/file", "f")], outputs=[made.dataset("/mid", "x")]),
+        made.event(
+            "COMPLETE",
+            7,
+            parent=5,
+            upstream=(6,),
+            inputs=[made.dataset("/mid", "x")],
+            outputs=[made.dataset("/m", "m")],
+        ),
+    )
+    assert ran(document) == {1, 2, 3, 4, 5, 6, 7}
+    assert arrows(document, "after") == {(2, 4, None)}
+    assert names(document["sources"]) == {"/raw"}
+
+
 def test_a_step_without_any_trace_of_its_input_points_at_what_ran_before(made, traced):
     """Nothing was read and no order was stated: the earlier steps of the same run show, as a conclusion."""
     document = traced(
