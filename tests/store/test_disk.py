@@ -7,16 +7,18 @@ import os
 import resource
 import shutil
 import subprocess
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import create_engine
 
 from orchestrail.errors import StoreError
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
 from orchestrail.settings import Settings
-from orchestrail.store import open_store
+from orchestrail.store import open_store, schema
 from orchestrail.store.base import Incoming
 from orchestrail.store.verify import verify
 from orchestrail.transport.segments import segments
@@ -132,6 +134,9 @@ def test_a_full_disk_keeps_the_spool(tmp_path, made):
 
 def _as_nobody(work, *values):
     """Run as somebody whom permissions stop, which the administrator is not."""
+    # Whoever runs the tests may have installed the package where nobody else can read: what is imported late, is imported now.
+    schema.expected_objects()
+    create_engine("sqlite://").connect().close()
     if os.geteuid() == 0:
         os.setgroups([])
         os.setgid(NOBODY)
@@ -140,26 +145,25 @@ def _as_nobody(work, *values):
 
 
 @pytest.fixture
-def reachable(tmp_path):
-    """A folder that every user may pass through, unlike the ones that pytest makes."""
-    folder = tmp_path
-    while folder != folder.parent and folder.stat().st_uid == os.geteuid():
-        folder.chmod(folder.stat().st_mode | 0o055)
-        folder = folder.parent
-    return tmp_path
+def reachable() -> Iterator[Path]:
+    """A folder that every user may pass through, unlike those that pytest makes."""
+    folder = Path(tempfile.mkdtemp())
+    folder.chmod(0o755)
+    yield folder
+    for path in (folder, *folder.glob("**/")):
+        path.chmod(0o755)
+    shutil.rmtree(folder)
 
 
 @pytest.fixture
-def read_only(reachable, made) -> Iterator[Path]:
+def read_only(reachable, made) -> Path:
     """The home of a store with one event, which may be read by all and written by nobody."""
     home = reachable / "home"
     with open_store(f"sqlite:///{home / 'audit.db'}", home=home, create=True) as store:
         store.append([made.spooled(0)])
     for path in (home, *home.rglob("*")):
         path.chmod(0o555 if path.is_dir() else 0o444)
-    yield home
-    for path in (home, home / "keys"):
-        path.chmod(0o755)
+    return home
 
 
 def _append(home, made):
@@ -214,4 +218,3 @@ def test_a_copy_with_unmerged_writes_that_cannot_be_written(reachable, made):
     assert apart(_as_nobody, _verify, copy) == (2, [])
     assert apart(_as_nobody, _read, copy) == (2, 2)
     assert contents(copy) == before
-    copy.chmod(0o755)

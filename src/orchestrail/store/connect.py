@@ -29,7 +29,12 @@ class Damage(Exception):
 def open_writer(path: Path) -> sqlite3.Connection:
     """Open an existing file for writing: every commit is on disk when it returns."""
     connection = _connect(path, "mode=rw")
-    connection.execute("PRAGMA synchronous = FULL")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
+    except BaseException:
+        connection.close()
+        raise
     return connection
 
 
@@ -55,6 +60,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     connection.execute("PRAGMA query_only = ON")
+    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
     return connection
 
 
@@ -116,15 +122,13 @@ def store_error(path: Path, error: BaseException) -> StoreError:
 
 
 def _connect(path: Path, mode: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(
+    return sqlite3.connect(
         f"file:{quote(str(path.absolute()))}?{mode}",
         uri=True,
         timeout=BUSY_SECONDS,
         isolation_level=None,
         check_same_thread=False,
     )
-    connection.execute(f"PRAGMA cache_size = -{CACHE_KIB}")
-    return connection
 
 
 def _open_immutable(path: Path) -> sqlite3.Connection:
