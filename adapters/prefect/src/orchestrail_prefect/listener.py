@@ -13,7 +13,6 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from prefect.client.orchestration import get_client
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.exceptions import Pause
 
@@ -26,7 +25,6 @@ from orchestrail.adapter import (
     State,
     attempt_run_id,
     current_open_run,
-    guard,
 )
 from orchestrail_prefect import translate
 from orchestrail_prefect.hooks import Options, options_of
@@ -368,13 +366,11 @@ def _times_begun(flow_run: FlowRun, state: PrefectState[Any]) -> int:
     """Say how often a flow run has begun that is not open in this process.
 
     The engine hands out the flow run that it keeps up to date, with the very state that it is telling of. A runner has a copy from
-    before the run or from its middle; the number of attempts since is known to Prefect's server alone.
+    before the run or from its middle. How many attempts came since only Prefect's server knows, and a hook opens no connection: the
+    end is told of the attempt that the copy knows, and `sweep` closes a later one, whose process is gone.
     """
-    if flow_run.state is state:
-        return flow_run.run_count or 0
-    with guard("prefect: ask for the number of attempts"):
-        return get_client(sync_client=True).read_flow_run(flow_run.id).run_count or 0
-    return max(1, flow_run.run_count or 0)
+    begun = flow_run.run_count or 0
+    return begun if flow_run.state is state else max(1, begun)
 
 
 def _handled(before: int) -> BaseException | None:
