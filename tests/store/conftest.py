@@ -7,10 +7,15 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import pytest
 
 from orchestrail.store import open_store
 from orchestrail.store.sqlite import SqliteStore
+
+# A busy machine is no mistake of the code.
+hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.load_profile("unhurried")
 
 
 def _load(name: str) -> ModuleType:

@@ -123,6 +123,8 @@ def _elements(data: bytes) -> Iterator[Piece]:
             depth += 1
         elif kind in b"]}":
             depth -= 1
+        if depth == 0 and kind != b"]":
+            break  # closed by what does not close an array
         if (kind == b"," and depth == 1) or depth == 0:
             number += 1
             body = data[begin : token.start()].strip(_BLANK)
@@ -134,7 +136,7 @@ def _elements(data: bytes) -> Iterator[Piece]:
                 break
     rest = data[begin if end is None else end :].strip(_BLANK)
     if rest:
-        yield Piece(rest, f"element {number + 1}" if end is None else "behind the array", cut=end is None)
+        yield Piece(rest, f"element {number + 1}" if end is None else "behind the array", cut=depth > 0)
 
 
 def _is_cut(data: bytes) -> bool:
