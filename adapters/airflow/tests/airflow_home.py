@@ -162,6 +162,16 @@ class Home:
         found: list[dict[str, Any]] = json.loads(done.stdout)["runs"]
         return found
 
+    def appeared(self, dag_id: str) -> list[str]:
+        """Wait for a DAG to have runs that Airflow itself began."""
+        deadline = time.monotonic() + 120
+        while time.monotonic() < deadline:
+            found = self.table("select run_id from dag_run where dag_id = ?", dag_id)
+            if found:
+                return [run_id for (run_id,) in found]
+            time.sleep(1)
+        raise AssertionError(f"{dag_id} did not begin")
+
     def finished(self, dag_id: str, run_id: str) -> str:
         """Wait for a DAG run to end and give its state."""
         deadline = time.monotonic() + 900
@@ -183,7 +193,8 @@ class Home:
             "AIRFLOW__API__HOST": "127.0.0.1",
             "AIRFLOW__API__WORKERS": "1",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-            "AIRFLOW__CORE__PARALLELISM": "4",
+            "AIRFLOW__CORE__PARALLELISM": "2",
+            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # on a busy machine 5 seconds are too few, and tasks fail
         }
         with (self.path / "standalone.log").open("wb") as log:
             process = subprocess.Popen(

@@ -37,7 +37,7 @@ def test_same_record_as_in_one_process(scheduled: Home, recorded, failed) -> Non
 
 def test_every_try_has_exactly_one_end(scheduled: Home) -> None:
     """But for the one that a person marked afterwards."""
-    for dag_id in ("shapes", "triggered", "dying"):
+    for dag_id in ("shapes", "triggered", "dying", "on_report"):
         found = ends(of_dag(scheduled, dag_id))
         assert {
             key: states for key, states in found.items() if len(states) != (2 if dag_id == "triggered" else 1)
@@ -91,6 +91,28 @@ def test_a_triggered_dag_run_is_a_child_of_the_task_that_triggered_it(scheduled:
     assert (child["run"]["runId"], child["root"]) == (trigger["run"]["runId"], root)
 
 
+def test_the_assets_that_triggered_a_dag_run_are_its_inputs(scheduled: Home) -> None:
+    """By the name under which the task that changed them has them among its outputs."""
+    (begun,) = [
+        one
+        for one in of_dag(scheduled, "on_report")
+        if (one["job"]["name"], one["eventType"]) == ("on_report", "START")
+    ]
+    (ended,) = [
+        one
+        for one in of_dag(scheduled, "on_report")
+        if (one["job"]["name"], one["eventType"]) == ("on_report", "COMPLETE")
+    ]
+    assert facts(begun)["trigger"] == "asset_triggered"
+    (asset,) = [(one["namespace"], one["name"]) for one in ended["inputs"]]
+    (declared,) = [
+        one
+        for one in of_dag(scheduled, "shapes")
+        if (one["job"]["name"], one["eventType"]) == ("shapes.declare", "COMPLETE")
+    ]
+    assert asset in [(one["namespace"], one["name"]) for one in declared["outputs"]]
+
+
 def test_nothing_of_ours_went_wrong(scheduled: Home) -> None:
     """In none of Airflow's processes."""
     assert scheduled.trouble() == []
@@ -100,7 +122,8 @@ def test_airflows_own_states_are_what_they_should_be(scheduled: Home) -> None:
     """The states that the DAGs were written for."""
     assert scheduled.table("select dag_id, state from dag_run order by 1, 2") == [
         ("dying", "success"),
-        ("failing", "failed"),
+        ("failing", "queued"),  # marking one of its tasks makes Airflow look at the whole again
+        ("on_report", "success"),
         ("shapes", "success"),
         ("triggered", "success"),
         ("triggered", "success"),

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import orchestrail
+from orchestrail import DatasetRef
 from orchestrail.adapter import (
     Carrier,
     Recorder,
@@ -87,6 +88,9 @@ class Recording:
         parent = self._dag_run_ref(dag_run)
         with guard("airflow: reconcile task instances"):
             reconcile.task_instances(self.recorder, self.namespace, dag_run, dag, parent, ledger)
+        inputs: list[DatasetRef] = []
+        with guard("airflow: assets that triggered a DAG run"):
+            inputs = reconcile.consumed_assets(dag_run, self.namespace)
         entry = ledger.read(runs=[parent.run_id]).get(parent.run_id)
         if entry is None and not self.is_served and not self.recorder.is_open(parent.run_id):
             self._begin_dag_run(dag_run, dag, ledger)
@@ -96,7 +100,7 @@ class Recording:
             (State.ABORT if message == "timed_out" else State.FAIL) if failed else State.COMPLETE,
             error=message if failed else None,
             facts={"message": message} if message else None,
-            inputs=reconcile.consumed_assets(dag_run, self.namespace),
+            inputs=inputs,
             at=host.loaded(dag_run, "end_date"),
             start=translate.dag_run_start(self.namespace, dag_run, None, self._spawner()),
             changed=entry is not None and entry.ended,
@@ -162,7 +166,8 @@ class Recording:
         note = (run_id, instance.task_id, instance.map_index, instance.try_number)
         with guard("airflow: note a task"):
             ledger.begun(*note)
-        host.hand_on(task, conf_of(ref))
+        with guard("airflow: name the parent of a triggered DAG run"):
+            host.hand_on(task, conf_of(ref))
         entered = self.recorder.enter(run_id)
         self._at_work = _AtWork(ref, task, note, ledger, ChildEnvironment(ref), entered)
         for asset in translate.assets_of(task.inlets, self.namespace):

@@ -60,7 +60,7 @@ def task_run_id(namespace: str, dag_run: Any, task_id: str, try_number: int, map
 def dag_run_ref(namespace: str, dag_run: Any, carrier: Carrier | None) -> RunRef:
     """Give a DAG run's place in the tree."""
     run_id, job = dag_run_id(namespace, dag_run), Job(namespace, dag_run.dag_id)
-    if carrier is None:
+    if carrier is None or carrier.run_id == run_id:
         return RunRef(run_id, job, run_id, job)
     return RunRef(run_id, job, carrier.root_run_id or carrier.run_id, carrier.root_job or carrier.job, carrier.run_id)
 

@@ -130,7 +130,7 @@ def shapes():
 
     Wait(task_id="wait")
 
-    @task.sensor(mode="reschedule", poke_interval=1)
+    @task.sensor(mode="reschedule", poke_interval=float(os.environ.get("SHAPES_POKE", "1")))
     def poke():
         tries = DATA / "poked.txt"
         with tries.open("a") as file:
@@ -198,6 +198,15 @@ def dying():
     dies() >> survives()
 
 
+@dag(dag_id="on_report", schedule=[REPORT])
+def on_report():
+    @task
+    def read_report():
+        return 1
+
+    read_report()
+
+
 @dag(dag_id="triggered", schedule=None)
 def triggered():
     @task
@@ -210,4 +219,5 @@ def triggered():
 shapes()
 failing()
 dying()
+on_report()
 triggered()
