@@ -6,7 +6,8 @@ import json
 import multiprocessing
 import os
 import stat
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
 
@@ -50,20 +51,25 @@ def as_user(user: int, work: Callable[[], None], *, group: int = GROUP) -> int:
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
 
+@pytest.fixture
+def reachable() -> Iterator[Path]:
+    """A folder that other users can go through; pytest's own are private."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
+
+
 @pytest.mark.skipif(os.geteuid() != 0, reason="changing the user takes root")
-def test_a_group_shares_a_spool(tmp_path: Path) -> None:
+def test_a_group_shares_a_spool(reachable: Path) -> None:
     """Airflow's user writes, another user of the group collects, a stranger can do neither."""
-    for folder in (*tmp_path.parents, tmp_path):
-        if folder.owner() == "root" and folder != Path("/"):
-            folder.chmod(folder.stat().st_mode | stat.S_IXOTH)
-    shared, home = tmp_path / "spool", tmp_path / "home"
+    shared, home = reachable / "spool", reachable / "home"
     shared.mkdir()
     os.chown(shared, 0, GROUP)
     shared.chmod(0o2770)
     home.mkdir()
     os.chown(home, COLLECTOR, GROUP)
     settings = load_settings(home=home, spool=shared)
-    with open_store(f"sqlite:///{tmp_path / 'warm.db'}", home=tmp_path / "warm", create=True):
+    with open_store(f"sqlite:///{reachable / 'warm.db'}", home=reachable / "warm", create=True):
         pass  # what is imported on first use is imported while files of this interpreter may still be read
 
     def write() -> None:

@@ -64,8 +64,11 @@ def validate(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_EVENT:
         raise EventRefused("too_large", f"It has {len(body):,} bytes; the limit is {MAX_EVENT:,}.")
     try:
-        event = json.loads(body, parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
-    except (ValueError, RecursionError) as error:
+        event = json.loads(body.decode(), parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
+    except (
+        ValueError,
+        RecursionError,
+    ) as error:  # UnicodeDecodeError is a ValueError: JSON is UTF-8 (RFC 8259, section 8.1)
         raise EventRefused("not_json", f"{str(error) or type(error).__name__}.") from None
     if not isinstance(event, dict):
         raise EventRefused("not_openlineage", f"An event is a JSON object; this is {type(event).__name__}.")

@@ -73,6 +73,7 @@ def test_what_is_wrong_is_named(change: dict[str, Any], place: str) -> None:
         b"",
         b"{",
         b"\xff\xfe",
+        json.dumps(EVENT).encode("utf-16"),
         b"nothing",
         b'{"a": NaN}',
         b'{"a": 1, "a": 2}',
