@@ -1,10 +1,9 @@
 """Put first on PYTHONPATH, this hides the adapter from Airflow: the control that its results are compared with."""
 
-import importlib.metadata
+import importlib
 from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
-
-import importlib_metadata
 
 
 def hide(module: Any) -> None:
@@ -17,5 +16,7 @@ def hide(module: Any) -> None:
     module.distributions = distributions
 
 
-hide(importlib.metadata)
-hide(importlib_metadata)
+# Airflow asks the one or the other, by the version of Python.
+for name in ("importlib.metadata", "importlib_metadata"):
+    with suppress(ImportError):
+        hide(importlib.import_module(name))
