@@ -7,6 +7,7 @@ import multiprocessing
 import os
 import stat
 import tempfile
+import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from uuid import uuid4
@@ -46,6 +47,8 @@ def as_user(user: int, work: Callable[[], None], *, group: int = GROUP) -> int:
             os.setuid(user)
             work()
             status = 0
+        except Exception:
+            traceback.print_exc()  # pytest shows it where the status is not the expected one
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
@@ -66,11 +69,12 @@ def test_a_group_shares_a_spool(reachable: Path) -> None:
     shared.mkdir()
     os.chown(shared, 0, GROUP)
     shared.chmod(0o2770)
-    home.mkdir()
-    os.chown(home, COLLECTOR, GROUP)
     settings = load_settings(home=home, spool=shared)
-    with open_store(f"sqlite:///{reachable / 'warm.db'}", home=reachable / "warm", create=True):
-        pass  # what is imported on first use is imported while files of this interpreter may still be read
+    # The collector may not be able to read this interpreter's files: what is loaded on first use is loaded here.
+    with open_store(settings.store, home=home, create=True) as store:
+        collect(load_settings(home=home), store)
+    for path in (home, *home.rglob("*")):
+        os.chown(path, COLLECTOR, GROUP)
 
     def write() -> None:
         spool = Spool(shared)
@@ -79,7 +83,7 @@ def test_a_group_shares_a_spool(reachable: Path) -> None:
         spool.close()
 
     def take() -> None:
-        with open_store(settings.store, home=home, create=True) as store:
+        with open_store(settings.store, home=home) as store:
             assert collect(settings, store).appended == 2
 
     def look() -> None:
