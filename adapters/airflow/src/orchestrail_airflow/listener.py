@@ -1,7 +1,7 @@
 """What Airflow calls when something happened. Each hook hands on to `recording`, under guard, and lets nothing out.
 
 Ours are called before other plugins' (`tryfirst`): in pluggy the first listener that raises keeps the rest from being called.
-Arguments are a subset of Airflow's, so that one module fits 2.11 and 3.
+Arguments are a subset of Airflow's, so that one module fits 2.11 and 3. The marker is pluggy's: nothing of Airflow is imported.
 """
 
 from __future__ import annotations
@@ -9,11 +9,13 @@ from __future__ import annotations
 from functools import cache
 from typing import Any
 
-from airflow.listeners import hookimpl
+from pluggy import HookimplMarker
 
 from orchestrail.adapter import activate, guard
 from orchestrail_airflow import plugin
 from orchestrail_airflow.recording import Recording, at_work
+
+hookimpl = HookimplMarker("airflow")
 
 
 @cache
