@@ -11,10 +11,11 @@ from typing import Any
 import cloudpickle
 import pytest
 from prefect import flow, task
-from prefect.context import FlowRunContext, TaskRunContext
+from prefect.context import ContextModel, FlowRunContext, TaskRunContext
 from prefect.events.worker import EventsWorker
 from prefect.flows import Flow
 
+from orchestrail import guard
 from orchestrail.adapter import deactivate
 from orchestrail.errors import ConfigurationError
 from orchestrail_prefect import audited
@@ -118,6 +119,18 @@ def test_switched_off_it_attaches_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("ORCHESTRAIL_DISABLED", "true")
     assert ours(audited(make())) == []
     assert "on_running_hooks" not in vars(Flow)
+
+
+def test_an_unknown_prefect_is_left_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a later release has not what we attach to, nothing is attached, and doctor gets to know."""
+    deactivate("prefect")
+    monkeypatch.delattr(ContextModel, "__exit__")
+    assert ours(audited(make())) == []
+    assert [name for owner, name in PATCHED if name in vars(owner) and owner is not Flow] == []
+    assert "on_running_hooks" not in vars(Flow)
+    (trouble,) = guard.swallowed
+    assert isinstance(trouble[1], AttributeError)
+    guard.swallowed.clear()
 
 
 def test_wrong_use_is_said_at_once() -> None:

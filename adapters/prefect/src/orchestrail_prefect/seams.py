@@ -41,20 +41,28 @@ def listening() -> Listener | None:
 
 
 def install(listener: Listener) -> None:
-    """Attach to Prefect's classes; called again, change nothing."""
+    """Attach to Prefect's classes, all or none; called again, change nothing.
+
+    Raises:
+        AttributeError: this Prefect has not what we attach to.
+    """
     global _listener
     if _listener is not None:
         return
-    _listener = listener
-    for event in hooks.EVENTS:
-        _replace(Flow, hooks.hook_list(event), _HookList(hooks.hook_list(event)))
-    _around(FlowRunContext, Listener.flow_entered, Listener.flow_left)
-    _around(TaskRunContext, Listener.task_entered, Listener.task_left)
-    _replace(EventsWorker, "send", _tapped(EventsWorker.send))
+    try:
+        for event in hooks.EVENTS:
+            _replace(Flow, hooks.hook_list(event), _HookList(hooks.hook_list(event)))
+        _around(FlowRunContext, Listener.flow_entered, Listener.flow_left)
+        _around(TaskRunContext, Listener.task_entered, Listener.task_left)
+        _replace(EventsWorker, "send", _tapped(EventsWorker.send))
+    except BaseException:
+        uninstall()
+        raise
     for name in _LOGGERS:
         logger = logging.getLogger(name)
         logger.addFilter(_not_ours)
         _restore.append(functools.partial(logger.removeFilter, _not_ours))
+    _listener = listener
 
 
 def uninstall() -> None:
@@ -104,11 +112,15 @@ class _HookList:
 
 
 def _tapped(send: Callable[..., None]) -> Callable[..., None]:
+    guarded = guard(
+        "prefect: task run"
+    )  # one for all: it holds nothing of a call, and there is one for each task's each state
+
     @functools.wraps(send)
     def tapped(self: EventsWorker, item: Any) -> None:
         listener = _listener
         if listener is not None:
-            with guard("prefect: task run"):
+            with guarded:
                 listener.task_event(item)
         send(self, item)
 
@@ -122,23 +134,25 @@ def _around(
 ) -> None:
     """Be told when a run context of Prefect's is entered and left."""
     enter, leave = context.__enter__, context.__exit__
+    guarded_entry, guarded_exit = guard("prefect: enter a run"), guard("prefect: leave a run")
 
     @functools.wraps(enter)
     def entering(self: Any) -> Any:
         result = enter(self)
         listener = _listener
         if listener is not None:
-            with guard("prefect: enter a run"):
+            with guarded_entry:
                 entered(listener, self)
         return result
 
     @functools.wraps(leave)
     def leaving(self: Any, *error: Any) -> Any:
+        result = leave(self, *error)  # first: a signal that is raised in our code must not keep Prefect from it
         listener = _listener
         if listener is not None:
-            with guard("prefect: leave a run"):
+            with guarded_exit:
                 left(listener, self, error[1] if len(error) > 1 else None)
-        return leave(self, *error)
+        return result
 
     _replace(context, "__enter__", entering)
     _replace(context, "__exit__", leaving)
