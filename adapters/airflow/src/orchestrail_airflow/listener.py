@@ -11,7 +11,7 @@ from typing import Any
 
 from pluggy import HookimplMarker
 
-from orchestrail.adapter import activate, guard
+from orchestrail.adapter import ConfigurationError, activate, guard
 from orchestrail_airflow import plugin
 from orchestrail_airflow.recording import Recording, at_work
 
@@ -98,3 +98,26 @@ def on_task_instance_skipped(previous_state: object, task_instance: Any) -> None
     with guard("airflow: a task was skipped"):
         if (recording := _recording()) is not None:
             recording.task_ended(task_instance, "skipped", by_hand=previous_state is None)
+
+
+@hookimpl(tryfirst=True)
+def on_new_dag_import_error(filename: str, stacktrace: str) -> None:
+    """A DAG file cannot be imported; where that is because we are here, `doctor` has to say so."""
+    with guard("airflow: import a DAG"):
+        _explain(filename, stacktrace)
+
+
+@hookimpl(tryfirst=True)
+def on_existing_dag_import_error(filename: str, stacktrace: str) -> None:
+    """A DAG file still cannot be imported."""
+    with guard("airflow: import a DAG"):
+        _explain(filename, stacktrace)
+
+
+def _explain(filename: str, stacktrace: str) -> None:
+    if "end_from_trigger" in stacktrace and _recording() is not None:
+        raise ConfigurationError(
+            f"Airflow does not import {filename}.",
+            "Airflow takes no deferrable operator with end_from_trigger=True where any listener is installed, as ours is.",
+            "Set end_from_trigger=False there, or uninstall orchestrail-airflow.",
+        )
