@@ -34,6 +34,7 @@ def prepare(session: nox.Session, *groups: str, adapter: str = "core") -> None:
     own = Path(session.create_tmp()).resolve()
     session.env.update(
         PYTHONPATH=None,
+        TMPDIR=None,  # some tests act as another user, who must be able to reach their files
         ORCHESTRAIL_HOME=str(own / "orchestrail"),
         PREFECT_HOME=str(own / "prefect"),
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
