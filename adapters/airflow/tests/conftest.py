@@ -58,9 +58,8 @@ def failed(database: Home) -> Done:
 def scheduled(database: Home) -> Home:
     """All DAGs under a real scheduler, with processes of their own for scheduler, API server and each task."""
     home = database.copy("scheduled")
-    home.variables["SHAPES_POKE"] = (
-        "20"  # the scheduler fails a task that is due again before its executor told that it waits
-    )
+    # The scheduler fails a task that is due again before its executor told that it waits: on a slow machine that takes a while.
+    home.variables["SHAPES_PATIENCE"] = "20"
     with home.standalone() as server:
         runs = {dag_id: server.trigger(dag_id) for dag_id in ("dying", "failing", "shapes")}
         for dag_id, run_id in runs.items():

@@ -18,6 +18,8 @@ from airflow.sdk import Asset, BaseOperator, TriggerRule, dag, get_current_conte
 from airflow.sdk.exceptions import AirflowSkipException
 
 DATA = Path(os.environ.get("SHAPES_DATA", "/nowhere"))
+PATIENCE = float(os.environ.get("SHAPES_PATIENCE", "1"))
+"""Seconds between two pokes; half of it is waited in the trigger."""
 TABLE = Asset("s3://warehouse/applications")
 REPORT = Asset("monthly-report")
 
@@ -43,7 +45,7 @@ class Wait(BaseOperator):
 
     def execute(self, context: object) -> None:
         (DATA / "before-waiting.txt").write_text("half")
-        self.defer(trigger=TimeDeltaTrigger(timedelta(milliseconds=100)), method_name="go_on")
+        self.defer(trigger=TimeDeltaTrigger(timedelta(seconds=PATIENCE / 2)), method_name="go_on")
 
     def go_on(self, context: object, event: object) -> None:
         (DATA / "after-waiting.txt").write_text("whole")
@@ -130,7 +132,7 @@ def shapes():
 
     Wait(task_id="wait")
 
-    @task.sensor(mode="reschedule", poke_interval=float(os.environ.get("SHAPES_POKE", "1")))
+    @task.sensor(mode="reschedule", poke_interval=PATIENCE)
     def poke():
         tries = DATA / "poked.txt"
         with tries.open("a") as file:
