@@ -18,10 +18,16 @@ from orchestrail.settings import load_settings
 MAIN = "from orchestrail.cli import main; main()"
 
 
+def _as_from_a_terminal() -> None:
+    """Let an interrupt through: what a shell starts in the background ignores it, and so would a child of these tests."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 def process(*arguments, code=MAIN, **options):
     """Start the command in a process of its own."""
     command = [sys.executable, "-c", code, *arguments]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options)
+    options = {"preexec_fn": _as_from_a_terminal, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE} | options
+    return subprocess.Popen(command, text=True, **options)
 
 
 @pytest.mark.parametrize("missing", ["typer", "sqlalchemy", "rich"])
