@@ -13,7 +13,6 @@ nox.options.sessions = ["lint", "architecture", "typecheck", "tests", "adapter",
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
 GROUPS = ("test", "architecture", "lint", "typecheck", "example")
-each_adapter = nox.parametrize("name", ADAPTERS, ids=ADAPTERS)
 each_part = nox.parametrize("name", ["core", *ADAPTERS], ids=["core", *ADAPTERS])
 
 
@@ -22,15 +21,29 @@ def folder_of(name: str) -> Path:
     return Path() if name == "core" else Path("adapters", name)
 
 
-def prepare(session: nox.Session, *groups: str, adapter: str = "core") -> None:
+def hosts_of(name: str) -> list[str]:
+    """Name the groups of host versions that an adapter is tested with: `test` holds the newest, others older ones."""
+    return list(nox.project.load_toml(folder_of(name) / "pyproject.toml")["dependency-groups"])
+
+
+def locked(name: str, host: str = "test") -> Path:
+    """Say which file holds the versions that a part is tested with."""
+    return folder_of(name) / ("constraints.txt" if host == "test" else f"constraints-{host}.txt")
+
+
+HOSTS = {name if host == "test" else f"{name}-{host}": (name, host) for name in ADAPTERS for host in hosts_of(name)}
+each_host = nox.parametrize("name,host", list(HOSTS.values()), ids=list(HOSTS))
+
+
+def prepare(session: nox.Session, *groups: str, adapter: str = "core", host: str = "test") -> None:
     """Install the core, groups of tools and an adapter with its host, in the locked versions; keep the user's folders out of it."""
     folder = folder_of(adapter)
     wanted = [".[audit]"]
     if adapter != "core":
-        wanted += [f"./{folder}[host]", "--group", f"{folder}/pyproject.toml:test"]
+        wanted += [f"./{folder}[host]", "--group", f"{folder}/pyproject.toml:{host}"]
     for group in groups:
         wanted += ["--group", group]
-    session.install(*wanted, "--constraint", str(folder / "constraints.txt"))
+    session.install(*wanted, "--constraint", str(locked(adapter, host)))
     own = Path(session.create_tmp()).resolve()
     session.env.update(
         PYTHONPATH=None,
@@ -67,10 +80,10 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
-@each_adapter
-def adapter(session: nox.Session, name: str) -> None:
-    """Test an adapter with its real host."""
-    prepare(session, "test", adapter=name)
+@each_host
+def adapter(session: nox.Session, name: str, host: str) -> None:
+    """Test an adapter with its real host, in each of the versions that its pyproject.toml names."""
+    prepare(session, "test", adapter=name, host=host)
     session.run("pytest", f"adapters/{name}/tests", *session.posargs)
 
 
@@ -117,15 +130,14 @@ def bench(session: nox.Session) -> None:
 def lock(session: nox.Session) -> None:
     """Write the constraints files anew: the newest versions that fit, of everything that the sessions install."""
     session.install("uv")
-    for name in ("core", *ADAPTERS):
-        folder = folder_of(name)
+    for name, host in (("core", "test"), *HOSTS.values()):
         adapters = [] if name == "core" else [name]
         source = Path(session.create_tmp()) / "wanted.in"
         source.write_text("\n".join([".[audit]", *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
-        groups = [*GROUPS, *(f"adapters/{one}/pyproject.toml:test" for one in adapters)]
+        groups = [*GROUPS, *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters)]
         unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]
         session.run(
-            "uv", "pip", "compile", str(source), "--output-file", str(folder / "constraints.txt"),
+            "uv", "pip", "compile", str(source), "--output-file", str(locked(name, host)),
             *(f"--group={group}" for group in groups), *(f"--no-emit-package={one}" for one in unlisted),
             "--no-header", "--no-annotate", "--upgrade", "--quiet", f"--python-version={session.python or '3.11'}",
         )  # fmt: skip

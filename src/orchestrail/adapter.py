@@ -15,7 +15,7 @@ from orchestrail.errors import ConfigurationError
 from orchestrail.guard import guard, guarded, report_to
 from orchestrail.hookspecs import hookimpl
 from orchestrail.marking import innermost, mark, marking_of
-from orchestrail.model import AdapterInfo, Capability, Carrier, Job, Marking, RunRef, RunStart, State
+from orchestrail.model import AdapterInfo, Capability, Carrier, Gap, Job, Marking, RunRef, RunStart, State
 from orchestrail.owner import Owner, is_alive, this_process
 from orchestrail.recorder import OpenRun, Recorder, arguments_of
 from orchestrail.redaction import remember
@@ -29,6 +29,7 @@ __all__ = [
     "Capability",
     "Carrier",
     "ConfigurationError",
+    "Gap",
     "Job",
     "Marking",
     "OpenRun",

@@ -43,6 +43,38 @@ class Capability(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Gap:
+    """Something that an adapter does not see or do, declared where the adapter is, with exactly one reason why.
+
+    The conformance kit expects a gap that names one of its scenarios to fail, and fails itself once it does not any more; the
+    adapters matrix and `orchestrail doctor` show all of them.
+
+    Attributes:
+        name: a scenario of the kit, or a few words of its own: `dask_runner`.
+        never: why it cannot be: the host has nothing of the kind, or leaves no trace of it.
+        upstream: what the host would have to change.
+        todo: what is left for us to do.
+
+    Raises:
+        ValueError: not exactly one reason is given.
+    """
+
+    name: str
+    never: str | None = None
+    upstream: str | None = None
+    todo: str | None = None
+
+    def __post_init__(self) -> None:
+        if sum(reason is not None for reason in (self.never, self.upstream, self.todo)) != 1:
+            raise ValueError(f"The gap {self.name} has not exactly one reason: never, upstream or todo.")
+
+    @property
+    def reason(self) -> str:
+        """The one reason."""
+        return self.never or self.upstream or self.todo or ""
+
+
+@dataclass(frozen=True, slots=True)
 class AdapterInfo:
     """What an adapter says of itself.
 
@@ -53,6 +85,7 @@ class AdapterInfo:
         version: the adapter's own version.
         requires: host versions it is made for, as a version specifier.
         capabilities: what it can see.
+        gaps: what it does not see or do, each with its reason.
     """
 
     name: str
@@ -61,6 +94,7 @@ class AdapterInfo:
     version: str
     requires: str
     capabilities: frozenset[Capability]
+    gaps: tuple[Gap, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
