@@ -2,26 +2,41 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import threading
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestrail import __version__, plugins
+from orchestrail import __version__, enforcement, plugins
 from orchestrail.capture import files
 from orchestrail.context import carrier_from_context, carrier_from_environment, carrier_from_paths, environment_of
 from orchestrail.datasets import dataset_of
-from orchestrail.errors import ConfigurationError
+from orchestrail.errors import ConfigurationError, RequirementNotMet
 from orchestrail.guard import guard, guarded, report_to
 from orchestrail.hookspecs import hookimpl
 from orchestrail.marking import innermost, mark, marking_of
-from orchestrail.model import AdapterInfo, Capability, Carrier, Gap, Job, Marking, RunRef, RunStart, State
+from orchestrail.model import (
+    AdapterInfo,
+    Capability,
+    Carrier,
+    Finding,
+    Gap,
+    Job,
+    Marking,
+    Problem,
+    RunRef,
+    RunStart,
+    Severity,
+    State,
+)
 from orchestrail.owner import Owner, is_alive, this_process
 from orchestrail.recorder import OpenRun, Recorder, arguments_of
 from orchestrail.redaction import remember
 from orchestrail.run_id import attempt_run_id, new_run_id, static_run_id
 from orchestrail.settings import Settings, load_settings
 from orchestrail.steps import StepRun, current_open_run
+from orchestrail.versions import is_below, within
 from orchestrail.wrapping import wrap
 
 __all__ = [
@@ -29,15 +44,19 @@ __all__ = [
     "Capability",
     "Carrier",
     "ConfigurationError",
+    "Finding",
     "Gap",
     "Job",
     "Marking",
     "OpenRun",
     "Owner",
+    "Problem",
     "Recorder",
+    "RequirementNotMet",
     "RunRef",
     "RunStart",
     "Settings",
+    "Severity",
     "State",
     "StepRun",
     "__version__",
@@ -61,6 +80,7 @@ __all__ = [
     "mark",
     "marking_of",
     "new_run_id",
+    "refuse_unrecorded",
     "remember",
     "static_run_id",
     "this_process",
@@ -78,6 +98,8 @@ class Plugin(Protocol):
 _lock = threading.RLock()
 _recorders: dict[str, Recorder | None] = {}
 _left_out: set[str] = set()
+_modes: dict[str, tuple[str, tuple[str, ...]] | None] = {}
+"""By adapter the mode of this process and what it enforces, as far as the settings could be read; None where it is switched off."""
 
 
 def activate(name: str, plugin: Any) -> Recorder | None:
@@ -94,10 +116,12 @@ def activate(name: str, plugin: Any) -> Recorder | None:
         if name in _recorders:
             return _recorders[name]
         _recorders[name] = None
+        _modes[name] = os.environ.get("ORCHESTRAIL_MODE", ""), tuple(enforcement.HINTS)
         with guard(f"begin recording ({name})"):
             report_to(_home(), name)
             settings = load_settings()
             report_to(settings.home, name)
+            _modes[name] = None if settings.disabled else (settings.mode, settings.enforce)
             if settings.disabled:
                 return None
             info = plugin.adapter_info()
@@ -105,6 +129,9 @@ def activate(name: str, plugin: Any) -> Recorder | None:
                 raise ConfigurationError(
                     f"The adapter {name} does not record.", "Its host is not installed here.", "Install the host."
                 )
+            _warn_of_host(info)
+            if is_below(info.host_version, info.requires):
+                return None
             recorder = Recorder(info, settings)
             leave_out(str(settings.home), str(settings.spool))
             plugins.register(plugin, name)
@@ -127,6 +154,28 @@ def deactivate(name: str) -> None:
                 recorder.close()
 
 
+def refuse_unrecorded(name: str, job: str, mode: str | None = None) -> None:
+    """Refuse a run that would leave no evidence: for an adapter that `activate` gave no recorder, before user code runs.
+
+    Nothing happens in mode `record`, and where recording is switched off: that is a decision, `doctor` tells of it.
+
+    Args:
+        name: the adapter's name.
+        job: what is about to run.
+        mode: the mode that is said for this run; else that of the settings counts.
+
+    Raises:
+        RequirementNotMet: mode `enforce`.
+    """
+    asked = _modes.get(name)
+    if asked is None or (mode or asked[0]) != "enforce":
+        return
+    findings = [enforcement.no_start("recording could not begin in this process")]
+    refusal = enforcement.refusal(job, findings, asked[1])
+    if refusal is not None:
+        raise refusal
+
+
 def active() -> list[Recorder]:
     """List the recorders at work in this process."""
     return [recorder for recorder in _recorders.values() if recorder is not None]
@@ -136,6 +185,22 @@ def leave_out(*prefixes: str) -> None:
     """Leave files below these folders out of lineage too: the host's own bookkeeping."""
     _left_out.update(prefixes)
     files.set_ignored(sorted(_left_out))
+
+
+def _warn_of_host(info: AdapterInfo) -> None:
+    """Say once in the host's own log that it is of a version which the adapter is not made for."""
+    if within(info.host_version, info.requires) is not False:
+        return
+    off = is_below(info.host_version, info.requires)
+    logging.getLogger("orchestrail").warning(
+        "orchestrail %s: the adapter %s is made for %s %s, here is %s. %s",
+        "records nothing" if off else "may record incompletely",
+        info.name,
+        info.host,
+        info.requires,
+        info.host_version,
+        f"Upgrade {info.host} to have its runs recorded." if off else f"Look for a newer orchestrail-{info.name}.",
+    )
 
 
 def _home() -> Path:

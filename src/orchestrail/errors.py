@@ -1,4 +1,4 @@
-"""Every error that orchestrail raises. Nothing of ours is imported here.
+"""Every error that orchestrail raises. Nothing of ours is imported here, but for the names of types.
 
 An error has a stable code and three parts: what happened, why, what to do. Three families: errors for the person who called us
 (configuration, wrong use, a store that cannot be read), `RequirementNotMet` (enforce mode only), and internal ones, which
@@ -6,6 +6,12 @@ An error has a stable code and three parts: what happened, why, what to do. Thre
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from orchestrail.model import Finding
 
 
 class OrchestrailError(Exception):
@@ -81,7 +87,15 @@ class EventRefused(OrchestrailError):
 
 
 class RequirementNotMet(OrchestrailError):
-    """Enforce mode: the run was refused before user code ran."""
+    """Enforce mode: the run was refused before user code ran.
+
+    Attributes:
+        findings: the requirements that it misses.
+    """
 
     code = "requirement-not-met"
     exit_code = 1
+
+    def __init__(self, what: str, why: str = "", do: str = "", *, findings: Sequence[Finding] = ()) -> None:
+        self.findings = tuple(findings)
+        super().__init__(what, why, do)

@@ -57,7 +57,7 @@ class guard:
         """Swallow an `Exception`; what is not one (KeyboardInterrupt, a cancellation) is the host's."""
         if error is None or not isinstance(error, Exception) or isinstance(error, RequirementNotMet):
             return False
-        _swallow(self.where, error)
+        note(self.where, error)
         return True
 
 
@@ -76,7 +76,8 @@ def guarded(where: str, default: R) -> Callable[[Callable[P, R]], Callable[P, R]
     return decorate
 
 
-def _swallow(where: str, error: Exception) -> None:
+def note(where: str, error: Exception) -> None:
+    """Note for `doctor` what kept us from recording: what is swallowed, or what led to a refusal."""
     try:
         swallowed.append((where, error))
         _counts[where] += 1

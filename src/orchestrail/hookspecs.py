@@ -6,11 +6,12 @@ implementation under guard: one that fails does not stop the others.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import pluggy
 
-from orchestrail.model import AdapterInfo, DatasetRef, RunRef
+from orchestrail.model import AdapterInfo, DatasetRef, Problem, RunRef
 
 if TYPE_CHECKING:
     from orchestrail.recorder import Recorder
@@ -33,6 +34,11 @@ def adapter_install(recorder: Recorder, settings: Settings) -> None:
 @hookspec
 def adapter_uninstall() -> None:
     """Leave the host as it was found."""
+
+
+@hookspec
+def adapter_problems(settings: Settings) -> Sequence[Problem] | None:
+    """Say what stands in the way of recording in this environment; `orchestrail doctor` asks, in a process that is no host's."""
 
 
 @hookspec(firstresult=True)

@@ -98,6 +98,48 @@ class AdapterInfo:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """A requirement that is not met, or of which it is not known whether it is.
+
+    Attributes:
+        requirement: its id in the catalogue: `PREP-01`.
+        verdict: `fail`, or `unknown` where the fact could not have been seen.
+        reason: why, in a few words.
+        field: the field of the run that shows it.
+    """
+
+    requirement: str
+    verdict: str
+    reason: str
+    field: str
+
+
+class Severity(StrEnum):
+    """How much a problem matters: ERROR where events are lost, kept back or not recorded."""
+
+    ERROR = "error"
+    WARNING = "warning"
+    NOTE = "note"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something about an installation that a person should know; `orchestrail doctor` shows it.
+
+    Attributes:
+        code: stable name, in lower case with hyphens.
+        severity: how much it matters.
+        what: what it is.
+        do: what to do about it.
+    """
+
+    code: str
+    severity: Severity
+    what: str
+    do: str
+
+
+@dataclass(frozen=True, slots=True)
 class Job:
     """A recurring definition: a task, a flow, a DAG (OpenLineage `Job`)."""
 

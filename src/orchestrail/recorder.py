@@ -18,6 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
+from orchestrail import enforcement
 from orchestrail.capture import files
 from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.environment import environment_facts
@@ -25,8 +26,9 @@ from orchestrail.capture.git import GitFacts, git_facts
 from orchestrail.context import current
 from orchestrail.events import build
 from orchestrail.events.facets import producer
+from orchestrail.guard import guard, note
 from orchestrail.marking import innermost, marking_of
-from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Job, Marking, RunRef, RunStart, State
+from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Finding, Job, Marking, RunRef, RunStart, State
 from orchestrail.owner import this_process
 from orchestrail.parameters import as_text, describe
 from orchestrail.redaction import redact, redact_dataset, redact_text, remember_environment
@@ -63,7 +65,11 @@ _EVENT_TYPES = {
 
 @dataclass(slots=True, eq=False)
 class OpenRun:
-    """A run that this process has begun and not yet ended."""
+    """A run that this process has begun and not yet ended.
+
+    Attributes:
+        findings: requirements that were not met, or not known to be, when it began.
+    """
 
     recorder: Recorder
     ref: RunRef
@@ -74,6 +80,7 @@ class OpenRun:
     code: CodeFacts | None
     files: files.FileCapture
     entered: bool = False
+    findings: tuple[Finding, ...] = ()
     inputs: list[DatasetRef] = field(default_factory=list)
     outputs: list[DatasetRef] = field(default_factory=list)
     metrics: list[dict[str, Any]] = field(default_factory=list)
@@ -107,18 +114,45 @@ class Recorder:
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._git: dict[tuple[str, str], GitFacts | None] = {}
 
-    def start(self, start: RunStart) -> RunRef:
+    def start(self, start: RunStart, *, may_refuse: bool = True) -> RunRef:
         """Put the beginning of a run on the record, before user code runs.
 
-        A run that is open already, or that has ended in this process, is left as it is.
+        A run that is open already, or that has ended in this process, is left as it is. In mode `enforce` a run that misses a
+        requirement goes on the record as failed and is refused; so is one whose beginning cannot be put on the record.
+
+        Args:
+            start: what is known of the run.
+            may_refuse: False where no user code begins after this: a DAG run, whose tasks are refused each by itself, or a run
+                that is told of afterwards.
 
         Returns:
             The run's place in the tree.
 
         Raises:
+            RequirementNotMet: mode `enforce`; user code must not begin.
             SpoolError: the spool cannot be written.
         """
-        return self._begin("START", start)
+        if not may_refuse or (start.mode or self.settings.mode) != "enforce":
+            return self._begin("START", start)
+        try:
+            ref = self._begin("START", start)
+        except Exception as error:
+            self._refuse(start, [enforcement.no_start(str(error))], error)
+            raise
+        run = self._open.get(start.run_id)
+        if run is not None and run.findings:
+            self._refuse(start, run.findings)
+        return ref
+
+    def _refuse(self, start: RunStart, findings: Sequence[Finding], cause: Exception | None = None) -> None:
+        refusal = enforcement.refusal(start.job_name, findings, self.settings.enforce)
+        if refusal is None:
+            return
+        if cause is not None:
+            note("begin a run", cause)
+        with guard("end a refused run"):
+            self.finish(start.run_id, State.FAIL, error=refusal)
+        raise refusal from cause
 
     def resume(self, start: RunStart) -> RunRef:
         """Take up a run that another process has begun, or that is known to have begun: RUNNING instead of a second START.
@@ -161,7 +195,13 @@ class Recorder:
         within = self._open.get(run.ref.parent_run_id or "")
         if within is not None and start.job_type == STEP and run.marking is not None:
             within.roles_within.add(run.marking.role)
-        self._emit(event_type, run, self._start_facets(run), at=start.at)
+        facets = self._start_facets(run)
+        if (
+            event_type == "START" and run.marking is not None
+        ):  # what is not marked has no role, and only roles are judged
+            run.findings = enforcement.examine(facets, self.info.capabilities)
+            facets["orchestrail_requirements"] = enforcement.facet_of(run.findings)
+        self._emit(event_type, run, facets, at=start.at)
         return run.ref
 
     def finish(

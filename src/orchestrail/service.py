@@ -36,7 +36,7 @@ class serving:
     """State that this process serves a model.
 
     Marked functions called while it is open are stated once each as the way the service prepares data; they are not recorded
-    call by call. It is visible in every thread of the process. Never raises.
+    call by call. It is visible in every thread of the process. Never raises, except to refuse (enforce mode).
 
     Args:
         model: the model file, or a data set reference of it.
@@ -65,9 +65,9 @@ class serving:
     def __enter__(self) -> serving:
         """Put the start of the service on the record."""
         global _current
-        self._before, _current = _current, self
         with guard("begin serving"):
             self._begin()
+        self._before, _current = _current, self
         return self
 
     def __exit__(
@@ -101,6 +101,7 @@ class serving:
 
         recorder = adapter.activate("service", service)
         if recorder is None:
+            adapter.refuse_unrecorded("service", f"serving.{self.deployment}")
             return
         model = replace(dataset_of(self._model), kind="model", type="MODEL", role=None)
         self._facts = {

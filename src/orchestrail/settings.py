@@ -11,8 +11,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from orchestrail.enforcement import HINTS
 from orchestrail.errors import ConfigurationError
 
 _ENVIRONMENT = {
@@ -25,6 +26,7 @@ _ENVIRONMENT = {
     "system": "ORCHESTRAIL_SYSTEM",
     "environment": "ORCHESTRAIL_ENVIRONMENT",
     "mode": "ORCHESTRAIL_MODE",
+    "enforce": "ORCHESTRAIL_ENFORCE",
     "disabled": "ORCHESTRAIL_DISABLED",
 }
 
@@ -42,6 +44,7 @@ class Settings(BaseModel):
         system: the AI system that runs belong to.
         environment: `dev`, `staging`, `production` ...
         mode: `record`, or `enforce` to refuse runs that miss a requirement.
+        enforce: ids of the requirements that refuse a run in mode `enforce`; in the environment separated by commas.
         disabled: True switches recording off.
     """
 
@@ -56,6 +59,7 @@ class Settings(BaseModel):
     system: str | None = None
     environment: str = "dev"
     mode: Literal["record", "enforce"] = "record"
+    enforce: tuple[str, ...] = tuple(HINTS)
     disabled: bool = False
 
     @model_validator(mode="before")
@@ -65,6 +69,18 @@ class Settings(BaseModel):
         spool = Path(values["spool"]).expanduser().absolute() if values.get("spool") else home / "spool"
         store = values.get("store") or f"sqlite:///{home / 'audit.db'}"
         return values | {"home": home, "spool": spool, "store": store}
+
+    @field_validator("enforce", mode="before")
+    @classmethod
+    def _separate(cls, value: Any) -> Any:
+        return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("enforce")
+    @classmethod
+    def _can_be_enforced(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [name for name in value if name not in HINTS]:
+            raise ValueError(f"{', '.join(unknown)} cannot be decided when a run starts; allowed: {', '.join(HINTS)}")
+        return value
 
 
 def load_settings(**arguments: Any) -> Settings:

@@ -12,7 +12,9 @@ import pytest
 import orchestrail
 from orchestrail.adapter import (
     AdapterInfo,
+    Marking,
     Recorder,
+    RequirementNotMet,
     RunRef,
     RunStart,
     State,
@@ -21,6 +23,7 @@ from orchestrail.adapter import (
     deactivate,
     leave_out,
     new_run_id,
+    refuse_unrecorded,
 )
 from orchestrail.hookspecs import hookimpl
 from orchestrail.testing import spooled_events
@@ -31,12 +34,13 @@ class Host:
 
     def __init__(self) -> None:
         self.calls: list[str] = []
+        self.version = "1.0"
         self.running: RunRef | None = None
 
     @hookimpl
     def adapter_info(self) -> AdapterInfo | None:
         """Describe it."""
-        return AdapterInfo("hostless", "none", "1.0", "0.0", ">=1", frozenset())
+        return AdapterInfo("hostless", "none", self.version, "0.0", ">=1,<2", frozenset())
 
     @hookimpl
     def adapter_install(self, recorder: Recorder, settings: Any) -> None:
@@ -85,6 +89,60 @@ def test_an_adapter_without_its_host_does_not_record(host: Host, monkeypatch: py
     monkeypatch.setattr(host, "adapter_info", lambda: None)
     assert activate("hostless", host) is None
     assert host.calls == []
+
+
+@pytest.mark.parametrize(("version", "records"), [("0.9", False), ("2.1", True)])
+def test_a_host_outside_the_range_is_told_of_once(
+    host: Host, version: str, records: bool, caplog: pytest.LogCaptureFixture
+) -> None:
+    """One line in the host's own log; an older host has not what we attach to, a newer one is tried."""
+    host.version = version
+    for _ in range(3):
+        assert (activate("hostless", host) is not None) is records
+    (line,) = caplog.messages
+    assert "adapter hostless is made for none >=1,<2, here is " + version in line
+    assert ("records nothing" in line) is not records
+    assert ("install hostless default" in host.calls) is records
+
+
+def test_a_host_within_the_range_is_not_told_of(host: Host, caplog: pytest.LogCaptureFixture) -> None:
+    """Nothing is logged where all is well."""
+    assert activate("hostless", host) is not None
+    assert caplog.messages == []
+
+
+def test_where_an_older_host_is_not_recorded_enforce_refuses(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The adapter asks before user code runs; in record mode, or switched off, it hears nothing."""
+    host.version = "0.9"
+    assert activate("hostless", host) is None
+    refuse_unrecorded("hostless", "job")
+    with pytest.raises(RequirementNotMet, match=r"job was refused before it ran\. RUN-LC-01"):
+        refuse_unrecorded("hostless", "job", "enforce")
+    deactivate("hostless")
+    monkeypatch.setenv("ORCHESTRAIL_DISABLED", "true")
+    assert activate("hostless", host) is None
+    refuse_unrecorded("hostless", "job", "enforce")
+
+
+@pytest.mark.parametrize("known", [True, False], ids=["run told of afterwards", "run of a new process"])
+def test_what_cannot_be_refused_is_not(
+    host: Host, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, known: bool
+) -> None:
+    """A run that is told of afterwards has findings, and goes on the record as it was."""
+    monkeypatch.setenv("ORCHESTRAIL_MODE", "enforce")
+    recorder = activate("hostless", host)
+    assert recorder is not None
+    start = RunStart(new_run_id(), "job", "TASK", marking=Marking("preprocess"))
+    if known:
+        ref = recorder.start(start, may_refuse=False)
+        recorder.finish(ref.run_id, State.COMPLETE)
+    else:
+        with pytest.raises(RequirementNotMet):
+            recorder.start(start)
+        assert not recorder.is_open(start.run_id)
+    begun, ended = spooled_events(recorder.settings.spool)
+    assert begun["run"]["facets"]["orchestrail_requirements"]["findings"]
+    assert ended["eventType"] == ("COMPLETE" if known else "FAIL")
 
 
 def test_the_adapter_knows_the_run_of_a_bare_thread(host: Host) -> None:

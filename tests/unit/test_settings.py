@@ -70,3 +70,19 @@ def test_a_wrong_file_is_named(text: str, tmp_path: Path) -> None:
 def test_a_token_is_not_shown() -> None:
     """Settings may be printed; the token may not."""
     assert "s3cret" not in repr(load_settings(token="s3cret"))
+
+
+def test_requirements_to_enforce_come_as_a_list_or_as_a_text(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list in the file, separated by commas in the environment; all that can be decided by default."""
+    assert "PREP-01" in load_settings().enforce
+    (tmp_path / "orchestrail.toml").write_text('enforce = ["PREP-03"]\n')
+    assert load_settings().enforce == ("PREP-03",)
+    monkeypatch.setenv("ORCHESTRAIL_ENFORCE", "PREP-01, RUN-LC-01")
+    assert load_settings().enforce == ("PREP-01", "RUN-LC-01")
+
+
+def test_a_requirement_that_cannot_be_enforced_is_refused_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The message names it, and what is allowed."""
+    monkeypatch.setenv("ORCHESTRAIL_ENFORCE", "PREP-01,PREP-02")
+    with pytest.raises(ConfigurationError, match=r"ORCHESTRAIL_ENFORCE.*PREP-02.*allowed: PREP-01, PREP-03, RUN-LC-01"):
+        load_settings()

@@ -14,10 +14,11 @@ from orchestrail.cli.options import Home, Json, NoCollect, StoreUrl
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import settings_of
 from orchestrail.errors import OrchestrailError
+from orchestrail.model import Gap, Problem, Severity
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
 from orchestrail.operations.sweep import abandoned
-from orchestrail.queries.health import ERROR, Health, Problem, examine, problem_of
+from orchestrail.queries.health import Health, examine, problem_of
 from orchestrail.settings import Settings
 from orchestrail.transport.segments import segments
 
@@ -47,7 +48,7 @@ def doctor(
         output.document(_document(health))
     else:
         _print(health, output)
-    raise typer.Exit(1 if any(problem.severity == ERROR for problem in health.problems) else 0)
+    raise typer.Exit(1 if any(problem.severity == Severity.ERROR for problem in health.problems) else 0)
 
 
 def _collect(settings: Settings, output: Output) -> list[Problem]:
@@ -57,7 +58,7 @@ def _collect(settings: Settings, output: Output) -> list[Problem]:
             done = collect(
                 settings, open_record(settings, create=True), progress=output.progress("collecting segments")
             )
-            return [Problem("spool-kept", ERROR, why, "See who owns the spool.") for why in done.kept]
+            return [Problem("spool-kept", Severity.ERROR, why, "See who owns the spool.") for why in done.kept]
     except OrchestrailError as error:
         return [problem_of(error)]
     return []
@@ -79,6 +80,7 @@ def _document(health: Health) -> dict[str, object]:
                 "version": adapter.info.version if adapter.info else None,
                 "capabilities": sorted(adapter.info.capabilities) if adapter.info else None,
                 "cannot_see": adapter.cannot_see if adapter.info else None,
+                "gaps": [_gap_document(gap) for gap in adapter.info.gaps] if adapter.info else None,
                 "failure": adapter.failure,
             }
             for adapter in health.adapters
@@ -90,12 +92,17 @@ def _document(health: Health) -> dict[str, object]:
             "namespace": health.settings.namespace,
             "environment": health.settings.environment,
             "mode": health.settings.mode,
+            "enforce": list(health.settings.enforce),
             "disabled": health.settings.disabled,
         },
         "python": platform.python_version(),
         "platform": sys.platform,
         "events": health.events,
     }
+
+
+def _gap_document(gap: Gap) -> dict[str, str | None]:
+    return {"name": gap.name, "never": gap.never, "upstream": gap.upstream, "todo": gap.todo}
 
 
 def _print(health: Health, output: Output) -> None:
@@ -110,6 +117,8 @@ def _print(health: Health, output: Output) -> None:
         output.line(f"  adapter {adapter.name}: {info.host} {info.host_version} (made for {info.requires or 'any'})")
         if adapter.cannot_see:
             output.line(f"    cannot see: {', '.join(adapter.cannot_see)}")
+        for gap in info.gaps:
+            output.line(f"    gap: {clean(gap.name.replace('_', ' '))}: {clean(gap.reason)}")
     output.line("Record", style="bold")
     output.line(f"  home   {health.settings.home}")
     output.line(f"  spool  {health.settings.spool}")

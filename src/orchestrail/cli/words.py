@@ -167,6 +167,9 @@ def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
         yield "cached", Text("the run that computed the result is not known", style=GAP)
     if row.previous_attempt:
         yield "retry", Text(f"after attempt {short_id(row.previous_attempt, output)}")
+    for finding in row.findings:
+        style = "red" if finding.verdict == "fail" else GAP
+        yield finding.verdict, Text(clean(f"{finding.requirement}  {finding.reason}"), style=style)
     yield from _endings(row)
     for check in row.checks:
         yield "check", _check(check)

@@ -34,6 +34,7 @@ _RUN_TAGS = ("1-0-0", "TagsRunFacet")
 
 OURS = (
     "orchestrail_run",
+    "orchestrail_requirements",
     "orchestrail_capabilities",
     "orchestrail_step",
     "orchestrail_code",

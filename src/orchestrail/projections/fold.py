@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
-from orchestrail.model import ROLES, Job, PreprocessingVersion, State
+from orchestrail.model import ROLES, Finding, Job, PreprocessingVersion, State
 from orchestrail.projections.datasets import uses
 from orchestrail.projections.rows import Code, End, RunRow
 from orchestrail.projections.values import mapping, moment, objects, parse, plain, run_id, text, texts, truth, whole
@@ -132,6 +132,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
         parameters=_parameters(facets),
         environment_facts=_environment(facets),
         capabilities=_capabilities(told),
+        findings=_findings(told),
         tags=_tags(told),
         metrics=_listed(told, "orchestrail_metrics", "metrics"),
         checks=_checks(told),
@@ -340,6 +341,18 @@ def _capabilities(told: Sequence[StoredEvent]) -> tuple[str, ...] | None:
         if event.ours and isinstance(names, list):
             return tuple(sorted(set(texts(names))))
     return None
+
+
+def _findings(told: Sequence[StoredEvent]) -> tuple[Finding, ...]:
+    """Give what our adapters found when the run began; a foreign producer judges nothing."""
+    ours = [event for event in told if event.ours]
+    entries = _listed(ours, "orchestrail_requirements", "findings")
+    fields = ([text(entry.get(name)) for name in ("requirement", "verdict", "reason", "field")] for entry in entries)
+    return tuple(
+        Finding(requirement, verdict, reason or "", field or "")
+        for requirement, verdict, reason, field in fields
+        if requirement and verdict in ("fail", "unknown")
+    )
 
 
 def _tags(told: Sequence[StoredEvent]) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from orchestrail.model import DatasetRef, Job, PreprocessingVersion
+from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class RunRow:
         environment: `dev`, `production` ...
         environment_facts: python, platform, distributions; stated on a root.
         capabilities: what the adapter can see; stated on a root.
+        findings: requirements that its adapter found missed, or not decidable, when the run began.
         not_captured: (what, reason) that the recorder knows it missed.
         owner: process that the run lived in.
         closed_by: `process` or `host`: who reports the end.
@@ -138,6 +139,7 @@ class RunRow:
     parameters: Mapping[str, Any] | None = None
     environment_facts: Mapping[str, Any] | None = None
     capabilities: tuple[str, ...] | None = None
+    findings: tuple[Finding, ...] = ()
     tags: tuple[str, ...] = ()
     metrics: tuple[Mapping[str, Any], ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()

@@ -13,10 +13,10 @@ from typing import Any
 
 from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, String, Table
 
-from orchestrail.model import DatasetRef, Job, PreprocessingVersion
+from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.rows import Code, End, RunRow, Use
 
-VERSION = "1"
+VERSION = "2"
 """Raise it with any change of the tables or of what goes into them."""
 
 metadata = MetaData()
@@ -122,6 +122,7 @@ def run_columns(row: RunRow) -> dict[str, Any]:
         "parameters": row.parameters,
         "environment_facts": row.environment_facts,
         "capabilities": row.capabilities,
+        "findings": [asdict(finding) for finding in row.findings],
         "tags": row.tags,
         "metrics": row.metrics,
         "checks": row.checks,
@@ -210,6 +211,7 @@ def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:
         parameters=facts["parameters"],
         environment_facts=facts["environment_facts"],
         capabilities=None if capabilities is None else tuple(capabilities),
+        findings=tuple(Finding(**finding) for finding in facts["findings"]),
         tags=tuple(facts["tags"]),
         metrics=tuple(facts["metrics"]),
         checks=tuple(facts["checks"]),

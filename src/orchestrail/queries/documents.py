@@ -57,6 +57,7 @@ def run_document(row: RunRow) -> Document:
         "stated_root_run_id": row.stated_root_run_id,
         "producer": row.producer,
         "mode": row.mode,
+        "findings": [asdict(finding) for finding in row.findings],
         "tags": list(row.tags),
         "metrics": list(row.metrics),
         "checks": list(row.checks),

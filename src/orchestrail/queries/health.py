@@ -18,34 +18,17 @@ from pathlib import Path
 
 from orchestrail import __version__, plugins, trouble
 from orchestrail.errors import OrchestrailError
-from orchestrail.model import AdapterInfo, Capability
+from orchestrail.model import AdapterInfo, Capability, Problem, Severity
 from orchestrail.projections.rows import RunRow
 from orchestrail.settings import Settings
 from orchestrail.store import store_path
 from orchestrail.store.base import Store
 from orchestrail.transport.segments import is_owned, read_segment, segments
+from orchestrail.versions import is_below, within
 
-ERROR, WARNING, NOTE = "error", "warning", "note"
 OLD_SECONDS = 24 * 3600
 _SHOWN = 5
 _YES = ("1", "true", "yes", "on")
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """Something that a person should know.
-
-    Attributes:
-        code: stable name.
-        severity: `error` where events are lost, kept back or not recorded; `warning`; `note`.
-        what: what it is.
-        do: what to do about it.
-    """
-
-    code: str
-    severity: str
-    what: str
-    do: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +92,7 @@ def examine(
     problems += _versions(installed)
     for adapter in adapters:
         problems += _adapter_problems(adapter)
+    problems += _told_by_adapters(settings)
     problems += _folders(settings)
     problems += _notes(settings.home)
     problems += _spool(settings)
@@ -120,17 +104,17 @@ def examine(
             problems += _store(store, abandoned)
         else:
             where = f"There is no store at {store_path(settings.store)} yet."
-            problems.append(Problem("no-store", NOTE, where, "It is made when the first run is collected."))
+            problems.append(Problem("no-store", Severity.NOTE, where, "It is made when the first run is collected."))
     except OrchestrailError as error:
         problems.append(problem_of(error))
-    order = (ERROR, WARNING, NOTE)
+    order = list(Severity)
     ordered = sorted(dict.fromkeys(problems), key=lambda problem: order.index(problem.severity))
     return Health(settings, installed, adapters, ordered, events)
 
 
 def problem_of(error: OrchestrailError) -> Problem:
     """Turn one of our errors into a problem."""
-    return Problem(error.code, ERROR, " ".join(part for part in (error.what, error.why) if part), error.do)
+    return Problem(error.code, Severity.ERROR, " ".join(part for part in (error.what, error.why) if part), error.do)
 
 
 def _installed() -> dict[str, str]:
@@ -158,17 +142,19 @@ def _adapters() -> list[Adapter]:
 def _switches(settings: Settings) -> Iterator[Problem]:
     if settings.disabled:
         what = "Recording is switched off (ORCHESTRAIL_DISABLED)."
-        yield Problem("disabled", ERROR, what, "Unset it where runs are to be recorded.")
+        yield Problem("disabled", Severity.ERROR, what, "Unset it where runs are to be recorded.")
     if os.environ.get("OPENLINEAGE_DISABLED", "").lower() in _YES:
         what = "OPENLINEAGE_DISABLED is set: other OpenLineage producers send nothing."
-        yield Problem("openlineage-disabled", WARNING, what, "Unset it where their events are wanted.")
+        yield Problem("openlineage-disabled", Severity.WARNING, what, "Unset it where their events are wanted.")
 
 
 def _platform() -> Iterator[Problem]:
     system = platform.system()
     if system != "Linux":
         what = f"{system} is not tested."
-        yield Problem("platform", WARNING, what, "Expect that runs of dead processes are not told from live ones.")
+        yield Problem(
+            "platform", Severity.WARNING, what, "Expect that runs of dead processes are not told from live ones."
+        )
 
 
 def _versions(installed: Mapping[str, str]) -> Iterator[Problem]:
@@ -176,63 +162,58 @@ def _versions(installed: Mapping[str, str]) -> Iterator[Problem]:
     for name, version in installed.items():
         if version != core:
             what = f"{name} {version} stands beside orchestrail {core}."
-            yield Problem("versions-differ", WARNING, what, "Install all of them in one version.")
+            yield Problem("versions-differ", Severity.WARNING, what, "Install all of them in one version.")
 
 
 def _adapter_problems(adapter: Adapter) -> Iterator[Problem]:
     if adapter.failure is not None:
         what = f"The adapter {adapter.name} could not be loaded: {adapter.failure}."
-        yield Problem("adapter-failed", ERROR, what, "Reinstall it in this environment.")
+        yield Problem("adapter-failed", Severity.ERROR, what, "Reinstall it in this environment.")
     elif adapter.info is None:
         what = f"The adapter {adapter.name} is installed, its host is not: it records nothing in this environment."
-        yield Problem("host-missing", NOTE, what, "Install the host, or the adapter where the host is.")
+        yield Problem("host-missing", Severity.NOTE, what, "Install the host, or the adapter where the host is.")
     elif within(adapter.info.host_version, adapter.info.requires) is False:
         info = adapter.info
-        what = f"{info.host} {info.host_version} is outside what the adapter is made for ({info.requires})."
-        yield Problem("host-version", WARNING, what, "Look for a newer adapter; see that runs are recorded whole.")
+        what = (
+            f"{info.host} {info.host_version} is outside what the adapter {adapter.name} is made for ({info.requires})"
+        )
+        if is_below(info.host_version, info.requires):
+            yield Problem("host-version", Severity.ERROR, f"{what}: nothing is recorded.", f"Upgrade {info.host}.")
+        else:
+            do = "Look for a newer adapter; see that runs are recorded whole."
+            yield Problem("host-version", Severity.WARNING, f"{what}.", do)
 
 
-def within(version: str, requires: str) -> bool | None:
-    """Say whether a version fits a specifier such as `>=3.5,<4`; None where one of them is of another form."""
-    number = _numbers(version)
-    for part in filter(None, (part.strip() for part in requires.split(","))):
-        match = re.fullmatch(r"(>=|<=|==|!=|<|>)\s*(\d+(?:\.\d+)*)", part)
-        if number is None or match is None:
-            return None
-        bound = _numbers(match[2]) or ()
-        width = max(len(number), len(bound))
-        left, right = (tuple((*parts, *[0] * width)[:width]) for parts in (number, bound))
-        fits = {
-            ">=": left >= right,
-            "<=": left <= right,
-            "==": left == right,
-            "!=": left != right,
-            "<": left < right,
-            ">": left > right,
-        }
-        if not fits[match[1]]:
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...] | None:
-    match = re.match(r"\d+(?:\.\d+)*", version)
-    return tuple(map(int, match[0].split("."))) if match else None
+def _told_by_adapters(settings: Settings) -> Iterator[Problem]:
+    """Ask the adapters themselves what stands in their way here."""
+    told = dict(plugins.results("adapter_problems", settings=settings))
+    for name in (each.plugin_name for each in plugins.manager().hook.adapter_problems.get_hookimpls()):
+        if name in told:
+            yield from (problem for problem in told[name] or () if isinstance(problem, Problem))
+        else:
+            what = f"The adapter {name} failed to say what stands in its way in this environment."
+            yield Problem("adapter-failed", Severity.WARNING, what, "Reinstall it in this environment.")
 
 
 def _folders(settings: Settings) -> Iterator[Problem]:
     for name, path in (("home", settings.home), ("spool", settings.spool)):
         if path.exists() and not (path.is_dir() and os.access(path, os.W_OK | os.X_OK)):
-            yield Problem(f"{name}-unwritable", ERROR, f"The {name} {path} cannot be written.", "See who owns it.")
+            yield Problem(
+                f"{name}-unwritable", Severity.ERROR, f"The {name} {path} cannot be written.", "See who owns it."
+            )
         elif not path.exists() and not os.access(_nearest(path), os.W_OK | os.X_OK):
-            yield Problem(f"{name}-unwritable", ERROR, f"The {name} {path} cannot be made.", "See who owns its folder.")
+            yield Problem(
+                f"{name}-unwritable", Severity.ERROR, f"The {name} {path} cannot be made.", "See who owns its folder."
+            )
         elif path.exists():
             yield from _privacy(name, path)
     with suppress(OrchestrailError):
         path = store_path(settings.store)
         if path.exists():
             if not os.access(path, os.W_OK):
-                yield Problem("store-unwritable", WARNING, f"The store {path} cannot be written.", "See who owns it.")
+                yield Problem(
+                    "store-unwritable", Severity.WARNING, f"The store {path} cannot be written.", "See who owns it."
+                )
             yield from _privacy("store", path)
 
 
@@ -243,7 +224,7 @@ def _privacy(name: str, path: Path) -> Iterator[Problem]:
     open_to = mode & (0o007 if shared else 0o077)
     if open_to:
         what = f"The {name} {path} is open to other users (mode {stat.S_IMODE(mode):04o})."
-        yield Problem(f"{name}-not-private", WARNING, what, f"chmod {'o' if shared else 'go'}-rwx {path}")
+        yield Problem(f"{name}-not-private", Severity.WARNING, what, f"chmod {'o' if shared else 'go'}-rwx {path}")
 
 
 def _nearest(path: Path) -> Path:
@@ -256,7 +237,7 @@ def _notes(home: Path) -> Iterator[Problem]:
         what = f"{_when(note.get('time'))}{host}, while trying to {note.get('where')}: {note.get('error')}"
         what += f" ({note.get('count')} times)"
         do = "Runs of that time may be recorded incompletely. When it is dealt with: `orchestrail doctor --clear`."
-        yield Problem("trouble", ERROR, what, do)
+        yield Problem("trouble", Severity.ERROR, what, do)
 
 
 def _when(seconds: object) -> str:
@@ -287,14 +268,16 @@ def _spool(settings: Settings) -> Iterator[Problem]:
     old = [name for age, name, _ in waiting if age > OLD_SECONDS]
     if old:
         what = f"{len(old)} segments of ended processes lie in the spool for more than a day: {_some(old)}."
-        yield Problem("spool-stuck", ERROR, what, "Run `orchestrail collect`; see who owns the files if they stay.")
+        yield Problem(
+            "spool-stuck", Severity.ERROR, what, "Run `orchestrail collect`; see who owns the files if they stay."
+        )
     elif waiting:
         what = f"{len(waiting)} segments of ended processes wait in the spool."
-        yield Problem("spool-waiting", NOTE, what, "The next reading command collects them.")
+        yield Problem("spool-waiting", Severity.NOTE, what, "The next reading command collects them.")
     damaged_names = [name for _, name, damaged in waiting if damaged]
     if damaged_names:
         what = f"Segments with lines that are no records: {_some(damaged_names)}."
-        yield Problem("spool-damaged", WARNING, what, "Such lines go to quarantine when they are collected.")
+        yield Problem("spool-damaged", Severity.WARNING, what, "Such lines go to quarantine when they are collected.")
 
 
 def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iterator[Problem]:
@@ -304,16 +287,16 @@ def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iter
         where = _some([f"{gap.emitter[:12]} {_ranges(gap.missing)}" for gap in gaps])
         what = f"{missing} events were numbered by their process and never arrived: {where}."
         do = "Collect every spool that there is; what stays missing was lost or removed on the way."
-        yield Problem("events-missing", ERROR, what, do)
+        yield Problem("events-missing", Severity.ERROR, what, do)
     refused = len(store.quarantined())
     if refused:
         what = f"{refused} events are in quarantine."
-        yield Problem("quarantine", ERROR, what, "See `orchestrail quarantine list`.")
+        yield Problem("quarantine", Severity.ERROR, what, "See `orchestrail quarantine list`.")
     dead = abandoned(store)
     if dead:
         names = _some([f"{row.job.name} {row.run_id[-12:]}" for row in dead])
         what = f"{len(dead)} runs are open whose process is gone: {names}."
-        yield Problem("abandoned-runs", WARNING, what, "Run `orchestrail sweep`.")
+        yield Problem("abandoned-runs", Severity.WARNING, what, "Run `orchestrail sweep`.")
 
 
 def _ranges(missing: Sequence[tuple[int, int]]) -> str:

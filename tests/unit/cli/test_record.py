@@ -6,11 +6,8 @@ import json
 import sqlite3
 from pathlib import Path
 
-import pytest
-
 from orchestrail import trouble
 from orchestrail.owner import this_process
-from orchestrail.queries.health import within
 from orchestrail.settings import load_settings
 
 
@@ -174,26 +171,6 @@ def test_doctor_tells_a_store_that_is_none(answer, tmp_path, monkeypatch):
     file.write_text("text" * 1000)
     monkeypatch.setenv("ORCHESTRAIL_STORE", f"sqlite:///{file}")
     assert "store" in codes(answer("doctor", code=1), "error")
-
-
-@pytest.mark.parametrize(
-    ("version", "requires", "fits"),
-    [
-        ("3.8.8", ">=3.5,<4", True),
-        ("3.4", ">=3.5,<4", False),
-        ("4.0.0", ">=3.5,<4", False),
-        ("3.5", ">=3.5.0", True),
-        ("3.10.1", ">3.9, !=3.10", True),
-        ("3.10.0", "!=3.10", False),
-        ("3.9rc1", "<=3.9", True),
-        ("unknown", ">=1", None),
-        ("1", "~=1.0", None),
-        ("1", "", True),
-    ],
-)
-def test_a_version_is_compared_by_its_numbers(version, requires, fits):
-    """What is of another form is not judged."""
-    assert within(version, requires) is fits
 
 
 def test_json_documents_hold_nothing_else(story, run):

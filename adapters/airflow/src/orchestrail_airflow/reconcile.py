@@ -112,7 +112,7 @@ def _tell(recorder: Recorder, one: Instance, start: RunStart, entry: Entry | Non
     if one.host:  # it ran, and told of itself where it ran
         return False
     if one.state == "success":
-        recorder.start(start)
+        recorder.start(start, may_refuse=False)
         recorder.finish(start.run_id, State.COMPLETE, facts={"toldBy": "scheduler"}, at=one.ended)
         return True
     if one.state == "failed":

@@ -109,7 +109,7 @@ class Recording:
 
     def _begin_dag_run(self, dag_run: Any, dag: Any, ledger: Ledger) -> None:
         start = translate.dag_run_start(self.namespace, dag_run, dag, self._spawner())
-        self.recorder.start(start)
+        self.recorder.start(start, may_refuse=False)
         with guard("airflow: note a DAG run"):
             ledger.begun(start.run_id)
         if self.is_served:

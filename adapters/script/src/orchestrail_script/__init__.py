@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar, overload
 
 from orchestrail.adapter import (
+    ConfigurationError,
     RunStart,
     StepRun,
     activate,
@@ -17,6 +18,7 @@ from orchestrail.adapter import (
     current_open_run,
     guard,
     new_run_id,
+    refuse_unrecorded,
     wrap,
 )
 from orchestrail_script import plugin
@@ -50,8 +52,14 @@ def audited(function: F | None = None, **options: str | None) -> F | Callable[[F
         mode: `record` or `enforce`.
 
     Returns:
-        A function of the same kind and signature, which returns and raises the same.
+        A function of the same kind and signature, which returns and raises the same; in mode `enforce` a call that misses a
+        requirement raises `orchestrail.RequirementNotMet` and nothing of the function runs.
+
+    Raises:
+        ConfigurationError: `mode` is neither of the two; never at run time.
     """
+    if options.get("mode") not in (None, "record", "enforce"):
+        raise ConfigurationError(f"{options['mode']!r} is no mode of recording.", "", "Use `record` or `enforce`.")
 
     def decorate(decorated: F) -> F:
         return wrap(decorated, functools.partial(_begin, decorated, options))
@@ -66,23 +74,26 @@ def _begin(
     kwargs: Mapping[str, Any],
 ) -> StepRun | None:
     with guard("begin a script's run"):
+        job_name = options.get("name") or f"{_file(function)}.{function.__qualname__}"
         recorder = activate("script", plugin)
         if recorder is None:
+            refuse_unrecorded("script", job_name, options.get("mode"))
             return None
         within = current_open_run()
+        above = within.start if within is not None else None
         run_id = new_run_id()
         recorder.start(
             RunStart(
                 run_id=run_id,
-                job_name=options.get("name") or f"{_file(function)}.{function.__qualname__}",
+                job_name=job_name,
                 job_type="SCRIPT",
                 parent=within.ref if within is not None else None,
                 carrier=carrier_from_environment(),
                 function=function,
                 parameters=arguments_of(function, args, kwargs),
-                system=options.get("system"),
-                environment=options.get("environment"),
-                mode=options.get("mode"),
+                system=options.get("system") or (above.system if above is not None else None),
+                environment=options.get("environment") or (above.environment if above is not None else None),
+                mode=options.get("mode") or (above.mode if above is not None else None),
             )
         )
         run = recorder.open_run(run_id)
