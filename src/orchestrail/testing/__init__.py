@@ -1,5 +1,45 @@
-"""The shipped kit for testing adapters: what a run left in the spool, and whether it is what the schemas say. For tests only."""
+"""The shipped kit for testing adapters. For tests only.
 
-from orchestrail.testing.events import schema_problems, spooled_events
+An adapter's test subclasses `ConformanceSuite` and describes its host by a subclass of `Host`; the host's program imports
+`workload` and `installing`. Names are loaded when they are used, because that program shall hold nothing of ours but what it asks
+for.
+"""
 
-__all__ = ["schema_problems", "spooled_events"]
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrail.testing import installing, workload
+    from orchestrail.testing.conformance import ConformanceSuite
+    from orchestrail.testing.events import schema_problems, spooled_events
+    from orchestrail.testing.harness import Host
+    from orchestrail.testing.scenarios import SCENARIOS, Scenario
+
+__all__ = [
+    "SCENARIOS",
+    "ConformanceSuite",
+    "Host",
+    "Scenario",
+    "installing",
+    "schema_problems",
+    "spooled_events",
+    "workload",
+]
+
+_MODULES = {
+    "SCENARIOS": "scenarios",
+    "ConformanceSuite": "conformance",
+    "Host": "harness",
+    "Scenario": "scenarios",
+    "schema_problems": "events",
+    "spooled_events": "events",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    module = importlib.import_module(f"{__name__}.{_MODULES.get(name, name)}")
+    return getattr(module, name) if name in _MODULES else module

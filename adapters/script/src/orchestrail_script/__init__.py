@@ -5,8 +5,9 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar, overload
+from typing import Any, TypeVar, cast, overload
 
 from orchestrail.adapter import (
     ConfigurationError,
@@ -24,6 +25,8 @@ from orchestrail.adapter import (
 from orchestrail_script import plugin
 
 __all__ = ["audited"]
+
+_MARK = "__orchestrail_audited__"
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +47,8 @@ def audited(function: F | None = None, **options: str | None) -> F | Callable[[F
     A call from within a recorded run becomes a child of that run; else the run that the environment names
     (`OPENLINEAGE_CONTEXT`) is its parent; else it is a root.
 
+    Applied twice, a call is still one run, and the options of the outer one win where both give one.
+
     Args:
         function: what to record.
         name: job name; `<file>.<function>` by default.
@@ -62,9 +67,30 @@ def audited(function: F | None = None, **options: str | None) -> F | Callable[[F
         raise ConfigurationError(f"{options['mode']!r} is no mode of recording.", "", "Use `record` or `enforce`.")
 
     def decorate(decorated: F) -> F:
-        return wrap(decorated, functools.partial(_begin, decorated, options))
+        there = getattr(decorated, _MARK, None)
+        if (
+            isinstance(there, _Audited) and there.wrapper is decorated
+        ):  # a second time: one run a call, the outer options win
+            said = {name: value for name, value in options.items() if value is not None}
+            return cast("F", _audited(there.function, {**there.options, **said}))
+        return _audited(decorated, options)
 
     return decorate if function is None else decorate(function)
+
+
+@dataclass(frozen=True, slots=True)
+class _Audited:
+    """What a wrapper of ours is around; functions that users wrap around it get a copy, which names another wrapper."""
+
+    wrapper: object
+    function: Callable[..., Any]
+    options: Mapping[str, str | None]
+
+
+def _audited(function: F, options: Mapping[str, str | None]) -> F:
+    wrapper = wrap(function, functools.partial(_begin, function, options))
+    setattr(wrapper, _MARK, _Audited(wrapper, function, options))
+    return wrapper
 
 
 def _begin(
@@ -75,6 +101,8 @@ def _begin(
 ) -> StepRun | None:
     with guard("begin a script's run"):
         job_name = options.get("name") or f"{_file(function)}.{function.__qualname__}"
+        if plugin.was_let_go():
+            return None
         recorder = activate("script", plugin)
         if recorder is None:
             refuse_unrecorded("script", job_name, options.get("mode"))
