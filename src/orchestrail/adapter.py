@@ -76,6 +76,7 @@ __all__ = [
     "hookimpl",
     "innermost",
     "is_alive",
+    "is_below",
     "leave_out",
     "mark",
     "marking_of",

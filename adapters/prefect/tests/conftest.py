@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -230,6 +231,15 @@ class Programs:
             stderr=subprocess.PIPE,
             text=True,
         )
+
+    def orchestrail(self, *arguments: str) -> Any:
+        """Run a command of ours on what programs in this folder have left, and give its document."""
+        command = [str(Path(sys.executable).with_name("orchestrail")), *arguments, "--json"]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self.variables(), capture_output=True, text=True, timeout=120
+        )
+        assert done.stdout, done.stderr
+        return json.loads(done.stdout)
 
     def left(self) -> Outcome:
         """Give what programs in this folder have left so far."""

@@ -6,9 +6,12 @@ import os
 import signal
 from typing import Any
 
+import prefect
 import pytest
 
 from orchestrail.run_id import attempt_run_id
+from orchestrail.versions import within
+from orchestrail_prefect import plugin
 
 PARENT, ROOT = "01a20924-5340-7ee2-9a16-f08ce2ea956f", "01a20924-5340-7ee2-9a16-f08ce2ea0000"
 
@@ -37,21 +40,34 @@ def test_a_killed_process_leaves_its_starts(program: Any) -> None:
     assert {run.job: run.types for run in left.runs()} == {"killed": ["START"], "killed.hangs": ["START"]}
     assert {run.said["owner"]["pid"] for run in left.runs()} == {process.pid}
     assert left.problems() == []
+    assert closed_by_sweep(program) == {"killed", "killed.hangs"}
+
+
+def closed_by_sweep(program: Any) -> set[str]:
+    """Sweep, and name the jobs whose runs were closed: as ABORT, marked as concluded."""
+    swept = program.orchestrail("sweep")["closed"]
+    assert {(run["state"], "state" in run["inferred"]) for run in swept} <= {("ABORT", True)}
+    return {run["job"]["name"] for run in swept}
 
 
 TERMINATED = HANGING.replace("killed", "terminated")
+FLOWS_OF_SIGTERM = within(prefect.__version__, ">=3.8.4")
+"""Whether Prefect tells of the flow run whose process a SIGTERM ends; before, its handler kills the process first."""
 
 
 def test_a_terminated_process_aborts_its_runs(program: Any) -> None:
-    """SIGTERM is told to the engine, and by it to us."""
+    """SIGTERM is told to the engine, and by it to us; what an earlier Prefect does not tell of the flow run is concluded."""
     process = program.begin(TERMINATED)
     program.wait_for(lambda left: (left.folder / "running.txt").exists())
     process.terminate()
     process.communicate(timeout=120)
     assert {run.job: run.types for run in program.left().runs()} == {
-        "terminated": ["START", "ABORT"],
+        "terminated": ["START", "ABORT"] if FLOWS_OF_SIGTERM else ["START"],
         "terminated.hangs": ["START", "ABORT"],
     }
+    assert closed_by_sweep(program) == (set() if FLOWS_OF_SIGTERM else {"terminated"})
+    gaps = {gap.name for gap in info.gaps} if (info := plugin.adapter_info()) is not None else set()
+    assert ("sigterm" in gaps) is not FLOWS_OF_SIGTERM
 
 
 DEPLOYED = """

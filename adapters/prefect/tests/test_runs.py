@@ -160,12 +160,22 @@ PROGRAM = '''
         Path("stored.txt").write_text("x")
         return x
 
+    @task(
+        persist_result=True,
+        result_storage="local-file-system/kept",
+        cache_key_fn=lambda context, arguments: f"kept-{os.getpid()}",
+    )
+    def kept():
+        return 1
+
     @audited
     @flow(name="cached")
     def cached():
         stored(1)
         stored(1)
         stored(2)
+        kept()
+        kept()
 
     def named(flow, flow_run, state):
         Path("own_hook.txt").write_text(state.name)
@@ -186,6 +196,9 @@ PROGRAM = '''
             print(run.name, type(error).__name__)
 
     if __name__ == "__main__":
+        from prefect.filesystems import LocalFileSystem
+
+        LocalFileSystem(basepath=str(Path("kept").resolve())).save("kept", overwrite=True)
         print("returned", success("in.csv"))
         for run in (retried, failing, crashing, cancelled, too_slow, deep, edges, cached, free, marked_below):
             attempt(run)
@@ -381,6 +394,15 @@ def test_a_cached_task_names_the_run_that_computed(tour: Any) -> None:
     assert computed.said["cacheKey"].startswith("sha256:")
     assert computed.files("outputs").keys() == {"stored.txt"}
     assert (cached.files("inputs"), cached.files("outputs")) == ({}, {})
+
+
+def test_prefects_own_files_are_no_data_of_a_step(tour: Any) -> None:
+    """Results that it stores and reads, in its home or where a block says."""
+    assert list((tour.folder / "kept").iterdir())
+    computed, cached = tour.runs("cached.kept")
+    assert (cached.said["state"], cached.said["cachedFrom"]) == ("CACHED", computed.id)
+    for run in (computed, cached, tour.run("cached")):
+        assert (run.files("inputs"), run.files("outputs")) == ({}, {}), run.job
 
 
 def test_options_survive_with_options(tour: Any) -> None:

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 TASK_EVENT = "prefect.task-run."
 _REMEMBERED = 10_000
-"""Stored results whose computing run is remembered here; the store can find the run of an older one by `cacheKey`."""
+"""Stored results whose computing run is remembered in this process. A run that takes any other has its `cacheKey` on the record."""
 
 
 @dataclass(slots=True)

@@ -7,15 +7,23 @@ from importlib.metadata import PackageNotFoundError, version
 from orchestrail.adapter import (
     AdapterInfo,
     Capability,
+    Gap,
     Recorder,
     RunRef,
     Settings,
     __version__,
     hookimpl,
+    is_below,
     leave_out,
 )
 
 REQUIRES = ">=3.5,<4"
+
+_SIGTERM = Gap(
+    "sigterm",
+    upstream="Prefect before 3.8.4 ends its process before it tells of the flow run that a SIGTERM met;"
+    " `orchestrail sweep` concludes its end.",
+)
 
 
 @hookimpl
@@ -34,7 +42,8 @@ def adapter_info() -> AdapterInfo | None:
         Capability.PARAMETERS,
         Capability.ENVIRONMENT,
     }
-    return AdapterInfo("prefect", "prefect", host_version, __version__, REQUIRES, frozenset(seen))
+    gaps = (_SIGTERM,) if is_below(host_version, ">=3.8.4") else ()
+    return AdapterInfo("prefect", "prefect", host_version, __version__, REQUIRES, frozenset(seen), gaps)
 
 
 @hookimpl
