@@ -30,6 +30,8 @@ _host: str | None = None
 def report_to(home: Path, host: str) -> None:
     """Say where notes of trouble go in this process."""
     global _home, _host
+    if home != _home:
+        _counts.clear()  # what was noted elsewhere has to be noted here
     _home, _host = home, host
     trouble.prepare(home)
 

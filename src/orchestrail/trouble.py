@@ -50,6 +50,7 @@ def note(home: Path, where: str, error: str, *, count: int = 1, host: str | None
         entry["error"] = error[: max(0, 250 - len(data) + SLOT - 60)].encode("ascii", "replace").decode()[:250]
         data = json.dumps(entry).encode()[: SLOT - 1]
     slot = zlib.crc32(f"{where}|{error.partition(':')[0]}".encode()) % SLOTS
+    prepare(home)  # the home may have been deleted meanwhile
     with suppress(OSError):
         fd = os.open(home / FILE, os.O_WRONLY | os.O_CLOEXEC)
         try:

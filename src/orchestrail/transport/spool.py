@@ -5,7 +5,8 @@ A segment begins with a heading and holds one record a line:
     orchestrail-spool 1 <emitter> <owner as JSON>
     <counter> <time in ns> <nonce, 64 hex digits> <event as JSON without line breaks>
 
-The counter rises with every record, a failed one too, so that a gap shows a loss. Nothing here reads a segment back
+The counter rises with every record, a failed one too, so that a gap shows a loss. Where a segment is deleted while it is written,
+the next one goes on with its emitter and its counter: what went with it is such a gap. Nothing here reads a segment back
 (`orchestrail.transport.segments` does), and nothing opens a network connection or a database.
 """
 
@@ -26,6 +27,7 @@ from pathlib import Path
 from types import ModuleType
 
 from orchestrail.errors import SpoolError
+from orchestrail.guard import note
 from orchestrail.owner import this_process
 
 
@@ -91,8 +93,10 @@ class Spool:
             raise SpoolError("An event was not spooled.", "It holds a line break.", "Serialise it on one line.")
         with self._lock:
             try:
-                self._make_room()
+                self._let_go()
                 self._counter += 1
+                if self._fd < 0:
+                    self._open()
                 line = b"%d %d %s %s\n" % (self._counter, time.time_ns(), secrets.token_hex(32).encode(), body)
                 self._write(line)
             except OSError as error:
@@ -114,6 +118,7 @@ class Spool:
         """Sync and close the segment. A later append opens a new one."""
         self._halt_syncer()
         with self._lock:
+            self._let_go()
             self._close()
 
     def _write(self, line: bytes) -> None:
@@ -135,17 +140,27 @@ class Spool:
         except OSError:
             self._torn = True
 
-    def _make_room(self) -> None:
-        if self._fd >= 0 and (self._size >= MAX_BYTES or time.monotonic() - self._opened_at >= MAX_AGE):
-            self._close()
+    def _let_go(self) -> None:
+        """Leave a segment that is full, old or deleted."""
         if self._fd < 0:
-            self._open()
+            return
+        if os.fstat(self._fd).st_nlink == 0:
+            os.close(self._fd)
+            self._fd = -1
+            why = f"Of its {self._counter} events those are gone that were not collected before ({self.folder})."
+            do = "Find out what cleans that folder up; the gap in the record's counter stays visible."
+            what = "A segment of the spool was deleted while its process was writing to it."
+            note("append to the spool", SpoolError(what, why, do))
+        elif self._size >= MAX_BYTES or time.monotonic() - self._opened_at >= MAX_AGE:
+            self._close()
 
     def _open(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         shared = bool(self.folder.stat().st_mode & stat.S_ISGID)
-        emitter = secrets.token_hex(16)
-        temporary = self.folder / f".{emitter}.new"
+        emitter = self._emitter or secrets.token_hex(16)
+        # After a deletion not the name that was there: the file may be put back.
+        name = f"{emitter}-{self._counter}" if self._emitter else emitter
+        temporary = self.folder / f".{name}.new"
         fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             if shared:
@@ -157,12 +172,12 @@ class Spool:
             if os.write(fd, heading) != len(heading):
                 raise OSError(errno.ENOSPC, "The disk took only part of the heading")
             # Only a segment that is locked and headed gets its name: a collector can never take it for an abandoned one.
-            temporary.rename(self.folder / f"{emitter}{SUFFIX}")
+            temporary.rename(self.folder / f"{name}{SUFFIX}")
         except BaseException:
             os.close(fd)
             temporary.unlink(missing_ok=True)
             raise
-        self._fd, self._emitter, self._counter, self._size = fd, emitter, 0, len(heading)
+        self._fd, self._emitter, self._size = fd, emitter, len(heading)
         self._opened_at, self._torn = time.monotonic(), False
 
     def _close(self) -> None:
@@ -171,7 +186,7 @@ class Spool:
                 self._sync()
             finally:
                 os.close(self._fd)
-                self._fd = -1
+                self._fd, self._emitter, self._counter = -1, "", 0
 
     def _sync(self) -> None:
         if self._unsynced and self._fd >= 0:

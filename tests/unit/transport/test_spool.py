@@ -6,6 +6,7 @@ import errno
 import json
 import multiprocessing
 import os
+import shutil
 import signal
 import stat
 import subprocess
@@ -18,7 +19,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from orchestrail import trouble
 from orchestrail.errors import SpoolError
+from orchestrail.guard import report_to
 from orchestrail.transport import segments as reading
 from orchestrail.transport import spool as writing
 from orchestrail.transport.segments import is_owned, read_segment, release, segments
@@ -248,6 +251,50 @@ def test_a_full_disk_costs_the_event_and_shows_the_gap(tmp_path: Path, monkeypat
     segment = read_segment(segments(tmp_path)[0])
     assert [line.body for line in segment.lines] == [b'{"n":1}', b'{"n":3}']
     assert [line.counter for line in segment.lines] == [1, 3]
+
+
+def test_what_fails_before_there_is_a_segment_is_a_gap_in_the_first_one(tmp_path: Path) -> None:
+    """The folder could not be made for two events; the third one's number tells of them."""
+    (tmp_path / "spool").write_text("in the way")
+    spool = Spool(tmp_path / "spool")
+    for _ in range(2):
+        with pytest.raises(SpoolError):
+            spool.append(b"{}")
+    (tmp_path / "spool").unlink()
+    spool.append(b"{}")
+    spool.close()
+    (path,) = segments(tmp_path / "spool")
+    assert [line.counter for line in read_segment(path).lines] == [3]
+
+
+@pytest.mark.swallows
+@pytest.mark.parametrize("all_of_it", [True, False], ids=["folder", "segment"])
+def test_a_deleted_segment_is_noticed_and_leaves_a_gap(tmp_path: Path, all_of_it: bool) -> None:
+    """The next event goes into a new segment, as the next number of the same emitter; the loss is told."""
+    report_to(tmp_path / "home", "test")
+    folder = tmp_path / "spool"
+    spool = Spool(folder)
+    for _ in range(3):
+        spool.append(b"{}")
+    (deleted,) = segments(folder)
+    emitter = read_segment(deleted).emitter
+    if all_of_it:
+        shutil.rmtree(folder)
+    else:
+        deleted.unlink()
+    for _ in range(2):
+        spool.append(b"{}")
+    (path,) = segments(folder)
+    segment = read_segment(path)
+    assert path != deleted
+    assert (segment.emitter, [line.counter for line in segment.lines]) == (emitter, [4, 5])
+    (note,) = trouble.read(tmp_path / "home")
+    assert "was deleted while its process was writing to it" in note["error"]
+    spool.close()
+    spool.append(b"{}")
+    spool.close()
+    (other,) = set(segments(folder)) - {path}
+    assert [line.counter for line in read_segment(other).lines] == [1]
 
 
 def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
