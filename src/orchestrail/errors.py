@@ -71,6 +71,21 @@ class SpoolError(OrchestrailError):
     code = "spool"
 
 
+class HistoryError(OrchestrailError):
+    """An orchestrator's own records cannot be read: nothing was compared.
+
+    Attributes:
+        status: the HTTP status that it answered with; None where it did not answer in a way that can be used.
+    """
+
+    code = "history"
+    exit_code = 1
+
+    def __init__(self, what: str, why: str = "", do: str = "", *, status: int | None = None) -> None:
+        self.status = status
+        super().__init__(what, why, do)
+
+
 class EventRefused(OrchestrailError):
     """Bytes that are not an acceptable OpenLineage event: they go to quarantine, whole.
 

@@ -28,6 +28,10 @@ _ENVIRONMENT = {
     "mode": "ORCHESTRAIL_MODE",
     "enforce": "ORCHESTRAIL_ENFORCE",
     "disabled": "ORCHESTRAIL_DISABLED",
+    "airflow_url": "ORCHESTRAIL_AIRFLOW_URL",
+    "airflow_token": "ORCHESTRAIL_AIRFLOW_TOKEN",
+    "airflow_user": "ORCHESTRAIL_AIRFLOW_USER",
+    "airflow_password": "ORCHESTRAIL_AIRFLOW_PASSWORD",
 }
 
 
@@ -46,6 +50,10 @@ class Settings(BaseModel):
         mode: `record`, or `enforce` to refuse runs that miss a requirement.
         enforce: ids of the requirements that refuse a run in mode `enforce`; in the environment separated by commas.
         disabled: True switches recording off.
+        airflow_url: Airflow's API, for `orchestrail reconcile airflow`.
+        airflow_token: bearer token for it.
+        airflow_user: name for it, where there is no token.
+        airflow_password: of that name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -61,6 +69,10 @@ class Settings(BaseModel):
     mode: Literal["record", "enforce"] = "record"
     enforce: tuple[str, ...] = tuple(HINTS)
     disabled: bool = False
+    airflow_url: str | None = None
+    airflow_token: SecretStr | None = None
+    airflow_user: str | None = None
+    airflow_password: SecretStr | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -19,6 +19,7 @@ from orchestrail.cli import (
     doctor,
     ingest,
     quarantine,
+    reconcile,
     runs,
     ship,
     show,
@@ -109,4 +110,5 @@ app.command()(ship.ship)
 app.command()(ingest.ingest)
 app.add_typer(quarantine.app, name="quarantine")
 app.command()(sweep.sweep)
+app.command()(reconcile.reconcile)
 app.command()(doctor.doctor)

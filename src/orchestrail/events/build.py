@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from orchestrail.events.facets import RUN_EVENT, facet
+from orchestrail.events.facets import JOB_EVENT, RUN_EVENT, facet
 from orchestrail.model import DatasetRef, Job, RunRef
 
 
@@ -55,6 +55,31 @@ def run_event(
         },
         "inputs": [_dataset(dataset, by, "input") for dataset in inputs],
         "outputs": [_dataset(dataset, by, "output") for dataset in outputs],
+    }
+
+
+def job_event(
+    job: Job, by: str, *, job_facets: Mapping[str, Mapping[str, Any]], at: datetime | None = None
+) -> dict[str, Any]:
+    """Put a job event together: something that is said about a job, and about no run of it.
+
+    Args:
+        job: which job.
+        by: URI of the producer.
+        job_facets: facet bodies by key.
+        at: when it was so; None for now.
+    """
+    return {
+        "eventTime": timestamp(at),
+        "producer": by,
+        "schemaURL": JOB_EVENT,
+        "job": {
+            "namespace": job.namespace,
+            "name": job.name,
+            "facets": {key: facet(key, body, by) for key, body in job_facets.items()},
+        },
+        "inputs": [],
+        "outputs": [],
     }
 
 

@@ -13,6 +13,7 @@ from importlib import resources
 from typing import Any
 
 RUN_EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent"
+JOB_EVENT = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/JobEvent"
 PRODUCER_PREFIX = "urn:orchestrail:"
 
 _STANDARD = {
@@ -46,6 +47,7 @@ OURS = (
     "orchestrail_inferred",
     "orchestrail_capture",
     "orchestrail_dataset",
+    "orchestrail_reconciliation",
 )
 
 

@@ -6,17 +6,13 @@ before it died is collected first; an end that is reported later supersedes the 
 
 from __future__ import annotations
 
-import json
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrail import __version__
-from orchestrail.events.build import run_event
-from orchestrail.events.facets import producer
-from orchestrail.model import RunRef
+from orchestrail.model import State
 from orchestrail.operations.collect import collect
+from orchestrail.operations.conclusions import concluded_end
 from orchestrail.owner import Owner, is_alive, this_process
 from orchestrail.projections.apply import apply
 from orchestrail.projections.open_runs import open_runs
@@ -25,7 +21,6 @@ from orchestrail.settings import Settings
 from orchestrail.store.base import Incoming, Progress, Store
 
 SOURCE = "sweep"
-CONCLUDED = ("state", "ended_at")
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,12 +83,7 @@ def _owner(stated: Mapping[str, Any] | None) -> Owner | None:
 
 
 def _end(row: RunRow) -> Incoming:
-    by = producer(SOURCE, __version__)
     owner: Mapping[str, Any] = row.owner or {}
     same_boot = owner.get("bootId") == this_process().bootId
     gone = f"its process {owner.get('pid')} on {owner.get('host')} is gone" if same_boot else "its host was restarted"
-    concluded = {"fields": list(CONCLUDED), "reason": gone, "by": SOURCE}
-    run = RunRef(row.run_id, row.job, row.root_run_id, row.job, row.parent_run_id)
-    event = run_event("ABORT", run, by, run_facets={"orchestrail_inferred": concluded}, job_facets={})
-    body = json.dumps(event, separators=(",", ":")).encode()
-    return Incoming(body, SOURCE, nonce=os.urandom(32), event_time=event["eventTime"])
+    return concluded_end(row, State.ABORT, gone, SOURCE)

@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from importlib.metadata import distributions
 from pathlib import Path
 
 from orchestrail import __version__, plugins, trouble
 from orchestrail.errors import OrchestrailError
+from orchestrail.events.build import timestamp
 from orchestrail.model import AdapterInfo, Capability, Problem, Severity
+from orchestrail.projections.open_runs import open_runs
 from orchestrail.projections.rows import RunRow
 from orchestrail.settings import Settings
 from orchestrail.store import store_path
@@ -297,6 +300,24 @@ def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iter
         names = _some([f"{row.job.name} {row.run_id[-12:]}" for row in dead])
         what = f"{len(dead)} runs are open whose process is gone: {names}."
         yield Problem("abandoned-runs", Severity.WARNING, what, "Run `orchestrail sweep`.")
+    yield from _forgotten(store)
+
+
+def _forgotten(store: Store) -> Iterator[Problem]:
+    """Find runs that their orchestrator ends, and that it has not ended for long: that it did may never have been told."""
+    with store.read() as connection:
+        waiting = open_runs(connection, "host")
+    limit = timestamp(datetime.now(UTC) - timedelta(seconds=OLD_SECONDS))
+    by_orchestrator: dict[str, list[str]] = {}
+    for row in waiting:
+        if (row.started_at or row.seen_at or limit) < limit:
+            names = by_orchestrator.setdefault(row.orchestrator or "unknown", [])
+            names.append(f"{row.job.name} {row.run_id[-12:]}")
+    for orchestrator, names in sorted(by_orchestrator.items()):
+        what = f"{len(names)} runs that {orchestrator} ends are open for more than a day: {_some(names)}."
+        yield Problem(
+            "open-runs", Severity.WARNING, what, f"Run `orchestrail reconcile {orchestrator}`; it asks {orchestrator}."
+        )
 
 
 def _ranges(missing: Sequence[tuple[int, int]]) -> str:

@@ -34,13 +34,14 @@ def schema_problems(event: dict[str, Any], specification: Path | None = None) ->
     """Hold an event against our facets' schemas and, where its files are at hand, OpenLineage's.
 
     Args:
-        event: a run event.
+        event: a run event or a job event.
         specification: folder with `OpenLineage.json` and `facets/*.json` of the specification.
 
     Returns:
         What does not fit, empty where all does.
     """
-    problems = list(_unfit(event, _CORE + "#/$defs/RunEvent", specification)) if specification else []
+    kind = "RunEvent" if "run" in event else "JobEvent"
+    problems = list(_unfit(event, f"{_CORE}#/$defs/{kind}", specification)) if specification else []
     for key, facet in _facets(event):
         if key in OURS or specification:
             problems += [f"{key}: {problem}" for problem in _unfit(facet, _address(key, facet), specification)]
@@ -52,7 +53,7 @@ def _address(key: str, facet: dict[str, Any]) -> str:
 
 
 def _facets(event: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    holders = [event["run"].get("facets", {}), event["job"].get("facets", {})]
+    holders = [event.get("run", {}).get("facets", {}), event["job"].get("facets", {})]
     for dataset in [*event.get("inputs", ()), *event.get("outputs", ())]:
         holders += [dataset.get(name, {}) for name in ("facets", "inputFacets", "outputFacets")]
     for holder in holders:
@@ -79,7 +80,7 @@ def _registry(specification: Path | None) -> Any:
         documents += [json.loads(path.read_text()) for path in [specification / "OpenLineage.json"]]
         documents += [json.loads(path.read_text()) for path in sorted((specification / "facets").glob("*.json"))]
     else:
-        anything = {"$id": _CORE, "$defs": {"RunFacet": {}, "DatasetFacet": {}}}
+        anything = {"$id": _CORE, "$defs": {"RunFacet": {}, "JobFacet": {}, "DatasetFacet": {}}}
         documents.append(anything)
     resources = [(doc["$id"], Resource.from_contents(doc, default_specification=DRAFT202012)) for doc in documents]
     return Registry().with_resources(resources)

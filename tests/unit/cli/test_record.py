@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from datetime import UTC, datetime
 from pathlib import Path
 
 from orchestrail import trouble
@@ -108,6 +109,17 @@ def test_sweep_closes_and_names_what_it_closed(made, spooled, answer, run):
     assert answer("sweep")["closed"] == []
     assert "0 runs closed" in run("sweep").stdout
     assert answer("doctor")["problems"] == []
+
+
+def test_doctor_asks_for_reconciling_where_an_orchestrator_keeps_quiet_for_long(made, spooled, answer):
+    """About runs that it ends itself: those that are open for more than a day, not those of today."""
+    today = made.event("START", 2, ours={"closedBy": "host", "orchestrator": "airflow"})
+    spooled(made.event("START", 1, ours={"closedBy": "host", "orchestrator": "airflow"}))
+    spooled(today | {"eventTime": datetime.now(UTC).isoformat()})
+    (problem,) = answer("doctor")["problems"]
+    assert (problem["code"], problem["severity"]) == ("open-runs", "warning")
+    assert "1 runs" in problem["what"]
+    assert "orchestrail reconcile airflow" in problem["do"]
 
 
 def codes(document, severity):

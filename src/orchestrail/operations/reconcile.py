@@ -1,0 +1,289 @@
+"""The orchestrator's own records against the store: what each side lacks, what they tell differently, and ends that only it knows.
+
+The result goes on the record itself, in the same transaction as the ends that were concluded from it. A run that only the
+orchestrator has is listed, never invented. How the sides are compared is `comparison`'s matter, how the orchestrator is read
+that of `orchestrail.histories`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
+from typing import Any
+
+from orchestrail import __version__
+from orchestrail.events.build import job_event, timestamp
+from orchestrail.events.facets import producer
+from orchestrail.histories import Attempt, History
+from orchestrail.model import Job
+from orchestrail.operations.collect import collect
+from orchestrail.operations.comparison import Bounds, Closing, Comparison, Finding, Recorded, compare
+from orchestrail.operations.conclusions import concluded_end, incoming
+from orchestrail.projections.apply import apply
+from orchestrail.projections.attempts import attempts_of, attempts_since, first_recorded, runs_by_id
+from orchestrail.projections.rows import RunRow
+from orchestrail.redaction import redact
+from orchestrail.settings import Settings
+from orchestrail.store.base import Incoming, Progress, Store
+
+SOURCE = "reconcile"
+SETTLE = 60.0
+"""Seconds that either side may be behind: a task's first event, a scheduler's next look, Prefect's queue of task runs."""
+LISTED = 1000
+"""Findings of each kind that the record lists; all of them are counted."""
+
+_UNITS = ("FLOW", "DAG")
+
+
+@dataclass(frozen=True, slots=True)
+class Reconciled:
+    """What one reconciliation found.
+
+    Attributes:
+        orchestrator: whose records were read.
+        version: what it says of its version.
+        address: where they were read, without credentials.
+        read_at: when the reading began, RFC 3339 in UTC.
+        since: beginning of what was compared.
+        until: what happened later was not judged where the sides differ.
+        record_begins: when the first run of this orchestrator on the record began; None where there is none.
+        job: the jobs that it was limited to; None where it was not.
+        theirs: number of attempts that were read.
+        ours: number of attempts on the record that they were compared with.
+        runs_before_record: the orchestrator's flow or DAG runs that began before the record does; None where that was not asked.
+        comparison: where each attempt came to.
+        sequence: place of this result in the log.
+    """
+
+    orchestrator: str
+    version: str | None
+    address: str
+    read_at: str
+    since: str
+    until: str
+    record_begins: str | None
+    job: str | None
+    theirs: int
+    ours: int
+    runs_before_record: int | None
+    comparison: Comparison
+    sequence: int | None = None
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether nothing that could be compared is missing, surplus or different."""
+        return not (self.comparison.missing or self.comparison.surplus or self.comparison.different)
+
+    def document(self, limit: int | None = None) -> dict[str, Any]:
+        """Give the result as the command prints it, with at most so many findings of each kind."""
+        found = self.comparison
+        closed = [Finding(one.theirs, one.ours) for one in found.closing]
+        kinds = {"missing": found.missing, "surplus": found.surplus, "different": found.different, "closed": closed}
+        return {
+            "orchestrator": self.orchestrator,
+            "version": self.version,
+            "address": self.address,
+            "read_at": self.read_at,
+            "since": self.since,
+            "until": self.until,
+            "record_begins": self.record_begins,
+            "job": self.job,
+            "attempts": {"orchestrator": self.theirs, "record": self.ours, "agreed": found.agreed},
+            "counts": {
+                **{kind: len(findings) for kind, findings in kinds.items()},
+                **{
+                    f"{kind}_explained": sum(finding.reason is not None for finding in kinds[kind])
+                    for kind in ("surplus", "different")
+                },
+            },
+            "not_compared": {
+                "runs_before_record": self.runs_before_record,
+                "unsettled": found.unsettled,
+                "waiting": found.waiting,
+                "pruned": found.pruned,
+                "earlier_passes": found.earlier_passes,
+            },
+            **{kind: [_finding(one) for one in findings[:limit]] for kind, findings in kinds.items()},
+        }
+
+
+def reconcile(
+    settings: Settings,
+    store: Store,
+    history: History,
+    *,
+    since: str | None = None,
+    job: str | None = None,
+    settle: float = SETTLE,
+    progress: Progress | None = None,
+) -> Reconciled:
+    """Compare an orchestrator's own records with the store, conclude the ends that only it knows, and put the result on the record.
+
+    Args:
+        settings: name the home, the spool and the namespace of the result.
+        store: the record.
+        history: the orchestrator's own records.
+        since: RFC 3339 in UTC as the rows have it; None for all since the record begins.
+        job: name of the flow or DAG to look at; `*` stands for any text.
+        settle: seconds that either side may be behind.
+        progress: called while the spool is collected.
+
+    Raises:
+        HistoryError: the orchestrator's records cannot be read; nothing was stored.
+        SpoolError: the spool cannot be read.
+        StoreError: the store cannot be written.
+    """
+    read_at = datetime.now(UTC)
+    collect(settings, store, progress=progress)
+    apply(store)
+    with store.read() as connection:
+        begins = first_recorded(connection, history.orchestrator)
+    bounds_begin = begins or timestamp(read_at)
+    start = max(since or bounds_begin, bounds_begin)
+    theirs = list(history.since(start))
+    # What the orchestrator knew when it was asked has been spooled by now, but for what `settle` allows for.
+    collect(settings, store, progress=progress)
+    apply(store)
+    with store.read() as connection:
+        record = _Record(connection, history.orchestrator)
+        record.add(attempts_since(connection, history.orchestrator, start))
+        record.add(attempts_of(connection, history.orchestrator, (one.native_id for one in theirs)))
+        elsewhere = record.units() - {one.unit for one in theirs}
+        theirs += history.of(sorted(elsewhere))
+        record.add(attempts_of(connection, history.orchestrator, (one.native_id for one in theirs)))
+        theirs = list({(one.native_id, one.attempt): one for one in theirs if _fits(one.job, job)}.values())
+        ours = record.attempts(job)
+        rows = record.rows
+    bounds = Bounds(bounds_begin, timestamp(read_at - timedelta(seconds=settle)), history.oldest())
+    comparison = compare(theirs, ours, bounds, history.lossy)
+    result = Reconciled(
+        orchestrator=history.orchestrator,
+        version=history.version,
+        address=history.address,
+        read_at=timestamp(read_at),
+        since=start,
+        until=bounds.until,
+        record_begins=begins,
+        job=job,
+        theirs=len(theirs),
+        ours=len(ours),
+        runs_before_record=_before(history, theirs, ours, bounds_begin, since) if job is None else None,
+        comparison=comparison,
+    )
+    ends = [_end(closing, rows, history.orchestrator) for closing in comparison.closing]
+    appended = store.append([*ends, _record(result, settings)])
+    apply(store)
+    return replace(result, sequence=appended.size - 1)
+
+
+class _Record:
+    """The recorded attempts that are looked at, with what stands above them."""
+
+    def __init__(self, connection: Any, orchestrator: str) -> None:
+        self._connection = connection
+        self._orchestrator = orchestrator
+        self._above: dict[str, RunRow] = {}
+        self.rows: dict[str, RunRow] = {}
+
+    def add(self, rows: Iterable[RunRow]) -> None:
+        """Take these in, and whatever stands above them."""
+        found = {row.run_id: row for row in rows}
+        self.rows |= found
+        while found:
+            self._above |= found
+            missing = {row.parent_run_id for row in found.values() if row.parent_run_id} - self._above.keys()
+            found = {row.run_id: row for row in runs_by_id(self._connection, missing)}
+
+    def units(self) -> set[str]:
+        """Name the flow runs or DAG runs of all attempts."""
+        return {unit for row in self.rows.values() if (unit := self._unit(row).native_id) is not None}
+
+    def attempts(self, job: str | None) -> list[Recorded]:
+        """Give the attempts of jobs that fit, by place in the log."""
+        chosen = [row for row in self.rows.values() if _fits(self._unit(row).job.name, job)]
+        return [self._recorded(row) for row in sorted(chosen, key=lambda row: row.first_seq)]
+
+    def _recorded(self, row: RunRow) -> Recorded:
+        return Recorded(
+            run_id=row.run_id,
+            native_id=row.native_id or "",
+            attempt=row.attempt,
+            job=row.job.name,
+            unit=self._unit(row).native_id,
+            state=row.state,
+            concluded=bool(row.ends) and all(end.inferred for end in row.ends),
+            cut_off=any(end.inferred for one in self._line(row) for end in one.ends),
+            started_at=row.started_at,
+            last_at=max(filter(None, (row.started_at, row.ended_at, row.seen_at)), default=None),
+        )
+
+    def _unit(self, row: RunRow) -> RunRow:
+        """Give the flow run or DAG run that an attempt belongs to; itself where it belongs to none."""
+        return next(
+            (one for one in self._line(row) if one.orchestrator == self._orchestrator and one.job_type in _UNITS), row
+        )
+
+    def _line(self, row: RunRow) -> list[RunRow]:
+        """List a run and all above it, as far as they are recorded."""
+        line = [row]
+        while (above := self._above.get(line[-1].parent_run_id or "")) is not None and above not in line:
+            line.append(above)
+        return line
+
+
+def _fits(name: str, pattern: str | None) -> bool:
+    return pattern is None or fnmatchcase(name, pattern.replace("[", "[[]").replace("?", "[?]"))
+
+
+def _before(
+    history: History, theirs: Sequence[Attempt], ours: Sequence[Recorded], begins: str, since: str | None
+) -> int:
+    """Count the units before the record, but for those that are on it: an adapter hears of a start a moment after it."""
+    if since is not None and since >= begins:
+        return 0
+    recorded = {one.native_id for one in ours}
+    heard = {one.unit for one in theirs if one.unit in recorded and (one.unit_started_at or begins) < begins}
+    return max(0, history.count(begins) - (history.count(since) if since else 0) - len(heard))
+
+
+def _end(closing: Closing, rows: Mapping[str, RunRow], orchestrator: str) -> Incoming:
+    ended = closing.theirs.ended_at
+    reason = f"{orchestrator} has this attempt as {closing.theirs.word}"
+    at = datetime.fromisoformat(ended) if ended else None
+    return concluded_end(rows[closing.ours.run_id], closing.state, reason, SOURCE, at)
+
+
+def _record(result: Reconciled, settings: Settings) -> Incoming:
+    body = redact(_camel(result.document(LISTED)))
+    job = Job(settings.namespace, f"orchestrail.reconcile.{result.orchestrator}")
+    event = job_event(job, producer(SOURCE, __version__), job_facets={"orchestrail_reconciliation": body})
+    return incoming(event, SOURCE)
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    theirs, ours = finding.theirs, finding.ours
+    return {
+        "native_id": theirs.native_id if theirs else ours.native_id if ours else None,
+        "attempt": theirs.attempt if theirs else ours.attempt if ours else None,
+        "job": ours.job if ours else theirs.job if theirs else None,
+        "name": theirs.name if theirs else None,
+        "orchestrator_state": theirs.word if theirs else None,
+        "recorded_state": ours.state if ours else None,
+        "run_id": ours.run_id if ours else None,
+        "started_at": (theirs.started_at if theirs else None) or (ours.started_at if ours else None),
+        "reason": finding.reason,
+    }
+
+
+def _camel(value: Any) -> Any:
+    """Write the names of a document as facets have them."""
+    if isinstance(value, dict):
+        return {_camel_word(name): _camel(member) for name, member in value.items()}
+    return [_camel(member) for member in value] if isinstance(value, list) else value
+
+
+def _camel_word(name: str) -> str:
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
