@@ -50,6 +50,31 @@ def closed_by_sweep(program: Any) -> set[str]:
     return {run["job"]["name"] for run in swept}
 
 
+CACHED = """
+    @task(persist_result=True, cache_key_fn=lambda context, arguments: "of-any-process")
+    def prepares():
+        Path("prepared.txt").write_text("x")
+
+    @audited
+    @flow(name="twice")
+    def twice():
+        prepares()
+
+    twice()
+"""
+
+
+def test_a_result_of_another_process_leads_to_who_computed_it(program: Any) -> None:
+    """Its adapter cannot tell; the record can, with what that run wrote, and says that it was concluded."""
+    program(CACHED)
+    program(CACHED)
+    computed, cached = program.left().runs("twice.prepares")
+    assert (cached.said["state"], cached.said["cachedFrom"]) == ("CACHED", None)
+    run = next(run for run in program.orchestrail("show", cached.id)["runs"] if run["run_id"] == cached.id)
+    assert (run["state"], run["cached_from"], run["inferred"]) == ("CACHED", computed.id, ["cached_from", "outputs"])
+    assert [dataset["name"].rpartition("/")[2] for dataset in run["outputs"]] == ["prepared.txt"]
+
+
 TERMINATED = HANGING.replace("killed", "terminated")
 FLOWS_OF_SIGTERM = within(prefect.__version__, ">=3.8.4")
 """Whether Prefect tells of the flow run whose process a SIGTERM ends; before, its handler kills the process first."""

@@ -162,7 +162,8 @@ def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
             Text(", ".join(f"{clean(name)}={_value(value, output)}" for name, value in row.parameters.items())),
         )
     if row.cached_from:
-        yield "cached", Text(f"result of run {short_id(row.cached_from, output)}, which computed it")
+        concluded = " (concluded from the cache key)" if "cached_from" in row.inferred else ""
+        yield "cached", Text(f"result of run {short_id(row.cached_from, output)}, which computed it{concluded}")
     elif row.state == "CACHED":
         yield "cached", Text("the run that computed the result is not known", style=GAP)
     if row.previous_attempt:

@@ -14,6 +14,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection, bindparam, column, delete, insert, inspect, select, table, update
 
+from orchestrail.model import State
 from orchestrail.projections import tables
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
 from orchestrail.projections.rows import RunRow
@@ -146,8 +147,10 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     news = [{"run_id": run, "seq": event.seq} for run, told in grown.items() for event in told if event.seq >= first]
     connection.execute(insert(tables.event), news)
     before = _links(connection, grown)
+    cached = _cache_keys(connection, grown)
     rows = [fold(told) for told in grown.values()]
     _replace(connection, [replace(row, root_run_id=before.get(row.run_id, (row.run_id, None))[0]) for row in rows])
+    _trace_cached(connection, cached | {row.cache_key for row in rows if row.cache_key})
     moved = [
         row.run_id
         for row in rows
@@ -191,6 +194,45 @@ def _replace(connection: Connection, rows: Sequence[RunRow]) -> None:
     if uses := [use for row in rows for use in tables.use_columns(row)]:
         connection.execute(insert(tables.use), uses)
     if edges := [edge for row in rows for edge in tables.edge_columns(row)]:
+        connection.execute(insert(tables.edge), edges)
+
+
+def _cache_keys(connection: Connection, runs: Iterable[str]) -> set[str]:
+    """Read the cache keys of those of the runs that have a row."""
+    columns = tables.run.c
+    keyed = select(columns.cache_key).where(columns.cache_key.is_not(None))
+    return {
+        key for chunk in _chunks(runs) for key in connection.execute(keyed.where(columns.run_id.in_(chunk))).scalars()
+    }
+
+
+def _trace_cached(connection: Connection, keys: Iterable[str]) -> None:
+    """Conclude who computed what cached runs took, where their adapter could not tell: another process computed it, or long ago.
+
+    The nearest run of the same orchestrator that had completed under the same cache key, by place in the log; else nobody knows.
+    """
+    columns = tables.run.c
+    ended = select(tables.run).where(columns.ended_seq.is_not(None), columns.orchestrator.is_not(None))
+    for chunk in _chunks(sorted(keys)):
+        computed: dict[tuple[str, str], str] = {}
+        for found in connection.execute(
+            ended.where(columns.cache_key.in_(chunk)).order_by(columns.ended_seq)
+        ).mappings():
+            result = found["cache_key"], found["orchestrator"]
+            if found["state"] == State.COMPLETE:
+                computed[result] = found["run_id"]
+            elif found["state"] == State.CACHED and found["cached_from"] != computed.get(result):
+                row = tables.run_row(found)
+                if row.cached_from is None or "cached_from" in row.inferred:
+                    _conclude_origin(connection, row, computed.get(result))
+
+
+def _conclude_origin(connection: Connection, row: RunRow, origin: str | None) -> None:
+    inferred = {*row.inferred, "cached_from"} if origin else {*row.inferred} - {"cached_from"}
+    row = replace(row, cached_from=origin, inferred=tuple(sorted(inferred)))
+    connection.execute(update(tables.run).where(tables.run.c.run_id == row.run_id).values(tables.run_columns(row)))
+    connection.execute(delete(tables.edge).where(tables.edge.c.stated_by == row.run_id))
+    if edges := tables.edge_columns(row):
         connection.execute(insert(tables.edge), edges)
 
 

@@ -85,7 +85,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
         events: at least one; all of the same run. Their order does not matter, their places in the log do.
 
     Returns:
-        The row; its root is the run itself, because that takes other runs to know.
+        The row; its root is the run itself, and what computed a cached result is as reported: more takes other runs to know.
     """
     told = sorted(events, key=lambda event: event.seq)
     ranked = sorted(told, key=lambda event: event.rank)
@@ -124,6 +124,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
         trigger=text(ours.get("trigger")),
         actor=text(ours.get("actor")),
         cached_from=run_id(ours.get("cachedFrom")),
+        cache_key=text(ours.get("cacheKey")),
         preprocessing=_preprocessing(step, code, facets),
         serve_time=truth(step.get("serveTime")),
         fits_state=truth(step.get("fitsState")),
@@ -194,6 +195,7 @@ def _with_lifecycle(row: RunRow, told: Sequence[StoredEvent]) -> RunRow:
         state=state,
         started_at=opened.at if opened else None,
         ended_at=end.at if end and (opened or not skipped) else None,
+        ended_seq=min(other.seq for other in ends if other.state == end.state) if end else None,
         seen_at=min((event.at for event in told if event.at), default=None),
         error=error,
         inferred=tuple(sorted(inferred)),

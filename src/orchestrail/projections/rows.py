@@ -90,6 +90,8 @@ class RunRow:
         inferred: fields that were concluded, not reported.
         preprocessing: set for a data-preparation step.
         parameters: redacted values by name; None where not known.
+        cached_from: run that computed the result which this one took; concluded from `cache_key` where its adapter could not tell.
+        cache_key: identity of the stored result that the run computed or took.
         environment: `dev`, `production` ...
         environment_facts: python, platform, distributions; stated on a root.
         capabilities: what the adapter can see; stated on a root.
@@ -100,6 +102,7 @@ class RunRow:
         ends: every end that was told.
         first_seq: place in the log of the run's first event.
         last_seq: of its last event.
+        ended_seq: place in the log where the end that counts was first told.
         seen_at: earliest time that an event of the run claims.
     """
 
@@ -123,6 +126,7 @@ class RunRow:
     state: str | None = None
     started_at: str | None = None
     ended_at: str | None = None
+    ended_seq: int | None = None
     seen_at: str | None = None
     system: str | None = None
     environment: str | None = None
@@ -130,6 +134,7 @@ class RunRow:
     trigger: str | None = None
     actor: str | None = None
     cached_from: str | None = None
+    cache_key: str | None = None
     error: str | None = None
     preprocessing: PreprocessingVersion | None = None
     serve_time: bool | None = None

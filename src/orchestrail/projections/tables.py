@@ -16,7 +16,7 @@ from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, String, Tab
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.rows import Code, End, RunRow, Use
 
-VERSION = "2"
+VERSION = "3"
 """Raise it with any change of the tables or of what goes into them."""
 
 metadata = MetaData()
@@ -51,6 +51,7 @@ _TEXTS = (
     "trigger",
     "actor",
     "cached_from",
+    "cache_key",
     "closed_by",
 )
 
@@ -64,6 +65,7 @@ run = Table(
     Column("producer", String, nullable=False),
     Column("first_seq", Integer, nullable=False),
     Column("last_seq", Integer, nullable=False),
+    Column("ended_seq", Integer),
     Column("attempt", Integer),
     *(Column(name, String) for name in _TEXTS),
     Column("facts", String, nullable=False),
@@ -72,6 +74,7 @@ Index("proj_run_root", run.c.root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)
 Index("proj_run_native", run.c.native_id)
+Index("proj_run_cache_key", run.c.cache_key, run.c.ended_seq)
 
 use = Table(
     "proj_use",
@@ -142,6 +145,7 @@ def run_columns(row: RunRow) -> dict[str, Any]:
         "producer": row.producer,
         "first_seq": row.first_seq,
         "last_seq": row.last_seq,
+        "ended_seq": row.ended_seq,
         "attempt": row.attempt,
         **{name: getattr(row, name) for name in _TEXTS},
         "facts": json.dumps(facts, separators=(",", ":")),
@@ -200,6 +204,7 @@ def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:
         producer=columns["producer"],
         first_seq=columns["first_seq"],
         last_seq=columns["last_seq"],
+        ended_seq=columns["ended_seq"],
         attempt=columns["attempt"],
         **{name: columns[name] for name in _TEXTS},
         error=facts["error"],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -9,6 +11,15 @@ from orchestrail.projections import tables
 from orchestrail.projections.apply import apply, rebuild
 
 run_numbers = st.integers(1, 6)
+SAID = [
+    {"state": "SKIPPED"},
+    {"state": "CACHED"},
+    {"cacheKey": "one"},
+    {"cacheKey": "two"},
+    {"cacheKey": "one", "orchestrator": "airflow"},
+    {"state": "CACHED", "cacheKey": "one"},
+    {"state": "CACHED", "cacheKey": "one", "cachedFrom": "0192f000-0000-7000-8000-000000000001"},
+]
 
 
 @st.composite
@@ -25,7 +36,7 @@ def described(draw):
         "inputs": draw(st.lists(files, max_size=2)),
         "outputs": draw(st.lists(files, max_size=2)),
         "producer": draw(st.sampled_from(["PREFECT", "AIRFLOW", "SWEEP"])),
-        "ours": draw(st.sampled_from([None, {"state": "SKIPPED"}, {"state": "CACHED"}])),
+        "ours": draw(st.none() | st.sampled_from(SAID)),
     }
 
 
@@ -94,6 +105,51 @@ def test_a_late_stated_root_moves_the_subtree(made):
     log.add(made.event("START", 1))
     apply(log)
     assert set(roots(log).values()) == {made.run_id(1)}
+
+
+def origins(log):
+    with log.read() as connection:
+        found = connection.exec_driver_sql("SELECT run_id, cached_from, facts FROM proj_run WHERE state = 'CACHED'")
+        return {run: (origin, "cached_from" in json.loads(facts)["inferred"]) for run, origin, facts in found}
+
+
+def test_a_cached_run_finds_who_computed_its_result(made):
+    """The nearest run before it with the same key, of the same orchestrator, that completed; what its adapter said stands."""
+    computed, taken = {"cacheKey": "k"}, {"cacheKey": "k", "state": "CACHED"}
+    log = made.MemoryLog()
+    log.add(made.event("COMPLETE", 9, ours=taken))
+    apply(log)
+    log.add(made.event("COMPLETE", 1, ours=computed), made.event("COMPLETE", 2, ours=computed))
+    log.add(made.event("COMPLETE", 3, ours=computed | {"orchestrator": "airflow"}))
+    log.add(made.event("FAIL", 4, ours=computed), made.event("COMPLETE", 5, ours={"cacheKey": "other"}))
+    log.add(made.event("COMPLETE", 10, ours=taken, parent=11))
+    log.add(made.event("COMPLETE", 12, ours=taken | {"cachedFrom": made.run_id(1)}))
+    log.add(made.event("COMPLETE", 13, ours={"cacheKey": "unheard", "state": "CACHED"}))
+    apply(log)
+    expected = {
+        made.run_id(9): (None, False),
+        made.run_id(10): (made.run_id(2), True),
+        made.run_id(12): (made.run_id(1), False),
+        made.run_id(13): (None, False),
+    }
+    assert origins(log) == expected
+    assert {edge[:3] for edge in log.tables()["proj_edge"]} == {
+        ("cached_from", made.run_id(2), made.run_id(10)),
+        ("cached_from", made.run_id(1), made.run_id(12)),
+        ("parent", made.run_id(11), made.run_id(10)),
+    }
+
+
+def test_what_was_concluded_of_a_cached_run_follows_the_log(made):
+    """The run that seemed to have computed turns out to have failed; then the one before it counts, or none."""
+    log = made.MemoryLog()
+    log.add(made.event("COMPLETE", 1, ours={"cacheKey": "k"}), made.event("COMPLETE", 2, ours={"cacheKey": "k"}))
+    log.add(made.event("COMPLETE", 3, ours={"cacheKey": "k", "state": "CACHED"}))
+    apply(log)
+    for failed, origin in ((2, made.run_id(1)), (1, None)):
+        log.add(made.event("FAIL", failed))
+        apply(log)
+        assert origins(log) == {made.run_id(3): (origin, origin is not None)}
 
 
 def test_tables_of_another_version_are_made_anew(made):

@@ -284,14 +284,23 @@ def test_an_upstream_run_that_is_not_recorded_is_named(made, traced):
     assert arrows(document, "after") == {(9, 4, None)}
 
 
-def test_a_cached_step_leads_to_the_run_that_computed_it(made, traced):
-    """The second flow took the data from the cache of the first one: both show."""
+@pytest.mark.parametrize("said", [{"cachedFrom": "0192f000-0000-7000-8000-000000000002"}, {"cacheKey": "k"}])
+def test_a_cached_step_leads_to_the_run_that_computed_it(made, traced, said):
+    """The second flow took the data from the cache of the first one: both show, whether its adapter knew or not."""
+    computed = {"cacheKey": "k"}
     document = traced(
         "/m",
         made.event("START", 1),
-        made.event("COMPLETE", 2, parent=1, inputs=[made.dataset("/raw", "r")], outputs=[made.dataset("/clean", "c")]),
+        made.event(
+            "COMPLETE",
+            2,
+            parent=1,
+            inputs=[made.dataset("/raw", "r")],
+            outputs=[made.dataset("/clean", "c")],
+            ours=computed,
+        ),
         made.event("START", 11),
-        made.event("COMPLETE", 12, parent=11, ours={"state": "CACHED", "cachedFrom": made.run_id(2)}),
+        made.event("COMPLETE", 12, parent=11, ours={"state": "CACHED"} | said),
         made.event(
             "COMPLETE",
             13,
