@@ -14,7 +14,7 @@ from typing import ParamSpec, TypeVar
 
 from orchestrail import trouble
 from orchestrail.errors import RequirementNotMet
-from orchestrail.redaction import redact_text
+from orchestrail.redaction import redact_message
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -84,7 +84,7 @@ def note(where: str, error: Exception) -> None:
         swallowed.append((where, error))
         _counts[where] += 1
         if _home is not None and _counts[where] in (1, 10, 100, 1000, 10000):
-            text = redact_text(f"{type(error).__name__}: {error}")
+            text = redact_message(f"{type(error).__name__}: {error}", type(error).__name__)
             trouble.note(_home, where, text, count=_counts[where], host=_host)
     except Exception:  # noqa: S110 - there is nobody left to tell
         pass

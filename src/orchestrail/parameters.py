@@ -1,6 +1,8 @@
 """Parameters as they may be recorded: redacted, small ones by value, anything else as type and digest.
 
-`repr` and `str` of user objects are never called, and no user code runs: only exact built-in types are looked into.
+`repr` and `str` of user objects are never called, and no user code runs: only exact built-in types are looked into, and what an
+object says of its own type (`__class__`) is not asked. What one value does to us costs the description of that value alone. Time is
+bounded by the number of values and the length of the texts in a parameter.
 """
 
 from __future__ import annotations
@@ -10,24 +12,45 @@ import json
 import math
 import os
 from collections.abc import Mapping
-from datetime import date, datetime, time, timedelta
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
-from orchestrail.redaction import MARK, is_sensitive, redact, redact_text, remember
+from orchestrail.redaction import MARK, MAX_TEXT, is_sensitive, redact, redact_text, remember
 
 MAX_VALUE = 1024
 """Characters of JSON up to which a value is recorded as it is."""
 _MAX_DIGESTED = 8 * 2**20
+"""Bytes or characters of a single text up to which a digest is taken; 8 MB cost 5 to 10 ms."""
 _MAX_NODES = 10_000
 _MAX_DEPTH = 50
+_MAX_BITS = 4096
 _WRITTEN_AS_TEXT = (datetime, date, time, timedelta, Decimal, UUID)
+_ZONES = (type(None), timezone, ZoneInfo)
+_MODULE, _QUALNAME = (type.__dict__[name].__get__ for name in ("__module__", "__qualname__"))
+_PATHS = ("pathlib", "pathlib._local")
 
 
 class _Opaque(Exception):
     """The value holds something that cannot be written down without running its code, or is too large."""
+
+
+@dataclass(slots=True)
+class _Budget:
+    """What may still be looked at of one parameter: values, and characters that are searched for secrets."""
+
+    nodes: int = _MAX_NODES
+    characters: int = MAX_TEXT
+
+    def take(self, characters: int = 0) -> None:
+        self.nodes -= 1
+        self.characters -= characters
+        if self.nodes < 0 or self.characters < 0:
+            raise _Opaque
 
 
 def describe(parameters: Mapping[str, object]) -> tuple[dict[str, dict[str, Any]], str]:
@@ -36,7 +59,7 @@ def describe(parameters: Mapping[str, object]) -> tuple[dict[str, dict[str, Any]
     Returns:
         By name `{"type", "value"?, "digest"?}`, and `sha256:...` over the canonical form of that description.
     """
-    described = {str(name): _describe(str(name), value) for name, value in parameters.items()}
+    described = {name: _describe(name, value) for name, value in parameters.items()}
     return described, digest_of(described)
 
 
@@ -54,71 +77,90 @@ def as_text(description: Mapping[str, Any]) -> str | None:
 
 
 def _describe(name: str, value: object) -> dict[str, Any]:
-    kind = type(value)
-    type_name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
-    if is_sensitive(name) and value is not None and kind is not bool:
-        _remember_all(value)
-        return {"type": type_name, "value": MARK}
-    if isinstance(value, (str, bytes)) and len(value) > _MAX_DIGESTED:
-        return {"type": type_name, "digest": None}
-    if isinstance(value, bytes) and kind is bytes:
-        return {"type": type_name, "digest": "sha256:" + hashlib.sha256(value).hexdigest()}
+    type_name = _type_name(type(value))
     try:
-        plain = redact(_plain(value, [_MAX_NODES], 0))
-    except _Opaque:
+        if is_sensitive(name) and value is not None and type(value) is not bool:
+            _remember_all(value)
+            return {"type": type_name, "value": MARK}
+        if type(value) is bytes or (type(value) is str and len(value) > MAX_TEXT):
+            return {"type": type_name, "digest": _digest_of_content(value)}
+        plain = redact(_plain(value, _Budget(), 0))
+        text = _canonical(plain)
+    except Exception:  # too large, or something that cannot be written down
         return {"type": type_name, "digest": None}
-    text = _canonical(plain)
     if len(text) <= MAX_VALUE:
         return {"type": type_name, "value": plain}
     return {"type": type_name, "digest": "sha256:" + hashlib.sha256(text.encode()).hexdigest()}
 
 
-def _plain(value: object, budget: list[int], depth: int) -> Any:
-    budget[0] -= 1
-    if budget[0] < 0 or depth > _MAX_DEPTH:
+def _type_name(kind: type) -> str:
+    # Past the metaclass, which may be the user's.
+    module, name = _MODULE(kind), _QUALNAME(kind)
+    return name if type(module) is not str or module == "builtins" else f"{module}.{name}"[:MAX_VALUE]
+
+
+def _digest_of_content(value: str | bytes) -> str | None:
+    if len(value) > _MAX_DIGESTED:
+        return None
+    content = value.encode("utf-8", "surrogatepass") if isinstance(value, str) else value
+    return "sha256:" + hashlib.sha256(content).hexdigest()
+
+
+def _plain(value: object, budget: _Budget, depth: int) -> Any:
+    budget.take()
+    if depth > _MAX_DEPTH or type(type(value)) is not type:  # a metaclass of somebody's own may answer for its class
         raise _Opaque
-    kind = type(value)
-    if value is None or kind in (bool, int, str):
+    if type(value) is str:
+        budget.take(len(value))
         return value
-    if isinstance(value, float) and kind is float:
+    if type(value) is int:
+        if value.bit_length() > _MAX_BITS:  # Python writes no integer of more than 4,300 digits
+            raise _Opaque
+        return value
+    if value is None or type(value) is bool:
+        return value
+    if type(value) is float:
         return value if math.isfinite(value) else str(value)
-    if kind in _WRITTEN_AS_TEXT:
+    if type(value) in _WRITTEN_AS_TEXT:
+        if type(getattr(value, "tzinfo", None)) not in _ZONES:  # a zone of somebody's own is somebody's own code
+            raise _Opaque
         return str(value)
-    if isinstance(value, PurePath):
-        return os.fspath(value)
-    if isinstance(value, (list, tuple)) and kind in (list, tuple):
+    if issubclass(type(value), PurePath) and type(value).__module__ in _PATHS:
+        return os.fspath(cast("PurePath", value))
+    if type(value) is list or type(value) is tuple:
         return [_plain(item, budget, depth + 1) for item in value]
-    if isinstance(value, (set, frozenset)) and kind in (set, frozenset):
+    if type(value) is set or type(value) is frozenset:
         return sorted((_plain(item, budget, depth + 1) for item in value), key=_canonical)
-    if isinstance(value, dict) and kind is dict:
-        return {_key(key): _entry(key, item, budget, depth) for key, item in value.items()}
+    if type(value) is dict:
+        return {_key(key, budget): _entry(key, item, budget, depth) for key, item in value.items()}
     raise _Opaque
 
 
-def _entry(key: object, item: object, budget: list[int], depth: int) -> Any:
+def _entry(key: object, item: object, budget: _Budget, depth: int) -> Any:
     if type(key) is str and is_sensitive(key):
         _remember_all(item)
     return _plain(item, budget, depth + 1)
 
 
-def _key(key: object) -> str:
-    if type(key) is str:
-        return redact_text(key)
+def _key(key: object, budget: _Budget) -> str:
+    plain = _plain(key, budget, _MAX_DEPTH)
+    if type(plain) is str:
+        return redact_text(plain)
     if type(key) in (int, bool, float) or key is None:
-        return _canonical(key)
+        return _canonical(plain)
     raise _Opaque
 
 
 def _remember_all(value: object, depth: int = 4) -> None:
-    if type(value) in (str, bytes):
+    if type(value) is str or type(value) is bytes:
         remember(value)
-    elif depth and isinstance(value, (list, tuple)):
+    elif depth and (type(value) is list or type(value) is tuple):
         for item in value[:100]:
             _remember_all(item, depth - 1)
     elif depth and type(value) is dict:
         for item in list(value.values())[:100]:
             _remember_all(item, depth - 1)
-    else:
+    elif type(type(value)) is type:
         secret = getattr(type(value), "get_secret_value", None)  # pydantic's SecretStr, which Prefect's blocks use too
         if secret is not None and type(value).__module__.partition(".")[0] in ("pydantic", "prefect"):
             remember(secret(value))

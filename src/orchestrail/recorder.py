@@ -31,7 +31,7 @@ from orchestrail.marking import innermost, marking_of
 from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Finding, Job, Marking, RunRef, RunStart, State
 from orchestrail.owner import this_process
 from orchestrail.parameters import as_text, describe
-from orchestrail.redaction import redact, redact_dataset, redact_text, remember_environment
+from orchestrail.redaction import redact, redact_dataset, redact_message, redact_text, remember_environment
 from orchestrail.transport.spool import Spool
 
 if TYPE_CHECKING:  # pydantic costs half a second to import; code that is only marked, and not recorded, does without it
@@ -517,15 +517,13 @@ def _role_from_within(run: OpenRun) -> dict[str, Any] | None:
 def _error(error: BaseException | str | None) -> dict[str, str] | None:
     if error is None:
         return None
-    if isinstance(error, str):
-        text = error
-    else:
-        try:
-            text = f"{type(error).__name__}: {error}"
-        except Exception:  # the text of a user's exception is user code
-            text = type(error).__name__
+    name = "" if isinstance(error, str) else type(error).__name__
+    try:
+        text = f"{name}: {error}" if name else str(error)
+    except Exception:  # the text of a user's exception is user code
+        text = name
     # Redacted before it is cut: a secret cut in half would not be known as one.
-    return {"message": redact_text(text)[:MAX_MESSAGE], "programmingLanguage": "PYTHON"}
+    return {"message": redact_message(text, name)[:MAX_MESSAGE], "programmingLanguage": "PYTHON"}
 
 
 def _tests(checks: list[dict[str, Any]]) -> dict[str, Any] | None:

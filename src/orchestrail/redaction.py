@@ -18,6 +18,9 @@ from typing import Any
 from orchestrail.model import DatasetRef
 
 MARK = "[redacted]"
+MAX_TEXT = 64 * 1024
+"""Characters up to which a parameter or the text of an error is searched, which costs about 16 ms; longer ones are not kept, so
+that a longer secret need not be remembered."""
 _SHORTEST = 6
 _LONG = 12
 """Values are searched for in texts from 6 characters with two kinds of characters, or from 12: the password `airflow` would
@@ -90,7 +93,7 @@ def remember(value: object) -> None:
     """Remember a value as secret: from now on it is taken out wherever it stands in a text."""
     global _known_pattern
     text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    if isinstance(text, str) and text not in _known and _can_be_found(text):
+    if isinstance(text, str) and len(text) <= MAX_TEXT and text not in _known and _can_be_found(text):
         with _lock:
             _known.add(text)
             _clean.clear()
@@ -125,6 +128,18 @@ def redact_text(text: str) -> str:
             _clean.clear()
         _clean.add(text)
     return redacted
+
+
+def redact_message(text: str, name: str = "") -> str:
+    """Take the secrets out of the text of an error; a text so long that it is a dump of data is only told of.
+
+    Args:
+        text: the text.
+        name: what stays of a long one: the error's type.
+    """
+    if len(text) <= MAX_TEXT:
+        return redact_text(text)
+    return f"{name}: [{len(text):,} characters, not kept]".removeprefix(": ")
 
 
 def redact(value: Any) -> Any:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
-from datetime import UTC, date, datetime
+import sys
+import tracemalloc
+from collections.abc import Callable
+from datetime import UTC, date, datetime, tzinfo
 from pathlib import Path
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -20,17 +25,122 @@ json_values = st.recursive(
 )
 
 
-class Rude:
-    """A user's object whose every method would hurt."""
+class Called(BaseException):
+    """Code of the user's ran; no fence of ours holds this."""
 
-    def __repr__(self) -> str:
-        raise RuntimeError("repr was called")
 
-    def __len__(self) -> int:
-        raise RuntimeError("len was called")
+def _called(*_: object, **__: object) -> Any:
+    raise Called
 
-    def __str__(self) -> str:
-        raise RuntimeError("str was called")
+
+HOOKS = ("__repr__", "__str__", "__len__", "__iter__", "__eq__", "__hash__", "__bool__", "__fspath__", "__float__",
+         "__int__", "__index__", "__format__", "__getattribute__", "__getattr__", "__json__", "__reduce_ex__")  # fmt: skip
+Rude = type("Rude", (), dict.fromkeys(HOOKS, _called))
+"""A user's object whose every method would hurt."""
+
+RudeMeta = type("RudeMeta", (type,), dict.fromkeys(HOOKS, _called))
+
+
+RUDE: dict[str, Callable[[], Any]] = {
+    "object": lambda: Rude(),
+    "class of a rude metaclass": lambda: RudeMeta("X", (), {}),
+    "object of a rude metaclass": lambda: object.__new__(RudeMeta("Y", (), {})),
+    "liar": lambda: type("Liar", (), {"__class__": property(_called)})(),
+    "text that says so": lambda: type("Text", (), {"__class__": property(lambda _: str), "__len__": _called})(),
+    "text": lambda: str.__new__(type("OwnText", (str,), dict.fromkeys(HOOKS, _called)), "text"),
+    "bytes": lambda: bytes.__new__(type("OwnBytes", (bytes,), dict.fromkeys(HOOKS, _called)), b"bytes"),
+    "number": lambda: int.__new__(type("OwnInt", (int,), dict.fromkeys(HOOKS, _called)), 3),
+    "list": lambda: list.__new__(type("OwnList", (list,), dict.fromkeys(HOOKS, _called))),
+    "dict": lambda: dict.__new__(type("OwnDict", (dict,), dict.fromkeys((*HOOKS, "items", "values"), _called))),
+    "path": lambda: type("OwnPath", (type(Path()),), {"__fspath__": _called, "__str__": _called})("x"),
+    "time": lambda: datetime(2026, 1, 1, tzinfo=type("Zone", (tzinfo,), {"utcoffset": _called})()),
+    "module that is none": lambda: type("Odd", (), {"__module__": Rude()})(),
+}
+
+
+@pytest.mark.parametrize("name", ["plain", "token"])
+@pytest.mark.parametrize("make", RUDE.values(), ids=RUDE)
+def test_no_code_of_a_value_runs(make: Callable[[], Any], name: str) -> None:
+    """Neither of the value, nor of its class or metaclass, alone or within a list; what cannot be looked at has its type."""
+    value = make()
+    described, digest = describe({name: value, "within": [value], "other": 3})
+    assert described["other"] == {"type": "int", "value": 3}
+    assert described["within"] == {"type": "list", "digest": None}
+    assert type(described[name].pop("type")) is str
+    assert described[name] == ({"value": MARK} if name == "token" else {"digest": None})
+    assert digest == describe({name: value, "within": [value], "other": 3})[1]
+
+
+def _endless() -> Any:
+    found: list[Any] = []
+    found += [found, {"again": found}]
+    return found
+
+
+@pytest.mark.parametrize(
+    "value",
+    [10**5000, {10**5000: 1}, _endless(), [_endless()] * 1000, {str(n): n for n in range(20_000)}],
+    ids=["huge number", "huge key", "recursive", "recursive and wide", "many"],
+)
+def test_what_cannot_be_written_down_has_a_type_and_no_digest(value: Any) -> None:
+    """And costs the description of itself alone."""
+    assert describe({"n": value, "seed": 3})[0] == {
+        "n": {"type": type(value).__name__, "digest": None},
+        "seed": {"type": "int", "value": 3},
+    }
+
+
+HUGE = 100 * 2**20
+LARGE: dict[str, Callable[[], dict[str, Any]]] = {
+    "text": lambda: {"text": "x" * HUGE},
+    "bytes": lambda: {"raw": bytes(HUGE)},
+    "array": lambda: {"raw": bytearray(HUGE)},
+    "text within": lambda: {"options": {"rows": ["x" * HUGE]}},
+    "secret": lambda: {"token": "x1" * (HUGE // 2)},
+    "secret within": lambda: {"options": {"password": "x1" * (HUGE // 2)}},
+    "texts": lambda: {"rows": ["password=a"] * 10_000_000},
+}
+
+
+@pytest.mark.parametrize("make", LARGE.values(), ids=LARGE)
+def test_a_parameter_of_100_mb_takes_no_time_and_no_memory(make: Callable[[], dict[str, Any]]) -> None:
+    """It is neither copied nor searched: less than 5 MB are taken for it, and a call of millions of steps would take more."""
+    parameters = make()
+    steps = 0
+
+    def count(*_: object) -> None:
+        nonlocal steps
+        steps += 1
+
+    tracemalloc.start()
+    sys.setprofile(count)
+    try:
+        described, _ = describe(parameters)
+    finally:
+        sys.setprofile(None)
+        _, peak = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+    assert peak < 5 * 2**20
+    assert steps < 100_000
+    assert len(json.dumps(described)) < 1000
+
+
+def test_texts_of_any_length_are_told_apart_up_to_8_mb() -> None:
+    """By value, then by a digest without their secrets, then by a digest as they are; beyond, only by their type."""
+    texts = {"value": "x" * 100, "searched": "x" * 10_000, "whole": "x" * 100_000, "beyond": "x" * 9_000_000}
+    described, _ = describe(texts)
+    assert described["value"]["value"] == texts["value"]
+    assert described["searched"]["digest"] != describe({"searched": "y" * 10_000})[0]["searched"]["digest"]
+    assert described["whole"]["digest"] == "sha256:" + hashlib.sha256(texts["whole"].encode()).hexdigest()
+    assert described["beyond"]["digest"] is None
+
+
+def test_lone_surrogates_can_be_sent() -> None:
+    """A name of a file that is no UTF-8 looks so in Python."""
+    value = "\ud800"
+    described, _ = describe({"name": value, "keys": {value: value}, "long": value * 100_000})
+    assert json.loads(json.dumps(described))["name"]["value"] == value
+    assert described["long"]["digest"]
 
 
 def test_values_by_kind() -> None:
