@@ -58,8 +58,8 @@ def job_name(row: RunRow, parent: RunRow | None = None) -> str:
 
 
 def duration(row: RunRow) -> str | None:
-    """Give how long a run took; None where one of its times is not known."""
-    if row.started_at is None or row.ended_at is None:
+    """Give how long a run took; None where one of its times is not known, or they cannot be true."""
+    if row.started_at is None or row.ended_at is None or row.ends_before_start:
         return None
     seconds = (datetime.fromisoformat(row.ended_at) - datetime.fromisoformat(row.started_at)).total_seconds()
     if seconds < 60:
@@ -201,6 +201,8 @@ def _endings(row: RunRow) -> Iterator[tuple[str, Text]]:
         why = next((end.reason for end in row.ends if end.inferred and end.reason), None)
         fields = ", ".join(row.inferred)
         yield "concluded", Text(clean(f"{fields}{f': {why}' if why else ''}"), style=GAP)
+    if row.ends_before_start:
+        yield "clock", Text("it ends before it starts: a clock was set back, or two clocks differ", style=GAP)
     reported = {end.state for end in row.ends if not end.inferred}
     if len(reported) > 1:
         told = "; ".join(f"{end.state} by {end.producer}" for end in row.ends if not end.inferred)

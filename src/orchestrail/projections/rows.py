@@ -158,3 +158,8 @@ class RunRow:
     downstream: tuple[str, ...] = ()
     inputs: tuple[Use, ...] = ()
     outputs: tuple[Use, ...] = ()
+
+    @property
+    def ends_before_start(self) -> bool:
+        """True where its clock was set back, or the clocks of two machines differ: the times are as they were told."""
+        return bool(self.started_at and self.ended_at and self.ended_at < self.started_at)

@@ -31,6 +31,7 @@ def run_document(row: RunRow) -> Document:
         "state": row.state,
         "started_at": row.started_at,
         "ended_at": row.ended_at,
+        "ends_before_start": row.ends_before_start,
         "system": row.system,
         "environment": row.environment,
         "trigger": row.trigger,
