@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import platform
 import sys
+from dataclasses import asdict
 from typing import Annotated
 
 import typer
@@ -18,6 +19,7 @@ from orchestrail.model import Gap, Problem, Severity
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
 from orchestrail.operations.sweep import abandoned
+from orchestrail.queries.documents import beginnings_document
 from orchestrail.queries.health import Health, examine, problem_of
 from orchestrail.settings import Settings
 from orchestrail.transport.segments import segments
@@ -98,6 +100,8 @@ def _document(health: Health) -> dict[str, object]:
         "python": platform.python_version(),
         "platform": sys.platform,
         "events": health.events,
+        "writers": [asdict(writer) for writer in health.writers],
+        **beginnings_document(health.begins),
     }
 
 
@@ -124,6 +128,11 @@ def _print(health: Health, output: Output) -> None:
     output.line(f"  spool  {health.settings.spool}")
     count = "" if health.events is None else f"  {health.events:,} events"
     output.line(f"  store  {health.settings.store}{count}")
+    for writer in health.writers:
+        name = f"{clean(writer.adapter)} {clean(writer.version)}"
+        output.line(f"  lately {name}  {writer.runs:,} runs, the last {output.time(writer.last)}")
+    for beginning in health.begins:
+        output.line(f"  begins {clean(beginning.orchestrator)}  {output.time(beginning.since)}")
     output.line("Problems" if health.problems else "No problems.", style="bold")
     for problem in health.problems:
         mark, style = _MARKS[problem.severity]

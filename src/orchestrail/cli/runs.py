@@ -18,7 +18,8 @@ from orchestrail.cli.words import duration, orchestrator, short_id, state_mark
 from orchestrail.errors import ConfigurationError
 from orchestrail.model import State
 from orchestrail.queries import RunRow
-from orchestrail.queries.documents import runs_document
+from orchestrail.queries.beginnings import Beginning, beginnings
+from orchestrail.queries.documents import beginnings_document, runs_document
 from orchestrail.queries.runs import runs as find_runs
 
 _AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
@@ -56,10 +57,12 @@ def runs(
             every=every,
             limit=limit,
         )
+        begins = beginnings(record)
     if as_json:
-        output.document(runs_document(found))
+        output.document(runs_document(found) | beginnings_document(begins))
     else:
         print_runs(found, output)
+        print_beginnings(begins, output)
 
 
 def print_runs(rows: Sequence[RunRow], output: Output) -> None:
@@ -85,6 +88,13 @@ def print_runs(rows: Sequence[RunRow], output: Output) -> None:
             clean(row.system or ""),
         )
     output.table(table)
+
+
+def print_beginnings(found: Sequence[Beginning], output: Output) -> None:
+    """Say where the record begins: what ran before is not on it."""
+    if found:
+        since = ", ".join(f"{clean(one.orchestrator)} {output.time(one.since)}" for one in found)
+        output.line(f"The record begins: {since}", style="dim")
 
 
 def parse_since(given: str) -> str:

@@ -12,9 +12,11 @@ from orchestrail.cli.drawing import Node, draw
 from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
+from orchestrail.cli.runs import print_beginnings
 from orchestrail.cli.words import GAP, dataset_text, environment, facts, heading, job_name, orchestrator, short_id
 from orchestrail.queries import RunRow
-from orchestrail.queries.documents import shown_document
+from orchestrail.queries.beginnings import beginnings
+from orchestrail.queries.documents import beginnings_document, shown_document
 from orchestrail.queries.runs import find_run
 from orchestrail.queries.show import Shown
 from orchestrail.queries.show import show as rebuild
@@ -37,10 +39,14 @@ def show(
     with reading(settings_of(home, store), output, no_collect=no_collect) as record:
         asked = find_run(record, run)
         shown = rebuild(record, asked)
+        begins = beginnings(record)
     if as_json:
-        output.document(shown_document(shown))
+        output.document(shown_document(shown) | beginnings_document(begins))
     else:
         print_shown(shown, output, asked)
+        known = {row.run_id for row in shown.runs}
+        if any(row.parent_run_id and row.parent_run_id not in known for row in shown.runs):
+            print_beginnings(begins, output)
 
 
 def print_shown(shown: Shown, output: Output, asked: RunRow | None = None) -> None:

@@ -14,9 +14,11 @@ from orchestrail.cli.drawing import Node, draw
 from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
+from orchestrail.cli.runs import print_beginnings
 from orchestrail.cli.words import GAP, dataset_text, facts, heading, orchestrator, short_id, state_mark
 from orchestrail.queries import RunRow
-from orchestrail.queries.documents import trace_document
+from orchestrail.queries.beginnings import beginnings
+from orchestrail.queries.documents import beginnings_document, trace_document
 from orchestrail.queries.loading import Edge, dataset_key
 from orchestrail.queries.targets import find_target
 from orchestrail.queries.trace import Trace
@@ -39,10 +41,13 @@ def trace(
     output = Output(as_json=as_json, zone=zone, full=full)
     with reading(settings_of(home, store), output, no_collect=no_collect) as record:
         traced = find_trace(record, find_target(record, target))
+        begins = beginnings(record)
     if as_json:
-        output.document(trace_document(traced))
+        output.document(trace_document(traced) | beginnings_document(begins))
     else:
         print_trace(traced, output)
+        if traced.sources or traced.missing:
+            print_beginnings(begins, output)
 
 
 def print_trace(traced: Trace, output: Output) -> None:

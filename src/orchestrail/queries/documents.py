@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrail.model import DatasetRef
 from orchestrail.projections.rows import RunRow
+from orchestrail.queries.beginnings import Beginning
 from orchestrail.queries.loading import Edge, dataset_key
 from orchestrail.queries.show import Shown
 from orchestrail.queries.trace import Trace, TracedDataset
@@ -109,6 +110,11 @@ def edge_document(edge: Edge) -> Document:
         "inferred": edge.concluded,
         "note": edge.note,
     }
+
+
+def beginnings_document(found: Sequence[Beginning]) -> Document:
+    """Say where the record begins, for each orchestrator: stands beside the answers of `runs`, `show`, `trace` and `doctor`."""
+    return {"record_begins": {beginning.orchestrator: beginning.since for beginning in found}}
 
 
 def runs_document(rows: Sequence[RunRow]) -> Document:

@@ -12,7 +12,7 @@ import stat
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import distributions
 from pathlib import Path
@@ -23,6 +23,8 @@ from orchestrail.events.build import timestamp
 from orchestrail.model import AdapterInfo, Capability, Problem, Severity
 from orchestrail.projections.open_runs import open_runs
 from orchestrail.projections.rows import RunRow
+from orchestrail.queries.beginnings import Beginning, beginnings
+from orchestrail.queries.writers import Writer, side_by_side, writers
 from orchestrail.settings import Settings
 from orchestrail.store import store_path
 from orchestrail.store.base import Store
@@ -30,6 +32,7 @@ from orchestrail.transport.segments import is_owned, read_segment, segments
 from orchestrail.versions import is_below, within
 
 OLD_SECONDS = 24 * 3600
+LATELY = timedelta(days=7)
 _SHOWN = 5
 _YES = ("1", "true", "yes", "on")
 
@@ -64,13 +67,17 @@ class Health:
         adapters: the adapters in this environment.
         problems: what was found, the severest first.
         events: number of events in the store; None where it could not be read.
+        begins: since when each orchestrator is on the record.
+        writers: the adapters that wrote in the last 7 days, in their versions.
     """
 
     settings: Settings
     installed: Mapping[str, str]
     adapters: Sequence[Adapter]
     problems: Sequence[Problem]
-    events: int | None
+    events: int | None = None
+    begins: Sequence[Beginning] = ()
+    writers: Sequence[Writer] = ()
 
 
 def examine(
@@ -99,12 +106,16 @@ def examine(
     problems += _folders(settings)
     problems += _notes(settings.home)
     problems += _spool(settings)
-    events = None
+    health = Health(settings, installed, adapters, ())
     try:
         if store_path(settings.store).exists():
             store = open_store()
-            events = store.size()
+            health = replace(health, events=store.size())
             problems += _store(store, abandoned)
+            with store.read() as connection:
+                lately = writers(connection, timestamp(datetime.now(UTC) - LATELY))
+                health = replace(health, begins=beginnings(connection), writers=lately)
+            problems += _mixed(lately)
         else:
             where = f"There is no store at {store_path(settings.store)} yet."
             problems.append(Problem("no-store", Severity.NOTE, where, "It is made when the first run is collected."))
@@ -112,7 +123,7 @@ def examine(
         problems.append(problem_of(error))
     order = list(Severity)
     ordered = sorted(dict.fromkeys(problems), key=lambda problem: order.index(problem.severity))
-    return Health(settings, installed, adapters, ordered, events)
+    return replace(health, problems=ordered)
 
 
 def problem_of(error: OrchestrailError) -> Problem:
@@ -301,6 +312,13 @@ def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iter
         what = f"{len(dead)} runs are open whose process is gone: {names}."
         yield Problem("abandoned-runs", Severity.WARNING, what, "Run `orchestrail sweep`.")
     yield from _forgotten(store)
+
+
+def _mixed(lately: Sequence[Writer]) -> Iterator[Problem]:
+    for adapter, versions in side_by_side(lately).items():
+        what = f"The adapter {adapter} wrote in several versions side by side in the last 7 days: {_some(versions)}."
+        do = "The store takes them all; what an older one cannot see is missing in its runs. Upgrade its hosts."
+        yield Problem("adapter-versions-differ", Severity.WARNING, what, do)
 
 
 def _forgotten(store: Store) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ from orchestrail.errors import AmbiguousRun, UnknownRun
 from orchestrail.model import State
 from orchestrail.projections import tables
 from orchestrail.projections.rows import RunRow
+from orchestrail.queries.beginnings import since_when
 from orchestrail.queries.loading import load_runs
 
 _SHOWN = 5
@@ -31,8 +32,8 @@ def find_run(connection: Connection, given: str) -> RunRow:
     if row is None:
         raise UnknownRun(
             f"There is no run {given!r} in the store.",
-            "It is no run ID, no start or end of one, and no orchestrator's own id.",
-            "See `orchestrail runs --all`.",
+            f"It is no run ID, no start or end of one, and no orchestrator's own id. {since_when(connection)}",
+            "See `orchestrail runs --all`; runs from before that time are not on the record.",
         )
     return row
 

@@ -16,6 +16,7 @@ from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.rows import RunRow, Use
+from orchestrail.queries.beginnings import since_when
 from orchestrail.queries.loading import dataset_key, load_uses
 from orchestrail.queries.origin import readers_of
 from orchestrail.queries.runs import find_run_or_none
@@ -72,7 +73,7 @@ def find_target(connection: Connection, given: str) -> Target:
         return found
     raise NotRecorded(
         f"{given} is not produced by a recorded run.",
-        "There is no such file here, and the record has no data set, digest or run of that name.",
+        f"There is no such file here, and the record has no data set, digest or run of that name. {since_when(connection)}",
         "Give a file, a sha256:... digest, the name of a data set, or a run ID; `orchestrail runs` lists the runs.",
     )
 
@@ -98,9 +99,8 @@ def _file(connection: Connection, given: str, path: Path) -> Target:
         why = f"Runs are recorded that used a file of this name, but with other contents; this one has {short}"
         raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why}.", "It was changed or replaced since.")
     why = f"No recorded run read or wrote its contents ({short}), nor a file of its name."
-    raise NotRecorded(
-        f"{given} is not produced by a recorded run.", why, "See `orchestrail doctor`, if one should have."
-    )
+    do = "What was made before that is not on it. See `orchestrail doctor`, if a recorded run should have made it."
+    raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why} {since_when(connection)}", do)
 
 
 def _path(given: str) -> Path | None:
@@ -124,6 +124,7 @@ def _digest(connection: Connection, given: str) -> Target:
         why = (
             "No recorded run read or wrote such contents." if match else "It is no SHA-256 digest, nor 8 digits of one."
         )
+        why = f"{why} {since_when(connection)}"
         raise NotRecorded(f"{given} is not produced by a recorded run.", why, "Compare it with `sha256sum FILE`.")
     return found
 

@@ -9,7 +9,7 @@ def test_runs_lists_root_runs(story, run, answer):
     """As a table, and as the contract's document; the spool is collected on the way."""
     result = run("runs", "--tz", "UTC")
     assert result.exit_code == 0
-    heading, line = result.stdout.splitlines()
+    heading, line, begins = result.stdout.splitlines()
     assert "started (UTC)" in heading
     assert line.split() == [
         "00000000a001",
@@ -24,7 +24,10 @@ def test_runs_lists_root_runs(story, run, answer):
         "train",
         "scoring",
     ]
-    assert [row["job"]["name"] for row in answer("runs")["runs"]] == ["train"]
+    assert begins == "The record begins: prefect 2026-03-01 12:00:00"
+    document = answer("runs")
+    assert [row["job"]["name"] for row in document["runs"]] == ["train"]
+    assert document["record_begins"] == {"prefect": "2026-03-01T12:00:00.000000Z"}
     assert len(answer("runs", "--all", "--state", "complete")["runs"]) == 4
 
 
@@ -55,7 +58,7 @@ def test_runs_since_a_time(story, answer, since, count):
 def test_no_runs_are_no_error(run, answer):
     """A new home is made; an empty answer is an answer."""
     assert run("runs").stdout == "No runs.\n"
-    assert answer("runs") == {"runs": []}
+    assert answer("runs") == {"runs": [], "record_begins": {}}
 
 
 def test_without_collecting_there_may_be_no_store(story, run):
@@ -63,6 +66,24 @@ def test_without_collecting_there_may_be_no_store(story, run):
     result = run("runs", "--no-collect", "--json")
     assert (result.exit_code, result.stdout) == (4, "")
     assert "There is no audit store" in result.stderr
+
+
+def test_what_is_older_than_the_record_is_told_as_such(story, run, tmp_path, made, spooled):
+    """A run, a file, a digest and a parent that are not on the record: each answer says since when there is one."""
+    begins = "The record begins: prefect 2026-03-01 12:00:00"
+    (tmp_path / "older.csv").write_text("from before")
+    for arguments, code in (
+        (["show", "fffffff"], 2),
+        (["trace", str(tmp_path / "older.csv")], 1),
+        (["trace", "sha256:" + "0" * 64], 1),
+        (["trace", "no/such/data"], 1),
+    ):
+        result = run(*arguments)
+        assert (result.exit_code, f"{begins}Z." in " ".join(result.stderr.split())) == (code, True), result.stderr
+    spooled(made.event("START", 0xB001, second=60, job="orphan", parent=0xB000))
+    assert begins in run("show", "b001", "--tz", "UTC").stdout
+    assert begins not in run("show", "a001", "--tz", "UTC").stdout
+    assert begins in run("trace", str(story / "model.joblib"), "--tz", "UTC").stdout
 
 
 def test_show_draws_the_tree(story, run, monkeypatch):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from orchestrail import trouble
@@ -175,6 +175,37 @@ def test_doctor_sees_missing_events(made, story, answer):
     document = answer("doctor", code=1)
     assert codes(document, "error") == {"events-missing"}
     assert "1 events" in document["problems"][0]["what"]
+
+
+def lately(made, run, version, hours):
+    """A run that an adapter of some version told of, so many hours ago."""
+    event = made.event("COMPLETE", run, producer=f"urn:orchestrail:prefect:{version}")
+    moment = datetime.now(UTC) - timedelta(hours=hours)
+    return event | {"eventTime": moment.strftime("%Y-%m-%dT%H:%M:%S.%fZ")}
+
+
+def test_doctor_says_where_the_record_begins_and_who_wrote_lately(made, story, spooled, answer, run):
+    """The first event of each orchestrator, and the adapters of the last week in their versions."""
+    spooled(lately(made, 1, "0.1.0", 30), lately(made, 2, "0.1.0", 20), lately(made, 3, "0.2.0", 2))
+    document = answer("doctor")
+    assert document["record_begins"] == {"prefect": "2026-03-01T12:00:00.000000Z"}
+    assert [(one["adapter"], one["version"], one["runs"]) for one in document["writers"]] == [
+        ("prefect", "0.1.0", 2),
+        ("prefect", "0.2.0", 1),
+    ]
+    assert codes(document, "warning") == set()
+    text = run("doctor").stdout
+    assert "lately prefect 0.1.0  2 runs" in text
+    assert "begins prefect" in text
+
+
+def test_versions_of_an_adapter_side_by_side_are_told(made, spooled, answer):
+    """Both are taken into the store; an upgrade, which leaves one behind the other, is none."""
+    spooled(lately(made, 1, "0.1.0", 30), lately(made, 2, "0.2.0", 20), lately(made, 3, "0.1.0", 10))
+    document = answer("doctor")
+    assert codes(document, "warning") == {"adapter-versions-differ"}
+    assert "0.1.0, 0.2.0" in document["problems"][0]["what"]
+    assert document["events"] == 3
 
 
 def test_doctor_tells_a_store_that_is_none(answer, tmp_path, monkeypatch):
