@@ -88,6 +88,13 @@ def adapter(session: nox.Session, name: str, host: str) -> None:
 
 
 @nox.session
+def airflow_examples(session: nox.Session) -> None:
+    """Run Airflow's own example DAGs twice without us and once with us: all, or as many as `-- --count 10` says."""
+    prepare(session, "test", adapter="airflow")
+    session.run("python", "-m", "airflow_examples", *session.posargs, env={"PYTHONPATH": "adapters/airflow/tests"})
+
+
+@nox.session
 def end_to_end(session: nox.Session) -> None:
     """Test the whole product on the example: flow, service, command line."""
     prepare(session, "test", "example", adapter="prefect")
