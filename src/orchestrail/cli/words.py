@@ -204,6 +204,8 @@ def _endings(row: RunRow) -> Iterator[tuple[str, Text]]:
     if row.ends_before_start:
         yield "clock", Text("it ends before it starts: a clock was set back, or two clocks differ", style=GAP)
     reported = {end.state for end in row.ends if not end.inferred}
+    if row.state in ("SKIPPED", "CACHED"):
+        reported.discard("COMPLETE")  # what other producers call it: OpenLineage has no word for either
     if len(reported) > 1:
         told = "; ".join(f"{end.state} by {end.producer}" for end in row.ends if not end.inferred)
         yield "differs", Text(clean(f"producers report different ends: {told}"), style=GAP)

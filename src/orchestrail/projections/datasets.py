@@ -43,6 +43,28 @@ def uses(told: Sequence[StoredEvent], direction: str) -> tuple[Use, ...]:
     return tuple(sorted(united, key=lambda use: (use.seq, *_key(use.dataset))))
 
 
+def without_read_back(inputs: Sequence[Use], told: Sequence[StoredEvent]) -> tuple[Use, ...]:
+    """Leave out what a run read of its own outputs: another producer names it, and our adapter saw it written, not read before.
+
+    Args:
+        inputs: the run's inputs.
+        told: the run's events.
+    """
+    ours = [event.event for event in told if event.ours]
+    read = {(dataset.namespace, dataset.name) for event in ours for dataset in _datasets(event, "input")}
+    wrote = {
+        (dataset.namespace, dataset.name)
+        for event in ours
+        for dataset in _datasets(event, "output")
+        if dataset.digest and dataset.observed == "at_write"
+    }
+    return tuple(
+        use
+        for use in inputs
+        if use.dataset.digest or use.dataset.version or (use.dataset.namespace, use.dataset.name) not in wrote - read
+    )
+
+
 def _key(dataset: DatasetRef) -> tuple[str, str, str, str]:
     return dataset.namespace, dataset.name, dataset.digest or "", dataset.version or ""
 

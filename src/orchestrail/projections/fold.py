@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrail.model import ROLES, Finding, Job, PreprocessingVersion, State
-from orchestrail.projections.datasets import uses
+from orchestrail.projections.datasets import uses, without_read_back
 from orchestrail.projections.rows import Code, End, RunRow
 from orchestrail.projections.values import mapping, moment, objects, parse, plain, run_id, text, texts, truth, whole
 
@@ -147,7 +147,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
         closed_by=text(ours.get("closedBy")),
         upstream=_linked(told, "upstream"),
         downstream=_linked(told, "downstream"),
-        inputs=uses(told, "input"),
+        inputs=without_read_back(uses(told, "input"), told),
         outputs=uses(told, "output"),
     )
     return _with_lifecycle(row, told)
@@ -174,7 +174,10 @@ def _with_lifecycle(row: RunRow, told: Sequence[StoredEvent]) -> RunRow:
     opened = _first([event for event in starts if event.ours] or starts) or _first(
         [event for event in entries if event.ours] or entries
     )
-    end = _deciding(ends, opened, {event.seq for event in told if event.type == "OTHER"})
+    notes = {event.seq for event in told if event.type == "OTHER"}
+    end = _deciding(ends, opened, notes)
+    if end and end.seq in notes:
+        opened = None  # it never began: a start that another producer tells of is none of its own
     inferred: set[str] = set()
     if opened and not starts:
         inferred.add("started_at")
@@ -219,6 +222,10 @@ def _end(event: StoredEvent) -> End | None:
 
 
 def _deciding(ends: Sequence[End], opened: StoredEvent | None, notes: Set[int]) -> End | None:
+    def outranked(ours: bool) -> bool:
+        others = [end for end in ends if end.state != State.SKIPPED]
+        return bool(opened and opened.ours >= ours) or any(end.producer.startswith(OURS) >= ours for end in others)
+
     def last(reported: bool, ours: bool) -> End | None:
         fitting = [
             end
@@ -226,7 +233,7 @@ def _deciding(ends: Sequence[End], opened: StoredEvent | None, notes: Set[int]) 
             if end.inferred != reported
             and end.producer.startswith(OURS) == ours
             # A run that was started, or ended, was not skipped by its orchestrator; its own code may still have skipped the rest.
-            and not (end.seq in notes and (opened or any(other.state != State.SKIPPED for other in ends)))
+            and not (end.seq in notes and outranked(ours))
         ]
         # Producers are judged one by one: with several foreign ones, the one that spoke first counts.
         return next((end for end in reversed(fitting) if ours or end.producer == fitting[0].producer), None)

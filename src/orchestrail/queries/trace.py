@@ -24,6 +24,8 @@ from orchestrail.queries.targets import Target
 IN_MEMORY = "handed on in memory: not captured"
 ENCLOSING = "read by the enclosing run; handed on in memory: not captured"
 RAN_BEFORE = "a step before it in the same run: what it handed on was not captured"
+QUERY = "QUERY"
+"""OpenLineage's job type of what a database does for a step: it hands nothing on in memory, and takes nothing over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,7 +298,7 @@ class _Tracer:
 
         Not where runs of that parent state their order: there, a run that names none before it waited for none.
         """
-        if row.parent_run_id is None or self._row(row.parent_run_id) is None:
+        if row.parent_run_id is None or self._row(row.parent_run_id) is None or row.job_type == QUERY:
             return
         columns = tables.run.c
         siblings = run_ids(self.connection, columns.parent_run_id == row.parent_run_id)
@@ -312,6 +314,7 @@ class _Tracer:
             columns.last_seq < row.first_seq,
             columns.run_id != row.run_id,
             or_(columns.state.is_(None), columns.state != State.SKIPPED.value),
+            or_(columns.job_type.is_(None), columns.job_type != QUERY),
         )
         for run_id in earlier:
             edge = Edge(run_id, row.run_id, "after", captured=False, concluded=True, note=RAN_BEFORE)

@@ -230,6 +230,18 @@ def test_states_and_attempts_are_told(made, spooled, run):
         assert expected in text
 
 
+def test_what_openlineage_has_no_word_for_is_no_difference(made, spooled, run):
+    """Airflow's provider calls a skipped task complete."""
+    spooled(
+        made.event("START", 1),
+        made.event("COMPLETE", 1, second=4, ours={"state": "SKIPPED"}),
+        made.event("COMPLETE", 1, second=4, producer=made.AIRFLOW),
+    )
+    text = run("show", made.run_id(1)).stdout
+    assert "○ SKIPPED" in text
+    assert "producers report different ends" not in text
+
+
 def test_a_service_says_once_how_it_prepares_data(made, spooled, run):
     """It states more as it goes on; what is shown is its last word."""
     clean = {

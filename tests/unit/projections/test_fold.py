@@ -143,6 +143,89 @@ def test_a_foreign_end_counts_where_ours_is_missing(made):
     assert (run.state, run.ended_at, run.inferred) == ("FAIL", made.at(5), ())
 
 
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_run_that_our_adapter_says_was_skipped_is_no_other_producers_to_complete(made, order):
+    """Airflow's provider has no word for a skip: of a task that somebody marked as skipped it tells START and COMPLETE."""
+    run = row(
+        made,
+        made.event("OTHER", 1, second=3, ours={"state": "SKIPPED", "reason": "marked as skipped"}),
+        made.event("START", 1, second=1, producer=made.AIRFLOW),
+        made.event("COMPLETE", 1, second=3, producer=made.AIRFLOW),
+        order=order,
+    )
+    assert (run.state, run.started_at, run.ended_at, run.error) == ("SKIPPED", None, None, "marked as skipped")
+
+
+theirs = st.lists(
+    st.tuples(
+        st.sampled_from(["START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER"]),
+        st.sampled_from([0, 2, 4, 4.5, 9]),
+        st.integers(0, 20),
+    ),
+    max_size=6,
+)
+stories = st.sampled_from(
+    [
+        [("START", 1, None), ("FAIL", 4, None), ("COMPLETE", 6, None)],  # a person marked it afterwards
+        [("START", 1, None), ("RUNNING", 2, None), ("COMPLETE", 4, None)],  # deferred and resumed
+        [("START", 1, None), ("COMPLETE", 4, "SKIPPED")],
+        [("OTHER", 4, "SKIPPED")],
+        [("START", 1, None), ("ABORT", 4, None)],
+    ]
+)
+
+
+@given(ours=stories, guest=theirs)
+def test_what_another_producer_tells_of_our_run_changes_neither_its_state_nor_our_ends(made, ours, guest):
+    """A second START, FAIL and COMPLETE at one time, an end of a skipped task, an end too many, in any place of the log."""
+    events = [
+        (40 + place, made.event(kind, 1, second=at, ours={"state": said}))
+        for place, (kind, at, said) in enumerate(ours)
+    ]
+    told = [(40 + 5 * seq, made.event(kind, 1, second=at, producer=made.AIRFLOW)) for kind, at, seq in guest]
+
+    def verdict(pairs):
+        run = fold([stored_event(seq, made.body(event)) for seq, event in pairs])
+        own = [(end.state, end.at) for end in run.ends if end.producer == made.PREFECT]
+        return run.state, run.ended_at, run.attempt, run.native_id, run.job, run.producer, own
+
+    assert verdict([*told, *events]) == verdict(events)
+
+
+def test_a_data_set_that_two_producers_name_is_one_use_and_keeps_our_digest(made):
+    """Of what both tell, and of what only the other one can: a table in a database."""
+    named = {"namespace": "file", "name": "/a", "facets": {"schema": {"fields": [{"name": "age", "type": "int"}]}}}
+    table = {"namespace": "postgres://db:5432", "name": "bank.public.cleaned", "facets": {}}
+    run = row(
+        made,
+        made.event("START", 1),
+        made.event("COMPLETE", 1, inputs=[made.dataset("/a", "x")], outputs=[made.dataset("/b", "y")]),
+        made.event("COMPLETE", 1, producer=made.AIRFLOW, inputs=[named], outputs=[named | {"name": "/b"}, table]),
+    )
+    (read,) = run.inputs
+    assert (read.dataset.digest, read.dataset.observed, read.dataset.fields) == (
+        made.digest("x"),
+        "at_read",
+        (("age", "int"),),
+    )
+    assert [(use.dataset.name, use.dataset.digest) for use in run.outputs] == [
+        ("/b", made.digest("y")),
+        ("bank.public.cleaned", None),
+    ]
+
+
+def test_what_a_run_reads_back_of_its_own_output_is_no_input(made):
+    """Our adapter saw the file written and not read before; another producer names it among the inputs."""
+    written = made.dataset("/b", "y", observed="at_write")
+    guest = made.event("COMPLETE", 1, producer=made.AIRFLOW, inputs=[made.dataset("/b"), made.dataset("/c")])
+    back = row(made, made.event("COMPLETE", 1, outputs=[written]), guest)
+    assert [use.dataset.name for use in back.inputs] == ["/c"]
+    before = row(made, made.event("COMPLETE", 1, inputs=[made.dataset("/b", "x")], outputs=[written]), guest)
+    assert [(use.dataset.name, use.dataset.digest) for use in before.inputs] == [("/b", made.digest("x")), ("/c", None)]
+    named = row(made, made.event("COMPLETE", 1, outputs=[made.dataset("/b", observed="declared")]), guest)
+    assert [use.dataset.name for use in named.inputs] == ["/b", "/c"]
+
+
 def test_repeated_events_change_nothing_but_the_last_place(made):
     """At least once is the spool's promise, so twice must be as once."""
     start = made.event("START", 1, second=1, inputs=[made.dataset("/a", "x")])

@@ -391,6 +391,20 @@ def test_a_step_without_any_trace_of_its_input_points_at_what_ran_before(made, t
     assert (edge["inferred"], edge["captured"], edge["proof"]) == (True, False, None)
 
 
+def test_queries_of_a_step_hand_nothing_to_one_another(made, traced):
+    """Airflow's provider tells each statement of a task as a run below it: what it reads and writes it names."""
+    query = {"jobType": {"integration": "AIRFLOW", "jobType": "QUERY"}}
+    document = traced(
+        "/m",
+        made.event("START", 1),
+        made.event("COMPLETE", 2, parent=1, outputs=[made.dataset("/m", "m")]),
+        made.event("COMPLETE", 3, parent=2, producer=made.AIRFLOW, job_facets=query),
+        made.event("COMPLETE", 4, parent=2, producer=made.AIRFLOW, job_facets=query),
+    )
+    assert ran(document) == {1, 2, 3, 4}
+    assert arrows(document, "after") == set()
+
+
 def test_orchestrators_do_not_matter(made, traced):
     """An Airflow task of a foreign producer wrote what our Prefect flow read; ours named the digest, theirs the same version."""
     theirs = {"namespace": "file", "name": "/a", "facets": {"version": {"datasetVersion": made.digest("x")}}}
