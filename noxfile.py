@@ -26,6 +26,12 @@ def hosts_of(name: str) -> list[str]:
     return list(nox.project.load_toml(folder_of(name) / "pyproject.toml")["dependency-groups"])
 
 
+def holds_audit(name: str, host: str) -> bool:
+    """Say whether the command line fits into the environment of a host; where it does not, it gets one of its own."""
+    hosts = nox.project.load_toml(folder_of(name) / "pyproject.toml").get("tool", {}).get("orchestrail-hosts", {})
+    return host not in hosts.get("without-audit", ())
+
+
 def locked(name: str, host: str = "test") -> Path:
     """Say which file holds the versions that a part is tested with."""
     return folder_of(name) / ("constraints.txt" if host == "test" else f"constraints-{host}.txt")
@@ -38,7 +44,8 @@ each_host = nox.parametrize("name,host", list(HOSTS.values()), ids=list(HOSTS))
 def prepare(session: nox.Session, *groups: str, adapter: str = "core", host: str = "test") -> None:
     """Install the core, groups of tools and an adapter with its host, in the locked versions; keep the user's folders out of it."""
     folder = folder_of(adapter)
-    wanted = [".[audit]"]
+    together = holds_audit(adapter, host)
+    wanted = [".[audit]" if together else "."]
     if adapter != "core":
         wanted += [f"./{folder}[host]", "--group", f"{folder}/pyproject.toml:{host}"]
     for group in groups:
@@ -53,6 +60,12 @@ def prepare(session: nox.Session, *groups: str, adapter: str = "core", host: str
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         DO_NOT_TRACK="1",
     )
+    if not together:
+        command = own / "command"
+        session.run_install("uv", "venv", "--quiet", "--clear", str(command))
+        into = ("--python", str(command / "bin" / "python"))
+        session.run_install("uv", "pip", "install", "--quiet", ".[audit]", *into, "--constraint", "constraints.txt")
+        session.env["ORCHESTRAIL_COMMAND"] = str(command / "bin" / "orchestrail")
 
 
 @nox.session
@@ -140,7 +153,8 @@ def lock(session: nox.Session) -> None:
     for name, host in (("core", "test"), *HOSTS.values()):
         adapters = [] if name == "core" else [name]
         source = Path(session.create_tmp()) / "wanted.in"
-        source.write_text("\n".join([".[audit]", *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
+        core = ".[audit]" if holds_audit(name, host) else "."
+        source.write_text("\n".join([core, *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
         groups = [*GROUPS, *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters)]
         unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]
         session.run(

@@ -216,6 +216,7 @@ class Recorder:
         at: datetime | None = None,
         start: RunStart | None = None,
         changed: bool = False,
+        inferred: str | None = None,
     ) -> None:
         """Put the end of a run on the record; a second end of the same run is ignored.
 
@@ -229,6 +230,7 @@ class Recorder:
             at: when it ended; None for now.
             start: what is known of the run, where another process began it.
             changed: True where somebody gave a run that had ended another end; then it is not ignored.
+            inferred: why the end is concluded and not reported, where it is; a reported one goes before it.
 
         Raises:
             SpoolError: the spool cannot be written.
@@ -248,6 +250,9 @@ class Recorder:
         facets = self._stated(run, not_captured) | {
             "orchestrail_run": self._run_facet(run, state, cached_from, facts),
             "errorMessage": _error(error),
+            "orchestrail_inferred": {"fields": ["state", "ended_at"], "reason": inferred, "by": self.info.name}
+            if inferred
+            else None,
             "orchestrail_step": _role_from_within(run),
         }
         self._emit(

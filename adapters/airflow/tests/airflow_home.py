@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import os
 import shutil
@@ -14,8 +15,9 @@ import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, field
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -24,7 +26,11 @@ from orchestrail import trouble
 from orchestrail.testing import spooled_events
 
 AIRFLOW = Path(sys.executable).with_name("airflow")
+COMMAND = os.environ.get("ORCHESTRAIL_COMMAND") or str(AIRFLOW.with_name("orchestrail"))
+"""The command line: in this environment, or in one of its own where the two do not fit together."""
+IS_2 = version("apache-airflow").startswith("2.")
 DAGS = Path(__file__).parent / "dags"
+WITHOUT = Path(__file__).parent / "without"
 OURS = "urn:orchestrail:airflow:"
 GUEST = "https://github.com/apache/airflow/"
 ENDS = ("COMPLETE", "FAIL", "ABORT")
@@ -40,12 +46,15 @@ OUTSIDE = {
 
 
 STATES = [
+    *[("daily", "success")] * 2,
     ("dying", "success"),
-    ("failing", "queued"),  # marking one of its tasks makes Airflow look at the whole again
+    ("failing", "success"),  # once a person has marked the task before its last one
     ("on_report", "success"),
+    ("patient", "failed"),
+    *[("patient", "success")] * 2,
     ("shapes", "success"),
-    ("triggered", "success"),
-    ("triggered", "success"),
+    ("slow", "success"),
+    *[("triggered", "success")] * 3,
 ]
 """What the DAGs were written to come to under a scheduler."""
 
@@ -114,6 +123,8 @@ class Home:
         """Make the database."""
         self.data.mkdir(parents=True)
         self.run("db", "migrate").check_returncode()
+        if IS_2:  # there a DAG can only trigger one that the database knows
+            self.run("dags", "reserialize", PYTHONPATH=str(WITHOUT)).check_returncode()
         return self
 
     def copy(self, name: str) -> Home:
@@ -164,20 +175,29 @@ class Home:
         shutil.copytree(self.orchestrail, other.orchestrail)
         return other
 
-    def runs(self) -> list[dict[str, Any]]:
-        """Give all runs as the command line tells them, after the spool was collected."""
-        command = [str(AIRFLOW.with_name("orchestrail")), "runs", "--all", "--json"]
+    def command(self, *arguments: str) -> dict[str, Any]:
+        """Run orchestrail's command line and give the document that it prints."""
         done = subprocess.run(
-            command, env=self.environment(), cwd=self.path, capture_output=True, check=True, timeout=120
+            [COMMAND, *arguments, "--json"],
+            env=self.environment(),
+            cwd=self.path,
+            capture_output=True,
+            check=True,
+            timeout=120,
         )
-        found: list[dict[str, Any]] = json.loads(done.stdout)["runs"]
+        found: dict[str, Any] = json.loads(done.stdout)
         return found
 
-    def appeared(self, dag_id: str) -> list[str]:
-        """Wait for a DAG to have runs that Airflow itself began."""
+    def runs(self) -> list[dict[str, Any]]:
+        """Give all runs as the command line tells them, after the spool was collected."""
+        found: list[dict[str, Any]] = self.command("runs", "--all")["runs"]
+        return found
+
+    def appeared(self, dag_id: str, kind: str = "%") -> list[str]:
+        """Wait for a DAG to have runs that Airflow itself began, of any kind or of one."""
         deadline = time.monotonic() + 120
         while time.monotonic() < deadline:
-            found = self.table("select run_id from dag_run where dag_id = ?", dag_id)
+            found = self.table("select run_id from dag_run where dag_id = ? and run_type like ?", dag_id, kind)
             if found:
                 return [run_id for (run_id,) in found]
             time.sleep(1)
@@ -193,20 +213,65 @@ class Home:
             time.sleep(1)
         raise AssertionError(f"{dag_id} {run_id} did not end: {self.instances(dag_id)}")
 
+    def has_begun(self, run_id: str) -> None:
+        """Wait for the task that waits to run."""
+        deadline = time.monotonic() + 300
+        while not (self.data / "waiting" / run_id).exists():
+            assert time.monotonic() < deadline, f"{run_id} does not begin: {self.instances('patient')}"
+            time.sleep(0.2)
+
+    def finished_task(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Wait for a task instance to succeed."""
+        query = "select state from task_instance where dag_id = ? and run_id = ? and task_id = ?"
+        deadline = time.monotonic() + 120
+        while self.table(query, dag_id, run_id, task_id) != [("success",)]:
+            assert time.monotonic() < deadline, f"{task_id} does not succeed: {self.instances(dag_id)}"
+            time.sleep(0.5)
+
+    def is_gone(self, dag_id: str, run_id: str, task_id: str) -> None:
+        """Wait for the process of a task to be gone."""
+        query = "select pid from task_instance where dag_id = ? and run_id = ? and task_id = ?"
+        ((pid,),) = self.table(query, dag_id, run_id, task_id)
+        deadline = time.monotonic() + 120
+        while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
+            assert time.monotonic() < deadline, f"process {pid} of {task_id} lives"
+            time.sleep(0.5)
+
     @contextmanager
     def standalone(self) -> Iterator[Server]:
         """Run scheduler, API server, triggerer and DAG processor; whatever happens, all of them are gone afterwards."""
         with closing(socket.socket()) as free:
             free.bind(("127.0.0.1", 0))
             port = free.getsockname()[1]
-        more = {
-            "AIRFLOW__API__PORT": str(port),
-            "AIRFLOW__API__HOST": "127.0.0.1",
-            "AIRFLOW__API__WORKERS": "1",
-            "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
-            "AIRFLOW__CORE__PARALLELISM": "2",
-            "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # on a busy machine 5 seconds are too few, and tasks fail
-        }
+        if IS_2:
+            database = self.path / "airflow" / "airflow.db"
+            with closing(sqlite3.connect(database)) as connection:
+                connection.execute("pragma journal_mode = wal")
+            more = {
+                "AIRFLOW__WEBSERVER__WEB_SERVER_PORT": str(port),
+                "AIRFLOW__WEBSERVER__WEB_SERVER_HOST": "127.0.0.1",
+                "AIRFLOW__WEBSERVER__WORKERS": "1",
+                "AIRFLOW__API__AUTH_BACKENDS": "airflow.api.auth.backend.basic_auth",
+                "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{database}?timeout=60",
+                "AIRFLOW__SCHEDULER__SCHEDULER_HEALTH_CHECK_THRESHOLD": "120",
+                "AIRFLOW__SCHEDULER__LOCAL_TASK_JOB_HEARTBEAT_SEC": "2",
+                "AIRFLOW__SCHEDULER__SCHEDULER_ZOMBIE_TASK_THRESHOLD": "40",
+                "AIRFLOW__SCHEDULER__ZOMBIE_DETECTION_INTERVAL": "5",
+                "_AIRFLOW__SKIP_DATABASE_EXECUTOR_COMPATIBILITY_CHECK": "1",  # Airflow's own tests set it too
+            }
+        else:
+            more = {
+                "AIRFLOW__API__PORT": str(port),
+                "AIRFLOW__API__HOST": "127.0.0.1",
+                "AIRFLOW__API__WORKERS": "1",
+                "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"http://127.0.0.1:{port}/execution/",
+                "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",  # on a busy machine 5 seconds are too few, and tasks fail
+                "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "2",
+                "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "40",
+                "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT_DETECTION_INTERVAL": "5",
+            }
+        more["AIRFLOW__CORE__PARALLELISM"] = "2"
         with (self.path / "standalone.log").open("wb") as log:
             process = subprocess.Popen(
                 [str(AIRFLOW), "standalone"],
@@ -216,51 +281,67 @@ class Home:
                 stderr=log,
                 start_new_session=True,  # a group of its own: some of its processes survive their parent
             )
+        server = Server(f"http://127.0.0.1:{port}", [process], self, more)
         try:
-            yield Server(f"http://127.0.0.1:{port}", process).wait()
+            yield server.wait()
         finally:
             for number in (signal.SIGTERM, signal.SIGKILL):
-                try:
-                    os.killpg(process.pid, number)
-                except ProcessLookupError:
-                    break
+                for process in server.processes:
+                    with suppress(ProcessLookupError):
+                        os.killpg(process.pid, number)
                 time.sleep(3 if number == signal.SIGTERM else 0)
-            process.wait(timeout=30)
+            for process in server.processes:
+                process.wait(timeout=30)
 
 
 @dataclass(slots=True)
 class Server:
-    """Airflow's REST interface.
+    """Airflow's REST interface, in the version that is here.
 
     Attributes:
         url: its address.
-        process: the parent of all of Airflow's processes.
+        processes: the parents of Airflow's processes, each in a group of its own.
+        home: the installation.
+        variables: environment variables of its processes.
     """
 
     url: str
-    process: subprocess.Popen[bytes]
-    _token: str = ""
+    processes: list[subprocess.Popen[bytes]]
+    home: Home
+    variables: dict[str, str]
+    _authorization: str = ""
+
+    @property
+    def _api(self) -> str:
+        return "/api/v1" if IS_2 else "/api/v2"
 
     def wait(self) -> Server:
         """Wait until scheduler and API server are healthy."""
         deadline = time.monotonic() + 600
+        parts = ("metadatabase", "scheduler", "triggerer") if IS_2 else ("scheduler", "dag_processor", "triggerer")
         while time.monotonic() < deadline:
-            assert self.process.poll() is None, "airflow standalone ended"
+            assert self.processes[0].poll() is None, "airflow standalone ended"
             try:
-                health = self.ask("GET", "/api/v2/monitor/health")
-                if all(health[part]["status"] == "healthy" for part in ("scheduler", "dag_processor", "triggerer")):
-                    self._token = self.ask("GET", "/auth/token")["access_token"]
+                health = self.ask("GET", "/health" if IS_2 else "/api/v2/monitor/health")
+                if all(health[part]["status"] == "healthy" for part in parts):
+                    self._authorization = self._log_in()
                     return self
             except OSError:
                 pass
             time.sleep(1)
         raise AssertionError("airflow standalone did not get healthy")
 
+    def _log_in(self) -> str:
+        if IS_2:
+            password = (self.home.path / "airflow" / "standalone_admin_password.txt").read_text()
+            return "Basic " + base64.b64encode(f"admin:{password}".encode()).decode()
+        return f"Bearer {self.ask('GET', '/auth/token')['access_token']}"
+
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
         """Send a request and give the answer."""
         headers = {"Content-Type": "application/json"}
-        if self._token:
-            headers["Authorization"] = f"Bearer {self._token}"
+        if self._authorization:
+            headers["Authorization"] = self._authorization
         data = json.dumps(body).encode() if body is not None else None
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         with urllib.request.urlopen(request, timeout=120) as answer:
@@ -270,20 +351,82 @@ class Server:
     def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
         """Start a DAG run; waits for the DAG to be known."""
         deadline = time.monotonic() + 180
+        body: dict[str, object] = {"conf": conf or {}} if IS_2 else {"logical_date": None, "conf": conf or {}}
         while True:
             try:
-                body = {"logical_date": None, "conf": conf or {}}
-                run_id: str = self.ask("POST", f"/api/v2/dags/{dag_id}/dagRuns", body)["dag_run_id"]
+                run_id: str = self.ask("POST", f"{self._api}/dags/{dag_id}/dagRuns", body)["dag_run_id"]
                 return run_id
             except urllib.error.HTTPError as error:
                 if error.code != 404 or time.monotonic() > deadline:
                     raise
                 time.sleep(2)
 
-    def mark(self, dag_id: str, run_id: str, task_id: str, state: str) -> None:
-        """Give a task instance another state, as a person does on Airflow's pages."""
-        path = f"/api/v2/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
-        self.ask("PATCH", f"{path}?update_mask=new_state", {"new_state": state})
+    def mark(self, dag_id: str, run_id: str, task_id: str, state: str, note: str) -> None:
+        """Give a task instance another state, as a person does on Airflow's pages, and say why."""
+        path = f"{self._api}/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"
+        if IS_2:
+            self.ask("PATCH", f"{path}/setNote", {"note": note})
+            self.ask("PATCH", path, {"new_state": state, "dry_run": False})
+        else:
+            self.ask("PATCH", path, {"new_state": state, "note": note})
+
+    def mark_dag_run(self, dag_id: str, run_id: str, state: str) -> None:
+        """Give a DAG run another state."""
+        self.ask("PATCH", f"{self._api}/dags/{dag_id}/dagRuns/{run_id}", {"state": state})
+
+    def clear(self, dag_id: str, run_id: str, task_id: str | None = None) -> None:
+        """Have a DAG run run again, or one of its tasks."""
+        if task_id is None:
+            self.ask("POST", f"{self._api}/dags/{dag_id}/dagRuns/{run_id}/clear", {"dry_run": False})
+        else:
+            body = {"dry_run": False, "dag_run_id": run_id, "task_ids": [task_id], "only_failed": False}
+            self.ask("POST", f"{self._api}/dags/{dag_id}/clearTaskInstances", body | {"reset_dag_runs": True})
+
+    def backfill(self, dag_id: str, day: str) -> None:
+        """Run a DAG for a day of the past, and wait for it."""
+        if IS_2:
+            command = ("dags", "backfill", "-s", day, "-e", day, dag_id)
+            done = self.home.run(*command, **self.variables)
+            assert done.returncode == 0, done.stderr
+            return
+        times = {"from_date": f"{day}T00:00:00Z", "to_date": f"{day}T00:00:00Z"}
+        self.ask("POST", "/api/v2/backfills", {"dag_id": dag_id, "max_active_runs": 1} | times)
+        for run_id in self.home.appeared(dag_id, "backfill"):
+            self.home.finished(dag_id, run_id)
+
+    @contextmanager
+    def without_scheduler(self) -> Iterator[None]:
+        """Kill the scheduler, so that it can say nothing, and start it again after the block."""
+        said = subprocess.run(
+            ["ps", "-o", "pid=,args=", "-g", str(self.processes[0].pid)], capture_output=True, text=True, check=True
+        ).stdout
+        pids = [int(line.split()[0]) for line in said.splitlines() if line.rstrip().endswith("airflow scheduler")]
+        assert pids
+        os.kill(min(pids), signal.SIGKILL)
+        yield
+        with (self.home.path / "scheduler.log").open("wb") as log:
+            scheduler = subprocess.Popen(
+                [str(AIRFLOW), "scheduler"],
+                env=self.home.environment(**self.variables),
+                cwd=self.home.path,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+            )
+        self.processes.append(scheduler)
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """What happened under a real scheduler.
+
+    Attributes:
+        home: the installation.
+        runs: DAG runs by what was done to them.
+    """
+
+    home: Home
+    runs: dict[str, str]
 
 
 def dag_runs(home: Home) -> list[tuple[str, str]]:

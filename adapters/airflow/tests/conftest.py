@@ -11,7 +11,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from airflow_home import OUTSIDE, STATES, Home, dag_runs
+from airflow_home import OUTSIDE, STATES, WITHOUT, Home, Scheduled, dag_runs
 
 GUEST_TRANSPORT = '{"type": "orchestrail.transport.openlineage.SpoolTransport"}'
 
@@ -44,7 +44,7 @@ def recorded(database: Home) -> Done:
 def control(database: Home) -> Done:
     """The same without us."""
     home = database.copy("control")
-    return Done(home, home.dags_test("shapes", PYTHONPATH=str(Path(__file__).parent / "without")))
+    return Done(home, home.dags_test("shapes", PYTHONPATH=str(WITHOUT)))
 
 
 @pytest.fixture(scope="session")
@@ -55,24 +55,48 @@ def failed(database: Home) -> Done:
 
 
 @pytest.fixture(scope="session")
-def scheduled(database: Home) -> Home:
+def scheduled(database: Home) -> Scheduled:
     """All DAGs under a real scheduler, with processes of their own for scheduler, API server and each task.
 
     Airflow's scheduler fails a task that is due again before its executor told that it waits (deferred, rescheduled): on a busy
     machine that happens. Such a run says nothing about us and is made once more.
     """
-    home = _scheduled(database.copy("scheduled"))
-    return home if dag_runs(home) == STATES else _scheduled(database.copy("scheduled-again"))
+    done = _scheduled(database.copy("scheduled"))
+    return done if dag_runs(done.home) == STATES else _scheduled(database.copy("scheduled-again"))
 
 
-def _scheduled(home: Home) -> Home:
+def _scheduled(home: Home) -> Scheduled:
     home.variables["SHAPES_PATIENCE"] = "20"
     with home.standalone() as server:
-        runs = {dag_id: server.trigger(dag_id) for dag_id in ("dying", "failing", "shapes")}
-        for dag_id, run_id in runs.items():
-            home.finished(dag_id, run_id)
-        for dag_id in ("triggered", "on_report"):
+        runs = {dag_id: server.trigger(dag_id) for dag_id in ("dying", "failing", "shapes", "slow")}
+        runs["marked"] = server.trigger("patient", {"openlineage": OUTSIDE})
+        home.has_begun(runs["marked"])
+        server.mark("patient", runs["marked"], "waits", "success", "seen by hand, password=planted-note-secret")
+        for what, run_id in runs.items():
+            home.finished("patient" if what == "marked" else what, run_id)
+        for dag_id in ("triggered", "on_report", "daily"):
             for run_id in home.appeared(dag_id):
                 home.finished(dag_id, run_id)
-        server.mark("failing", runs["failing"], "never", "success")
-    return home
+        server.backfill("daily", "2026-01-05")
+
+        server.clear("failing", runs["failing"], "fails")
+        home.finished("failing", runs["failing"])
+        server.mark("failing", runs["failing"], "never", "success", "not needed")
+        home.finished("failing", runs["failing"])
+        runs["cleared"] = server.trigger("triggered")
+        home.finished("triggered", runs["cleared"])
+        server.clear("triggered", runs["cleared"])
+        home.finished("triggered", runs["cleared"])
+
+        runs["stopped"] = server.trigger("patient")
+        home.has_begun(runs["stopped"])
+        server.mark_dag_run("patient", runs["stopped"], "failed")
+        home.is_gone("patient", runs["stopped"], "waits")
+
+        runs["orphaned"] = server.trigger("patient")
+        home.has_begun(runs["orphaned"])
+        with server.without_scheduler():
+            (home.data / "go-on").mkdir()
+            home.finished_task("patient", runs["orphaned"], "waits")
+        home.finished("patient", runs["orphaned"])
+    return Scheduled(home, runs)

@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrail.adapter import State
 from orchestrail_airflow.ledger import KEPT, Ledger
 
 RUN, OTHER = "0192f000-0000-7000-8000-000000000001", "0192f000-0000-7000-8000-000000000002"
@@ -47,8 +48,8 @@ def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     assert set(ledger.read()) == {RUN, OTHER}
 
 
-def test_a_run_whose_process_was_killed_is_lost(tmp_path: Path) -> None:
-    """And one whose process lives, or that ended, is not."""
+def test_the_process_of_a_run_lives_or_was_killed(tmp_path: Path) -> None:
+    """Whether it can still tell its end."""
     program = (
         "import os, sys; from pathlib import Path; from orchestrail_airflow.ledger import Ledger\n"
         f"ledger = Ledger.of(Path(sys.argv[1]), 'dag', 'run'); ledger.begun('{RUN}', 'a')\n"
@@ -57,11 +58,21 @@ def test_a_run_whose_process_was_killed_is_lost(tmp_path: Path) -> None:
     subprocess.run([sys.executable, "-c", program, str(tmp_path)], check=False, timeout=60)
     ledger = Ledger.of(tmp_path, "dag", "run")
     ledger.begun("mine", "c")
-    assert {run_id: entry.is_lost for run_id, entry in ledger.read().items()} == {
-        RUN: True,
+    assert {run_id: entry.is_alive for run_id, entry in ledger.read().items()} == {
+        RUN: False,
         OTHER: False,
-        "mine": False,
+        "mine": True,
     }
+
+
+def test_only_what_came_after_is_read(tmp_path: Path) -> None:
+    """A task that ends asks whether anybody has ended it since it began."""
+    ledger = Ledger.of(tmp_path, "dag", "run")
+    ledger.ended(OTHER, "before")
+    since = ledger.begun(RUN, "task")
+    assert ledger.read(since=since) == {}
+    ledger.ended(RUN, "task", state=State.COMPLETE)
+    assert ledger.read(since=since)[RUN].state == State.COMPLETE
 
 
 @given(st.binary(max_size=200))

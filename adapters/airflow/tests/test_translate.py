@@ -118,7 +118,7 @@ def test_the_text_of_an_error_is_user_code() -> None:
 
 def test_what_was_cut_off_did_not_fail_by_itself() -> None:
     """A timeout is an abort."""
-    from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowTaskTimeout
+    from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout
 
     assert translate.end_of(AirflowTaskTimeout()) is State.ABORT
     assert translate.end_of(KeyboardInterrupt()) is State.ABORT
@@ -147,7 +147,7 @@ def test_upstream_is_the_last_try_that_ended() -> None:
 
 def test_assets_are_named_as_openlineage_names_them(tmp_path: Path) -> None:
     """A URL is a data set anywhere, a bare name one of this Airflow."""
-    from airflow.sdk import Asset, AssetAlias
+    from airflow.providers.common.compat.sdk import Asset, AssetAlias
 
     found = translate.assets_of([Asset("s3://bucket/key"), Asset("report"), AssetAlias("alias"), 3, "s3://a/b"], "bank")
     assert found[0] == "s3://bucket/key"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from airflow_home import Home
+from airflow_home import IS_2, WITHOUT, Home
 
 HERE = Path(__file__).parent
 
@@ -24,11 +24,19 @@ def result(home: Home) -> tuple[Any, ...]:
     return (
         home.instances("shapes"),
         states,
-        sorted(one for one in values if one[0] not in ("trigger", "trigger_quietly")),
+        sorted(
+            (*key, str(value).replace(str(home.path), "home"))
+            for *key, value in values
+            if key[0] not in ("trigger", "trigger_quietly")
+        ),
     )
 
 
-@pytest.mark.parametrize("part", ["listener", "recording"])
+# Airflow 2.11 lets what a listener raises break the task, so there the guard alone stands between.
+PARTS = ["recording"] if IS_2 else ["listener", "recording"]
+
+
+@pytest.mark.parametrize("part", PARTS)
 def test_a_broken_listener_changes_no_result(database: Home, control, part: str) -> None:
     """Whether the guard holds it, or it gets out into Airflow."""
     home = database.copy(f"broken-{part}")
@@ -48,7 +56,7 @@ def test_recording_changes_no_result(recorded, control) -> None:
 
 def test_what_is_printed_is_the_same(failed, database: Home) -> None:
     """Line by line, but for times, ids and the order in which Airflow takes tasks."""
-    without = database.copy("quiet").dags_test("failing", {"size": 3}, PYTHONPATH=str(HERE / "without"))
+    without = database.copy("quiet").dags_test("failing", {"size": 3}, PYTHONPATH=str(WITHOUT))
 
     def lines(text: str) -> list[str]:
         text = re.sub(r"\x1b\[[0-9;]*m", "", text)
@@ -66,3 +74,17 @@ def test_a_home_that_cannot_be_written_changes_no_result(database: Home) -> None
     done = home.dags_test("triggered")
     assert done.returncode == 0
     assert home.instances("triggered") == [("only", -1, 1, "success")]
+
+
+def test_airflows_own_session_connections_and_variables_are_left_alone(database: Home) -> None:
+    """None of them is used while a hook of ours is at work; Airflow and the DAG use all three."""
+    home = database.copy("guarded")
+    notes = home.path / "notes"
+    done = home.dags_test("shapes", PYTHONPATH=str(HERE / "guarded"), GUARDED=str(notes))
+    assert done.returncode == 0
+    assert len(home.spooled()) > 40
+    used = {tuple(line.split()) for line in notes.read_text().splitlines()}
+    assert {who for _, who in used} == {"other"}
+    assert {"Registry", "Variable"} <= {
+        "Registry" if "Registry" in what else what.partition(".")[0] for what, _ in used
+    }

@@ -1,13 +1,18 @@
 """What is asked of Airflow, where its versions differ or where it keeps things to itself. Nothing is recorded here.
 
-Each function names the versions that it is made for. None of them touches a database, a Connection or a Variable.
+Each function names the versions that it is made for. None of them touches a Connection or a Variable, and the database only
+`own_session`.
 """
 
 from __future__ import annotations
 
+import os
 import re
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from configparser import ConfigParser
+from configparser import Error as ConfigParserError
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -35,10 +40,29 @@ def setting(section: str, name: str) -> str | None:
     return value or None
 
 
+def configured(section: str, name: str) -> str | None:
+    """Read a setting as `setting` does, in a process that is not Airflow's: importing Airflow would make its home and its files."""
+    said = os.environ.get(f"AIRFLOW__{section}__{name}".upper())
+    if said:
+        return said
+    folder = Path(os.environ.get("AIRFLOW_HOME") or "~/airflow").expanduser()
+    parser = ConfigParser(interpolation=None, strict=False)
+    try:
+        parser.read(os.environ.get("AIRFLOW_CONFIG") or folder / "airflow.cfg")
+    except (ConfigParserError, UnicodeDecodeError):
+        return None
+    return parser.get(section, name, fallback=None)
+
+
 def own_folders() -> list[str]:
     """Name the folders of Airflow's own bookkeeping: neither its home nor the DAGs' folder, where data may lie too."""
     found = [setting("logging", "base_log_folder"), setting("core", "plugins_folder")]
     return [str(Path(folder).expanduser()) for folder in found if folder]
+
+
+def is_2(version: str) -> bool:
+    """Say whether a version is one of Airflow 2."""
+    return version.partition(".")[0] == "2"
 
 
 def text_of(value: object) -> str | None:
@@ -54,16 +78,32 @@ def loaded(value: Any, name: str) -> Any:
     return vars(value).get(name) if hasattr(value, "_sa_instance_state") else getattr(value, name, None)
 
 
+@contextmanager
+def own_session() -> Iterator[Any]:
+    """Open a session on Airflow's database that is nobody else's and only reads.
+
+    The one that Airflow keeps for the thread belongs to whoever called us: to commit or close it would spoil what they are doing.
+    The same in 2.11 and 3; `create_session(scoped=False)` is 3's only.
+    """
+    from airflow import settings
+
+    if settings.Session is None:
+        raise RuntimeError("Airflow has no database in this process.")
+    with settings.Session.session_factory() as session:
+        yield session
+
+
 def given(instance: Any) -> tuple[Any, Mapping[str, object] | None]:
     """Give a task instance's DAG run, and the params of the task.
 
     In a task of Airflow 3 both come with the instance. Elsewhere, and in 2.11, the instance is an object of the database that has
-    its DAG run loaded.
+    its DAG run loaded; in a task of 2.11 the operator has the params.
     """
     server = getattr(instance, "_ti_context_from_server", None)
     if server is not None:
         return server.dag_run, instance.get_template_context().get("params")
-    return getattr(instance, "dag_run", None), None
+    params = getattr(getattr(instance, "task", None), "params", None)
+    return getattr(instance, "dag_run", None), params if type(params) is dict else None
 
 
 def is_resumed(instance: Any, task: Any) -> bool:
@@ -91,6 +131,28 @@ def waited_for(task: Any) -> list[str]:
         else:
             found.add(name)
     return sorted(found)
+
+
+def refuse(instance: Any, refusal: Exception) -> None:
+    """End a task before its code runs, with no other try.
+
+    3 swallows what a listener raises, so the task's own hook before its execution raises it. 2.11 lets it through, but tells
+    listeners only after `pre_execute` and `on_execute_callback` of the task.
+
+    Raises:
+        AirflowFailException: in 2.11.
+    """
+    if getattr(instance, "_ti_context_from_server", None) is None:
+        from airflow.exceptions import AirflowFailException as Refused
+
+        raise Refused(str(refusal)) from refusal
+
+    from airflow.sdk.exceptions import AirflowFailException
+
+    def refused(context: object) -> None:
+        raise AirflowFailException(str(refusal)) from refusal
+
+    instance.task._pre_execute_hook = refused
 
 
 def hand_on(task: Any, parent: Mapping[str, str]) -> None:

@@ -17,7 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
-from orchestrail.adapter import Owner, is_alive, this_process
+from orchestrail.adapter import Owner, State, is_alive, this_process
 
 FOLDER = "airflow"
 KEPT = 30 * 24 * 3600.0
@@ -36,6 +36,7 @@ class Entry:
         try_number: the try.
         owner: the process that began it; None where it was told without being begun.
         ended: whether its end was told.
+        state: the end that was told last; None where it is not known.
     """
 
     run_id: str
@@ -44,11 +45,12 @@ class Entry:
     try_number: int
     owner: Owner | None
     ended: bool
+    state: str | None = None
 
     @property
-    def is_lost(self) -> bool:
-        """Whether the process that began it is gone and has not told its end."""
-        return not self.ended and self.owner is not None and is_alive(self.owner) is False
+    def is_alive(self) -> bool | None:
+        """Whether the process that began it lives and can still tell its end; None where that cannot be known from here."""
+        return is_alive(self.owner) if self.owner is not None else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,27 +69,35 @@ class Ledger:
         name = hashlib.sha256(json.dumps([dag_id, run_id]).encode()).hexdigest()[:32]
         return cls(spool / FOLDER / name)
 
-    def begun(self, run_id: str, task_id: str = "", map_index: int = -1, try_number: int = 0) -> None:
-        """Note that the beginning of a run was told, by this process."""
+    def begun(self, run_id: str, task_id: str = "", map_index: int = -1, try_number: int = 0) -> int:
+        """Note that the beginning of a run was told, by this process.
+
+        Returns:
+            Where the ledger goes on after this note, in bytes.
+        """
         owner = this_process().as_dict()
-        self._append({"begun": run_id, "task": task_id, "map": map_index, "try": try_number, "owner": owner})
+        return self._append({"begun": run_id, "task": task_id, "map": map_index, "try": try_number, "owner": owner})
 
-    def ended(self, run_id: str, task_id: str = "", map_index: int = -1, try_number: int = 0) -> None:
-        """Note that the end of a run was told."""
-        self._append({"ended": run_id, "task": task_id, "map": map_index, "try": try_number})
+    def ended(
+        self, run_id: str, task_id: str = "", map_index: int = -1, try_number: int = 0, *, state: State | None = None
+    ) -> None:
+        """Note that the end of a run was told, and which."""
+        self._append({"ended": run_id, "task": task_id, "map": map_index, "try": try_number, "state": state})
 
-    def read(self, *, runs: Iterable[str] = (), tasks: Iterable[str] = ()) -> dict[str, Entry]:
+    def read(self, *, runs: Iterable[str] = (), tasks: Iterable[str] = (), since: int = 0) -> dict[str, Entry]:
         """Give what was told, by run id; empty where nothing was, or where it cannot be read.
 
         Args:
             runs: ids of the runs that are asked for; with `tasks`, no others are looked at. All, where neither is given.
             tasks: ids of the tasks whose tries are asked for.
+            since: where to begin, as `begun` gave it.
         """
         wanted = [f'"{run_id}"'.encode() for run_id in runs]
         wanted += [b'"task":%s,' % json.dumps(task_id).encode() for task_id in tasks]
         entries: dict[str, Entry] = {}
         try:
             with self.path.open("rb") as file:
+                file.seek(since)
                 lines = file.read(MAX_BYTES).splitlines()
         except OSError:
             return entries
@@ -106,10 +116,11 @@ class Ledger:
                     said["try"],
                     owner or (before.owner if before else None),
                     "ended" in said,
+                    said.get("state"),
                 )
         return entries
 
-    def _append(self, said: dict[str, object]) -> None:
+    def _append(self, said: dict[str, object]) -> int:
         line = json.dumps(said, separators=(",", ":")).encode() + b"\n"
         try:
             fd = self._open()
@@ -118,6 +129,7 @@ class Ledger:
             fd = self._open()
         try:
             os.write(fd, line)
+            return os.lseek(fd, 0, os.SEEK_CUR)
         finally:
             os.close(fd)
 

@@ -11,8 +11,8 @@ from typing import Any
 
 from pluggy import HookimplMarker
 
-from orchestrail.adapter import ConfigurationError, activate, guard
-from orchestrail_airflow import plugin
+from orchestrail.adapter import ConfigurationError, RequirementNotMet, activate, guard, refuse_unrecorded
+from orchestrail_airflow import host, plugin
 from orchestrail_airflow.recording import Recording, at_work
 
 hookimpl = HookimplMarker("airflow")
@@ -70,10 +70,18 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:
 
 @hookimpl(tryfirst=True)
 def on_task_instance_running(task_instance: Any) -> None:
-    """A try of a task is about to run, in this process and this context; a deferred or rescheduled one again."""
-    with guard("airflow: a task begins"):
-        if (recording := _recording()) is not None:
-            recording.task_begins(task_instance)
+    """A try of a task is about to run, in this process and this context; a deferred or rescheduled one again.
+
+    In mode `enforce` it may be refused; what a listener raises is no way to say so in Airflow 3.
+    """
+    try:
+        with guard("airflow: a task begins"):
+            if (recording := _recording()) is not None:
+                recording.task_begins(task_instance)
+            else:
+                refuse_unrecorded("airflow", f"{task_instance.dag_id}.{task_instance.task_id}")
+    except RequirementNotMet as refusal:
+        host.refuse(task_instance, refusal)
 
 
 @hookimpl(tryfirst=True)

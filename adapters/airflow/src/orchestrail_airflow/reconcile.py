@@ -1,32 +1,34 @@
-"""When a DAG run ended: the task instances that no hook told of, from Airflow's own table.
+"""When a DAG run ended: what no hook told of its task instances, from Airflow's own table.
 
 No hook is called for a task that a branch skipped, whose upstream failed, that was removed from the DAG, that does nothing
-(EmptyOperator), or whose process was killed. The table is read in a session of our own: the scheduler's must not be committed
-by us. What the scheduler has changed and not yet committed is taken from the objects in its memory, without a query.
+(EmptyOperator), or whose process was killed; in 2.11 neither for one that skips itself nor for a state that a person gave it. The
+table is read in a session of our own: the scheduler's must not be committed by us. What the scheduler has changed and not yet
+committed is taken from the objects in its memory, without a query.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
 from orchestrail import DatasetRef
 from orchestrail.adapter import Recorder, RunRef, RunStart, State, dataset_of
-from orchestrail_airflow import translate
-from orchestrail_airflow.host import loaded, text_of, waited_for
+from orchestrail_airflow import manual, translate
+from orchestrail_airflow.host import is_2, loaded, own_session, text_of, waited_for
 from orchestrail_airflow.ledger import Entry, Ledger
 
 NEVER_RAN = ("skipped", "upstream_failed", "removed")
-_LOST = {
+_ENDS = {
     "success": State.COMPLETE,
     "failed": State.FAIL,
     "up_for_retry": State.FAIL,
-    "skipped": State.ABORT,
+    "skipped": State.SKIPPED,
     "upstream_failed": State.ABORT,
     "removed": State.ABORT,
 }
+"""Airflow's states of a try that is over, where it had begun."""
 _BY_ASSET = ("asset_triggered", "dataset_triggered")
 
 
@@ -42,6 +44,7 @@ class Instance:
         started: when it began.
         ended: when it ended.
         host: where it ran; None where it never did.
+        is_past: whether another try came after it.
     """
 
     task_id: str
@@ -51,29 +54,148 @@ class Instance:
     started: datetime | None
     ended: datetime | None
     host: str | None
+    is_past: bool = False
+
+    @property
+    def end(self) -> State | None:
+        """How it ended, if it began; None where it did not end yet."""
+        return _ENDS.get(self.state or "", State.ABORT if self.is_past else None)
 
 
 _COLUMNS = ("task_id", "map_index", "try_number", "state", "start_date", "end_date", "hostname")
 
 
-def task_instances(recorder: Recorder, namespace: str, dag_run: Any, dag: Any, parent: RunRef, ledger: Ledger) -> None:
-    """Tell of the task instances of a DAG run that nobody told of."""
-    told = ledger.read()
-    tasks = getattr(dag, "task_dict", {})
-    for one in _instances(dag_run):
-        task = None if one.host else tasks.get(one.task_id)
-        start = translate.task_start(
-            namespace,
-            dag_run,
-            parent,
-            one.task_id,
-            one.try_number,
-            one.map_index,
-            upstream=translate.upstream_of(dag_run.dag_id, parent, waited_for(task), told.values()),
-            at=one.started,
+@dataclass(frozen=True, slots=True)
+class Reconciling:
+    """Tells of the task instances of one DAG run that ended.
+
+    Attributes:
+        recorder: the way to the record.
+        namespace: the job namespace.
+        dag_run: Airflow's object.
+        dag: its DAG, None where that is not at hand.
+        parent: the DAG run's place in the tree.
+        ledger: what was told of it.
+        changes: what people did to it.
+        cut_off: whether Airflow ended it before its tasks were done: then it skips those that are running, and ends them.
+        closed_by: `process` where the whole DAG run happened in this process.
+    """
+
+    recorder: Recorder
+    namespace: str
+    dag_run: Any
+    dag: Any
+    parent: RunRef
+    ledger: Ledger
+    changes: Sequence[manual.Change]
+    cut_off: bool
+    closed_by: str
+
+    def tell(self) -> None:
+        """Tell of the task instances that Airflow's table has and that nobody told of."""
+        self.tell_of(_instances(self.dag_run))
+
+    def tell_of(self, instances: Iterable[Instance]) -> None:
+        """Tell of those task instances that nobody told of."""
+        told = self.ledger.read()
+        tasks = getattr(self.dag, "task_dict", {})
+        for one in instances:
+            task = tasks.get(one.task_id)
+            start = translate.task_start(
+                self.namespace,
+                self.dag_run,
+                self.parent,
+                one.task_id,
+                one.try_number,
+                one.map_index,
+                upstream=[]
+                if one.host
+                else translate.upstream_of(self.dag_run.dag_id, self.parent, waited_for(task), told.values()),
+                at=one.started,
+                closed_by=self.closed_by,
+            )
+            entry = told.get(start.run_id)
+            if entry is None:
+                state = self._never_told(one, start, does_nothing=getattr(task, "inherits_from_empty_operator", True))
+            elif entry.ended:
+                state = self._told_otherwise(one, start, entry)
+            else:
+                state = self._not_ended(one, start, entry)
+            if state is not None:
+                self.ledger.ended(start.run_id, one.task_id, one.map_index, one.try_number, state=state)
+
+    def _never_told(self, one: Instance, start: RunStart, *, does_nothing: bool) -> State | None:
+        if one.state in NEVER_RAN and not (one.host and one.state == "skipped"):
+            self.recorder.skip(replace(start, at=one.ended), one.state)
+            return State.SKIPPED
+        if one.host or one.state not in (
+            "success",
+            "failed",
+        ):  # it ran, and told of itself where it ran; or is not over
+            return None
+        change = manual.last_of(self.changes, one.task_id, one.state)
+        if one.state == "success" and does_nothing and change is None:
+            self.recorder.start(start, may_refuse=False)
+        error = "Airflow failed it before it began." if one.state == "failed" and change is None else None
+        self._finish(one, start, error=error, change=change)
+        return one.end
+
+    def _not_ended(self, one: Instance, start: RunStart, entry: Entry) -> State | None:
+        if one.end is None:
+            return None
+        lives, skipped = entry.is_alive, one.state == "skipped"
+        cut_off = skipped and self.cut_off
+        if lives and not cut_off and not (skipped and is_2(self.recorder.info.host_version)):
+            return None  # it will tell its end by itself
+        now = self.ledger.read(runs=[start.run_id]).get(start.run_id)
+        if now is None or now.ended:  # it told its end before it went
+            return None
+        state, error, reason = one.end, None, None
+        change = manual.last_of(self.changes, one.task_id, one.state or "", since=one.started)
+        if change is not None:
+            pass
+        elif cut_off:
+            state, error = State.ABORT, "Airflow ended it with its DAG run."
+        elif skipped:
+            reason = "skipped itself"
+        elif state is not State.COMPLETE:
+            error = f"The process of the task was gone; Airflow has it as {one.state}."
+        concluded = f"Airflow has it as {one.state}, and its host has told of no end" if lives is None else None
+        self._finish(one, start, state=state, error=error, reason=reason, inferred=concluded, change=change)
+        return state
+
+    def _told_otherwise(self, one: Instance, start: RunStart, entry: Entry) -> State | None:
+        """Tell of a state that was given to a try after its end was told: in 2.11 no hook is called for what a person does."""
+        if entry.state is None or one.is_past or one.state not in ("success", "failed"):
+            return None
+        if entry.state != State.SKIPPED and (entry.state == State.COMPLETE) == (one.state == "success"):
+            return None
+        self._finish(one, start, change=manual.last_of(self.changes, one.task_id, one.state), changed=True)
+        return one.end
+
+    def _finish(
+        self,
+        one: Instance,
+        start: RunStart,
+        *,
+        state: State | None = None,
+        error: str | None = None,
+        reason: str | None = None,
+        inferred: str | None = None,
+        change: manual.Change | None = None,
+        changed: bool = False,
+    ) -> None:
+        facts = {"toldBy": "scheduler"} if change is None else manual.told_by(change)
+        self.recorder.finish(
+            start.run_id,
+            state or one.end or State.ABORT,
+            error=error,
+            facts=facts | ({"reason": reason} if reason else {}),
+            inferred=inferred,
+            at=one.ended,
+            start=start,
+            changed=changed,
         )
-        if _tell(recorder, one, start, told.get(start.run_id), ledger):
-            ledger.ended(start.run_id, one.task_id, one.map_index, one.try_number)
 
 
 def consumed_assets(dag_run: Any, namespace: str) -> list[DatasetRef]:
@@ -81,10 +203,9 @@ def consumed_assets(dag_run: Any, namespace: str) -> list[DatasetRef]:
     if text_of(dag_run.run_type) not in _BY_ASSET:
         return []
     from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
 
     found: dict[tuple[str, str], DatasetRef] = {}
-    with create_session(scoped=False) as session:
+    with own_session() as session:
         run = session.query(DagRun).filter(DagRun.dag_id == dag_run.dag_id, DagRun.run_id == dag_run.run_id).one()
         events = run.consumed_asset_events if hasattr(run, "consumed_asset_events") else run.consumed_dataset_events
         for event in events:
@@ -95,41 +216,14 @@ def consumed_assets(dag_run: Any, namespace: str) -> list[DatasetRef]:
     return list(found.values())
 
 
-def _tell(recorder: Recorder, one: Instance, start: RunStart, entry: Entry | None, ledger: Ledger) -> bool:
-    if entry is not None:
-        if not entry.is_lost or one.state not in _LOST:
-            return False
-        now = ledger.read(runs=[start.run_id]).get(start.run_id)
-        if now is None or now.ended:  # it told its end before it went
-            return False
-        state = _LOST[one.state]
-        error = None if state is State.COMPLETE else f"The process of the task was gone; Airflow has it as {one.state}."
-        recorder.finish(start.run_id, state, error=error, facts={"toldBy": "scheduler"}, at=one.ended, start=start)
-        return True
-    if one.state in NEVER_RAN and not (one.host and one.state == "skipped"):
-        recorder.skip(replace(start, at=one.ended), one.state)
-        return True
-    if one.host:  # it ran, and told of itself where it ran
-        return False
-    if one.state == "success":
-        recorder.start(start, may_refuse=False)
-        recorder.finish(start.run_id, State.COMPLETE, facts={"toldBy": "scheduler"}, at=one.ended)
-        return True
-    if one.state == "failed":
-        recorder.finish(start.run_id, State.FAIL, error="Airflow failed it before it began.", at=one.ended, start=start)
-        return True
-    return False
-
-
 def _instances(dag_run: Any) -> list[Instance]:
     """Read the task instances of a DAG run and their earlier tries."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.models.taskinstancehistory import TaskInstanceHistory
-    from airflow.utils.session import create_session
 
     earlier: list[Instance] = []
     last: dict[tuple[str, int], Instance] = {}
-    with create_session(scoped=False) as session:
+    with own_session() as session:
         for model in (TaskInstanceHistory, TaskInstance):
             columns = [getattr(model, name) for name in _COLUMNS]
             of_this_run = (model.dag_id == dag_run.dag_id, model.run_id == dag_run.run_id)
@@ -138,7 +232,7 @@ def _instances(dag_run: Any) -> list[Instance]:
                 if model is TaskInstance:
                     last[one.task_id, one.map_index] = one
                 else:
-                    earlier.append(one)
+                    earlier.append(replace(one, is_past=True))
     for one in _in_memory(dag_run):
         last[one.task_id, one.map_index] = one
     return sorted([*earlier, *last.values()], key=lambda one: (one.task_id, one.map_index, one.try_number))

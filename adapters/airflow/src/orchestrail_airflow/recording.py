@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import orchestrail
@@ -19,13 +19,14 @@ from orchestrail.adapter import (
     Carrier,
     Recorder,
     RunRef,
+    RunStart,
     Settings,
     State,
     carrier_from_environment,
     guard,
     leave_out,
 )
-from orchestrail_airflow import host, reconcile, translate
+from orchestrail_airflow import host, manual, reconcile, translate
 from orchestrail_airflow.carrier import ChildEnvironment, carrier_of, conf_of
 from orchestrail_airflow.ledger import Entry, Ledger
 
@@ -41,6 +42,7 @@ class _AtWork:
         task: the operator.
         note: what the ledger says of it.
         ledger: the ledger of its DAG run.
+        since: where the ledger goes on after the note that it began.
         environment: the variables set for its child processes.
         entered: what `Recorder.enter` gave.
     """
@@ -49,6 +51,7 @@ class _AtWork:
     task: Any
     note: tuple[str, str, int, int]
     ledger: Ledger
+    since: int
     environment: ChildEnvironment
     entered: Any
 
@@ -78,38 +81,57 @@ class Recording:
     # -- DAG runs
 
     def dag_run_begins(self, dag_run: Any) -> None:
-        """The scheduler begins a DAG run. It may end in another process, so nothing is kept here."""
-        self._begin_dag_run(dag_run, getattr(dag_run, "dag", None), self._ledger(dag_run))
+        """The scheduler begins a DAG run, or goes on with one. It may end in another process, so nothing is kept here."""
+        ledger = self._ledger(dag_run)
+        run_id = translate.dag_run_id(self.namespace, dag_run)
+        again = run_id in ledger.read(runs=[run_id])
+        self._begin_dag_run(dag_run, getattr(dag_run, "dag", None), ledger, again=again)
 
     def dag_run_ended(self, dag_run: Any, state: str, message: str) -> None:
         """A DAG run ended: tell first of the tasks that nobody told of."""
+        failed, by_hand = state == "failed", "manually set" in message
+        self.is_served |= by_hand  # only an API server hears of what people do
         ledger = self._ledger(dag_run)
         dag = getattr(dag_run, "dag", None)
         parent = self._dag_run_ref(dag_run)
+        changes: list[manual.Change] = []
+        with guard("airflow: what people did to a DAG run"):
+            changes = manual.changes_of(dag_run)
         with guard("airflow: reconcile task instances"):
-            reconcile.task_instances(self.recorder, self.namespace, dag_run, dag, parent, ledger)
+            cut_off = failed and (by_hand or message == "timed_out")
+            reconcile.Reconciling(
+                self.recorder, self.namespace, dag_run, dag, parent, ledger, changes, cut_off, self._closed_by
+            ).tell()
         inputs: list[DatasetRef] = []
         with guard("airflow: assets that triggered a DAG run"):
             inputs = reconcile.consumed_assets(dag_run, self.namespace)
         entry = ledger.read(runs=[parent.run_id]).get(parent.run_id)
         if entry is None and not self.is_served and not self.recorder.is_open(parent.run_id):
             self._begin_dag_run(dag_run, dag, ledger)
-        failed = state == "failed"
+        end = (State.ABORT if message == "timed_out" else State.FAIL) if failed else State.COMPLETE
+        if entry is not None and entry.state == end and not by_hand:
+            return  # the scheduler was killed after it told of this, and before Airflow's database knew
+        facts: dict[str, object] = {"message": message} if message else {}
+        if by_hand:
+            facts |= manual.told_by(manual.last_of(changes, None, state))
         self.recorder.finish(
             parent.run_id,
-            (State.ABORT if message == "timed_out" else State.FAIL) if failed else State.COMPLETE,
+            end,
             error=message if failed else None,
-            facts={"message": message} if message else None,
+            facts=facts | manual.facts_of(changes),
             inputs=inputs,
             at=host.loaded(dag_run, "end_date"),
-            start=translate.dag_run_start(self.namespace, dag_run, None, self._spawner()),
+            start=self._dag_run_start(dag_run, None),
             changed=entry is not None and entry.ended,
         )
-        ledger.ended(parent.run_id)
+        ledger.ended(parent.run_id, state=end)
 
-    def _begin_dag_run(self, dag_run: Any, dag: Any, ledger: Ledger) -> None:
-        start = translate.dag_run_start(self.namespace, dag_run, dag, self._spawner())
-        self.recorder.start(start, may_refuse=False)
+    def _begin_dag_run(self, dag_run: Any, dag: Any, ledger: Ledger, *, again: bool = False) -> None:
+        start = self._dag_run_start(dag_run, dag)
+        if again:
+            self.recorder.resume(start)
+        else:
+            self.recorder.start(start, may_refuse=False)
         with guard("airflow: note a DAG run"):
             ledger.begun(start.run_id)
         if self.is_served:
@@ -161,15 +183,17 @@ class Recording:
             upstream=translate.upstream_of(dag_run.dag_id, parent, waited_for, entries.values()),
             params=params,
             at=None if again else host.loaded(instance, "start_date"),
+            closed_by=self._closed_by,
         )
         ref = self.recorder.resume(start) if again else self.recorder.start(start)
         note = (run_id, instance.task_id, instance.map_index, instance.try_number)
+        since = 0
         with guard("airflow: note a task"):
-            ledger.begun(*note)
+            since = ledger.begun(*note)
         with guard("airflow: name the parent of a triggered DAG run"):
             host.hand_on(task, conf_of(ref))
         entered = self.recorder.enter(run_id)
-        self._at_work = _AtWork(ref, task, note, ledger, ChildEnvironment(ref), entered)
+        self._at_work = _AtWork(ref, task, note, ledger, since, ChildEnvironment(ref), entered)
         for asset in translate.assets_of(task.inlets, self.namespace):
             orchestrail.record_input(asset)
 
@@ -179,20 +203,26 @@ class Recording:
         if at_work is None or at_work.note[1:] != (instance.task_id, instance.map_index, instance.try_number):
             self._end_elsewhere(instance, state, error, by_hand)
             return
+        run_id = at_work.ref.run_id
+        entry = at_work.ledger.read(runs=[run_id], since=at_work.since).get(run_id)
+        if entry is not None and entry.ended:  # somebody gave it a state while it ran: that is its end
+            self.task_left()
+            return
         host.learn_secrets()
         if state == "success":
             for asset in translate.assets_of(at_work.task.outlets, self.namespace):
                 orchestrail.record_output(asset)
         failed = state == "failed"
+        end = translate.end_of(error) if failed else _STATES[state]
         try:
             self.recorder.finish(
-                at_work.ref.run_id,
-                translate.end_of(error) if failed else _STATES[state],
+                run_id,
+                end,
                 error=translate.error_text(error) if failed else None,
                 facts={"reason": "skipped itself"} if state == "skipped" else None,
                 at=host.loaded(instance, "end_date"),
             )
-            at_work.ledger.ended(*at_work.note)
+            at_work.ledger.ended(*at_work.note, state=end)
         finally:
             self._leave()
 
@@ -218,6 +248,7 @@ class Recording:
         dag_run, _ = host.given(instance)
         if dag_run is None:
             return
+        self.is_served |= by_hand
         parent = self._dag_run_ref(dag_run)
         ledger = self._ledger(dag_run)
         start = translate.task_start(
@@ -228,23 +259,42 @@ class Recording:
             instance.try_number,
             instance.map_index,
             instance=instance,
+            closed_by=self._closed_by,
         )
         entry = ledger.read(runs=[start.run_id]).get(start.run_id)
+        end = _STATES[state]
+        if entry is not None and entry.state == end and not by_hand:
+            return
+        facts: dict[str, object] = {"toldBy": "scheduler"}
+        if by_hand:
+            change: manual.Change | None = None
+            with guard("airflow: what people did to a task"):
+                change = manual.last_of(manual.changes_of(dag_run), instance.task_id, state)
+            facts = manual.told_by(change)
         if entry is None and state == "skipped":
+            start = replace(start, facts={**start.facts, **facts})
             self.recorder.skip(start, "marked as skipped")
         else:
             self.recorder.finish(
                 start.run_id,
-                _STATES[state],
+                end,
                 error=translate.error_text(error) if state == "failed" else None,
-                facts={"toldBy": "person" if by_hand else "scheduler"},
+                facts=facts,
                 at=host.loaded(instance, "end_date"),
                 start=start,
                 changed=entry is not None and entry.ended,
             )
-        ledger.ended(start.run_id, instance.task_id, instance.map_index, instance.try_number)
+        ledger.ended(start.run_id, instance.task_id, instance.map_index, instance.try_number, state=end)
 
     # -- where things are
+
+    @property
+    def _closed_by(self) -> str:
+        """Say who reports ends: `airflow dags test` is one process, which does all of it."""
+        return "host" if self.is_served else "process"
+
+    def _dag_run_start(self, dag_run: Any, dag: Any) -> RunStart:
+        return translate.dag_run_start(self.namespace, dag_run, dag, self._spawner(), closed_by=self._closed_by)
 
     def _ledger(self, dag_run: Any) -> Ledger:
         return Ledger.of(self.settings.spool, dag_run.dag_id, dag_run.run_id)

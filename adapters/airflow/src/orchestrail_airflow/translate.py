@@ -73,7 +73,9 @@ def job_of(dag_id: str, task_id: str) -> str:
 # -- beginnings
 
 
-def dag_run_start(namespace: str, dag_run: Any, dag: Any, environment: Carrier | None) -> RunStart:
+def dag_run_start(
+    namespace: str, dag_run: Any, dag: Any, environment: Carrier | None, *, closed_by: str = "host"
+) -> RunStart:
     """Say what is known of a DAG run when it begins.
 
     Args:
@@ -81,6 +83,7 @@ def dag_run_start(namespace: str, dag_run: Any, dag: Any, environment: Carrier |
         dag_run: Airflow's object.
         dag: its DAG, None where that is not at hand.
         environment: the spawning run that this process's environment names; what the conf names goes first.
+        closed_by: `process` where all of it happens in this process.
     """
     file = getattr(dag, "fileloc", None)
     return RunStart(
@@ -92,7 +95,7 @@ def dag_run_start(namespace: str, dag_run: Any, dag: Any, environment: Carrier |
         carrier=carrier_of(dag_run.conf) or environment,
         file=Path(file) if isinstance(file, str) else None,
         parameters=_dag_parameters(dag_run.conf, dag),
-        closed_by="host",
+        closed_by=closed_by,
         trigger=text_of(getattr(dag_run, "run_type", None)),
         actor=actor_of(dag_run),
         tags=_texts(getattr(dag, "tags", None)),
@@ -123,6 +126,7 @@ def task_start(
     upstream: Iterable[RunRef] = (),
     params: Mapping[str, object] | None = None,
     at: datetime | None = None,
+    closed_by: str = "host",
 ) -> RunStart:
     """Say what is known of one try of a task instance when it begins.
 
@@ -138,6 +142,7 @@ def task_start(
         upstream: runs that it was waiting for.
         params: the params that it is given.
         at: when it began.
+        closed_by: `process` where the whole DAG run happens in this process.
     """
 
     def run_id(number: int) -> str:
@@ -157,7 +162,7 @@ def task_start(
         function=function_of(task),
         parameters=_task_parameters(task, params) if task is not None else None,
         upstream=tuple(upstream),
-        closed_by="host",
+        closed_by=closed_by,
         at=at,
         facts=_known(
             {
@@ -205,7 +210,11 @@ def function_of(task: Any) -> Callable[..., Any] | None:
 
 def actor_of(dag_run: Any) -> str | None:
     """Give a pseudonym of who triggered a DAG run, never the name; None where nobody did."""
-    name = getattr(dag_run, "triggering_user_name", None)
+    return pseudonym(getattr(dag_run, "triggering_user_name", None))
+
+
+def pseudonym(name: str | None) -> str | None:
+    """Give what stands for the name of a user of Airflow; None where there is none."""
     return f"sha256:{sha256(f'airflow:{name}'.encode()).hexdigest()}" if name else None
 
 

@@ -1,4 +1,7 @@
-"""DAGs of every shape that Airflow has a way of its own for. Files are made below the folder that `SHAPES_DATA` names."""
+"""DAGs of every shape that Airflow has a way of its own for, in the words that 2.11 and 3 share.
+
+Files are made below the folder that `SHAPES_DATA` names.
+"""
 
 from __future__ import annotations
 
@@ -6,16 +9,24 @@ import csv
 import os
 import signal
 import time
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from airflow.providers.common.compat.sdk import (
+    AirflowSkipException,
+    Asset,
+    BaseOperator,
+    TriggerRule,
+    dag,
+    get_current_context,
+    task,
+    task_group,
+)
 from airflow.providers.standard.operators.bash import BashOperator
 from airflow.providers.standard.operators.empty import EmptyOperator
 from airflow.providers.standard.operators.python import PythonOperator
 from airflow.providers.standard.operators.trigger_dagrun import TriggerDagRunOperator
 from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
-from airflow.sdk import Asset, BaseOperator, TriggerRule, dag, get_current_context, task, task_group
-from airflow.sdk.exceptions import AirflowSkipException
 
 DATA = Path(os.environ.get("SHAPES_DATA", "/nowhere"))
 PATIENCE = float(os.environ.get("SHAPES_PATIENCE", "1"))
@@ -141,16 +152,6 @@ def shapes():
 
     poke()
 
-    @task(execution_timeout=timedelta(seconds=1), trigger_rule=TriggerRule.ALWAYS)
-    def too_slow():
-        time.sleep(30)
-
-    @task(trigger_rule=TriggerRule.ALL_DONE)
-    def whatever_happened():
-        return 1
-
-    too_slow() >> whatever_happened()
-
     first = make(20, password="planted-argument-secret")
     first >> clean() >> copy
     branch = choose()
@@ -160,6 +161,19 @@ def shapes():
     total(square.expand(number=numbers()))
     group()
     first >> declare()
+
+
+@dag(dag_id="slow", schedule=None)
+def slow():
+    @task(execution_timeout=timedelta(seconds=1))
+    def too_slow():
+        time.sleep(30)
+
+    @task(trigger_rule=TriggerRule.ALL_DONE)
+    def whatever_happened():
+        return 1
+
+    too_slow() >> whatever_happened()
 
 
 @dag(dag_id="failing", schedule=None)
@@ -193,14 +207,50 @@ def dying():
         (DATA / "last-words.txt").write_text("gone")
         os.kill(os.getpid(), signal.SIGKILL)
 
+    @task
+    def dies_with_its_supervisor():
+        os.kill(os.getppid(), signal.SIGKILL)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @task(retries=1, retry_delay=timedelta(seconds=0))
+    def dies_once():
+        if get_current_context()["ti"].try_number == 1:
+            os.kill(os.getpid(), signal.SIGKILL)
+
     @task(trigger_rule=TriggerRule.ALL_DONE)
     def survives():
         return 1
 
-    dies() >> survives()
+    [dies(), dies_with_its_supervisor(), dies_once()] >> survives()
 
 
-@dag(dag_id="on_report", schedule=[REPORT])
+@dag(dag_id="patient", schedule=None)
+def patient():
+    @task
+    def first():
+        return 1
+
+    @task
+    def waits():
+        (DATA / "waiting").mkdir(exist_ok=True)
+        (DATA / "waiting" / get_current_context()["run_id"]).mkdir()
+        end = time.monotonic() + 600
+        while time.monotonic() < end and not (DATA / "go-on").exists():
+            time.sleep(0.2)
+
+    first() >> waits()
+
+
+@dag(dag_id="daily", schedule="@daily", start_date=datetime(2026, 1, 1, tzinfo=UTC), catchup=False)
+def daily():
+    @task
+    def only():
+        return 1
+
+    only()
+
+
+@dag(dag_id="on_report", schedule=[REPORT], start_date=datetime(2026, 1, 1, tzinfo=UTC))
 def on_report():
     @task
     def read_report():
@@ -219,7 +269,10 @@ def triggered():
 
 
 shapes()
+slow()
 failing()
 dying()
+patient()
+daily()
 on_report()
 triggered()

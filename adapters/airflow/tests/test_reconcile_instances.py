@@ -1,0 +1,180 @@
+"""What the end of a DAG run tells of task instances that no hook told of: by Airflow's table, the ledger, and what people did."""
+
+from __future__ import annotations
+
+import json
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow_home import ends, facts
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from orchestrail.adapter import Owner, Recorder, State, load_settings, this_process
+from orchestrail.testing import spooled_events
+from orchestrail_airflow import plugin, translate
+from orchestrail_airflow.ledger import Ledger
+from orchestrail_airflow.manual import Change
+from orchestrail_airflow.reconcile import Instance, Reconciling
+
+NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
+DAG_RUN = SimpleNamespace(dag_id="dag", run_id="manual__1", logical_date=NOW, run_after=NOW, clear_number=0, conf=None)
+REF = translate.dag_run_ref("bank", DAG_RUN, None)
+ELSEWHERE = Owner("other-host", "another-boot", "pid:[1]", 7, 7)
+GONE = Owner(*(getattr(this_process(), name) for name in ("host", "bootId", "pidNamespace")), 2**22 + 1, 7)
+MARKED = Change("marked", "task", "success", NOW, "sha256:somebody", "looked at it")
+
+
+def instance(state: str | None, **more: Any) -> Instance:
+    """One try of the task, as Airflow's table has it."""
+    said = {"task_id": "task", "map_index": -1, "try_number": 1, "started": NOW, "ended": NOW, "host": "here"}
+    return Instance(**said | {"state": state} | more)
+
+
+def told_of(
+    home: Path,
+    *instances: Instance,
+    begun_by: Owner | None = None,
+    ended: State | None = None,
+    changes: tuple[Change, ...] = (),
+    cut_off: bool = False,
+) -> list[dict[str, Any]]:
+    """Give the events that the end of the DAG run tells, where the ledger holds what is said."""
+    home.mkdir(exist_ok=True)
+    found = load_settings(home=home, spool=home / "spool")
+    info = plugin.adapter_info()
+    assert info is not None
+    ledger = Ledger.of(found.spool, "dag", "manual__1")
+    run_id = translate.task_run_id("bank", DAG_RUN, "task", 1, -1)
+    if begun_by is not None:
+        ledger.begun(run_id, "task", -1, 1)
+        text = ledger.path.read_text()
+        said = json.loads(text) | {"owner": begun_by.as_dict()}
+        ledger.path.write_text(json.dumps(said, separators=(",", ":")) + "\n")
+    if ended is not None:
+        ledger.ended(run_id, "task", -1, 1, state=ended)
+    recorder = Recorder(info, found)
+    reconciling = Reconciling(recorder, "bank", DAG_RUN, None, REF, ledger, changes, cut_off, "host")
+    reconciling.tell_of(instances)
+    first = spooled_events(found.spool)
+    reconciling.tell_of(instances)
+    recorder.close()
+    assert spooled_events(found.spool) == first  # what was told once is not told again
+    return first
+
+
+def only(events: list[dict[str, Any]]) -> dict[str, Any]:
+    """Give the only event."""
+    (event,) = events
+    return event
+
+
+def test_a_task_killed_here_ends_as_airflow_has_it(tmp_path: Path) -> None:
+    """Its process is gone; the scheduler tells, and nothing is concluded."""
+    event = only(told_of(tmp_path, instance("failed"), begun_by=GONE))
+    assert (event["eventType"], facts(event)["toldBy"]) == ("FAIL", "scheduler")
+    assert "orchestrail_inferred" not in event["run"]["facets"]
+
+
+def test_a_task_killed_on_another_host_ends_by_conclusion(tmp_path: Path) -> None:
+    """Whether it is gone cannot be seen from here: an end that its own host reports later goes before this one."""
+    event = only(told_of(tmp_path, instance("failed"), begun_by=ELSEWHERE))
+    assert event["eventType"] == "FAIL"
+    assert event["run"]["facets"]["orchestrail_inferred"]["fields"] == ["state", "ended_at"]
+
+
+def test_a_task_that_lives_tells_its_own_end(tmp_path: Path) -> None:
+    """Airflow's table is a moment ahead of the hook."""
+    assert told_of(tmp_path, instance("success"), begun_by=this_process()) == []
+
+
+def test_a_dag_run_that_timed_out_takes_its_tasks_along(tmp_path: Path) -> None:
+    """Airflow has them as skipped, and kills them: they were cut off, and did not skip themselves."""
+    event = only(told_of(tmp_path, instance("skipped"), begun_by=this_process(), cut_off=True))
+    assert event["eventType"] == "ABORT"
+
+
+def test_what_ran_before_we_were_there_is_not_told(tmp_path: Path) -> None:
+    """It began without us: the record begins where the installation does. What never ran can still be told as skipped."""
+    assert told_of(tmp_path, instance("success"), instance("failed", try_number=2)) == []
+    assert facts(only(told_of(tmp_path, instance("upstream_failed", try_number=0, host=None))))["state"] == "SKIPPED"
+
+
+def test_a_state_given_by_hand_afterwards_is_told_with_who_and_why(tmp_path: Path) -> None:
+    """Where no hook told of it (2.11)."""
+    event = only(told_of(tmp_path, instance("success"), begun_by=GONE, ended=State.FAIL, changes=(MARKED,)))
+    said = facts(event)
+    assert (event["eventType"], said["toldBy"], said["changedBy"], said["reason"]) == (
+        "COMPLETE",
+        "person",
+        "sha256:somebody",
+        "looked at it",
+    )
+
+
+def test_a_task_that_was_marked_and_never_ran_has_no_start(tmp_path: Path) -> None:
+    """A task that does nothing (EmptyOperator) has one: Airflow itself ended it."""
+    untried = instance("success", try_number=0, host=None, started=None)
+    assert [one["eventType"] for one in told_of(tmp_path / "marked", untried, changes=(MARKED,))] == ["COMPLETE"]
+    assert [one["eventType"] for one in told_of(tmp_path / "empty", untried)] == ["START", "COMPLETE"]
+
+
+STATES = st.sampled_from(
+    [
+        None,
+        "success",
+        "failed",
+        "skipped",
+        "upstream_failed",
+        "removed",
+        "up_for_retry",
+        "running",
+        "deferred",
+        "restarting",
+    ]
+)
+OWNERS = st.sampled_from([None, GONE, ELSEWHERE, this_process()])
+
+
+@given(
+    STATES,
+    OWNERS,
+    st.sampled_from([None, State.COMPLETE, State.FAIL, State.SKIPPED, State.ABORT]),
+    st.booleans(),
+    st.booleans(),
+    st.sampled_from([None, "here"]),
+    st.sampled_from([(), (MARKED,)]),
+)
+@settings(max_examples=150, deadline=None)
+def test_no_try_gets_two_ends_without_a_change(
+    tmp_path_factory: pytest.TempPathFactory,
+    state: str | None,
+    begun_by: Owner | None,
+    ended: State | None,
+    cut_off: bool,
+    is_past: bool,
+    host: str | None,
+    changes: tuple[Change, ...],
+) -> None:
+    """Whatever Airflow and the ledger hold: one end at most, none of what is not over, no end a second time."""
+    one = instance(state, is_past=is_past, host=host)
+    home = tmp_path_factory.mktemp("any")
+    events = told_of(home, one, begun_by=begun_by, ended=ended, changes=changes, cut_off=cut_off)
+    told = [end for found in ends(events).values() for end in found]
+    assert len(told) <= 1
+    if one.end is None:
+        assert told == []
+    if ended is not None:
+        assert told != [ended.value]
+    if told == ["COMPLETE"]:
+        assert state == "success"
+
+
+def test_the_owner_of_these_tests_is_gone() -> None:
+    """The tests above would show nothing if that process lived."""
+    assert not Path(f"/proc/{GONE.pid}").exists()
+    assert os.getpid() != GONE.pid
