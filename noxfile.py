@@ -63,8 +63,9 @@ def prepare(session: nox.Session, *groups: str, adapter: str = "core", host: str
     if not together:
         command = own / "command"
         session.run_install("uv", "venv", "--quiet", "--clear", str(command))
-        into = ("--python", str(command / "bin" / "python"))
-        session.run_install("uv", "pip", "install", "--quiet", ".[audit]", *into, "--constraint", "constraints.txt")
+        into = ("--python", str(command / "bin" / "python"), "--constraint", "constraints.txt")
+        with_tools = [f"--group={group}" for group in groups]
+        session.run_install("uv", "pip", "install", "--quiet", ".[audit]", *with_tools, *into)
         session.env["ORCHESTRAIL_COMMAND"] = str(command / "bin" / "orchestrail")
 
 

@@ -26,7 +26,7 @@ if COMMAND is not None and "KIT_AIRFLOW_PYTHON" not in os.environ:
     def test_conformance_with_airflow_in_an_environment_of_its_own() -> None:
         """The same suite, run by the command line's interpreter."""
         done = subprocess.run(
-            [str(Path(COMMAND).with_name("python")), "-m", "pytest", "-q", "-rxX", "-p", "no:cacheprovider", __file__],
+            [str(Path(COMMAND).with_name("python")), "-m", "pytest", "-q", "-rxX", "--noconftest", __file__],
             env=os.environ | {"KIT_AIRFLOW_PYTHON": sys.executable},
             capture_output=True,
             text=True,
