@@ -1,4 +1,4 @@
-"""Where a run ran: Python, platform, processor, memory, graphics cards, installed distributions.
+"""Where a run ran: Python, platform, processor, memory, graphics cards, installed distributions, and what kind of session.
 
 No environment variables, no user names, no host name, no paths. Which code ran is `code`'s matter.
 """
@@ -28,14 +28,15 @@ def environment_facts(cache: Path | None = None) -> dict[str, Any]:
     """Describe the environment of this process, once.
 
     Two digests are in it. `distributionsDigest`: SHA-256 over the lines `name==version` sorted by name. `digest`: SHA-256 over
-    the JSON text, keys sorted and without spaces, of all the rest but `memoryBytes`, which differs a little from boot to boot.
+    the JSON text, keys sorted and without spaces, of all the rest but `memoryBytes`, which differs a little from boot to boot, and
+    `session`.
 
     Args:
         cache: folder in which the distributions of each entry of `sys.path` are kept, for as long as the entry does not change.
 
     Returns:
         The content of the facet `orchestrail_environment`: digest, python, platform, cpu, memoryBytes, gpus, distributions
-        (version by name), distributionsDigest.
+        (version by name), distributionsDigest, session (`notebook`, `console`, `pytest`; None for a program).
     """
     key = tuple(sys.path)
     facts = _known.get(key)
@@ -60,7 +61,7 @@ def _facts(cache: Path | None) -> dict[str, Any]:
         "distributionsDigest": _digest(lines),
     }
     digest = _digest(json.dumps(facts, sort_keys=True, separators=(",", ":")))
-    return {"digest": digest, "memoryBytes": _memory(), **facts}
+    return {"digest": digest, "memoryBytes": _memory(), "session": _session(), **facts}
 
 
 def _distributions(cache: Path | None) -> dict[str, str]:
@@ -136,6 +137,15 @@ def _save(file: Path, entries: dict[str, Any]) -> None:
         temporary.replace(file)
     except OSError:  # without a cache it takes longer, no more
         return
+
+
+def _session() -> str | None:
+    """Say whether a person is trying something out: what is run so can seldom be run again as it was."""
+    if "ipykernel" in sys.modules:
+        return "notebook"
+    if "PYTEST_CURRENT_TEST" in os.environ:
+        return "pytest"
+    return "console" if hasattr(sys, "ps1") or sys.flags.interactive else None
 
 
 def _memory() -> int | None:

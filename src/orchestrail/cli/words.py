@@ -267,6 +267,10 @@ def environment(row: RunRow, output: Output) -> str | None:
     packages = facts.get("distributions")
     if isinstance(packages, dict):
         parts.append(f"{len(packages)} packages {short_digest(_text(facts.get('distributionsDigest')), output)}")
+    if session := _text(facts.get("session")):
+        parts.append(
+            {"notebook": "in a notebook", "console": "in a console", "pytest": "under pytest"}.get(session, "")
+        )
     return clean(" · ".join(part for part in parts if part)) or None
 
 

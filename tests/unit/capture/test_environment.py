@@ -8,6 +8,7 @@ import json
 import os
 import platform
 import socket
+import subprocess
 import sys
 from importlib import metadata
 from pathlib import Path
@@ -52,7 +53,7 @@ def test_digests_are_as_documented():
     facts = environment_facts()
     lines = "".join(f"{name}=={version}\n" for name, version in facts["distributions"].items())
     assert facts["distributionsDigest"] == f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
-    rest = {key: value for key, value in facts.items() if key not in ("digest", "memoryBytes")}
+    rest = {key: value for key, value in facts.items() if key not in ("digest", "memoryBytes", "session")}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     assert facts["digest"] == f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
@@ -160,3 +161,27 @@ def test_the_caller_may_change_what_it_gets():
     """It does not change what the next one gets."""
     environment_facts().clear()
     assert environment_facts()["python"]
+
+
+ASK = "from orchestrail.capture.environment import environment_facts; print(environment_facts()['session'])"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "typed", "test", "session"),
+    [
+        (["-c", ASK], "", "", "None"),
+        (["-i", "-q"], ASK, "", "console"),
+        (["-c", f"import ipykernel; {ASK}"], "", "", "notebook"),
+        (["-c", ASK], "", "tests/test_flow.py::test_it (call)", "pytest"),
+    ],
+    ids=["program", "console", "notebook", "pytest"],
+)
+def test_the_session_tells_a_trial_from_a_program(tmp_path, arguments, typed, test, session):
+    """In a process of each kind; of a notebook's kernel only its name is there."""
+    (tmp_path / "ipykernel.py").write_text("")
+    surroundings = {key: value for key, value in os.environ.items() if key != "PYTEST_CURRENT_TEST"}
+    surroundings |= {"PYTHONPATH": str(tmp_path)} | ({"PYTEST_CURRENT_TEST": test} if test else {})
+    done = subprocess.run(
+        [sys.executable, *arguments], input=f"{typed}\n", env=surroundings, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == session
