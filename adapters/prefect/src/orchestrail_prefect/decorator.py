@@ -11,6 +11,7 @@ from prefect.tasks import Task
 from orchestrail.adapter import ConfigurationError, activate, guard
 from orchestrail_prefect import plugin
 from orchestrail_prefect.hooks import Options, mark_function
+from orchestrail_prefect.refusal import never_unrecorded
 from orchestrail_prefect.seams import attach
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -48,7 +49,7 @@ def audited(
         mode: `record` or `enforce`; the setting `ORCHESTRAIL_MODE` by default.
 
     Returns:
-        The same object, not a wrapper of it.
+        The same object, not a wrapper of it. (A plain function is wrapped where nothing can be recorded and that is enforced.)
 
     Raises:
         ConfigurationError: it stands above a task, or `mode` is neither of the two; never at run time.
@@ -70,6 +71,8 @@ def audited(
                     attach(decorated, options)
                 else:
                     mark_function(decorated, options)
+            else:
+                return never_unrecorded(decorated, mode)
         return decorated
 
     return decorate if flow is None else decorate(flow)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from orchestrail.adapter import guard, innermost
+from orchestrail.adapter import RequirementNotMet, guard, innermost, refuse_unrecorded
 
 if TYPE_CHECKING:
     from prefect.client.schemas.objects import FlowRun
@@ -73,8 +73,9 @@ class StateHook:
 
             listener = listening()
             if listener is None:
-                return
-            if self.event == "running":
+                if self.event == "running":
+                    _refuse_unrecorded(flow, flow_run, self.options.mode)
+            elif self.event == "running":
                 listener.flow_running(flow, flow_run, self.options)
             else:
                 listener.flow_ended(flow, flow_run, state, self.options)
@@ -82,6 +83,16 @@ class StateHook:
     def __reduce__(self) -> tuple[Callable[..., StateHook], tuple[str, Options]]:
         """Pickle so that a process which gets the flow by value attaches to its Prefect before the flow's tasks run there."""
         return _arrive, (self.event, self.options)
+
+
+def _refuse_unrecorded(flow: Flow[..., Any], flow_run: FlowRun, mode: str | None) -> None:
+    """Refuse a run of a flow that was sent to where nothing can be recorded, where that is enforced."""
+    from orchestrail_prefect.refusal import refuse
+
+    try:
+        refuse_unrecorded("prefect", flow.name, mode)
+    except RequirementNotMet as refusal:
+        refuse(flow, str(flow_run.id), refusal)
 
 
 def _arrive(event: str, options: Options) -> StateHook:

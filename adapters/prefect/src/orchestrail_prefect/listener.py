@@ -13,20 +13,23 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from prefect.context import FlowRunContext, TaskRunContext
+from prefect.context import AssetContext, FlowRunContext, TaskRunContext
 from prefect.exceptions import Pause
 
 from orchestrail.adapter import (
     Carrier,
     Job,
     Recorder,
+    RequirementNotMet,
     RunRef,
     RunStart,
     State,
     attempt_run_id,
     current_open_run,
+    guard,
 )
-from orchestrail_prefect import translate
+from orchestrail_prefect import refusal, translate
+from orchestrail_prefect.assets import state_assets
 from orchestrail_prefect.hooks import Options, options_of
 
 if TYPE_CHECKING:
@@ -110,7 +113,10 @@ class Listener:
             return
         native = str(context.task_run.id)
         if self._announced.pop(native, None) is not None:
-            self._begin_task(context, native)
+            try:
+                self._begin_task(context, native)
+            except RequirementNotMet as refused:
+                refusal.refuse(context.task, native, refused)
         self._enter(context, native)
 
     def task_left(self, context: TaskRunContext, error: BaseException | None) -> None:
@@ -135,6 +141,12 @@ class Listener:
 
     def flow_running(self, flow: Flow[..., Any], flow_run: FlowRun, options: Options) -> None:
         """A flow run begins; or goes on after it was suspended; or begins again: then the attempt before it has failed."""
+        try:
+            self._begin_flow(flow, flow_run, options)
+        except RequirementNotMet as refused:
+            refusal.refuse(flow, str(flow_run.id), refused)
+
+    def _begin_flow(self, flow: Flow[..., Any], flow_run: FlowRun, options: Options) -> None:
         native = str(flow_run.id)
         before = self._open.pop(native, None)
         if before is not None:
@@ -175,7 +187,7 @@ class Listener:
         if start is None:
             return
         if begun == 0:  # its body never ran: the parameters were refused, or it crashed before
-            self._recorder.start(start)
+            self._recorder.start(start, may_refuse=False)
         self._recorder.finish(start.run_id, end, error=error, start=start)
 
     def _flow_start(self, flow: Flow[..., Any], flow_run: FlowRun, options: Options, number: int) -> RunStart | None:
@@ -251,12 +263,13 @@ class Listener:
         flow = FlowRunContext.get()
         return flow is not None and options_of(flow.flow) is not None
 
-    def _begin_task(self, context: TaskRunContext, native: str) -> _Attempt | None:
+    def _begin_task(self, context: TaskRunContext, native: str, *, may_refuse: bool = True) -> _Attempt | None:
         family = self._family()
         start = self._task_start(context, native, context.parameters, family)
         if start is None:
             return None
-        attempt = _Attempt(start, self._recorder.start(start), family, id(sys.exc_info()[1]))
+        ref = self._recorder.start(start, may_refuse=may_refuse)
+        attempt = _Attempt(start, ref, family, id(sys.exc_info()[1]))
         self._open[native] = attempt
         family[native] = attempt.ref
         return attempt
@@ -274,9 +287,11 @@ class Listener:
         attempt = self._open.pop(native, None)
         if attempt is None:
             announced = self._announced.pop(native, None)  # it ended before its body was reached
-            attempt = self._begin_task(announced, native) if announced is not None else None
+            attempt = self._begin_task(announced, native, may_refuse=False) if announced is not None else None
             self._open.pop(native, None)
             if attempt is None:
+                if end is State.CACHED and refusal.forget(native):
+                    self._take_refused(native, event)
                 return
         error: BaseException | str | None = None
         if end in (State.FAIL, State.ABORT):
@@ -290,8 +305,35 @@ class Listener:
                 run.files.close()  # the body did not run: what was read is the stored result, by Prefect
         elif key is not None:
             self._remember(key, attempt.ref.run_id)
-        facts = {"cacheKey": key} if key is not None else None
+        facts = {"cacheKey": key} if key is not None else {}
+        assets = AssetContext.get()
+        if assets is not None and (assets.downstream_assets or assets.direct_asset_dependencies):
+            facts |= self._state_assets(attempt, assets, native, end)
         self._recorder.finish(attempt.ref.run_id, end, error=error, cached_from=cached_from, facts=facts)
+
+    def _state_assets(self, attempt: _Attempt, assets: AssetContext, native: str, end: State) -> dict[str, str]:
+        # A run that never reached its body, or crashed, ends in the asset context of the run around it.
+        own = end is State.COMPLETE or (end is State.FAIL and str(assets.task_run_id) == native)
+        with guard("prefect: assets"):
+            run = self._recorder.open_run(attempt.ref.run_id)
+            if run is not None and own:
+                return state_assets(run, assets, end)
+        return {}
+
+    def _take_refused(self, native: str, event: Event) -> None:
+        """A refused task run took its result from a cache: no body ran, so it did not fail after all."""
+        context = _context_of(native)
+        start = self._task_start(context, native, context.parameters, self._family()) if context is not None else None
+        if start is not None:
+            key = translate.result_key(event.payload["validated_state"].get("data"))
+            self._recorder.finish(
+                start.run_id,
+                State.CACHED,
+                cached_from=self._computed.get(key) if key is not None else None,
+                facts={"cacheKey": key},
+                start=start,
+                changed=True,
+            )
 
     def _skip_task(self, native: str, reason: str) -> None:
         """A task run will not happen, because a run before it did not complete."""

@@ -5,7 +5,8 @@
 - Prefect's run contexts (`prefect.context`) tell which run's code is executing.
 - `EventsWorker.send` is where every change of a task run's state passes, in the thread that runs it, before it is queued.
 
-No frame of ours stands between Prefect and the user's code, so none can be in a traceback of it.
+No frame of ours stands between Prefect and the user's code, so none can be in a traceback of it; only what was refused in enforce
+mode has one (`orchestrail_prefect.refusal`).
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from prefect.events.worker import EventsWorker
 from prefect.flows import Flow
 
 from orchestrail.adapter import activate, current_open_run, guard
-from orchestrail_prefect import hooks
+from orchestrail_prefect import hooks, refusal
 from orchestrail_prefect.listener import Listener
 
 _LOGGERS = ("prefect.engine", "prefect.flow_runs")
@@ -74,6 +75,7 @@ def uninstall() -> None:
     for flow in list(_attached):
         hooks.detach(flow)
     _attached.clear()
+    refusal.give_back()
 
 
 def attach(flow: Flow[..., Any], options: hooks.Options) -> None:
