@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import signal
+import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -38,8 +38,11 @@ class Server:
         self._client = httpx.Client(base_url=url, timeout=60)
 
     def post(self, path: str, body: Any) -> Any:
-        """Send a request and give the answer."""
+        """Send a request and give the answer; again while the server says that it is busy, as Prefect's own client does."""
         answer = self._client.post(path, json=body)
+        while answer.status_code == httpx.codes.SERVICE_UNAVAILABLE:
+            time.sleep(0.5)
+            answer = self._client.post(path, json=body)
         answer.raise_for_status()
         return answer.json()
 
@@ -86,7 +89,7 @@ def served(shared_program: Any) -> Iterator[tuple[Any, dict[str, str]]]:
             lambda left: all(run.types[-1] != "START" for run in left.runs("served")) and len(left.runs("served")) == 3
         )
     finally:
-        process.send_signal(signal.SIGINT)
+        process.terminate()
         natives["runner"] = str(process.pid)
         process.communicate(timeout=120)
     yield shared_program.left(), natives
