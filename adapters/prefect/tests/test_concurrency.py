@@ -201,3 +201,52 @@ def test_tasks_in_other_processes(many: Any) -> None:
     for run in runs:
         assert (run.parent, run.said["system"]) == (root.id, "pool")
         assert run.said["owner"]["pid"] != root.said["owner"]["pid"]
+
+
+DASK = """
+    from prefect_dask import DaskTaskRunner
+
+    @task
+    def within(i):
+        Path(f"within{i}.txt").write_text("x")
+
+    @task(retries=1)
+    def elsewhere(i):
+        Path(f"dask{i}.txt").write_text("x")
+        within(i)
+        if i == 1 and not Path("tried").exists():
+            Path("tried").write_text("x")
+            raise ValueError("first try")
+        return os.getpid()
+
+    cluster = {"n_workers": 2, "threads_per_worker": 1, "dashboard_address": None, "silence_logs": 50}
+
+    @audited(system="dask")
+    @flow(name="dask", task_runner=DaskTaskRunner(cluster_kwargs=cluster))
+    def dask():
+        return elsewhere.map(range(3)).result()
+
+    if __name__ == "__main__":
+        print(os.getpid() in dask())
+"""
+
+
+def test_tasks_in_dask_workers(program: Any) -> None:
+    """Below the flow run, with its labels, each with its tries and what it calls, recorded where it ran."""
+    outcome = program(DASK)
+    assert outcome.stdout == "False\n"
+    root = outcome.run("dask")
+    assert (root.types, names(root)) == (["START", "COMPLETE"], set())
+    runs = outcome.runs("dask.elsewhere")
+    assert sorted((run.parameters["i"], run.said["attempt"], run.types[-1]) for run in runs) == [
+        (0, 1, "COMPLETE"),
+        (1, 1, "FAIL"),
+        (1, 2, "COMPLETE"),
+        (2, 1, "COMPLETE"),
+    ]
+    for run in runs:
+        assert (run.parent, run.said["system"]) == (root.id, "dask")
+        assert run.said["owner"]["pid"] != root.said["owner"]["pid"]
+        (below,) = (one for one in outcome.runs("dask.within") if one.parent == run.id)
+        assert names(below) == {f"within{run.parameters['i']}.txt"}
+    assert outcome.problems() == []

@@ -1,9 +1,9 @@
-"""`flow.serve()`: a runner starts each run in a process of its own, ends what dies or is cancelled, and calls our hooks by keyword."""
+"""`flow.serve()`: a runner starts each run in a process of its own, ends what dies or is cancelled, and calls hooks by keyword."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import httpx
@@ -67,7 +67,7 @@ class Server:
 
 
 @pytest.fixture(scope="module")
-def served(shared_program: Any) -> Iterator[tuple[Any, dict[str, str]]]:
+def served(shared_program: Any) -> tuple[Any, dict[str, str]]:
     """What a serving process and its runs left: one that completed, one that was cancelled, one that was killed."""
     server = Server(shared_program.environment["PREFECT_API_URL"])
     process = shared_program.begin(PROGRAM, PREFECT_RUNNER_POLL_FREQUENCY="1", PREFECT_RUNNER_HEARTBEAT_FREQUENCY="30")
@@ -92,7 +92,7 @@ def served(shared_program: Any) -> Iterator[tuple[Any, dict[str, str]]]:
         process.terminate()
         natives["runner"] = str(process.pid)
         process.communicate(timeout=120)
-    yield shared_program.left(), natives
+    return shared_program.left(), natives
 
 
 def run_of(served: tuple[Any, dict[str, str]], how: str) -> Any:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import tempfile
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 from orchestrail.adapter import (
     AdapterInfo,
@@ -24,6 +26,11 @@ _SIGTERM = Gap(
     upstream="Prefect before 3.8.4 ends its process before it tells of the flow run that a SIGTERM met;"
     " `orchestrail sweep` concludes its end.",
 )
+_DISK = Gap(
+    "container_disk",
+    never="A worker's container takes with its disk what was spooled there and not collected:"
+    " set ORCHESTRAIL_SPOOL to a folder that outlives it, or ship from within.",
+)
 
 
 @hookimpl
@@ -42,7 +49,7 @@ def adapter_info() -> AdapterInfo | None:
         Capability.PARAMETERS,
         Capability.ENVIRONMENT,
     }
-    gaps = (_SIGTERM,) if is_below(host_version, ">=3.8.4") else ()
+    gaps = (_DISK, _SIGTERM) if is_below(host_version, ">=3.8.4") else (_DISK,)
     return AdapterInfo("prefect", "prefect", host_version, __version__, REQUIRES, frozenset(seen), gaps)
 
 
@@ -54,8 +61,9 @@ def adapter_install(recorder: Recorder, settings: Settings) -> None:
     from orchestrail_prefect import seams
     from orchestrail_prefect.listener import Listener
 
-    # Prefect's own bookkeeping (profiles, results) is no data that a step read or wrote.
-    own = (PREFECT_HOME.value(), PREFECT_LOCAL_STORAGE_PATH.value())
+    # Prefect's own bookkeeping (profiles, results, a Dask cluster of its runner's) is no data that a step read or wrote.
+    dask = Path(tempfile.gettempdir(), "dask-scratch-space")
+    own = (PREFECT_HOME.value(), PREFECT_LOCAL_STORAGE_PATH.value(), dask)
     leave_out(str(settings.home), str(settings.spool), *(str(path) for path in own if path))
     seams.install(Listener(recorder))
 
