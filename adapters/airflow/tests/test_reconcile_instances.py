@@ -14,7 +14,8 @@ from airflow_home import ends, facts
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from orchestrail.adapter import Owner, Recorder, State, load_settings, this_process
+from orchestrail.adapter import Owner, Recorder, State, this_process
+from orchestrail.settings import load_settings
 from orchestrail.testing import spooled_events
 from orchestrail_airflow import plugin, translate
 from orchestrail_airflow.ledger import Ledger

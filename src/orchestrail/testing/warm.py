@@ -10,6 +10,7 @@ import importlib
 import json
 import os
 import runpy
+import signal
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -40,6 +41,7 @@ def become(request: dict[str, Any]) -> None:
     os.environ.update(request["environment"])
     os.chdir(request["folder"])
     os.setpgid(0, 0)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # what is started in the background does not hear it
     sys.argv = request["arguments"]
     sys.path[0:0] = [str(Path(sys.argv[0]).parent)]
 

@@ -55,6 +55,10 @@ GAPS_OF_2 = (
         upstream="`airflow dags test` of 2.11 dies with a task that is cut off, before it has ended its DAG run.",
     ),
     Gap(
+        "assets_named_while_running",
+        upstream="2.11 shows its listeners no events of the assets that a task names through an alias.",
+    ),
+    Gap(
         "enforced_before_pre_execute",
         upstream="2.11 tells listeners of a task only after its pre_execute and on_execute_callback; a refusal comes after them.",
     ),

@@ -210,7 +210,8 @@ class Recording:
             return
         host.learn_secrets()
         if state == "success":
-            for asset in translate.assets_of(at_work.task.outlets, self.namespace):
+            outlets = [*at_work.task.outlets, *host.named_while_running(instance)]
+            for asset in translate.assets_of(outlets, self.namespace):
                 orchestrail.record_output(asset)
         failed = state == "failed"
         end = translate.end_of(error) if failed else _STATES[state]

@@ -15,6 +15,7 @@ from pathlib import Path
 from airflow.providers.common.compat.sdk import (
     AirflowSkipException,
     Asset,
+    AssetAlias,
     BaseOperator,
     TriggerRule,
     dag,
@@ -123,6 +124,11 @@ def shapes():
     def declare():
         return "assets"
 
+    @task(outlets=[AssetAlias("named-later")])
+    def declare_later(*, outlet_events):
+        outlet_events[AssetAlias("named-later")].add(Asset("s3://warehouse/later"))
+
+    declare_later()
     PythonOperator(task_id="sourceless", python_callable=sourceless["sourceless"], op_kwargs={"factor": 7})
     BashOperator(task_id="child", bash_command=f'printf %s "$OPENLINEAGE_CONTEXT" > {DATA}/child.json')
     trigger = TriggerDagRunOperator(task_id="trigger", trigger_dag_id="triggered", conf={"month": "2026-01"})
