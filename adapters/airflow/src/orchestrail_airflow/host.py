@@ -10,8 +10,6 @@ import os
 import re
 import sys
 from collections.abc import Iterator, Mapping
-from configparser import ConfigParser
-from configparser import Error as ConfigParserError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -42,6 +40,8 @@ def setting(section: str, name: str) -> str | None:
 
 def configured(section: str, name: str) -> str | None:
     """Read a setting as `setting` does, in a process that is not Airflow's: importing Airflow would make its home and its files."""
+    from configparser import ConfigParser, Error
+
     said = os.environ.get(f"AIRFLOW__{section}__{name}".upper())
     if said:
         return said
@@ -49,7 +49,7 @@ def configured(section: str, name: str) -> str | None:
     parser = ConfigParser(interpolation=None, strict=False)
     try:
         parser.read(os.environ.get("AIRFLOW_CONFIG") or folder / "airflow.cfg")
-    except (ConfigParserError, UnicodeDecodeError):
+    except (Error, UnicodeDecodeError):
         return None
     return parser.get(section, name, fallback=None)
 

@@ -13,17 +13,18 @@ from datetime import datetime
 from itertools import islice
 from typing import Any
 
-from orchestrail_airflow.host import own_session
+from orchestrail_airflow.host import is_2, own_session
 from orchestrail_airflow.translate import pseudonym
 
 ACTIONS = {
-    "patch_task_instance": "marked",  # 3: its pages and its REST interface are one
+    "patch_task_instance": "marked",
     "patch_mapped_task_instance": "marked",
     "patch_task_group_instances": "marked",
     "patch_dag_run": "marked",
     "post_clear_task_instances": "cleared",
     "clear_dag_run": "cleared",
-    "success": "marked",  # 2.11's pages
+    # those of 2.11 alone: of its pages, then of its REST interface
+    "success": "marked",
     "failed": "marked",
     "dagrun_success": "marked",
     "dagrun_failed": "marked",
@@ -33,12 +34,15 @@ ACTIONS = {
     "set_dag_run_note": "noted",
     "clear": "cleared",
     "dagrun_clear": "cleared",
-    "post_set_task_instances_state": "marked",  # 2.11's REST interface
+    "post_set_task_instances_state": "marked",
     "update_dag_run_state": "marked",
 }
 """Names of actions in Airflow's log, and what they do."""
 
-_PREFIXES = ("api.", "ui.")  # 2.11 says where a request of its REST interface came from
+_PREFIXES = ("", "api.", "ui.")
+"""2.11 says where a request of its REST interface came from."""
+_OF_AIRFLOW_ITSELF = ("success", "failed")
+"""In 3 not what a person does, but one entry for each try: left out of the question, which is asked in the scheduler."""
 _MOST = 1000
 _TEXTS = ("task_id", "group_id", "task_group_id", "new_state", "state")
 
@@ -76,13 +80,18 @@ class Change:
         return {name: value for name, value in said.items() if value is not None}
 
 
-def changes_of(dag_run: Any) -> list[Change]:
-    """Read what people did to a DAG run, the earliest first."""
+def changes_of(dag_run: Any, version: str) -> list[Change]:
+    """Read what people did to a DAG run of an Airflow of this version, the earliest first."""
     from airflow.models.log import Log
 
     columns = (Log.event, Log.task_id, Log.dttm, Log.owner, Log.extra)
-    # Entries about one try are Airflow's own.
-    wanted = (Log.dag_id == dag_run.dag_id, Log.run_id == dag_run.run_id, Log.try_number.is_(None))
+    names = [name for name in ACTIONS if is_2(version) or name not in _OF_AIRFLOW_ITSELF]
+    wanted = (
+        Log.event.in_([prefix + name for prefix in _PREFIXES for name in names]),
+        Log.dag_id == dag_run.dag_id,
+        Log.run_id == dag_run.run_id,
+        Log.try_number.is_(None),  # entries about one try are Airflow's own
+    )
     with own_session() as session:
         rows = session.query(*columns).filter(*wanted).order_by(Log.id.desc()).limit(_MOST).all()
     return [change for row in reversed(rows) if (change := change_of(*row)) is not None]

@@ -96,7 +96,7 @@ class Recording:
         parent = self._dag_run_ref(dag_run)
         changes: list[manual.Change] = []
         with guard("airflow: what people did to a DAG run"):
-            changes = manual.changes_of(dag_run)
+            changes = manual.changes_of(dag_run, self.recorder.info.host_version)
         with guard("airflow: reconcile task instances"):
             cut_off = failed and (by_hand or message == "timed_out")
             reconcile.Reconciling(
@@ -270,7 +270,9 @@ class Recording:
         if by_hand:
             change: manual.Change | None = None
             with guard("airflow: what people did to a task"):
-                change = manual.last_of(manual.changes_of(dag_run), instance.task_id, state)
+                change = manual.last_of(
+                    manual.changes_of(dag_run, self.recorder.info.host_version), instance.task_id, state
+                )
             facts = manual.told_by(change)
         if entry is None and state == "skipped":
             start = replace(start, facts={**start.facts, **facts})
