@@ -3,13 +3,14 @@
 Adapters are found by their folder. Each is tested in an environment of its own, since two orchestrators seldom fit into one.
 """
 
+import shutil
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "architecture", "typecheck", "tests", "adapter", "end_to_end"]
+nox.options.sessions = ["lint", "architecture", "typecheck", "tests", "adapter", "template", "end_to_end"]
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
 GROUPS = ("test", "architecture", "lint", "typecheck", "example")
@@ -106,6 +107,38 @@ def airflow_examples(session: nox.Session) -> None:
     """Run Airflow's own example DAGs twice without us and once with us: all, or as many as `-- --count 10` says."""
     prepare(session, "test", adapter="airflow")
     session.run("python", "-m", "airflow_examples", *session.posargs, env={"PYTHONPATH": "adapters/airflow/tests"})
+
+
+@nox.session
+@each_host
+def matrix(session: nox.Session, name: str, host: str) -> None:
+    """Try an adapter with the conformance kit, and write what came of it into docs/reference/adapters.md."""
+    prepare(session, "test", adapter=name, host=host)
+    file = f"{name if host == 'test' else f'{name}-{host}'}.json"
+    results = {"KIT_RESULTS": str(Path("docs", "reference", "conformance", file).resolve())}
+    session.run("pytest", f"adapters/{name}/tests/test_conformance.py", *session.posargs, env=results)
+    session.run("python", "-m", "orchestrail.testing.matrix", "docs/reference")
+
+
+@nox.session
+def new_adapter(session: nox.Session) -> None:
+    """Make the folder of a new adapter: `nox -s new_adapter -- NAME`."""
+    session.run("python", "adapters/new_adapter.py", *session.posargs)
+
+
+@nox.session
+def template(session: nox.Session) -> None:
+    """Make an adapter from the template, in a copy of the repository, and check and test it as it stands."""
+    copy = Path(session.create_tmp()).resolve() / "copy"
+    shutil.rmtree(copy, ignore_errors=True)
+    shutil.copytree(".", copy, ignore=shutil.ignore_patterns(".*", "build", "dist"))
+    session.chdir(copy)
+    session.run("python", "adapters/new_adapter.py", "tidepool", silent=True)
+    prepare(session, "test", "lint", "typecheck", adapter="tidepool")
+    session.run("ruff", "check", "adapters/tidepool")
+    session.run("ruff", "format", "--check", "adapters/tidepool")
+    session.run("mypy", "adapters/tidepool/src")
+    session.run("pytest", "adapters/tidepool/tests", *session.posargs)
 
 
 @nox.session

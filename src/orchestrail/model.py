@@ -69,6 +69,11 @@ class Gap:
             raise ValueError(f"The gap {self.name} has not exactly one reason: never, upstream or todo.")
 
     @property
+    def kind(self) -> str:
+        """Which of the three reasons is given."""
+        return "never" if self.never is not None else "upstream" if self.upstream is not None else "todo"
+
+    @property
     def reason(self) -> str:
         """The one reason."""
         return self.never or self.upstream or self.todo or ""

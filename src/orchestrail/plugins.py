@@ -15,6 +15,7 @@ from typing import Any
 import pluggy
 
 from orchestrail import hookspecs
+from orchestrail.capture.observing import unobserved
 from orchestrail.guard import guard
 
 GROUP = "orchestrail"
@@ -35,12 +36,13 @@ def manager() -> pluggy.PluginManager:
 
 @cache
 def load_installed() -> None:
-    """Load every installed plugin once; one that fails is left out and named in `failures`."""
-    for entry_point in entry_points(group=GROUP):
-        try:
-            register(entry_point.load(), entry_point.name)
-        except Exception as error:
-            failures[entry_point.name] = f"{type(error).__name__}: {error}"
+    """Load every installed plugin once; one that fails is left out and named in `failures`. What it reads is no data of a step."""
+    with unobserved():
+        for entry_point in entry_points(group=GROUP):
+            try:
+                register(entry_point.load(), entry_point.name)
+            except Exception as error:
+                failures[entry_point.name] = f"{type(error).__name__}: {error}"
 
 
 def register(plugin: object, name: str) -> None:

@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from orchestrail.testing import spooled_events
+from orchestrail.testing import Host, spooled_events
 
 HEAD = """
 import asyncio, json, os, sys, time
@@ -69,3 +69,16 @@ def run(tmp_path: Path, environment: dict[str, str]) -> Run:
         return Outcome(done.stdout, done.stderr, done.returncode, spooled_events(home / "spool"), home)
 
     return run
+
+
+class Script(Host):
+    """Plain Python, as the kit reaches it: the program is its own host."""
+
+    adapter = "script"
+    program = Path(__file__).with_name("native.py")
+
+
+@pytest.fixture(scope="session")
+def host() -> Host:
+    """Give the host."""
+    return Script()

@@ -29,12 +29,15 @@ class Bench:
         host: the host.
         folder: where its runs take place.
         injected: a deliberate fault, as `Harness` takes it.
+        controls: control runs that another bench of the same host made already.
     """
 
-    def __init__(self, host: Host, folder: Path, injected: str | None = None) -> None:
+    def __init__(
+        self, host: Host, folder: Path, injected: str | None = None, controls: dict[str, Ended] | None = None
+    ) -> None:
         self.host = host
         self.harness = Harness(host, folder, injected)
-        self._controls: dict[str, Ended] = {}
+        self.controls: dict[str, Ended] = {} if controls is None else controls
 
     @cached_property
     def info(self) -> AdapterInfo:
@@ -47,12 +50,12 @@ class Bench:
         Raises:
             AssertionError: something was recorded, so it is no control.
         """
-        if process not in self._controls:
+        if process not in self.controls:
             ended = self.harness.run(process, recorded=False)
             assert f"no process {process}" not in ended.stderr, f"{self.host.program} has no process {process}"
             assert spooled_events(ended.spool) == [], f"the control of {process} is recorded"
-            self._controls[process] = ended
-        return self._controls[process]
+            self.controls[process] = ended
+        return self.controls[process]
 
     def record(
         self, process: str, planted: Planted | None = None, *, prefix: Sequence[str] = (), **variables: str
@@ -98,9 +101,11 @@ def settings_of(recorded: Recorded) -> Settings:
 
 
 @contextmanager
-def bench(host: Host, folder: Path, injected: str | None = None) -> Iterator[Bench]:
+def bench(
+    host: Host, folder: Path, injected: str | None = None, controls: dict[str, Ended] | None = None
+) -> Iterator[Bench]:
     """Give a bench, and end what it kept."""
-    made = Bench(host, folder, injected)
+    made = Bench(host, folder, injected, controls)
     try:
         yield made
     finally:

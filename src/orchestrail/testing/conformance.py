@@ -17,7 +17,7 @@ from orchestrail.testing.harness import Host
 from orchestrail.testing.scenarios import SCENARIOS, Scenario, gaps_by_scenario
 
 RESULTS = "KIT_RESULTS"
-"""Environment variable that names a folder for the results."""
+"""Environment variable that names a file for the results."""
 
 
 class ConformanceSuite:
@@ -49,9 +49,9 @@ class ConformanceSuite:
         """Collect what came of each scenario, and write it where `KIT_RESULTS` says."""
         found: dict[str, str] = {}
         yield found
-        folder = os.environ.get(RESULTS)
-        if folder:
-            _write(Path(folder), bench, found)
+        file = os.environ.get(RESULTS)
+        if file:
+            _write(Path(file), bench, found)
 
     @pytest.mark.parametrize("scenario", SCENARIOS, ids=lambda scenario: f"{scenario.number:02}-{scenario.name}")
     def test_scenario(
@@ -74,7 +74,7 @@ class ConformanceSuite:
         assert bench.info.capabilities - proved == set()
 
 
-def _write(folder: Path, bench: Bench, results: dict[str, str]) -> None:
+def _write(file: Path, bench: Bench, results: dict[str, str]) -> None:
     info = bench.info
     document = {
         "adapter": info.name,
@@ -85,9 +85,8 @@ def _write(folder: Path, bench: Bench, results: dict[str, str]) -> None:
         "python": platform.python_version(),
         "date": time.strftime("%Y-%m-%d", time.gmtime()),
         "scenarios": results,
-        "gaps": {gap.name: gap.reason for gap in info.gaps},
+        "gaps": [{"name": gap.name, "kind": gap.kind, "reason": gap.reason} for gap in info.gaps],
         "capabilities": sorted(info.capabilities),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    name = f"{info.name}-{info.host_version}.json"
-    (folder / name).write_text(json.dumps(document, indent=2) + "\n")
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(json.dumps(document, indent=2) + "\n")

@@ -52,6 +52,10 @@ def _is_success(recorded: Recorded) -> None:
     for run in (produced, copied):
         digest = str(run.facet("orchestrail_code").get("digest"))
         assert digest.startswith("py-"), f"{run.job} has the code digest {digest}"
+    stated = [
+        dataset["name"] for event in copied.events for dataset in event["inputs"] if dataset["namespace"] == "inmemory"
+    ]
+    _equal("what `copy` stated", stated, ["orchestrail.testing.workload.Table"])
     source = copied.facet("orchestrail_parameters").get("parameters", {}).get("source", {})
     _equal("parameter `source` of `copy`", source.get("value"), "produced.txt")
 
@@ -224,7 +228,8 @@ def full_disk(bench: Bench) -> None:
 
 def lost_spool(bench: Bench) -> None:
     """Uses the process `success`; its first step deletes the spool."""
-    bench.record("success", Planted(lost=True, trouble=True), KIT_SPOIL="{home}/spool")
+    recorded = bench.record("success", Planted(lost=True, trouble=True), KIT_SPOIL="{home}/spool")
+    _told(bench, recorded)
 
 
 def raising_hook(bench: Bench) -> None:
@@ -237,6 +242,7 @@ def raising_hook(bench: Bench) -> None:
     (about / "entry_points.txt").write_text("[orchestrail]\nkit_raising = kit_raising\n")
     recorded = bench.record("success", Planted(trouble=True), PYTHONPATH=str(plugins))
     _is_success(recorded)
+    _told(bench, recorded)
 
 
 def bad_settings(bench: Bench) -> None:

@@ -16,6 +16,7 @@ from orchestrail.settings import Settings
 from orchestrail.testing.events import schema_problems
 from orchestrail.testing.harness import MARKER, Ended, Harness
 from orchestrail.testing.recorded import ENDS, Recorded, RecordedRun
+from orchestrail.transport.segments import read_segment, segments
 
 _FRAMES = re.compile(r"^ +(?:File \".*|\[Previous line repeated.*)\n(?:^    .*\n)*", re.MULTILINE)
 """The frames of a traceback; the lines before and after them name the exception."""
@@ -126,6 +127,8 @@ def _of_attempts(recorded: Recorded) -> Iterator[str]:
 def of_store(ended: Ended, planted: Planted) -> Iterator[str]:
     """Collect the spool into a fresh store: nothing is refused, nothing missing, all of it verifies, no secret is in any byte."""
     yield from _of_secrets(ended)
+    if not planted.lost:
+        yield from _of_numbers(ended)
     settings = Settings(home=ended.home, spool=ended.spool)
     store = open_record(settings, create=True)
     first = collect(settings, store)
@@ -144,6 +147,13 @@ def of_store(ended: Ended, planted: Planted) -> Iterator[str]:
     found = verify(settings)
     yield from (f"the store does not verify: {problem}" for problem in found.problems)
     yield from _of_secrets(ended)
+
+
+def _of_numbers(ended: Ended) -> Iterator[str]:
+    for path in segments(ended.spool):
+        numbers = [line.counter for line in read_segment(path).lines]
+        if numbers != list(range(1, len(numbers) + 1)):
+            yield f"the events of {path.name} are numbered {numbers}"
 
 
 def _of_secrets(ended: Ended) -> Iterator[str]:

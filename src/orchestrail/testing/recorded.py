@@ -84,11 +84,12 @@ class RecordedRun:
         return dict(found[-1]) if found else {}
 
     def files(self, direction: str) -> dict[str, str | None]:
-        """Give the digests of its `inputs` or `outputs` by full name, over all of its events."""
+        """Give the digests of the files among its `inputs` or `outputs` by full name, over all of its events."""
         return {
             dataset["name"]: dataset["facets"]["orchestrail_dataset"]["digest"]
             for event in self.events
             for dataset in event[direction]
+            if dataset["namespace"] == "file"
         }
 
 

@@ -88,7 +88,9 @@ SCENARIOS: tuple[Scenario, ...] = (
     Scenario(13, "requirement_recorded", "in mode record a missing fact is on the record, and the host runs on"),
     Scenario(13, "requirement_enforced", "in mode enforce the run is refused before user code ran"),
     Scenario(14, "full_disk", "a full disk changes nothing for the host; `doctor` tells"),
-    Scenario(14, "lost_spool", "a spool that is deleted while the run writes changes nothing for the host"),
+    Scenario(
+        14, "lost_spool", "a spool that is deleted while the run writes changes nothing for the host; `doctor` tells"
+    ),
     Scenario(
         14, "raising_hook", "a plugin whose hooks raise changes nothing for the host and no event; `doctor` tells"
     ),

@@ -1,4 +1,4 @@
-"""What the kit has every host run: plain functions that read, write, wait, fail and die. Nothing of ours or a host's is here.
+"""What the kit has every host run: plain functions that read, write, wait, fail and die. Nothing of a host is here.
 
 A host's program puts them into native tasks. They work in the folder that `KIT_FOLDER` names, and meet through folders in it where
 they must run at once, because folders are no data that a recorder sees.
@@ -17,6 +17,8 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import orchestrail
+
 PATIENCE = 120.0
 """Seconds that functions which must run at once wait for each other."""
 
@@ -25,6 +27,10 @@ TEXT = "the host's own error"
 
 class Odd(Exception):
     """An exception that no host knows."""
+
+
+class Table:
+    """Data in memory, of a kind that only a plugin can know."""
 
 
 def is_recorded() -> bool:
@@ -47,8 +53,9 @@ def produce(name: str = "produced.txt", rows: int = 3) -> str:
 
 
 def copy(source: str, target: str = "copied.txt") -> str:
-    """Read a file and write another; give its name."""
+    """Read a file and something in memory, which is stated as users may, and write a file; give its name."""
     (folder() / target).write_text((folder() / source).read_text().upper())
+    orchestrail.record_input(Table())
     return target
 
 

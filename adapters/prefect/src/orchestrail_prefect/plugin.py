@@ -21,6 +21,11 @@ from orchestrail.adapter import (
 
 REQUIRES = ">=3.5,<4"
 
+_BY_HAND = Gap(
+    "changed_by_hand",
+    upstream="Prefect tells no process in which a flow ran of the state that a person gives it later;"
+    " `orchestrail reconcile prefect` finds it.",
+)
 _SIGTERM = Gap(
     "sigterm",
     upstream="Prefect before 3.8.4 ends its process before it tells of the flow run that a SIGTERM met;"
@@ -49,7 +54,7 @@ def adapter_info() -> AdapterInfo | None:
         Capability.PARAMETERS,
         Capability.ENVIRONMENT,
     }
-    gaps = (_DISK, _SIGTERM) if is_below(host_version, ">=3.8.4") else (_DISK,)
+    gaps = (_BY_HAND, _DISK) + ((_SIGTERM,) if is_below(host_version, ">=3.8.4") else ())
     return AdapterInfo("prefect", "prefect", host_version, __version__, REQUIRES, frozenset(seen), gaps)
 
 
