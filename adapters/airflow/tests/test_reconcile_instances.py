@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -115,6 +115,14 @@ def test_a_state_given_by_hand_afterwards_is_told_with_who_and_why(tmp_path: Pat
         "sha256:somebody",
         "looked at it",
     )
+
+
+def test_a_state_given_by_hand_while_the_task_ran_is_its_end(tmp_path: Path) -> None:
+    """Where no hook told of it (2.11): Airflow ends the process, which tells nothing. An older mark is of something else."""
+    event = only(told_of(tmp_path / "marked", instance("success"), begun_by=this_process(), changes=(MARKED,)))
+    assert (event["eventType"], facts(event)["toldBy"]) == ("COMPLETE", "person")
+    later = instance("success", started=NOW + timedelta(minutes=1))
+    assert told_of(tmp_path / "older", later, begun_by=this_process(), changes=(MARKED,)) == []
 
 
 def test_a_task_that_was_marked_and_never_ran_has_no_start(tmp_path: Path) -> None:

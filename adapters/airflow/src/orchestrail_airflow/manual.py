@@ -89,7 +89,8 @@ def changes_of(dag_run: Any, version: str) -> list[Change]:
     wanted = (
         Log.event.in_([prefix + name for prefix in _PREFIXES for name in names]),
         Log.dag_id == dag_run.dag_id,
-        Log.run_id == dag_run.run_id,
+        # 2.11 does not take it from the body of a request
+        (Log.run_id == dag_run.run_id) | (Log.run_id.is_(None) & Log.extra.contains(dag_run.run_id, autoescape=True)),
         Log.try_number.is_(None),  # entries about one try are Airflow's own
     )
     with own_session() as session:

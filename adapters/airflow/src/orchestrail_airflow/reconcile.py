@@ -145,23 +145,25 @@ class Reconciling:
             return None
         lives, skipped = entry.is_alive, one.state == "skipped"
         cut_off = skipped and self.cut_off
-        if lives and not cut_off and not (skipped and is_2(self.recorder.info.host_version)):
+        change = manual.last_of(self.changes, one.task_id, one.state or "", since=one.started)
+        is_silent = cut_off or change is not None or (skipped and is_2(self.recorder.info.host_version))
+        if lives and not is_silent:
             return None  # it will tell its end by itself
         now = self.ledger.read(runs=[start.run_id]).get(start.run_id)
         if now is None or now.ended:  # it told its end before it went
             return None
+        if change is not None:  # a person gave it its state while it ran
+            self._finish(one, start, change=change)
+            return one.end
         state, error, reason = one.end, None, None
-        change = manual.last_of(self.changes, one.task_id, one.state or "", since=one.started)
-        if change is not None:
-            pass
-        elif cut_off:
+        if cut_off:
             state, error = State.ABORT, "Airflow ended it with its DAG run."
         elif skipped:
             reason = "skipped itself"
         elif state is not State.COMPLETE:
             error = f"The process of the task was gone; Airflow has it as {one.state}."
         concluded = f"Airflow has it as {one.state}, and its host has told of no end" if lives is None else None
-        self._finish(one, start, state=state, error=error, reason=reason, inferred=concluded, change=change)
+        self._finish(one, start, state=state, error=error, reason=reason, inferred=concluded)
         return state
 
     def _told_otherwise(self, one: Instance, start: RunStart, entry: Entry) -> State | None:
