@@ -13,13 +13,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from airflow_home import Home
+from airflow_home import COMMAND, WITHOUT, Home
 
 from airflow_examples import judge
 from airflow_examples.catalogue import chosen, reasons
 
 TESTS = Path(__file__).parent.parent
-WITHOUT = str(TESTS / "without")
 
 
 @dataclass
@@ -65,7 +64,7 @@ def compare(folder: Path, count: int | None, limit: float) -> Compared:
             "PYTHONPATH": str(TESTS),
         },
     ).migrate()
-    home.run("dags", "reserialize", PYTHONPATH=WITHOUT).check_returncode()
+    home.run("dags", "reserialize", PYTHONPATH=str(WITHOUT)).check_returncode()
     bundles = installed(home)
     compared.left_out |= reasons(bundles)
     names = chosen(bundles, count)
@@ -82,7 +81,7 @@ def compare(folder: Path, count: int | None, limit: float) -> Compared:
             for kind in kinds
         ]
 
-    without = os.pathsep.join((WITHOUT, str(TESTS)))
+    without = os.pathsep.join((str(WITHOUT), str(TESTS)))
     warm(home, jobs(names, "first", "second"), limit, folder / "controls.log", PYTHONPATH=without)
     controls: dict[str, judge.Result] = {}
     for name in names:
@@ -128,7 +127,7 @@ def wrong_with_the_record(home: Home, folder: Path, compared: Compared) -> list[
     """Take all that was spooled into one store, and ask it by the command line."""
 
     def ask(*arguments: str) -> Any:
-        command = [str(Path(sys.executable).with_name("orchestrail")), *arguments, "--json"]
+        command = [COMMAND, *arguments, "--json"]
         done = subprocess.run(command, env=home.environment(), cwd=folder, capture_output=True, text=True, check=False)
         if done.returncode:
             wrong.append(f"{' '.join(arguments)}: {done.stdout or done.stderr}".strip())
@@ -136,8 +135,9 @@ def wrong_with_the_record(home: Home, folder: Path, compared: Compared) -> list[
 
     wrong: list[str] = []
     shutil.rmtree(home.orchestrail, ignore_errors=True)
-    for name in compared.results:
-        ask("collect", "--from", str(folder / "recorded" / name / "orchestrail" / "spool"))
+    for name in compared.results:  # collecting empties a spool, and people may want to look at this one
+        spool = shutil.copytree(folder / "recorded" / name / "orchestrail" / "spool", folder / "collected" / name)
+        ask("collect", "--from", str(spool))
     if not ask("verify").get("ok"):
         wrong.append("the record does not verify")
     states = {run["run_id"]: run["state"] for run in ask("runs", "--all").get("runs", ())}
