@@ -5,7 +5,7 @@ Airflow is not imported with this module: the command line loads it too, in envi
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 from orchestrail.adapter import (
@@ -20,7 +20,7 @@ from orchestrail.adapter import (
     __version__,
     hookimpl,
 )
-from orchestrail_airflow import host, recording
+from orchestrail_airflow import guest, host, recording
 
 REQUIRES = ">=2.11,<4"
 
@@ -81,22 +81,10 @@ def adapter_info() -> AdapterInfo | None:
 
 @hookimpl
 def adapter_problems(settings: Settings) -> Sequence[Problem] | None:
-    """Say what an executor that runs tasks elsewhere takes."""
+    """Say what an executor that runs tasks elsewhere takes, and what keeps the OpenLineage provider's events from the record."""
     if _version() is None:
         return None
-    executor = host.configured("core", "executor") or ""
-    if not any(name in executor for name in _FAR):
-        return None
-    return [
-        Problem(
-            "airflow-remote-workers",
-            Severity.NOTE,
-            f"Airflow runs its tasks with {executor}: on other hosts or in containers, each of which has a spool of its own "
-            f"unless they share {settings.spool}.",
-            "Install orchestrail-airflow where tasks run. Let all write into one shared folder (ORCHESTRAIL_SPOOL), or run "
-            "`orchestrail ship` on each host and `orchestrail reconcile airflow` for tasks that were killed there.",
-        )
-    ]
+    return [*_far_tasks(settings), *guest.problems(settings)]
 
 
 @hookimpl
@@ -125,3 +113,16 @@ def _version() -> str | None:
         except PackageNotFoundError:
             continue
     return None
+
+
+def _far_tasks(settings: Settings) -> Iterator[Problem]:
+    executor = host.configured("core", "executor") or ""
+    if any(name in executor for name in _FAR):
+        yield Problem(
+            "airflow-remote-workers",
+            Severity.NOTE,
+            f"Airflow runs its tasks with {executor}: on other hosts or in containers, each of which has a spool of its own "
+            f"unless they share {settings.spool}.",
+            "Install orchestrail-airflow where tasks run. Let all write into one shared folder (ORCHESTRAIL_SPOOL), or run "
+            "`orchestrail ship` on each host and `orchestrail reconcile airflow` for tasks that were killed there.",
+        )
