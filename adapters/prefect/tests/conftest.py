@@ -8,7 +8,7 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -209,11 +209,16 @@ class Programs:
         """Run a program to its end; `audited=False` runs the same without us."""
         return self.execute(self.write(text, audited=audited), expect=expect, **more)
 
-    def execute(self, path: Path, *, expect: int | None = 0, **more: str) -> Outcome:
-        """Run a program that has been written."""
+    def execute(self, path: Path, *, expect: int | None = 0, prefix: Sequence[str] = (), **more: str) -> Outcome:
+        """Run a program that has been written, by way of the command `prefix`."""
         variables = self.variables(**more)
         done = subprocess.run(
-            [sys.executable, path.name], cwd=self.folder, env=variables, capture_output=True, text=True, timeout=180
+            [*prefix, sys.executable, path.name],
+            cwd=self.folder,
+            env=variables,
+            capture_output=True,
+            text=True,
+            timeout=180,
         )
         assert expect is None or done.returncode == expect, done.stderr
         swallowed = self.folder / "swallowed.txt"
