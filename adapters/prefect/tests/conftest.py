@@ -50,7 +50,7 @@ def tell_what_was_swallowed():
         Path("swallowed.txt").write_text(repr(guard.swallowed))
 """
 WITHOUT = "def audited(f=None, **options): return f if f else audited"
-OUR_VARIABLES = ("ORCHESTRAIL_", "OPENLINEAGE_", "PREFECT_")
+OUR_VARIABLES = ("ORCHESTRAIL_", "OPENLINEAGE_", "PREFECT_", "PYTEST_CURRENT_TEST")
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,6 @@ from prefect.tasks import Task
 from orchestrail.adapter import ConfigurationError, activate, guard
 from orchestrail_prefect import plugin
 from orchestrail_prefect.hooks import Options, mark_function
-from orchestrail_prefect.refusal import never_unrecorded
-from orchestrail_prefect.seams import attach
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -65,13 +63,18 @@ def audited(
                 "Tasks are recorded with the flow that runs them.",
                 "Write it above the @flow.",
             )
+        # Imported under guard: a Prefect that the adapter is not made for may not have what these modules take from it.
         with guard("prefect: @audited"):
             if activate("prefect", plugin) is not None:
+                from orchestrail_prefect.seams import attach
+
                 if isinstance(decorated, Flow):
                     attach(decorated, options)
                 else:
                     mark_function(decorated, options)
             else:
+                from orchestrail_prefect.refusal import never_unrecorded
+
                 return never_unrecorded(decorated, mode)
         return decorated
 
