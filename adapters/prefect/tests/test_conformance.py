@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from orchestrail.testing import ConformanceSuite, Host
-from orchestrail.testing.bench import bench
+from orchestrail.testing.bench import Bench
+from orchestrail.testing.bench import bench as opened
 from orchestrail.testing.expectations import TRIALS
 
 GENERATED = (
@@ -43,10 +44,6 @@ def host(prefect_environment: dict[str, str]) -> Host:
     return Prefect(prefect_environment)
 
 
-class TestConformance(ConformanceSuite):
-    """The scenarios, tried with flows and tasks of a real Prefect."""
-
-
 BROKEN = {
     "a retry keeps the id of the attempt before it": (
         "retry",
@@ -71,11 +68,18 @@ Recorder.skip = lambda self, begun, reason: (self.start(begun), self.finish(begu
 """,
     ),
 }
+"""By what is wrong: the scenario that catches it, words of the complaint, and a patch that the flow's process imports first."""
 
 
-@pytest.mark.parametrize("mutant", BROKEN)
-def test_a_broken_adapter_is_caught(mutant: str, host: Host, tmp_path: Path) -> None:
-    """The scenario that is made for it fails and says what is wrong."""
-    scenario, says, patch = BROKEN[mutant]
-    with bench(host, tmp_path, injected=patch) as broken, pytest.raises(AssertionError, match=says):
-        TRIALS[scenario](broken)
+class TestConformance(ConformanceSuite):
+    """The scenarios, tried with flows and tasks of a real Prefect."""
+
+    @pytest.mark.parametrize("mutant", BROKEN)
+    def test_a_broken_adapter_is_caught(self, mutant: str, bench: Bench, tmp_path: Path) -> None:
+        """The scenario that is made for it fails and says what is wrong."""
+        scenario, says, patch = BROKEN[mutant]
+        with (
+            opened(bench.host, tmp_path, injected=patch, controls=bench.controls) as broken,
+            pytest.raises(AssertionError, match=says),
+        ):
+            TRIALS[scenario](broken)

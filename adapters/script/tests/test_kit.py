@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -349,3 +351,40 @@ def test_a_broken_adapter_is_caught(mutant: Mutant, sound: Bench, tmp_path: Path
         pytest.raises(AssertionError, match=mutant.says),
     ):
         TRIALS[mutant.scenario](broken)
+
+
+SUITE = """
+from pathlib import Path
+import pytest
+from orchestrail.testing import ConformanceSuite, Host
+from orchestrail.testing.bench import bench as opened
+
+class Script(Host):
+    adapter = "script"
+    program = Path({program!r})
+
+class TestConformance(ConformanceSuite):
+    @pytest.fixture(scope="class")
+    @classmethod
+    def bench(cls, tmp_path_factory):
+        with opened(Script(), tmp_path_factory.mktemp("bench"), injected={patch!r}) as made:
+            yield made
+"""
+DECLARED = """
+from orchestrail.adapter import Gap
+from orchestrail_script import plugin
+plugin.GAPS = (Gap({name!r}, never="so it is said"),)
+"""
+
+
+@pytest.mark.parametrize(
+    ("gap", "told"), [("mapped", "XPASS(strict)"), ("maped", "The gap maped names no scenario. mapped does.")]
+)
+def test_a_gap_is_not_declared_without_need(gap: str, told: str, host: Host, tmp_path: Path) -> None:
+    """One that holds fails the suite, and so does one whose name is misspelt."""
+    suite = SUITE.format(program=str(host.program), patch=DECLARED.format(name=gap))
+    (tmp_path / "test_declared.py").write_text(suite)
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "mapped", "test_declared.py"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 1, done.stdout
+    assert told in done.stdout

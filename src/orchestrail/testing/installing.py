@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from types import ModuleType
 
 from orchestrail.adapter import active, deactivate
 from orchestrail.plugins import manager
@@ -21,16 +22,27 @@ def uninstall(adapter: str) -> None:
     deactivate(adapter)
 
 
-def snapshot(*places: type | object) -> list[dict[str, object]]:
+def snapshot(*places: type | ModuleType) -> list[dict[str, object]]:
     """Note the attributes of classes and modules of the host, before the adapter attaches to them."""
-    return [dict(vars(place)) for place in places]
+    return [{name: _contents(value) for name, value in vars(place).items()} for place in places]
 
 
-def changes(before: Sequence[dict[str, object]], *places: type | object) -> list[str]:
+def changes(before: Sequence[dict[str, object]], *places: type | ModuleType) -> list[str]:
     """Name the attributes that are not what they were."""
     return [
-        f"{getattr(place, '__name__', place)}.{name}"
-        for noted, place in zip(before, snapshot(*places), strict=True)
-        for name in sorted(noted.keys() | place.keys())
-        if noted.get(name) is not place.get(name)
+        f"{place.__name__}.{name}"
+        for place, noted, now in zip(places, before, snapshot(*places), strict=True)
+        for name in sorted(noted.keys() | now.keys())
+        if noted.get(name) is not now.get(name) and not _is_equal(noted.get(name), now.get(name))
     ]
+
+
+def _contents(value: object) -> object:
+    # An adapter that puts its own on a list puts a new list in its place, and another one when it lets go.
+    return list(value) if type(value) is list else value
+
+
+def _is_equal(noted: object, now: object) -> bool:
+    if type(noted) is not list or type(now) is not list or len(noted) != len(now):
+        return False
+    return all(one is other for one, other in zip(noted, now, strict=True))
