@@ -132,7 +132,8 @@ def activate(name: str, plugin: Any) -> Recorder | None:
                 raise ConfigurationError(
                     f"The adapter {name} does not record.", "Its host is not installed here.", "Install the host."
                 )
-            _warn_of_host(info)
+            with guard("warn of the host's version"):  # a handler of the host's log may raise anything
+                _warn_of_host(info)
             if is_below(info.host_version, info.requires):
                 return None
             recorder = Recorder(info, settings)

@@ -575,6 +575,6 @@ def arguments_of(function: object, args: tuple[Any, ...], kwargs: Mapping[str, A
     try:
         bound = inspect.signature(function).bind(*args, **kwargs)
         bound.apply_defaults()
-    except (TypeError, ValueError):
+    except Exception:  # a signature may be of the user's own making
         return None
     return dict(bound.arguments)

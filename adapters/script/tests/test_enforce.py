@@ -158,6 +158,34 @@ def test_where_recording_cannot_begin_enforce_refuses(run: Run, tmp_path: Path, 
     assert ran(tmp_path) == []
 
 
+def test_what_is_no_function_is_recorded_and_refused_alike(run: Run, tmp_path: Path) -> None:
+    """A partial, an object that can be called, and a function whose signature cannot be had."""
+    program = f"""{HEAD}
+import functools
+
+class Signature:
+    def __get__(self, *_): raise RuntimeError("no signature")
+
+class Callable_:
+    __signature__ = Signature()
+    def __call__(self, x): mark("object"); return x
+
+def plain(x, y): mark("partial"); return x
+
+print(audited(functools.partial(plain, 1))(2), audited(Callable_())(3))
+"""
+    outcome = run(program, ORCHESTRAIL_MODE="enforce")
+    assert (outcome.stdout, outcome.stderr, ran(tmp_path)) == ("1 3\n", "", ["partial", "object"])
+    jobs = dict.fromkeys(event["job"]["name"] for event in outcome.events)
+    assert list(jobs) == ["program.plain", "program.Callable_"]
+    (tmp_path / "ran").unlink()
+    (tmp_path / "spool").write_text("no folder")
+    outcome = run(program, ORCHESTRAIL_MODE="enforce", ORCHESTRAIL_SPOOL=str(tmp_path / "spool"))
+    assert outcome.status == 1
+    assert "program.plain was refused before it ran." in outcome.stderr
+    assert ran(tmp_path) == []
+
+
 def test_switched_off_refuses_nothing(run: Run, tmp_path: Path) -> None:
     """The switch is somebody's decision, which `doctor` tells of; it works in enforce mode too."""
     program = f"{HEAD}\n@audited(mode='enforce')\ndef main(): mark('main')\n\nmain()\n"

@@ -99,39 +99,42 @@ def _begin(
     args: tuple[Any, ...],
     kwargs: Mapping[str, Any],
 ) -> StepRun | None:
+    job_name = options.get("name") or _job_name(function)
     with guard("begin a script's run"):
-        job_name = options.get("name") or f"{_file(function)}.{function.__qualname__}"
         if plugin.was_let_go():
             return None
         recorder = activate("script", plugin)
-        if recorder is None:
-            refuse_unrecorded("script", job_name, options.get("mode"))
-            return None
-        within = current_open_run()
-        above = within.start if within is not None else None
-        run_id = new_run_id()
-        recorder.start(
-            RunStart(
-                run_id=run_id,
-                job_name=job_name,
-                job_type="SCRIPT",
-                parent=within.ref if within is not None else None,
-                carrier=carrier_from_environment(),
-                function=function,
-                parameters=arguments_of(function, args, kwargs),
-                system=options.get("system") or (above.system if above is not None else None),
-                environment=options.get("environment") or (above.environment if above is not None else None),
-                mode=options.get("mode") or (above.mode if above is not None else None),
+        if recorder is not None:
+            within = current_open_run()
+            above = within.start if within is not None else None
+            run_id = new_run_id()
+            recorder.start(
+                RunStart(
+                    run_id=run_id,
+                    job_name=job_name,
+                    job_type="SCRIPT",
+                    parent=within.ref if within is not None else None,
+                    carrier=carrier_from_environment(),
+                    function=function,
+                    parameters=arguments_of(function, args, kwargs),
+                    system=options.get("system") or (above.system if above is not None else None),
+                    environment=options.get("environment") or (above.environment if above is not None else None),
+                    mode=options.get("mode") or (above.mode if above is not None else None),
+                )
             )
-        )
-        run = recorder.open_run(run_id)
-        if run is not None:
-            return StepRun(run, recorder.enter(run_id))
+            run = recorder.open_run(run_id)
+            if run is not None:
+                return StepRun(run, recorder.enter(run_id))
+    # Nothing was begun: there is no recorder, or something of ours failed before its door.
+    refuse_unrecorded("script", job_name, options.get("mode"))
     return None
 
 
-def _file(function: Callable[..., Any]) -> str:
+def _job_name(function: Callable[..., Any]) -> str:
+    named = function if hasattr(function, "__qualname__") else getattr(function, "func", function)  # a partial
+    kind = named if hasattr(named, "__qualname__") else type(named)  # an object that can be called
     try:
-        return Path(inspect.getfile(function)).stem
-    except TypeError:
-        return function.__module__
+        file = Path(inspect.getfile(kind)).stem
+    except (TypeError, OSError):
+        file = str(kind.__module__)
+    return f"{file}.{kind.__qualname__}"
