@@ -259,7 +259,9 @@ class CodeFacts:
     digest: str | None
     name: str
     path: str | None
-    modules: tuple[tuple[str, str], ...] = ()
+    modules: tuple[tuple[str, str], ...] = field(
+        default=(), hash=False
+    )  # may be hundreds, and the digest tells them apart
 
 
 @dataclass(frozen=True, slots=True)

@@ -29,6 +29,7 @@ _MAX_DIGESTED = 8 * 2**20
 _MAX_NODES = 10_000
 _MAX_DEPTH = 50
 _MAX_BITS = 4096
+_canonical = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 _WRITTEN_AS_TEXT = (datetime, date, time, timedelta, Decimal, UUID)
 _ZONES = (type(None), timezone, ZoneInfo)
 _MODULE, _QUALNAME = (type.__dict__[name].__get__ for name in ("__module__", "__qualname__"))
@@ -164,7 +165,3 @@ def _remember_all(value: object, depth: int = 4) -> None:
         secret = getattr(type(value), "get_secret_value", None)  # pydantic's SecretStr, which Prefect's blocks use too
         if secret is not None and type(value).__module__.partition(".")[0] in ("pydantic", "prefect"):
             remember(secret(value))
-
-
-def _canonical(value: Any) -> str:
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)

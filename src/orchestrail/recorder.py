@@ -8,7 +8,6 @@ run; nothing opens a network connection, and callers stand inside `orchestrail.g
 from __future__ import annotations
 
 import inspect
-import json
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
@@ -22,16 +21,18 @@ from orchestrail import enforcement
 from orchestrail.capture import files
 from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.environment import environment_facts
-from orchestrail.capture.git import GitFacts, git_facts
+from orchestrail.capture.git import git_facts
 from orchestrail.context import current
 from orchestrail.events import build
+from orchestrail.events.build import Where
 from orchestrail.events.facets import producer
+from orchestrail.events.text import NO_FACET, Facet, Facets, extended, fresh, run_event, steady, steady_job
 from orchestrail.guard import guard, note
-from orchestrail.marking import innermost, marking_of
+from orchestrail.marking import marking_of
 from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Finding, Job, Marking, RunRef, RunStart, State
 from orchestrail.owner import this_process
-from orchestrail.parameters import as_text, describe
-from orchestrail.redaction import redact, redact_dataset, redact_message, redact_text, remember_environment
+from orchestrail.parameters import describe
+from orchestrail.redaction import redact_message, redact_text, remember_environment
 from orchestrail.transport.spool import Spool
 
 if TYPE_CHECKING:  # pydantic costs half a second to import; code that is only marked, and not recorded, does without it
@@ -45,13 +46,6 @@ _REMEMBERED = 10_000
 
 STEP = "STEP"
 """Job type of a call of a marked function."""
-
-_OWN_FACTS = frozenset(
-    {"parent", "processing_engine", "jobDependencies", "orchestrail_capabilities", "orchestrail_environment"}
-)
-"""Facets made of ids, versions and names that were redacted when their run was placed: they are not searched again."""
-
-_ENCODER = json.JSONEncoder(separators=(",", ":"), allow_nan=False)
 
 _EVENT_TYPES = {
     State.COMPLETE: "COMPLETE",
@@ -75,7 +69,6 @@ class OpenRun:
     ref: RunRef
     start: RunStart
     parent_job: Job | None
-    function: object
     marking: Marking | None
     code: CodeFacts | None
     files: files.FileCapture
@@ -108,11 +101,18 @@ class Recorder:
         self.info = info
         self.settings = settings
         self.producer = producer(info.name, info.version)
+        self._engine = fresh(
+            "processing_engine", build.engine(info.host, info.host_version, info.version), self.producer
+        )
+        self._capabilities = fresh(
+            "orchestrail_capabilities", build.capabilities(info.name, info.capabilities), self.producer
+        )
+        self._cache = settings.home / "cache"
         self._spool = Spool(settings.spool)
         self._lock = threading.Lock()
         self._open: dict[str, OpenRun] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
-        self._git: dict[tuple[str, str], GitFacts | None] = {}
+        self._where: dict[tuple[str, str | None], Where] = {}
 
     def start(self, start: RunStart, *, may_refuse: bool = True) -> RunRef:
         """Put the beginning of a run on the record, before user code runs.
@@ -178,7 +178,7 @@ class Recorder:
         inputs, outputs, not_captured = run.files.close()
         inputs, outputs = _merge(inputs, run.inputs), _merge(outputs, run.outputs)
         if inputs or outputs or not_captured or run.metrics or run.checks:
-            facets = self._stated(run, not_captured) | {"orchestrail_run": self._run_facet(run, None, None, None)}
+            facets = self._stated(run, not_captured) | {"orchestrail_run": self._run_facet(run)}
             self._emit("RUNNING", run, facets, inputs=inputs, outputs=outputs)
 
     def _begin(self, event_type: str, start: RunStart) -> RunRef:
@@ -195,13 +195,14 @@ class Recorder:
         within = self._open.get(run.ref.parent_run_id or "")
         if within is not None and start.job_type == STEP and run.marking is not None:
             within.roles_within.add(run.marking.role)
-        facets = self._start_facets(run)
-        if (
-            event_type == "START" and run.marking is not None
-        ):  # what is not marked has no role, and only roles are judged
-            run.findings = enforcement.examine(facets, self.info.capabilities)
-            facets["orchestrail_requirements"] = enforcement.facet_of(run.findings)
-        self._emit(event_type, run, facets, at=start.at)
+        where = self._where_is(run)
+        facets = self._start_facets(run, where)
+        if event_type == "START" and run.marking is not None:  # only roles are judged, and what is not marked has none
+            bodies = {key: facet.body for key, facet in facets.items() if facet.text}
+            run.findings = enforcement.examine(bodies, self.info.capabilities)
+            findings = enforcement.facet_of(run.findings)
+            facets["orchestrail_requirements"] = fresh("orchestrail_requirements", findings, self.producer)
+        self._emit(event_type, run, facets, where=where, at=start.at)
         return run.ref
 
     def finish(
@@ -249,11 +250,9 @@ class Recorder:
         read, outputs, not_captured = run.files.close()
         facets = self._stated(run, not_captured) | {
             "orchestrail_run": self._run_facet(run, state, cached_from, facts),
-            "errorMessage": _error(error),
-            "orchestrail_inferred": {"fields": ["state", "ended_at"], "reason": inferred, "by": self.info.name}
-            if inferred
-            else None,
-            "orchestrail_step": _role_from_within(run),
+            "errorMessage": fresh("errorMessage", _error(error), self.producer),
+            "orchestrail_inferred": fresh("orchestrail_inferred", self._inferred(inferred), self.producer),
+            "orchestrail_step": self._role_from_within(run),
         }
         self._emit(
             _EVENT_TYPES[state],
@@ -264,24 +263,26 @@ class Recorder:
             at=at,
         )
         if run.ref.parent_run_id is None:
-            self._git.clear()
+            self._where.clear()
 
     def skip(self, start: RunStart, reason: str) -> None:
         """Put a run on the record that the orchestrator decided not to begin: one OTHER event, no start."""
         run = self._place(start)
         with self._lock:
             self._ended[start.run_id] = None
-        facets = self._start_facets(run) | {
-            "orchestrail_run": self._run_facet(run, State.SKIPPED, None, {"reason": reason}),
+        where = self._where_is(run)
+        facets = self._start_facets(run, where) | {
+            "orchestrail_run": self._run_facet(run, State.SKIPPED, facts={"reason": reason}),
         }
-        self._emit("OTHER", run, facets, at=start.at)
+        self._emit("OTHER", run, facets, where=where, at=start.at)
 
     def running(self, run_id: str, facets: Mapping[str, Mapping[str, Any] | None]) -> None:
         """Add facts to an open run with a RUNNING event."""
         run = self._open.get(run_id)
         if run is not None:
-            both = {"orchestrail_run": self._run_facet(run, None, None, None), **facets}
-            self._emit("RUNNING", run, {"parent": build.parent_facet(run.ref, run.parent_job), **both})
+            added = {key: fresh(key, body, self.producer) for key, body in facets.items()}
+            known = {"parent": self._parent(run), "orchestrail_run": self._run_facet(run)}
+            self._emit("RUNNING", run, known | added)
 
     def enter(self, run_id: str) -> Entered | None:
         """Make a run the current one of this context; None when it is not open here."""
@@ -326,105 +327,108 @@ class Recorder:
             ref = RunRef(start.run_id, job, carrier.root_run_id or carrier.run_id, root_job, carrier.run_id)
         else:
             ref = RunRef(start.run_id, job, start.run_id, job)
-        function = innermost(start.function)
         marking = start.marking or marking_of(start.function)
         code: CodeFacts | None = None
         if start.function is not None:
-            code = code_facts(start.function, cache=self.settings.home / "cache")
+            code = code_facts(start.function, cache=self._cache)
         elif start.file is not None:
             code = file_facts(start.file)
-        return OpenRun(self, ref, start, parent_job, function, marking, code, files.FileCapture())
+        return OpenRun(self, ref, start, parent_job, marking, code, files.FileCapture())
 
-    def _stated(self, run: OpenRun, not_captured: list[tuple[str, str]]) -> dict[str, Mapping[str, Any] | None]:
+    def _stated(self, run: OpenRun, not_captured: list[tuple[str, str]]) -> Facets:
+        by = self.producer
         return {
-            "parent": build.parent_facet(run.ref, run.parent_job),
-            "processing_engine": self._engine(),
-            "test": _tests(run.checks),
-            "orchestrail_metrics": {"metrics": run.metrics} if run.metrics else None,
-            "orchestrail_checks": {"checks": run.checks} if run.checks else None,
-            "orchestrail_capture": {"notCaptured": [{"what": what, "reason": why} for what, why in not_captured]}
-            if not_captured
-            else None,
+            "parent": self._parent(run),
+            "processing_engine": self._engine,
+            "test": fresh("test", build.tests(run.checks), by),
+            "orchestrail_metrics": fresh("orchestrail_metrics", {"metrics": run.metrics} if run.metrics else None, by),
+            "orchestrail_checks": fresh("orchestrail_checks", {"checks": run.checks} if run.checks else None, by),
+            "orchestrail_capture": fresh("orchestrail_capture", build.capture(not_captured), by),
         }
 
-    def _start_facets(self, run: OpenRun) -> dict[str, Mapping[str, Any] | None]:
-        start = run.start
+    def _start_facets(self, run: OpenRun, where: Where | None) -> Facets:
+        start, code, by = run.start, run.code, self.producer
+        # First: a secret among the parameters is taken out wherever else it stands.
         described, digest = describe(start.parameters or {})
-        texts = {name: as_text(description) for name, description in described.items()}
-        outermost = run.ref.parent_run_id is None or start.parent is None
-        return {
-            "parent": build.parent_facet(run.ref, run.parent_job),
-            "processing_engine": self._engine(),
-            "jobDependencies": build.dependencies_facet(start.upstream),
-            "executionParameters": {"parameters": [{"key": k, "value": v} for k, v in texts.items() if v is not None]}
-            if described
-            else None,
-            "tags": {"tags": [{"key": t, "value": t, "source": self.info.name.upper()} for t in start.tags]}
-            if start.tags
-            else None,
-            "orchestrail_run": self._run_facet(run, None, None, None),
-            "orchestrail_capabilities": {
-                "adapter": self.info.name,
-                "capabilities": sorted(self.info.capabilities),
-            }
-            if outermost
-            else None,
-            "orchestrail_step": _step(run),
-            "orchestrail_code": self._code(run),
-            "orchestrail_parameters": {"digest": digest, "parameters": described}
-            if start.parameters is not None
-            else None,
-            "orchestrail_environment": environment_facts(self.settings.home / "cache") if outermost else None,
+        facets: Facets = {
+            "parent": self._parent(run),
+            "processing_engine": self._engine,
+            "jobDependencies": fresh("jobDependencies", build.dependencies(start.upstream), by),
+            "tags": steady("tags", by, build.tags, tuple(start.tags), self.info.name.upper()),
+            "orchestrail_run": self._run_facet(run),
         }
+        if code is not None and where is not None:
+            facets["orchestrail_code"] = steady("orchestrail_code", by, build.code, code, where)
+        step = build.step(run.marking, start.declared_version, code.digest if code is not None else None)
+        facets["orchestrail_step"] = fresh("orchestrail_step", step, by)
+        if start.parameters is not None:
+            stated = {"digest": digest, "parameters": described}
+            facets["orchestrail_parameters"] = fresh("orchestrail_parameters", stated, by)
+            facets["executionParameters"] = fresh("executionParameters", build.execution_parameters(described), by)
+        if run.ref.parent_run_id is None or start.parent is None:
+            facets["orchestrail_capabilities"] = self._capabilities
+            facets["orchestrail_environment"] = fresh("orchestrail_environment", environment_facts(self._cache), by)
+        return facets
 
-    def _engine(self) -> dict[str, str]:
-        return {
-            "version": self.info.host_version,
-            "name": self.info.host,
-            "openlineageAdapterVersion": self.info.version,
-        }
+    def _parent(self, run: OpenRun) -> Facet:
+        ref = run.ref
+        return steady(
+            "parent", self.producer, build.parent, ref.parent_run_id, run.parent_job, ref.root_run_id, ref.root_job
+        )
 
     def _run_facet(
-        self, run: OpenRun, state: State | None, cached_from: str | None, facts: Mapping[str, object] | None
-    ) -> dict[str, Any]:
-        start = run.start
-        return {
+        self,
+        run: OpenRun,
+        state: State | None = None,
+        cached_from: str | None = None,
+        facts: Mapping[str, object] | None = None,
+    ) -> Facet:
+        start, info = run.start, self.info
+        common = steady(
+            "orchestrail_run",
+            self.producer,
+            build.run_of,
+            info.name,
+            info.host,
+            info.host_version,
+            start.system or self.settings.system,
+            start.environment or self.settings.environment,
+            start.mode or self.settings.mode,
+            start.trigger,
+            start.actor,
+            this_process(),
+            start.closed_by,
+        )
+        own = {
             **start.facts,
             **(facts or {}),
-            "adapter": self.info.name,
-            "orchestrator": self.info.host,
-            "orchestratorVersion": self.info.host_version,
             "nativeId": start.native_id,
             "attempt": start.attempt,
             "previousAttempt": start.previous_attempt,
-            "system": start.system or self.settings.system,
-            "environment": start.environment or self.settings.environment,
-            "mode": start.mode or self.settings.mode,
-            "trigger": start.trigger,
-            "actor": start.actor,
             "state": state.value if state in (State.CACHED, State.SKIPPED) else None,
             "cachedFrom": cached_from,
-            "owner": this_process().as_dict(),
-            "closedBy": start.closed_by,
         }
+        return extended(common, own)
 
-    def _code(self, run: OpenRun) -> dict[str, Any] | None:
-        code = run.code
-        if code is None:
+    def _inferred(self, reason: str | None) -> dict[str, Any] | None:
+        return {"fields": ["state", "ended_at"], "reason": reason, "by": self.info.name} if reason else None
+
+    def _role_from_within(self, run: OpenRun) -> Facet:
+        """Give an unmarked step the role of the marked functions that it called, where they agree."""
+        if run.marking is not None or len(run.roles_within) != 1:
+            return NO_FACET
+        (role,) = run.roles_within
+        body = build.inferred_step(role, run.start.declared_version)
+        return fresh("orchestrail_step", body, self.producer)
+
+    def _where_is(self, run: OpenRun) -> Where | None:
+        """Say where a run's code lies: git is asked once for all runs of one tree that have the same file."""
+        if run.code is None:
             return None
-        git = self._git_of(run.ref.root_run_id, code.path, self._is_of_this_process(run))
-        path = code.path
-        if path is not None and git is not None and Path(path).is_relative_to(git.root):
-            path = str(Path(path).relative_to(git.root))
-        return {
-            "digest": code.digest,
-            "name": code.name,
-            "path": path,
-            "repository": git.repository if git else None,
-            "commit": git.commit if git else None,
-            "dirty": git.dirty if git else None,
-            "modules": [{"name": name, "digest": digest} for name, digest in code.modules],
-        }
+        key = (run.ref.root_run_id, run.code.path)
+        if key not in self._where:
+            self._where[key] = _where(run.code.path, ask=self._is_of_this_process(run))
+        return self._where[key]
 
     def _is_of_this_process(self, run: OpenRun) -> bool:
         """Say whether the known runs above were begun here: git is slow, and asked once a tree of runs."""
@@ -433,47 +437,31 @@ class Recorder:
             above = self._open.get(above.start.parent.run_id)
         return above is not None
 
-    def _git_of(self, root_run_id: str, path: str | None, ask: bool) -> GitFacts | None:
-        if path is None or not Path(path).is_absolute():
-            return None
-        key = (root_run_id, path)
-        if key not in self._git:
-            self._git[key] = git_facts(Path(path).parent, Path(path), ask=ask)
-        return self._git[key]
-
     def _emit(
         self,
         event_type: str,
         run: OpenRun,
-        facets: Mapping[str, Mapping[str, Any] | None],
+        facets: Facets,
         *,
-        inputs: list[DatasetRef] | None = None,
-        outputs: list[DatasetRef] | None = None,
+        where: Where | None = None,
+        inputs: Sequence[DatasetRef] = (),
+        outputs: Sequence[DatasetRef] = (),
         at: datetime | None = None,
     ) -> None:
-        start = run.start
-        code = facets.get("orchestrail_code")
-        job_facets = {
-            "jobType": {
-                "processingType": "SERVICE" if start.job_type == "SERVICE" else "BATCH",
-                "integration": self.info.host.upper(),
-                "jobType": start.job_type,
-            },
-            "sourceCodeLocation": build.source_location_facet(code["repository"], code["commit"], code["path"])
-            if code
-            else None,
-        }
-        event = build.run_event(
-            event_type,
-            run.ref,
-            self.producer,
-            run_facets={key: body if key in _OWN_FACTS else redact(body) for key, body in facets.items()},
-            job_facets=redact(job_facets),
-            inputs=[redact_dataset(dataset) for dataset in inputs or ()],
-            outputs=[redact_dataset(dataset) for dataset in outputs or ()],
-            at=at,
-        )
-        self._spool.append(_ENCODER.encode(event).encode())
+        ref, by = run.ref, self.producer
+        job = steady_job(ref.job, run.start.job_type, self.info.host, where, by)
+        event = run_event(event_type, ref.run_id, by, facets, job, inputs=inputs, outputs=outputs, at=at)
+        self._spool.append(event.encode())
+
+
+def _where(file: str | None, *, ask: bool) -> Where:
+    if file is None or not (path := Path(file)).is_absolute():
+        return Where(file)
+    git = git_facts(path.parent, path, ask=ask)
+    if git is None:
+        return Where(file)
+    inner = str(path.relative_to(git.root)) if path.is_relative_to(git.root) else file
+    return Where(inner, git.repository, git.commit, git.dirty)
 
 
 def _redacted_job(job: Job) -> Job:
@@ -489,36 +477,6 @@ def _put_back(variable: ContextVar[T | None], token: Token[T | None], value: T) 
             variable.set(None if token.old_value is Token.MISSING else token.old_value)
 
 
-def _step(run: OpenRun) -> dict[str, Any] | None:
-    marking, declared = run.marking, run.start.declared_version
-    if marking is None:
-        if declared is None:
-            return None
-        return {"role": None, "roleSource": None, "operation": None, "version": declared, "derived": False}
-    version = marking.version or declared
-    operation = marking.operation
-    derived = operation is not None and version is None
-    return {
-        "role": marking.role,
-        "roleSource": "declared",
-        "operation": operation,
-        "version": run.code.digest if derived and run.code else version,
-        "derived": derived,
-        "serveTime": marking.serve_time,
-        "fitsState": marking.fits_state,
-        "trainOnly": marking.train_only,
-    }
-
-
-def _role_from_within(run: OpenRun) -> dict[str, Any] | None:
-    """Give an unmarked step the role of the marked functions that it called, where they agree; it is marked as inferred."""
-    if run.marking is not None or len(run.roles_within) != 1:
-        return None
-    (role,) = run.roles_within
-    version = run.start.declared_version
-    return {"role": role, "roleSource": "inferred", "operation": None, "version": version, "derived": False}
-
-
 def _error(error: BaseException | str | None) -> dict[str, str] | None:
     if error is None:
         return None
@@ -529,23 +487,6 @@ def _error(error: BaseException | str | None) -> dict[str, str] | None:
         text = name
     # Redacted before it is cut: a secret cut in half would not be known as one.
     return {"message": redact_message(text, name)[:MAX_MESSAGE], "programmingLanguage": "PYTHON"}
-
-
-def _tests(checks: list[dict[str, Any]]) -> dict[str, Any] | None:
-    if not checks:
-        return None
-    return {
-        "tests": [
-            {
-                "name": check["name"],
-                "status": "pass" if check["success"] else "fail",
-                "severity": check["severity"],
-                "type": check["kind"],
-                **{key: str(check[key]) for key in ("expected", "actual") if check[key] is not None},
-            }
-            for check in checks
-        ]
-    }
 
 
 def _merge(captured: list[DatasetRef], declared: list[DatasetRef]) -> list[DatasetRef]:

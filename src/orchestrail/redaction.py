@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
-from dataclasses import replace
-from functools import lru_cache
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import lru_cache, wraps
 from itertools import pairwise
 from threading import Lock
-from typing import Any
+from typing import Any, TypeVar, TypeVarTuple
 
 from orchestrail.model import DatasetRef
+
+Arguments = TypeVarTuple("Arguments")
+R = TypeVar("R")
 
 MARK = "[redacted]"
 MAX_TEXT = 64 * 1024
@@ -73,13 +76,31 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
     (re.compile(rf"(?i)(\b(?:{_NAMES})\s+(?:is|was|of)\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
 )  # fmt: skip
 
-_lock = Lock()
-_known: set[str] = set()
-_clean: set[str] = set()
-"""Short texts that were found to hold no secret: most of an event is the same texts again and again."""
+_NO_FORM = re.compile(r"[0-9a-f-]*")
+"""Hexadecimal ids and digests: each of the forms has a character that is none of these."""
+
 _LONGEST_CLEAN = 300
 _MOST_CLEAN = 8192
-_known_pattern: re.Pattern[str] | None = None
+_MOST_KEPT = 1024
+
+
+@dataclass(frozen=True, slots=True)
+class _Knowledge:
+    """What is known of secrets at a time. It is replaced as a whole, so that nobody writes what he found with less into it.
+
+    Attributes:
+        secrets: the values that are known.
+        pattern: finds any of them; None where there are none.
+        clean: short texts that were found to hold no secret: most of an event is the same texts again and again.
+    """
+
+    secrets: frozenset[str] = frozenset()
+    pattern: re.Pattern[str] | None = None
+    clean: set[str] = field(default_factory=set)
+
+
+_lock = Lock()
+_now = _Knowledge()
 
 
 @lru_cache(maxsize=4096)
@@ -89,16 +110,39 @@ def is_sensitive(name: str) -> bool:
     return any(word in _WORDS for word in words) or any(pair in _PAIRS for pair in pairwise(words))
 
 
-def remember(value: object) -> None:
-    """Remember a value as secret: from now on it is taken out wherever it stands in a text."""
-    global _known_pattern
-    text = value.decode("utf-8", "replace") if isinstance(value, bytes) else value
-    if isinstance(text, str) and len(text) <= MAX_TEXT and text not in _known and _can_be_found(text):
+def remember(*values: object) -> None:
+    """Remember values as secret: from now on they are taken out wherever they stand in a text."""
+    global _now
+    texts = (value.decode("utf-8", "replace") if isinstance(value, bytes) else value for value in values)
+    new = {
+        text
+        for text in texts
+        if isinstance(text, str) and len(text) <= MAX_TEXT and text not in _now.secrets and _can_be_found(text)
+    }
+    if new:
         with _lock:
-            _known.add(text)
-            _clean.clear()
+            secrets = _now.secrets | new
             # Longest first: one secret may begin with another.
-            _known_pattern = re.compile("|".join(re.escape(known) for known in sorted(_known, key=len, reverse=True)))
+            pattern = "|".join(re.escape(secret) for secret in sorted(secrets, key=len, reverse=True))
+            _now = _Knowledge(secrets, re.compile(pattern))
+
+
+def kept(make: Callable[[*Arguments], R]) -> Callable[[*Arguments], R]:
+    """Keep what `make` gives for the same arguments, until one more secret becomes known: then it may hold that secret.
+
+    Args:
+        make: a pure function that takes secrets out; its arguments can be hashed, and where they are equal it gives the same.
+    """
+
+    @lru_cache(maxsize=_MOST_KEPT)
+    def of(secrets: int, *args: *Arguments) -> R:
+        return make(*args)
+
+    @wraps(make)
+    def get(*args: *Arguments) -> R:
+        return of(len(_now.secrets), *args)
+
+    return get
 
 
 def _can_be_found(value: str) -> bool:
@@ -108,25 +152,30 @@ def _can_be_found(value: str) -> bool:
 
 def remember_environment(environ: Mapping[str, str] | None = None) -> None:
     """Remember the secrets of the environment: values under telling names, and passwords within URLs."""
+    found = []
     for name, value in (os.environ if environ is None else environ).items():
         if is_sensitive(name) and not _NOT_SECRET.search(name):
-            remember(value)
+            found.append(value)
         if "://" in value:
             credentials = re.match(r"[a-z][a-z0-9+.-]*://([^\s/?#]*)@", value, re.IGNORECASE)
             if credentials:
-                remember(credentials[1].partition(":")[2] or credentials[1])
+                found.append(credentials[1].partition(":")[2] or credentials[1])
+    remember(*found)
 
 
 def redact_text(text: str) -> str:
     """Take the secrets out of a text."""
-    if text in _clean:
+    now = _now
+    if text in now.clean:
         return text
-    redacted = text if _known_pattern is None else _known_pattern.sub(MARK, text)
+    redacted = text if now.pattern is None else now.pattern.sub(MARK, text)
+    if _NO_FORM.fullmatch(redacted):
+        return redacted
     redacted = _forms(redacted)
     if redacted == text and len(text) <= _LONGEST_CLEAN:
-        if len(_clean) >= _MOST_CLEAN:
-            _clean.clear()
-        _clean.add(text)
+        if len(now.clean) >= _MOST_CLEAN:
+            now.clean.clear()
+        now.clean.add(text)
     return redacted
 
 
@@ -146,10 +195,12 @@ def redact(value: Any) -> Any:
     """Take the secrets out of a JSON-like value: returns a copy, keys redacted like texts."""
     kind = type(value)
     if kind is str:
-        return value if value in _clean else redact_text(value)
+        return redact_text(value)
     if kind is dict:
         return {
-            key if key in _clean else redact_text(key) if type(key) is str else key: _entry(key, item)
+            redact_text(key) if type(key) is str else key: item
+            if item is None or type(item) is bool
+            else _entry(key, item)
             for key, item in value.items()
         }
     if kind is list or kind is tuple:
@@ -169,7 +220,7 @@ def redact_dataset(dataset: DatasetRef) -> DatasetRef:
 
 
 def _entry(key: object, item: Any) -> Any:
-    if type(key) is not str or not is_sensitive(key) or item is None or type(item) is bool:
+    if type(key) is not str or not is_sensitive(key):
         return redact(item)
     if type(item) is dict and item.keys() <= {"type", "value", "digest"}:
         return {"type": item.get("type"), "value": MARK}  # a described parameter keeps its type

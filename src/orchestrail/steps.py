@@ -81,7 +81,7 @@ def begin(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
             return None
         if within is None:
             return None
-        if within.function is innermost(function) and not within.entered:
+        if innermost(within.start.function) is innermost(function) and not within.entered:
             within.entered = True
             return None
         run_id = new_run_id()

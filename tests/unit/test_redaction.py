@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrail.redaction import MARK, is_sensitive, redact, redact_text, remember, remember_environment
+from orchestrail.redaction import MARK, is_sensitive, kept, redact, redact_text, remember, remember_environment
 
 SECRET = "zq7Xp_marker-0042"
 
@@ -92,3 +92,31 @@ def test_a_remembered_value_never_stays(value: str) -> None:
     """Whatever characters a remembered secret has, it does not survive in a text."""
     remember(value)
     assert value not in redact_text(f"before {value} after")
+
+
+@given(st.text(alphabet="0123456789abcdef-", min_size=1, max_size=11))
+def test_hexadecimal_text_has_no_form_of_a_secret(text: str) -> None:
+    """What ids and digests consist of is in none of the forms, which is why they are not looked for in it."""
+    assert redact_text(f"({text} {text})") == f"({text} {text})"
+
+
+def test_a_known_hexadecimal_secret_is_taken_out() -> None:
+    """It is no id just because it looks like one."""
+    remember("0f9e-77aa-4bd1-aa19")
+    assert redact_text("0f9e-77aa-4bd1-aa19") == MARK
+
+
+def test_what_is_kept_is_made_anew_once_more_is_known() -> None:
+    """Before that it is made once for the same arguments."""
+    made = []
+
+    @kept
+    def text(name: str) -> str:
+        made.append(name)
+        return redact_text(f"{name} is learntLater-1")
+
+    assert [text("a"), text("a"), text("b")] == ["a is learntLater-1", "a is learntLater-1", "b is learntLater-1"]
+    assert made == ["a", "b"]
+    remember("learntLater-1")
+    assert [text("a"), text("a")] == [f"a is {MARK}"] * 2
+    assert made == ["a", "b", "a"]

@@ -71,23 +71,36 @@ def code_facts(function: Callable[..., object], project: Path | None = None, cac
         Digest, name, path of the source file (absolute, where it is not in `project`) and the project's modules that are
         covered.
     """
-    with unobserved():
-        target = _Target(function)
-        parts = target.parts()
-        key = tuple(part if isinstance(part, str) else id(part) for part in parts)
-        known = _known.get(key) if parts else None
-        if known is None:
-            kept = Outlines(cache) if cache is not None else None
-            reach = _Reach(Finder(kept))
-            digest = reach.digest(target)
-            known = _Known(CodeFacts(digest, target.name(), target.file, tuple(sorted(reach.modules.items()))), parts)
-            if parts and (digest is None or digest.startswith(tokens.ALGORITHM)):
-                if len(_known) >= _REMEMBERED:
-                    _known.clear()
-                _known[key] = known
-            if kept is not None:
-                kept.save()
-        return replace(known.facts, path=_relative(known.facts.path, project))
+    parts = _parts(function)
+    key = tuple([part if isinstance(part, str) else id(part) for part in parts])
+    known = _known.get(key) if parts else None
+    if known is None:
+        with unobserved():
+            known = _Known(_find_out(_Target(function), cache), parts)
+        digest = known.facts.digest
+        if parts and (digest is None or digest.startswith(tokens.ALGORITHM)):
+            if len(_known) >= _REMEMBERED:
+                _known.clear()
+            _known[key] = known
+    path = _relative(known.facts.path, project)
+    return known.facts if path == known.facts.path else replace(known.facts, path=path)
+
+
+def _parts(function: object) -> tuple[object, ...]:
+    """Give what tells a function from any other (`_Target.parts`); most are plain ones, and asked for at every run."""
+    if type(function) is FunctionType and function.__closure__ is None and "__wrapped__" not in function.__dict__:
+        return (function.__code__, None)
+    return _Target(function).parts()
+
+
+def _find_out(target: _Target, cache: Path | None) -> CodeFacts:
+    kept = Outlines(cache) if cache is not None else None
+    reach = _Reach(Finder(kept))
+    digest = reach.digest(target)
+    facts = CodeFacts(digest, target.name(), target.file, tuple(sorted(reach.modules.items())))
+    if kept is not None:
+        kept.save()
+    return facts
 
 
 class _Known(NamedTuple):

@@ -5,9 +5,7 @@ What is noted of an opened file is `files`' matter; the digests only need to ope
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, Token
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -17,11 +15,17 @@ capturing: ContextVar[FileCapture | None] = ContextVar("orchestrail_capturing", 
 """What notes the files of this context; None where nothing is captured, which is all that the audit hook then looks at."""
 
 
-@contextmanager
-def unobserved() -> Iterator[None]:
+class unobserved:
     """Open files of our own without being noted as the step's."""
-    token = capturing.set(None)
-    try:
-        yield
-    finally:
-        capturing.reset(token)
+
+    __slots__ = ("_token",)
+
+    _token: Token[FileCapture | None]
+
+    def __enter__(self) -> None:
+        """Look away."""
+        self._token = capturing.set(None)
+
+    def __exit__(self, *error: object) -> None:
+        """Look again."""
+        capturing.reset(self._token)

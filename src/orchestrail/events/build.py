@@ -1,114 +1,196 @@
-"""From the words of the record to OpenLineage run events: plain dicts, nothing written, nothing looked up."""
+"""From the words of the record to OpenLineage run events: what stands in which facet. Nothing written, nothing looked up.
+
+Secrets are not taken out here: `orchestrail.events.text` does, as it writes.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
-from orchestrail.events.facets import JOB_EVENT, RUN_EVENT, facet
-from orchestrail.model import DatasetRef, Job, RunRef
+from orchestrail.events.facets import facet
+from orchestrail.model import Capability, CodeFacts, DatasetRef, Job, Marking, RunRef
+from orchestrail.owner import Owner
+from orchestrail.parameters import as_text
+
+Body = dict[str, Any]
+
+
+class Where(NamedTuple):
+    """Where source code lies: `path` is relative to the top of its repository, and absolute without one."""
+
+    path: str | None
+    repository: str | None = None
+    commit: str | None = None
+    dirty: bool | None = None
 
 
 def timestamp(at: datetime | None = None) -> str:
-    """Write a time as RFC 3339 in UTC with microseconds."""
+    """Write a time as RFC 3339 in UTC with microseconds; None for now."""
     moment = datetime.now(UTC) if at is None else at.astimezone(UTC)
-    return moment.replace(tzinfo=None).isoformat(timespec="microseconds") + "Z"
+    return moment.isoformat(timespec="microseconds").removesuffix("+00:00") + "Z"
 
 
-def run_event(
-    event_type: str,
-    run: RunRef,
-    by: str,
-    *,
-    run_facets: Mapping[str, Mapping[str, Any] | None],
-    job_facets: Mapping[str, Mapping[str, Any] | None],
-    inputs: Iterable[DatasetRef] = (),
-    outputs: Iterable[DatasetRef] = (),
-    at: datetime | None = None,
-) -> dict[str, Any]:
-    """Put a run event together.
+def parent(run_id: str | None, job: Job | None, root_run_id: str, root_job: Job) -> Body | None:
+    """Say where a run hangs in the tree; None for a root.
 
     Args:
-        event_type: START, RUNNING, COMPLETE, ABORT, FAIL or OTHER.
-        run: which run; its parent and root become the `parent` facet.
-        by: URI of the producer.
-        run_facets: facet bodies by key; None leaves one out.
-        job_facets: likewise.
-        inputs: data sets read.
-        outputs: data sets written.
-        at: when it happened; None for now.
+        run_id: the spawning run.
+        job: its job.
+        root_run_id: the outermost run.
+        root_job: its job.
     """
-    return {
-        "eventTime": timestamp(at),
-        "eventType": event_type,
-        "producer": by,
-        "schemaURL": RUN_EVENT,
-        "run": {
-            "runId": run.run_id,
-            "facets": {key: facet(key, body, by) for key, body in run_facets.items() if body is not None},
-        },
-        "job": {
-            "namespace": run.job.namespace,
-            "name": run.job.name,
-            "facets": {key: facet(key, body, by) for key, body in job_facets.items() if body is not None},
-        },
-        "inputs": [_dataset(dataset, by, "input") for dataset in inputs],
-        "outputs": [_dataset(dataset, by, "output") for dataset in outputs],
-    }
-
-
-def job_event(
-    job: Job, by: str, *, job_facets: Mapping[str, Mapping[str, Any]], at: datetime | None = None
-) -> dict[str, Any]:
-    """Put a job event together: something that is said about a job, and about no run of it.
-
-    Args:
-        job: which job.
-        by: URI of the producer.
-        job_facets: facet bodies by key.
-        at: when it was so; None for now.
-    """
-    return {
-        "eventTime": timestamp(at),
-        "producer": by,
-        "schemaURL": JOB_EVENT,
-        "job": {
-            "namespace": job.namespace,
-            "name": job.name,
-            "facets": {key: facet(key, body, by) for key, body in job_facets.items()},
-        },
-        "inputs": [],
-        "outputs": [],
-    }
-
-
-def parent_facet(run: RunRef, parent_job: Job | None) -> dict[str, Any] | None:
-    """Say where a run hangs in the tree; None for a root."""
-    if run.parent_run_id is None or parent_job is None:
+    if run_id is None or job is None:
         return None
     return {
-        "run": {"runId": run.parent_run_id},
-        "job": _job(parent_job),
-        "root": {"run": {"runId": run.root_run_id}, "job": _job(run.root_job)},
+        "run": {"runId": run_id},
+        "job": _job(job),
+        "root": {"run": {"runId": root_run_id}, "job": _job(root_job)},
     }
 
 
-def dependencies_facet(upstream: Sequence[RunRef]) -> dict[str, Any] | None:
+def engine(host: str, host_version: str, adapter_version: str) -> Body:
+    """Name the orchestrator and the version of the adapter."""
+    return {"version": host_version, "name": host, "openlineageAdapterVersion": adapter_version}
+
+
+def capabilities(adapter: str, seen: frozenset[Capability]) -> Body:
+    """Say what the adapter can see."""
+    return {"adapter": adapter, "capabilities": sorted(seen)}
+
+
+def run_of(
+    adapter: str,
+    host: str,
+    host_version: str,
+    system: str | None,
+    environment: str,
+    mode: str,
+    trigger: str | None,
+    actor: str | None,
+    owner: Owner,
+    closed_by: str,
+) -> Body:
+    """Give the fields of `orchestrail_run` that many runs have in common."""
+    return {
+        "adapter": adapter,
+        "orchestrator": host,
+        "orchestratorVersion": host_version,
+        "system": system,
+        "environment": environment,
+        "mode": mode,
+        "trigger": trigger,
+        "actor": actor,
+        "owner": owner.as_dict(),
+        "closedBy": closed_by,
+    }
+
+
+def tags(texts: tuple[str, ...], source: str) -> Body | None:
+    """Give a run's tags as the orchestrator has them."""
+    return {"tags": [{"key": text, "value": text, "source": source} for text in texts]} if texts else None
+
+
+def code(facts: CodeFacts, where: Where) -> Body:
+    """Say which code ran, and where it lies."""
+    return {
+        "digest": facts.digest,
+        "name": facts.name,
+        "path": where.path,
+        "repository": where.repository,
+        "commit": where.commit,
+        "dirty": where.dirty,
+        "modules": [{"name": name, "digest": digest} for name, digest in facts.modules],
+    }
+
+
+def step(marking: Marking | None, declared_version: str | None, code_digest: str | None) -> Body | None:
+    """Say what a step is there for; None where neither the code nor the orchestrator says."""
+    if marking is None:
+        if declared_version is None:
+            return None
+        return {"role": None, "roleSource": None, "operation": None, "version": declared_version, "derived": False}
+    version = marking.version or declared_version
+    derived = marking.operation is not None and version is None
+    return {
+        "role": marking.role,
+        "roleSource": "declared",
+        "operation": marking.operation,
+        "version": code_digest if derived else version,
+        "derived": derived,
+        "serveTime": marking.serve_time,
+        "fitsState": marking.fits_state,
+        "trainOnly": marking.train_only,
+    }
+
+
+def inferred_step(role: str, declared_version: str | None) -> Body:
+    """Give an unmarked step the role of the marked functions that it called; it is marked as inferred."""
+    return {"role": role, "roleSource": "inferred", "operation": None, "version": declared_version, "derived": False}
+
+
+def execution_parameters(described: Mapping[str, Mapping[str, Any]]) -> Body | None:
+    """Give the parameters that have a value, as OpenLineage holds them."""
+    if not described:
+        return None
+    texts = {name: as_text(description) for name, description in described.items()}
+    return {"parameters": [{"key": name, "value": text} for name, text in texts.items() if text is not None]}
+
+
+def tests(checks: Sequence[Mapping[str, Any]]) -> Body | None:
+    """Give the checks of a run as OpenLineage's tests."""
+    if not checks:
+        return None
+    return {
+        "tests": [
+            {
+                "name": check["name"],
+                "status": "pass" if check["success"] else "fail",
+                "severity": check["severity"],
+                "type": check["kind"],
+                **{key: str(check[key]) for key in ("expected", "actual") if check[key] is not None},
+            }
+            for check in checks
+        ]
+    }
+
+
+def capture(not_captured: Iterable[tuple[str, str]]) -> Body | None:
+    """Say what is known to be missing."""
+    missing = [{"what": what, "reason": why} for what, why in not_captured]
+    return {"notCaptured": missing} if missing else None
+
+
+def dependencies(upstream: Sequence[RunRef]) -> Body | None:
     """Name the runs that this one was waiting for."""
     if not upstream:
         return None
     return {"upstream": [{"job": _job(run.job), "run": {"runId": run.run_id}} for run in upstream]}
 
 
-def source_location_facet(repository: str | None, commit: str | None, path: str | None) -> dict[str, Any] | None:
-    """Say where the source code is; None where no web address of the repository is known."""
-    if not repository or not commit:
+def source_location(where: Where | None) -> Body | None:
+    """Say where the source code is; None where no web address of its repository is known."""
+    if where is None or not where.repository or not where.commit:
         return None
-    location = {"type": "git", "url": _web_address(repository), "repoUrl": repository, "version": commit}
-    if path:
-        location |= {"path": path}
+    location = {
+        "type": "git",
+        "url": _web_address(where.repository),
+        "repoUrl": where.repository,
+        "version": where.commit,
+    }
+    if where.path:
+        location |= {"path": where.path}
     return location if location["url"] else None
+
+
+def job_type(kind: str, host: str) -> Body:
+    """Say what kind of job it is, by OpenLineage's words."""
+    return {
+        "processingType": "SERVICE" if kind == "SERVICE" else "BATCH",
+        "integration": host.upper(),
+        "jobType": kind,
+    }
 
 
 def _web_address(repository: str) -> str:
@@ -118,7 +200,14 @@ def _web_address(repository: str) -> str:
     return f"ssh://{host}/{path}" if colon and not repository.startswith("/") else ""
 
 
-def _dataset(dataset: DatasetRef, by: str, direction: str) -> dict[str, Any]:
+def dataset(dataset: DatasetRef, by: str, direction: str) -> Body:
+    """Describe a data set that a run read or wrote, its facets stamped.
+
+    Args:
+        dataset: which one.
+        by: URI of the producer.
+        direction: `input` or `output`.
+    """
     version = dataset.version or dataset.digest
     kind = "MODEL" if dataset.kind == "model" else dataset.type or ("FILE" if dataset.namespace == "file" else None)
     bodies: dict[str, Mapping[str, Any] | None] = {

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
-from datetime import datetime
-from typing import Any
+from datetime import UTC, datetime
 
 from orchestrail import __version__
-from orchestrail.events.build import run_event
+from orchestrail.events.build import timestamp
 from orchestrail.events.facets import producer
-from orchestrail.model import RunRef, State
+from orchestrail.events.text import fresh, plain_job, run_event
+from orchestrail.model import State
 from orchestrail.projections.rows import RunRow
 from orchestrail.store.base import Incoming
 
@@ -29,14 +27,12 @@ def concluded_end(row: RunRow, state: State, reason: str, by: str, at: datetime 
         by: the operation that concludes it: `sweep`, `reconcile`.
         at: when it ended; None for now.
     """
+    name, at = producer(by, __version__), at or datetime.now(UTC)
     concluded = {"fields": list(CONCLUDED), "reason": reason, "by": by}
-    run = RunRef(row.run_id, row.job, row.root_run_id, row.job, row.parent_run_id)
-    facets = {"orchestrail_inferred": concluded}
-    event = run_event(_EVENT_TYPES[state], run, producer(by, __version__), run_facets=facets, job_facets={}, at=at)
-    return incoming(event, by)
+    facets = {"orchestrail_inferred": fresh("orchestrail_inferred", concluded, name)}
+    return incoming(run_event(_EVENT_TYPES[state], row.run_id, name, facets, plain_job(row.job), at=at), by, at)
 
 
-def incoming(event: Mapping[str, Any], by: str) -> Incoming:
-    """Make an event of our own ready for the log."""
-    body = json.dumps(event, separators=(",", ":")).encode()
-    return Incoming(body, by, nonce=os.urandom(32), event_time=event["eventTime"])
+def incoming(event: str, by: str, at: datetime) -> Incoming:
+    """Make an event of our own, of a time that it says itself, ready for the log."""
+    return Incoming(event.encode(), by, nonce=os.urandom(32), event_time=timestamp(at))

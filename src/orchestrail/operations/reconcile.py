@@ -14,8 +14,9 @@ from fnmatch import fnmatchcase
 from typing import Any
 
 from orchestrail import __version__
-from orchestrail.events.build import job_event, timestamp
+from orchestrail.events.build import timestamp
 from orchestrail.events.facets import producer
+from orchestrail.events.text import fresh, job_event, plain_job
 from orchestrail.histories import Attempt, History
 from orchestrail.model import Job
 from orchestrail.operations.collect import collect
@@ -24,7 +25,6 @@ from orchestrail.operations.conclusions import concluded_end, incoming
 from orchestrail.projections.apply import apply
 from orchestrail.projections.attempts import attempts_of, attempts_since, first_recorded, runs_by_id
 from orchestrail.projections.rows import RunRow
-from orchestrail.redaction import redact
 from orchestrail.settings import Settings
 from orchestrail.store.base import Incoming, Progress, Store
 
@@ -256,10 +256,10 @@ def _end(closing: Closing, rows: Mapping[str, RunRow], orchestrator: str) -> Inc
 
 
 def _record(result: Reconciled, settings: Settings) -> Incoming:
-    body = redact(_camel(result.document(LISTED)))
+    by, now = producer(SOURCE, __version__), datetime.now(UTC)
     job = Job(settings.namespace, f"orchestrail.reconcile.{result.orchestrator}")
-    event = job_event(job, producer(SOURCE, __version__), job_facets={"orchestrail_reconciliation": body})
-    return incoming(event, SOURCE)
+    said = fresh("orchestrail_reconciliation", _camel(result.document(LISTED)), by)
+    return incoming(job_event(by, plain_job(job, {"orchestrail_reconciliation": said}), now), SOURCE, now)
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

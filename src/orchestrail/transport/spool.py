@@ -22,6 +22,7 @@ import stat
 import threading
 import time
 import weakref
+from binascii import hexlify
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -48,6 +49,10 @@ MAX_AGE = 300.0
 MAX_UNSYNCED = 0.2
 """Seconds that an event may lie in the page cache only: a crash of the process loses nothing, one of the machine this much."""
 
+_NONCE = 64
+_NONCES = 64
+"""Digits of a nonce; nonces drawn at once, because in a system call other threads take the interpreter from the one we hold up."""
+
 _spools: weakref.WeakSet[Spool] = weakref.WeakSet()
 
 
@@ -73,6 +78,7 @@ class Spool:
         self._fd = -1
         self._emitter = ""
         self._counter = 0
+        self._nonces: list[bytes] = []  # not the parent's: two records must not have the same
         self._size = 0
         self._opened_at = 0.0
         self._torn = False
@@ -97,7 +103,7 @@ class Spool:
                 self._counter += 1
                 if self._fd < 0:
                     self._open()
-                line = b"%d %d %s %s\n" % (self._counter, time.time_ns(), secrets.token_hex(32).encode(), body)
+                line = b"%d %d %s %s\n" % (self._counter, time.time_ns(), self._nonce(), body)
                 self._write(line)
             except OSError as error:
                 raise SpoolError(
@@ -120,6 +126,14 @@ class Spool:
         with self._lock:
             self._let_go()
             self._close()
+
+    def _nonce(self) -> bytes:
+        try:
+            return self._nonces.pop()
+        except IndexError:
+            drawn = hexlify(secrets.token_bytes(_NONCES * _NONCE // 2))
+            nonce, *self._nonces = (drawn[at : at + _NONCE] for at in range(0, len(drawn), _NONCE))
+            return nonce
 
     def _write(self, line: bytes) -> None:
         # A line cut off by a full disk that could not be taken back is ended first, so that it cannot swallow the next one.
