@@ -58,7 +58,13 @@ class Bench:
         return self.controls[process]
 
     def record(
-        self, process: str, planted: Planted | None = None, *, prefix: Sequence[str] = (), **variables: str
+        self,
+        process: str,
+        planted: Planted | None = None,
+        *,
+        prefix: Sequence[str] = (),
+        packages: Path | None = None,
+        **variables: str,
     ) -> Recorded:
         """Run a process with and without the adapter, and judge what holds after every run.
 
@@ -66,6 +72,7 @@ class Bench:
             process: name of the function in the host's program.
             planted: what the scenario breaks on purpose.
             prefix: a command that runs the recorded one.
+            packages: a folder with packages that are installed for the recorded run.
             variables: environment variables of the recorded run; `{home}` in them is its home.
 
         Raises:
@@ -73,7 +80,7 @@ class Bench:
         """
         planted = planted or Planted()
         control = self.control(process)
-        ended = self.harness.run(process, recorded=True, prefix=prefix, **variables)
+        ended = self.harness.run(process, recorded=True, prefix=prefix, packages=packages, **variables)
         recorded = Recorded(ended, tuple(spooled_events(ended.spool)))
         problems = [
             *invariants.of_host(self.harness, control, ended, planted),

@@ -240,7 +240,7 @@ def raising_hook(bench: Bench) -> None:
     (plugins / "kit_raising.py").write_text(RAISING)
     (about / "METADATA").write_text("Metadata-Version: 2.1\nName: kit-raising\nVersion: 1.0\n")
     (about / "entry_points.txt").write_text("[orchestrail]\nkit_raising = kit_raising\n")
-    recorded = bench.record("success", Planted(trouble=True), PYTHONPATH=str(plugins))
+    recorded = bench.record("success", Planted(trouble=True), packages=plugins)
     _is_success(recorded)
     _told(bench, recorded)
 

@@ -151,13 +151,22 @@ class Harness:
             }
         )
 
-    def run(self, process: str, *, recorded: bool, prefix: Sequence[str] = (), **variables: str) -> Ended:
+    def run(
+        self,
+        process: str,
+        *,
+        recorded: bool,
+        prefix: Sequence[str] = (),
+        packages: Path | None = None,
+        **variables: str,
+    ) -> Ended:
         """Run a process of the host's program to its end.
 
         Args:
             process: name of the function in the program.
             recorded: False for the control.
             prefix: a command that runs the command, such as one that makes a file system for it.
+            packages: a folder with packages that are installed for this run alone.
             variables: environment variables of this run.
 
         Raises:
@@ -175,8 +184,10 @@ class Harness:
         if recorded:
             environment["KIT_RECORDED"] = "1"
         environment |= {name: value.format(home=home) for name, value in variables.items()}
+        if packages is not None:
+            _put_first(packages, environment)
         arguments = self.host.command(process)
-        if self.host.warm and not prefix and self._injected is None and "PYTHONPATH" not in variables:
+        if self.host.warm and not prefix and self._injected is None and packages is None:
             status = self._kept(recorded).run(arguments, environment, data, place)
         else:
             status = _fresh([*prefix, self.host.python, *arguments], environment, data, place)
@@ -203,13 +214,17 @@ class Harness:
         kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
         variables = {**kept, **self.host.environment(recorded)}
         if recorded and self._injected is not None:
-            variables["PYTHONPATH"] = os.pathsep.join(filter(None, (str(self._injected), variables.get("PYTHONPATH"))))
+            _put_first(self._injected, variables)
         return variables
 
     def _kept(self, recorded: bool) -> _Warm:
         if recorded not in self._warm:
             self._warm[recorded] = _Warm(self.host, self.environment(recorded=recorded))
         return self._warm[recorded]
+
+
+def _put_first(folder: Path, environment: dict[str, str]) -> None:
+    environment["PYTHONPATH"] = os.pathsep.join(filter(None, (str(folder), environment.get("PYTHONPATH"))))
 
 
 def _fresh(command: Sequence[str], environment: Mapping[str, str], folder: Path, place: Path) -> int:
