@@ -30,6 +30,9 @@ COMMAND = os.environ.get("ORCHESTRAIL_COMMAND") or str(AIRFLOW.with_name("orches
 """The command line: in this environment, or in one of its own where the two do not fit together."""
 IS_2 = version("apache-airflow").startswith("2.")
 DAGS = Path(__file__).parent / "dags"
+BUNDLES = Path(__file__).parent / "bundles"
+VERSION = "3f2a9c1"
+"""Of the bundle that the DAGs come from under a scheduler."""
 WITHOUT = Path(__file__).parent / "without"
 OURS = "urn:orchestrail:airflow:"
 GUEST = "https://github.com/apache/airflow/"

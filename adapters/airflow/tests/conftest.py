@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
 
-from airflow_home import OUTSIDE, STATES, WITHOUT, Home, Scheduled, dag_runs
+from airflow_home import BUNDLES, DAGS, IS_2, OUTSIDE, STATES, WITHOUT, Home, Scheduled, dag_runs
 
 GUEST_TRANSPORT = '{"type": "orchestrail.transport.openlineage.SpoolTransport"}'
 
@@ -67,6 +68,10 @@ def scheduled(database: Home) -> Scheduled:
 
 def _scheduled(home: Home) -> Scheduled:
     home.variables["SHAPES_PATIENCE"] = "20"
+    if not IS_2:
+        bundle = {"name": "release", "classpath": "versioned.Versioned", "kwargs": {"path": str(DAGS)}}
+        home.variables["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"] = json.dumps([bundle])
+        home.variables["PYTHONPATH"] = str(BUNDLES)
     with home.standalone() as server:
         runs = {dag_id: server.trigger(dag_id) for dag_id in ("dying", "failing", "shapes", "slow")}
         runs["marked"] = server.trigger("patient", {"openlineage": OUTSIDE})

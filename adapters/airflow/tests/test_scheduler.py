@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from airflow_home import IS_2, OUTSIDE, STATES, Home, Scheduled, dag_runs, ends, facts
+from airflow_home import IS_2, OUTSIDE, STATES, VERSION, Home, Scheduled, dag_runs, ends, facts
 
 from orchestrail_airflow.translate import pseudonym
 
@@ -167,6 +167,19 @@ def test_a_run_that_was_triggered_through_the_interface_has_the_root_of_its_conf
     """As has every task of it."""
     for event in of_dag(scheduled.home, "patient", scheduled.runs["marked"]):
         assert event["run"]["facets"]["parent"]["root"]["run"]["runId"] == OUTSIDE["rootParentRunId"]
+
+
+def test_the_bundle_of_the_dags_and_its_version(scheduled: Scheduled) -> None:
+    """Of the DAG run and of each task, with the id of Airflow's version; beside our digest of the code. 2.11 has none of them."""
+    starts = {one["job"]["name"]: one for one in of_dag(scheduled.home, "shapes") if one["eventType"] == "START"}
+    dag_run, task = facts(starts["shapes"]), facts(starts["shapes.make"])
+    names = ("bundleName", "bundleVersion", "dagVersionId")
+    if IS_2:
+        assert not set(names) & {*dag_run, *task}
+    else:
+        assert (dag_run["bundleVersion"], task["bundleName"], task["bundleVersion"]) == (VERSION, "release", VERSION)
+        assert task["dagVersionId"]
+    assert starts["shapes.make"]["run"]["facets"]["orchestrail_code"]["digest"]
 
 
 def test_a_triggered_dag_run_is_a_child_of_the_task_that_triggered_it(scheduled: Scheduled) -> None:

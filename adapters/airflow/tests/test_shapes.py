@@ -191,12 +191,6 @@ def test_an_asset_that_a_task_names_while_it_runs(recorded) -> None:
     assert outputs == {("bank", "named-later"), *([] if IS_2 else [("s3://warehouse", "later")])}
 
 
-def test_the_bundle_and_airflows_own_version_of_the_dag(recorded) -> None:
-    """Beside our digest of the code; 2.11 knows neither."""
-    said = facts(of(recorded.home, "make"))
-    assert (said.get("bundleName"), "dagVersionId" in said) == ((None, False) if IS_2 else ("dags-folder", True))
-
-
 def test_code_of_tasks_and_of_the_dag_file(recorded) -> None:
     """The function of a task, an operator of the project, a function without source, the file of the DAG."""
 
