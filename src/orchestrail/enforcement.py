@@ -69,7 +69,7 @@ def _missing(why: str, field: str, could_be_seen: bool) -> Finding:
 
 def no_start(why: str) -> Finding:
     """Say that a run would leave no evidence, because its START is not on the record."""
-    return Finding(BEGINNING, "fail", f"its start is not on the record: {why}", "started_at")
+    return Finding(BEGINNING, "fail", f"its start is not on the record: {why.rstrip('.')}", "started_at")
 
 
 def facet_of(findings: Sequence[Finding]) -> dict[str, Any] | None:

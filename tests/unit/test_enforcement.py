@@ -72,11 +72,12 @@ def test_a_refusal_says_what_why_and_what_to_do() -> None:
     """It names the job and each requirement that is missed, and carries the findings."""
     findings = [
         *examine({"orchestrail_step": STEP | {"version": None}}, ALL),
-        no_start("the disk is full"),
+        no_start("The disk is full."),
     ]
     refused = refusal("credit.impute", findings, HINTS)
     assert refused is not None
     assert refused.what == "credit.impute was refused before it ran."
+    assert refused.why.endswith("RUN-LC-01: its start is not on the record: The disk is full.")
     for requirement in ("PREP-01", "PREP-03", "RUN-LC-01"):
         assert requirement in refused.why
         assert HINTS[requirement] in refused.do
