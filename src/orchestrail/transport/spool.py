@@ -81,6 +81,7 @@ class Spool:
         self._nonces: list[bytes] = []  # not the parent's: two records must not have the same
         self._size = 0
         self._opened_at = 0.0
+        self._has_links = False
         self._torn = False
         self._unsynced = False
         self._syncer: threading.Thread | None = None
@@ -158,7 +159,7 @@ class Spool:
         """Leave a segment that is full, old or deleted."""
         if self._fd < 0:
             return
-        if os.fstat(self._fd).st_nlink == 0:
+        if self._has_links and os.fstat(self._fd).st_nlink == 0:
             os.close(self._fd)
             self._fd = -1
             why = f"Of its {self._counter} events those are gone that were not collected before ({self.folder})."
@@ -193,6 +194,7 @@ class Spool:
             raise
         self._fd, self._emitter, self._size = fd, emitter, len(heading)
         self._opened_at, self._torn = time.monotonic(), False
+        self._has_links = os.fstat(fd).st_nlink > 0  # there are file systems that count none
 
     def _close(self) -> None:
         if self._fd >= 0:

@@ -297,6 +297,22 @@ def test_a_deleted_segment_is_noticed_and_leaves_a_gap(tmp_path: Path, all_of_it
     assert [line.counter for line in read_segment(other).lines] == [1]
 
 
+def test_a_file_system_that_counts_no_links_is_no_deletion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some say zero of every file: then a deletion cannot be noticed, and one segment stays one."""
+    real = os.fstat
+
+    def without_links(fd: int) -> os.stat_result:
+        return os.stat_result((*real(fd)[:3], 0, *real(fd)[4:]))
+
+    monkeypatch.setattr(writing.os, "fstat", without_links)
+    spool = Spool(tmp_path)
+    for _ in range(3):
+        spool.append(b"{}")
+    spool.close()
+    (path,) = segments(tmp_path)
+    assert [line.counter for line in read_segment(path).lines] == [1, 2, 3]
+
+
 def test_a_folder_that_cannot_be_written_is_a_clear_error(tmp_path: Path) -> None:
     """A file where the folder should be: the error names the folder."""
     (tmp_path / "spool").write_text("in the way")
