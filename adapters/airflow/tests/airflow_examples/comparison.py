@@ -27,14 +27,12 @@ class Compared:
 
     Attributes:
         when: the logical date of all runs, about the time at which they were made.
-        count: how many DAGs were asked for; None for all.
         results: of the DAGs that were compared, by name: the control, the recorded run, and what is wrong with it or its record.
         left_out: the DAGs that were not compared, with the reason.
         wrong: what is wrong with the record as a whole.
     """
 
     when: datetime
-    count: int | None
     results: dict[str, tuple[judge.Result, judge.Result, list[str]]] = field(default_factory=dict)
     left_out: dict[str, str] = field(default_factory=dict)
     wrong: list[str] = field(default_factory=list)
@@ -53,7 +51,7 @@ def compare(folder: Path, count: int | None, limit: float) -> Compared:
         count: how many DAGs; None for all.
         limit: seconds after which a DAG run is stopped.
     """
-    compared = Compared(datetime.now(UTC).replace(microsecond=0), count)
+    compared = Compared(datetime.now(UTC).replace(microsecond=0))
     (folder / "no-dags").mkdir(parents=True)
     home = Home(
         folder / "empty",
@@ -135,9 +133,10 @@ def wrong_with_the_record(home: Home, folder: Path, compared: Compared) -> list[
 
     wrong: list[str] = []
     shutil.rmtree(home.orchestrail, ignore_errors=True)
-    for name in compared.results:  # collecting empties a spool, and people may want to look at this one
-        spool = shutil.copytree(folder / "recorded" / name / "orchestrail" / "spool", folder / "collected" / name)
-        ask("collect", "--from", str(spool))
+    for name in compared.results:
+        spool = folder / "recorded" / name / "orchestrail" / "spool"
+        if spool.is_dir():  # collecting empties a spool, and people may want to look at this one
+            ask("collect", "--from", str(shutil.copytree(spool, folder / "collected" / name)))
     if not ask("verify").get("ok"):
         wrong.append("the record does not verify")
     states = {run["run_id"]: run["state"] for run in ask("runs", "--all").get("runs", ())}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import closing
 from dataclasses import dataclass
@@ -96,10 +95,10 @@ def problems(folder: Path, result: Result) -> Iterator[str]:
     home = folder / "orchestrail"
     events = spooled_events(home / "spool")
     ends: dict[str, list[str]] = {}
-    seen: Counter[str] = Counter()
+    seen: set[str] = set()
     for event in events:
         run_id = event["run"]["runId"]
-        seen[run_id] += 1
+        seen.add(run_id)
         said = event["run"]["facets"].get("orchestrail_run", {}).get("state")
         if event["eventType"] in ("COMPLETE", "FAIL", "ABORT") or said == "SKIPPED":
             ends.setdefault(run_id, []).append(said or event["eventType"])
@@ -109,7 +108,7 @@ def problems(folder: Path, result: Result) -> Iterator[str]:
         told = ends.get(run_id, [])
         if len(told) != bool(fitting) or not set(told) <= fitting:
             yield f"{name}: {told or 'no end'}, and Airflow says {sorted(fitting) or 'nothing'}"
-    for run_id in seen.keys() - result.expected.keys():
+    for run_id in seen - result.expected.keys():
         yield f"{run_id} is on the record and not in Airflow's table"
     for note in trouble.read(home):
         yield f"trouble: {note['where']}: {note['error']}"

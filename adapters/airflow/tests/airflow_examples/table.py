@@ -30,7 +30,7 @@ def lines(compared: Compared) -> Iterator[str]:
     """Tell the comparison line by line, what is wrong last."""
     width = max(map(len, [*compared.results, *compared.left_out]), default=0)
     for name, (_, recorded, wrong) in compared.results.items():
-        yield f"{name:{width}}  {recorded.state:8} {'differs' if wrong else 'equal':8} {told(recorded)}"
+        yield f"{name:{width}}  {recorded.state!s:8} {'differs' if wrong else 'equal':8} {told(recorded)}"
     for name, why in sorted(compared.left_out.items()):
         yield f"{name:{width}}  left out: {why}"
     for name, (_, _, wrong) in compared.results.items():
