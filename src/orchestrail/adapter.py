@@ -8,7 +8,7 @@ import threading
 from pathlib import Path
 from typing import Any, Protocol
 
-from orchestrail import __version__, enforcement, plugins
+from orchestrail import __version__, enforcement, plugins, trouble
 from orchestrail.capture import files
 from orchestrail.context import carrier_from_context, carrier_from_environment, carrier_from_paths, environment_of
 from orchestrail.datasets import dataset_of
@@ -33,7 +33,7 @@ from orchestrail.model import (
 )
 from orchestrail.owner import Owner, is_alive, this_process
 from orchestrail.recorder import OpenRun, Recorder, arguments_of
-from orchestrail.redaction import remember
+from orchestrail.redaction import redact_text, remember
 from orchestrail.run_id import attempt_run_id, new_run_id, static_run_id
 from orchestrail.settings import Settings, load_settings
 from orchestrail.steps import StepRun, current_open_run
@@ -84,6 +84,7 @@ __all__ = [
     "marking_of",
     "new_run_id",
     "refuse_unrecorded",
+    "remark",
     "remember",
     "static_run_id",
     "this_process",
@@ -183,6 +184,18 @@ def refuse_unrecorded(name: str, job: str, mode: str | None = None) -> None:
 def active() -> list[Recorder]:
     """List the recorders at work in this process."""
     return [recorder for recorder in _recorders.values() if recorder is not None]
+
+
+def remark(recorder: Recorder, where: str, what: str, do: str) -> None:
+    """Have `orchestrail doctor` tell of something that works and could be better.
+
+    Args:
+        recorder: the adapter's.
+        where: what of ours is used, in a few words.
+        what: on what.
+        do: what would be better, a sentence.
+    """
+    trouble.note(recorder.settings.home, where, redact_text(what), host=recorder.info.name, do=do)
 
 
 def leave_out(*prefixes: str) -> None:

@@ -34,7 +34,7 @@ def prepare(home: Path) -> None:
             os.close(fd)
 
 
-def note(home: Path, where: str, error: str, *, count: int = 1, host: str | None = None) -> None:
+def note(home: Path, where: str, error: str, *, count: int = 1, host: str | None = None, do: str | None = None) -> None:
     """Leave a note; the same trouble at the same place takes the place of its earlier note.
 
     Args:
@@ -43,8 +43,11 @@ def note(home: Path, where: str, error: str, *, count: int = 1, host: str | None
         error: type and text of the error, already free of secrets.
         count: how often it happened in this process.
         host: the adapter at work.
+        do: what would be better, where nothing went wrong and this is only a remark.
     """
     entry = {"time": time.time(), "where": where[:80], "error": error, "count": count, "pid": os.getpid(), "host": host}
+    if do is not None:
+        entry["do"] = do[:160]
     data = json.dumps(entry).encode()
     if len(data) >= SLOT:
         entry["error"] = error[: max(0, 250 - len(data) + SLOT - 60)].encode("ascii", "replace").decode()[:250]
@@ -60,7 +63,7 @@ def note(home: Path, where: str, error: str, *, count: int = 1, host: str | None
 
 
 def read(home: Path) -> list[Mapping[str, Any]]:
-    """List the notes, newest first: `time` (seconds since the epoch), `where`, `error`, `count`, `pid`, `host`."""
+    """List the notes, newest first: `time` (seconds since the epoch), `where`, `error`, `count`, `pid`, `host`, `do`."""
     try:
         data = (home / FILE).read_bytes()
     except OSError:

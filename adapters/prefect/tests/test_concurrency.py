@@ -67,6 +67,35 @@ PROGRAM = """
         Path("streamed.txt").write_text(str(list(produces(3))))
 
     @task
+    async def produces_slowly(n):
+        for i in range(n):
+            Path(f"slow{i}.txt").write_text("x")
+            await asyncio.sleep(0.01)
+            yield i
+
+    @audited
+    @flow(name="stream-slowly")
+    async def stream_slowly():
+        Path("streamed_slowly.txt").write_text(str([i async for i in produces_slowly(3)]))
+
+    @audited
+    @flow(name="generator")
+    def generator(n: int):
+        for i in range(n):
+            Path(f"generated{i}.txt").write_text("x")
+            yield reads(i)
+
+    @audited
+    @flow(name="async-generator")
+    async def async_generator(n: int):
+        for i in range(n):
+            Path(f"agenerated{i}.txt").write_text("x")
+            yield await waits(i)
+
+    async def use_up(items):
+        return [i async for i in items]
+
+    @task
     def forks():
         child = os.fork()
         if not child:
@@ -113,6 +142,12 @@ PROGRAM = """
         [thread.start() for thread in threads]
         [thread.join() for thread in threads]
         stream()
+        asyncio.run(stream_slowly())
+        assert list(generator(2)) == [0, 1]
+        assert asyncio.run(use_up(async_generator(2))) == [0, 1]
+        for i in generator(3):
+            break
+        del i
         forking()
         try:
             left()
@@ -176,6 +211,23 @@ def test_a_generator_task_ends_when_it_is_used_up(many: Any) -> None:
     """With the files that it wrote on the way."""
     assert names(many.run("stream.produces")) == {f"produced{i}.txt" for i in range(3)}
     assert names(many.run("stream")) == {"streamed.txt"}
+
+
+def test_an_async_generator_task_ends_when_it_is_used_up(many: Any) -> None:
+    """The same in a coroutine."""
+    assert names(many.run("stream-slowly.produces_slowly")) == {f"slow{i}.txt" for i in range(3)}
+    assert names(many.run("stream-slowly")) == {"streamed_slowly.txt"}
+
+
+def test_generator_flows(many: Any) -> None:
+    """They are open while somebody uses them; one that is closed early has done what it was asked for, as Prefect says too."""
+    used_up, closed = many.runs("generator")
+    assert names(used_up) == {"generated0.txt", "generated1.txt"}
+    assert names(closed) == {"generated0.txt"}
+    assert [task.parent for task in many.runs("generator.reads")] == [used_up.id, used_up.id, closed.id]
+    slow = many.run("async-generator")
+    assert names(slow) == {"agenerated0.txt", "agenerated1.txt"}
+    assert {task.parent for task in many.runs("async-generator.waits")} == {slow.id}
 
 
 def test_a_fork_records_on_its_own(many: Any) -> None:

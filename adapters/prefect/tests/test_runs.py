@@ -189,6 +189,20 @@ PROGRAM = '''
     def marked_below():
         plain(1)
 
+    @flow(name="third")
+    def third(a: int):
+        Path("third.txt").write_text(str(a))
+        return plain(a)
+
+    @flow(name="second")
+    def second(a: int):
+        return third(a)
+
+    @audited
+    @flow(name="first")
+    def first():
+        return second(1)
+
     def attempt(run, *arguments):
         try:
             return run(*arguments)
@@ -200,7 +214,7 @@ PROGRAM = '''
 
         LocalFileSystem(basepath=str(Path("kept").resolve())).save("kept", overwrite=True)
         print("returned", success("in.csv"))
-        for run in (retried, failing, crashing, cancelled, too_slow, deep, edges, cached, free, marked_below):
+        for run in (retried, failing, crashing, cancelled, too_slow, deep, edges, cached, free, marked_below, first):
             attempt(run)
         attempt(refused, "x")
         success.with_options(name="renamed", on_completion=[named])("in.csv")
@@ -278,6 +292,14 @@ def test_subflows_are_in_the_tree_decorated_or_not(tour: Any) -> None:
     assert (own.said["system"], own.said["environment"]) == ("other-system", "staging")
     task = next(run for run in tour.runs("inner.plain") if run.parent == bare.id)
     assert task.root == root.id
+
+
+def test_flows_in_flows(tour: Any) -> None:
+    """At depth 3, of which only the outermost is decorated: parents step by step, one root."""
+    chain = [tour.run("first"), tour.run("second"), tour.run("third"), tour.run("third.plain")]
+    assert [run.parent for run in chain] == [None, *(run.id for run in chain[:-1])]
+    assert {run.root for run in chain} == {chain[0].id}
+    assert chain[2].files("outputs").keys() == {"third.txt"}
 
 
 def test_a_flow_that_nothing_recorded_calls_is_not_recorded(tour: Any) -> None:
@@ -418,6 +440,16 @@ def test_below_the_flow_decorator(tour: Any) -> None:
     run = tour.run("marked-below")
     assert (run.types, run.said["environment"]) == (["START", "COMPLETE"], "below")
     assert tour.run("marked-below.plain").parent == run.id
+
+
+def test_doctor_names_a_decorator_below(tour: Any, shared_program: Any) -> None:
+    """It works; a note says what would be better, and nothing is an error."""
+    problems = shared_program.orchestrail("doctor")["problems"]
+    (told,) = (problem for problem in problems if problem["code"] == "remark")
+    assert told["severity"] == "note"
+    assert told["what"].endswith("in prefect, @audited below @flow: __main__.marked_below.")
+    assert told["do"].startswith("Write it above")
+    assert not [problem for problem in problems if problem["severity"] == "error"]
 
 
 def test_the_program_sees_its_own_results(tour: Any) -> None:

@@ -248,6 +248,10 @@ def _nearest(path: Path) -> Path:
 def _notes(home: Path) -> Iterator[Problem]:
     for note in trouble.read(home):
         host = f" in {note['host']}" if note.get("host") else ""
+        if note.get("do"):
+            what = f"{_when(note.get('time'))}{host}, {note.get('where')}: {note.get('error')}."
+            yield Problem("remark", Severity.NOTE, what, f"{note['do']} Then: `orchestrail doctor --clear`.")
+            continue
         what = f"{_when(note.get('time'))}{host}, while trying to {note.get('where')}: {note.get('error')}"
         what += f" ({note.get('count')} times)"
         do = "Runs of that time may be recorded incompletely. When it is dealt with: `orchestrail doctor --clear`."

@@ -8,7 +8,7 @@ from typing import Any, Literal, TypeVar, overload
 from prefect.flows import Flow
 from prefect.tasks import Task
 
-from orchestrail.adapter import ConfigurationError, activate, guard
+from orchestrail.adapter import ConfigurationError, activate, guard, remark
 from orchestrail_prefect import plugin
 from orchestrail_prefect.hooks import Options, mark_function
 
@@ -65,13 +65,16 @@ def audited(
             )
         # Imported under guard: a Prefect that the adapter is not made for may not have what these modules take from it.
         with guard("prefect: @audited"):
-            if activate("prefect", plugin) is not None:
+            recorder = activate("prefect", plugin)
+            if recorder is not None:
                 from orchestrail_prefect.seams import attach
 
                 if isinstance(decorated, Flow):
                     attach(decorated, options)
                 else:
                     mark_function(decorated, options)
+                    name = f"{getattr(decorated, '__module__', '')}.{getattr(decorated, '__qualname__', '')}"
+                    remark(recorder, "@audited below @flow", name, "Write it above: then the flow itself carries it.")
             else:
                 from orchestrail_prefect.refusal import never_unrecorded
 
