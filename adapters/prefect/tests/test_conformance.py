@@ -36,7 +36,8 @@ class Prefect(Host):
     def mask(self, text: str) -> str:
         for pattern, mask in GENERATED:
             text = pattern.sub(mask, text)
-        return text
+        # Prefect says on a slow machine what it still has to send when the process ends.
+        return "".join(line for line in text.splitlines(keepends=True) if "Still processing items" not in line)
 
 
 @pytest.fixture(scope="module")
