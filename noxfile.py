@@ -89,7 +89,7 @@ def demo(session: nox.Session) -> None:
 @nox.session
 def tests(session: nox.Session) -> None:
     """Test the core."""
-    prepare(session, "test", "example")
+    prepare(session, "test", "example", "capture")
     elsewhere = ("--ignore=tests/architecture", "--ignore=tests/end_to_end")
     session.run("pytest", *(session.posargs or ("tests", *elsewhere)))
 
@@ -189,7 +189,7 @@ def lock(session: nox.Session) -> None:
         source = Path(session.create_tmp()) / "wanted.in"
         core = ".[audit]" if holds_audit(name, host) else "."
         source.write_text("\n".join([core, *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
-        groups = [*GROUPS, *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters)]
+        groups = [*GROUPS, *(() if adapters else ("capture",)), *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters)]
         unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]
         session.run(
             "uv", "pip", "compile", str(source), "--output-file", str(locked(name, host)),

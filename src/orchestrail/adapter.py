@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrail import __version__, enforcement, plugins, trouble
-from orchestrail.capture import files
+from orchestrail.capture import files, observers
+from orchestrail.capture.observers import sql
 from orchestrail.context import carrier_from_context, carrier_from_environment, carrier_from_paths, environment_of
 from orchestrail.datasets import dataset_of
 from orchestrail.errors import ConfigurationError, RequirementNotMet
@@ -141,6 +142,7 @@ def activate(name: str, plugin: Any) -> Recorder | None:
             leave_out(str(settings.home), str(settings.spool))
             plugins.register(plugin, name)
             plugin.adapter_install(recorder=recorder, settings=settings)
+            observers.install()
             _recorders[name] = recorder
         return _recorders[name]
 
@@ -157,6 +159,8 @@ def deactivate(name: str) -> None:
         if recorder is not None:
             with guard(f"close the spool ({name})"):
                 recorder.close()
+        if not active():
+            observers.uninstall()
 
 
 def refuse_unrecorded(name: str, job: str, mode: str | None = None) -> None:
@@ -198,10 +202,15 @@ def remark(recorder: Recorder, where: str, what: str, do: str) -> None:
     trouble.note(recorder.settings.home, where, redact_text(what), host=recorder.info.name, do=do)
 
 
-def leave_out(*prefixes: str) -> None:
-    """Leave files below these folders out of lineage too: the host's own bookkeeping."""
-    _left_out.update(prefixes)
-    files.set_ignored(sorted(_left_out))
+def leave_out(*places: str) -> None:
+    """Leave the host's own bookkeeping out of lineage: what lies below these folders, and the tables of these databases.
+
+    Args:
+        places: folders, and addresses of databases as SQLAlchemy has them; of an address only machine and name are kept.
+    """
+    _left_out.update(places)
+    files.set_ignored(sorted(place for place in _left_out if "://" not in place))
+    sql.leave_out(place for place in _left_out if "://" in place)
 
 
 def _warn_of_host(info: AdapterInfo) -> None:

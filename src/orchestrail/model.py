@@ -219,6 +219,8 @@ class DatasetRef:
         rows: number of rows, None where not known.
         bytes: size in bytes, None where not known.
         fields: (name, type) pairs, empty where not known.
+        format: how it is written: `parquet`, `safetensors` ...; None where not known.
+        framework: what a model is made with, with its version; None where not known.
     """
 
     namespace: str
@@ -233,6 +235,8 @@ class DatasetRef:
     rows: int | None = None
     bytes: int | None = None
     fields: tuple[tuple[str, str], ...] = ()
+    format: str | None = None
+    framework: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,17 +101,12 @@ def digest_folder(
     state = _stat(top)
     if state is None or not stat.S_ISDIR(state.st_mode):
         return None
-    names: list[tuple[bytes, str]] = []
-    for folder, folders, files in os.walk(top):
-        folders.sort()
-        for name in files:
-            full = os.path.join(folder, name)
-            names.append((os.fsencode(os.path.relpath(full, top)), full))
-        if len(names) > max_files:
-            return _folder(state, 0, 0, len(names), None, f"more than {max_files} files")
+    names = _files_below(top, max_files)
+    if names is None:
+        return _folder(state, 0, 0, 0, None, f"more than {max_files} files")
     manifest = hashlib.sha256(_MANIFEST)
     size = latest = count = 0
-    for relative, full in sorted(names):
+    for relative, full in names:
         found = digest_file(full, max_bytes - size)
         if found is None:
             continue
@@ -125,9 +120,37 @@ def digest_folder(
     return _folder(state, size, latest, count, f"sha256:{manifest.hexdigest()}", None)
 
 
+def folder_identity(path: str, max_files: int = MAX_FILES) -> tuple[int, int, int, int] | None:
+    """Give what `FileDigest.identity` of a folder is, without reading a file: sizes and times of change tell.
+
+    Returns:
+        None where there is no folder, or where there are more than `max_files` in it.
+    """
+    state = _stat(path)
+    names = _files_below(path, max_files)
+    if state is None or names is None:
+        return None
+    states = [found for _, full in names if (found := _stat(full)) is not None and stat.S_ISREG(found.st_mode)]
+    latest = max((found.st_mtime_ns for found in states), default=0)
+    return state.st_dev, state.st_ino, sum(found.st_size for found in states), latest
+
+
 def size_text(size: int) -> str:
     """Give a number of bytes for people."""
     return f"{size >> 20} MB" if size >= 1 << 20 else f"{size} bytes"
+
+
+def _files_below(top: str, max_files: int) -> list[tuple[bytes, str]] | None:
+    """List (path relative to the folder, path) of the files in a folder, sorted; None where there are more than `max_files`."""
+    names: list[tuple[bytes, str]] = []
+    for folder, folders, files in os.walk(top):
+        folders.sort()
+        for name in files:
+            full = os.path.join(folder, name)
+            names.append((os.fsencode(os.path.relpath(full, top)), full))
+        if len(names) > max_files:
+            return None
+    return sorted(names)
 
 
 def _folder(

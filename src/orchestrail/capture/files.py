@@ -1,26 +1,29 @@
-"""The files that a step opens, seen by one audit hook of the interpreter; their digests are taken when the step ends.
+"""The files that a step opens, seen by one audit hook of the interpreter or told by a library's observer (`observers`); their
+digests are taken when the step ends.
 
 The hook is installed once and cannot be removed; without a `FileCapture` in the context it reads one context variable and
 returns. A file that is read before the step writes it is an input, a file that the step writes is an output, a file that the
 step reads after it has written it is neither twice. Nothing here raises into an `open` of the user's code.
 
 Left out: what belongs to the interpreter and installed packages, source and compiled Python files that are read, `/proc`,
-`/sys`, `/dev`, `/etc`, time zones, locales and certificates, settings and credentials in the home folder, folders named by
-`set_ignored`, folders, pipes, sockets and devices, files that the step wrote and that are gone when it ends, files that it
-opened for writing and left as they were, and empty `*.lock` files.
+`/sys`, `/dev`, `/etc`, time zones, locales and certificates, settings and credentials in the home folder, what is named by
+`set_ignored`, folders that no observer tells of, pipes, sockets and devices, files that the step wrote and that are gone when it
+ends, files that it opened for writing and left as they were, and empty `*.lock` files.
 
 An output whose suffix is that of a model (`MODEL_SUFFIXES`) has the kind `model`. That says nothing of the library that wrote
 it, and a reader of such a file is not said to read a model.
 
-What cannot be seen: files that a library opens in C without the interpreter (HDF5, SQLite, Parquet through a path given to
-Arrow, a model saved by its own C++ code), files that a child process opens, files opened relative to a folder descriptor
-(`dir_fd`; the name is taken relative to the working folder), memory maps made before the step began, files opened before the
-step began, links made with `os.link`. Threads are seen where the context variable is carried into them. Nothing is recorded
-here; that is the recorder's matter.
+A folder that an observer tells of, a partitioned data set say, is one data set with the digest of its manifest (`digest`); the
+files in it that were read or written with it are no data sets of their own.
+
+What cannot be seen: files that a library without an observer opens in C without the interpreter (HDF5 say), files that a child
+process opens, files opened relative to a folder descriptor (`dir_fd`; the name is taken relative to the working folder), memory
+maps made before the step began, files opened before the step began, links made with `os.link`. Threads are seen where the context
+variable is carried into them. Nothing is recorded here; that is the recorder's matter.
 """
 
 # On a host's path pathlib costs several times as much a call.
-# ruff: noqa: PTH100, PTH111, PTH116, PTH118, PTH208
+# ruff: noqa: PTH100, PTH111, PTH112, PTH116, PTH118, PTH208
 from __future__ import annotations
 
 import os
@@ -33,12 +36,15 @@ import tempfile
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import NamedTuple
 
-from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, size_text
+from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, folder_identity, size_text
+from orchestrail.capture.observers import missed
 from orchestrail.capture.observing import capturing
+from orchestrail.capture.told import Facts, Told
 from orchestrail.model import DatasetRef
 
 __all__ = ["Captured", "FileCapture", "capturing", "install", "set_ignored"]
@@ -68,15 +74,18 @@ _NOT_A_FILE = os.O_DIRECTORY | getattr(os, "O_PATH", 0)
 _TICK_NS = 100_000_000
 
 Identity = tuple[int, int, int, int]
-"""Device, inode, size and time of the last change of a file."""
+"""Device, inode, size and time of the last change of a file; of a folder, size and latest change of all its files."""
+_UNKNOWN: Identity = (0, 0, 0, 0)
+# Of SQLite and of DuckDB.
+_LOGS = ("-wal", "-journal", ".wal")
 
 
 class Captured(NamedTuple):
     """What one run read and wrote.
 
     Attributes:
-        inputs: files read before the run wrote them, in the order of opening.
-        outputs: files written, in the order of opening.
+        inputs: files read before the run wrote them, in the order of opening, then what observers told.
+        outputs: files written, in the order of opening, then what observers told.
         not_captured: (what, reason) of what is known to be missing.
     """
 
@@ -96,6 +105,8 @@ class _File:
         written: opened for writing, or put here by a rename.
         before: device, inode and time of the last change of its status before it was opened for writing; None where nothing was
             there or where that cannot tell.
+        folder: a folder that counts as one data set.
+        database: a database, which stays open and whose changes may lie beside it.
     """
 
     place: str
@@ -103,6 +114,8 @@ class _File:
     early: FileDigest | None = None
     written: bool = False
     before: tuple[int, int, int] | None = None
+    folder: bool = False
+    database: bool = False
 
 
 class _Rename(NamedTuple):
@@ -137,6 +150,7 @@ class FileCapture:
         self._closed = False
         self._process = _process
         self.failures = 0
+        self.told = Told()
 
     def opened(self, path: object, mode: object, flags: object) -> None:
         """Note a file that is about to be opened.
@@ -163,6 +177,49 @@ class FileCapture:
                 self._reads(name)
         else:
             self._writes(name, reads=access == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL))
+
+    def read(self, path: object, *, database: bool = False) -> Facts | None:
+        """Note a file or folder that a library is about to read by itself.
+
+        Args:
+            path: the file or folder.
+            database: True for the file of a database.
+
+        Returns:
+            What is known of it, to be filled in; None where it is no data.
+        """
+        return self._observed(path, os.O_RDONLY, database=database)
+
+    def written(self, path: object, *, database: bool = False) -> Facts | None:
+        """Note a file or folder that a library is about to write by itself.
+
+        Args:
+            path: the file or folder.
+            database: True for the file of a database, which is read and changed, not replaced.
+
+        Returns:
+            As `read`.
+        """
+        return self._observed(path, os.O_RDWR if database else os.O_WRONLY, database=database)
+
+    def leaves_out(self, path: object) -> bool:
+        """Say whether a file or folder is none of the step's data."""
+        name = _name(path)
+        return name is None or _left_out(name.rpartition("/")[0])
+
+    def _observed(self, path: object, flags: int, *, database: bool) -> Facts | None:
+        name = _name(path)
+        if name is None or self._closed or self._process is not _process or self.leaves_out(name):
+            return None
+        if not os.path.isdir(name):
+            self.opened(name, None, flags)
+            if database and name in self._files:
+                self._files[name].database = True
+        elif flags == os.O_RDONLY:
+            self._reads(name, folder=True)
+        else:
+            self._writes(name, reads=False, folder=True)
+        return self.told.facts(_printable(name), written=flags != os.O_RDONLY)
 
     def renamed(self, source: object, target: object) -> None:
         """Note a file or folder that is about to be renamed: what was written at the old name is an output at the new one."""
@@ -202,6 +259,9 @@ class FileCapture:
                     self._close_output(name, file, still_open, captured)
             except Exception:  # one odd file must not cost the others
                 self.failures += 1
+        missed(self)
+        self._leave_out_parts(captured)
+        self.told.join(*captured)
         if self._too_many:
             captured.not_captured.append(("files", f"more than {self._max_files} files were opened"))
         if self.failures:
@@ -209,10 +269,13 @@ class FileCapture:
         self._files.clear()
         return captured
 
-    def _reads(self, name: str) -> None:
+    def _reads(self, name: str, *, folder: bool = False) -> None:
         if self._renames:
             self._settle(name)
         if name in self._files:
+            return
+        if folder:
+            self._keep(name, _File(name, folder_identity(name) or _UNKNOWN, folder=True))
             return
         try:
             state = os.stat(name)
@@ -221,7 +284,7 @@ class FileCapture:
         if stat.S_ISREG(state.st_mode):
             self._keep(name, _File(name, (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)))
 
-    def _writes(self, name: str, *, reads: bool) -> None:
+    def _writes(self, name: str, *, reads: bool, folder: bool = False) -> None:
         if self._renames:
             self._settle(name)
         file = self._files.get(name)
@@ -233,16 +296,16 @@ class FileCapture:
             state = None
         except (OSError, ValueError):
             return
-        if state is not None and not stat.S_ISREG(state.st_mode):
+        if state is not None and not stat.S_ISREG(state.st_mode) and not folder:
             return
         if file is None:
-            file = self._keep(name, _File(name))
+            file = self._keep(name, _File(name, folder=folder))
             if file is None:
                 return
             if reads and state is not None and state.st_size:
                 file.read = _identity(state)
         self._before_change(file)
-        if state is not None and time.time_ns() - state.st_ctime_ns > _TICK_NS:
+        if state is not None and not folder and time.time_ns() - state.st_ctime_ns > _TICK_NS:
             file.before = _status(state)
         file.written = True
 
@@ -256,7 +319,7 @@ class FileCapture:
         """Take the digest of an input while its content is still what was read."""
         if file.read is None or file.written:
             return
-        found = self._digest(file.place)
+        found = self._digest(file)
         if found is not None and (file.early is None or found.identity == file.read):
             file.early = found
 
@@ -279,7 +342,7 @@ class FileCapture:
                 continue
             if rename.folder:
                 below = rename.source + "/"
-                for name in [name for name in list(self._files) if name.startswith(below)]:
+                for name in [name for name in list(self._files) if name.startswith(below) or name == rename.source]:
                     self._move(name, rename.target + name[len(rename.source) :])
             else:
                 if rename.source not in self._files:
@@ -302,44 +365,63 @@ class FileCapture:
             if there is not None:
                 there.place, there.written, there.before = target, True, None
 
-    def _digest(self, path: str) -> FileDigest | None:
+    def _digest(self, file: _File) -> FileDigest | None:
         enough = self._read_bytes >= self._max_run_bytes
-        found = digest_file(path, -1 if enough else self._max_file_bytes)
-        if found is None or found.files is not None:
+        found = digest_file(file.place, -1 if enough else self._max_file_bytes)
+        if found is None or (found.files is not None) != file.folder:
             return None
         if enough:
             return replace(found, weak=f"more than {size_text(self._max_run_bytes)} were read for this run")
         self._read_bytes += found.size if found.digest is not None else 0
         return found
 
+    def _leave_out_parts(self, captured: Captured) -> None:
+        """Leave out the files that belong to a folder which is a data set itself."""
+        read = [name for name, file in self._files.items() if file.folder and file.read is not None]
+        written = [name for name, file in self._files.items() if file.folder and file.written]
+        for found, folders in ((captured.inputs, read), (captured.outputs, written)):
+            if folders:
+                below = tuple(_printable(name) + "/" for name in folders)
+                found[:] = [one for one in found if not one.name.startswith(below)]
+
     def _close_input(self, name: str, file: _File, read: Identity, captured: Captured) -> None:
-        found = file.early or self._digest(file.place)
+        found = file.early or self._digest(file)
         if found is None:
             if not _temporary(name):
-                captured.inputs.append(_dataset(name, None, read[2], "at_read", "gone before its digest was taken"))
+                captured.inputs.append(
+                    _dataset(name, file, None, read[2], "at_read", "gone before its digest was taken")
+                )
             return
         if found.weak is not None and found.weak.startswith("cannot be read"):
             captured.not_captured.append((_printable(name), found.weak))
             return
         weak = found.weak if found.identity == read else "changed after it was opened"
-        captured.inputs.append(_dataset(name, found.digest, read[2], "at_read", weak))
+        if weak is None and file.database:
+            weak = _beside(name)
+        captured.inputs.append(_dataset(name, file, found.digest, read[2], "at_read", weak))
 
     def _close_output(self, name: str, file: _File, still_open: frozenset[tuple[int, int]], captured: Captured) -> None:
+        beside = _beside(name) if file.database else None
         try:
-            untouched = file.before is not None and _status(os.stat(file.place)) == file.before
+            untouched = beside is None and file.before is not None and _status(os.stat(file.place)) == file.before
         except OSError:
             return
-        found = None if untouched else self._digest(file.place)
+        found = None if untouched else self._digest(file)
+        if file.database and beside is None and found is not None and file.early is not None:
+            # What a database wrote and took back leaves its file with other times and the same content.
+            found = None if found.digest == file.early.digest else found
         if found is None or (found.size == 0 and name.endswith(".lock")):
             return
         if found.weak is not None and found.weak.startswith("cannot be read"):
             captured.not_captured.append((_printable(name), found.weak))
             return
         weak = found.weak
-        if weak is None and (found.device, found.inode) in still_open:
+        if file.database:
+            weak = weak or beside
+        elif weak is None and (found.device, found.inode) in still_open:
             weak = "still open for writing when the step ended"
         kind = "model" if name.lower().endswith(MODEL_SUFFIXES) else "data"
-        captured.outputs.append(_dataset(name, found.digest, found.size, "at_write", weak, kind))
+        captured.outputs.append(_dataset(name, file, found.digest, found.size, "at_write", weak, kind))
 
 
 def install() -> None:
@@ -423,11 +505,27 @@ def _printable(name: str) -> str:
 
 
 def _dataset(
-    name: str, digest: str | None, size: int, observed: str, weak: str | None, kind: str = "data"
+    name: str, file: _File, digest: str | None, size: int, observed: str, weak: str | None, kind: str = "data"
 ) -> DatasetRef:
     return DatasetRef(
-        "file", _printable(name), digest=digest, kind=kind, observed=observed, weak=weak, type="FILE", bytes=size
+        "file",
+        _printable(name),
+        digest=digest,
+        kind=kind,
+        observed=observed,
+        weak=weak,
+        type="DIRECTORY" if file.folder else "FILE",
+        bytes=size,
     )
+
+
+def _beside(name: str) -> str | None:
+    """Say what of a database's content is not in its file when the step ends."""
+    for suffix in _LOGS:
+        with suppress(OSError):
+            if os.stat(name + suffix).st_size:
+                return "a log beside the database holds a part of its content"
+    return None
 
 
 def _open_for_writing() -> frozenset[tuple[int, int]]:

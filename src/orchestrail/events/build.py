@@ -222,6 +222,8 @@ def dataset(dataset: DatasetRef, by: str, direction: str) -> Body:
             "role": dataset.role,
             "bytes": dataset.bytes,
             "rows": dataset.rows,
+            "format": dataset.format,
+            "framework": dataset.framework,
         },
     }
     facets = {key: facet(key, body, by) for key, body in bodies.items() if body is not None}

@@ -54,10 +54,13 @@ def configured(section: str, name: str) -> str | None:
     return parser.get(section, name, fallback=None)
 
 
-def own_folders() -> list[str]:
-    """Name the folders of Airflow's own bookkeeping: neither its home nor the DAGs' folder, where data may lie too."""
-    found = [setting("logging", "base_log_folder"), setting("core", "plugins_folder")]
-    return [str(Path(folder).expanduser()) for folder in found if folder]
+def own_places() -> list[str]:
+    """Name Airflow's own bookkeeping: its folders, but neither its home nor the DAGs' folder, where data may lie too, and its
+    database."""
+    folders = [setting("logging", "base_log_folder"), setting("core", "plugins_folder")]
+    # Airflow has read it already; to read the setting could ask a backend of secrets.
+    database = getattr(sys.modules.get("airflow.settings"), "SQL_ALCHEMY_CONN", None)
+    return [*(str(Path(folder).expanduser()) for folder in folders if folder), *([database] if database else [])]
 
 
 def is_2(version: str) -> bool:

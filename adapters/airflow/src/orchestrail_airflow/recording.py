@@ -321,7 +321,7 @@ def begin(recorder: Recorder, settings: Settings) -> None:
     """Record what happens in this process from now on; called again, change nothing."""
     global _recording
     if _recording is None:
-        leave_out(*host.own_folders())
+        leave_out(*host.own_places())
         namespace = host.setting("openlineage", "namespace") or os.environ.get("OPENLINEAGE_NAMESPACE")
         _recording = Recording(recorder, settings, namespace or settings.namespace)
 

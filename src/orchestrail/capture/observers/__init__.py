@@ -1,0 +1,246 @@
+"""What libraries read and write past the interpreter's `open`: one module a library, attached when the host imports it.
+
+A library is never imported here. A finder at the head of `sys.meta_path` hears of the imports of the modules in `OBSERVERS`;
+any other import costs it one look into a dictionary. When such a module has run, its observer's `attach` replaces functions of it
+by watching ones, through `Patches`, which puts them back. A watching function with no run in its context reads one context
+variable and calls the original.
+
+An observer module has one function, `attach(module, patches)`. What it tells goes to the run's `FileCapture` (files) and to its
+`told` (all else). It must not keep, print or send a value of a row, import its library, or raise; where it does raise, `Watch`
+keeps that from the host, counts it, notes it for `orchestrail doctor` and in the run's record, and after `MAX_FAILURES` switches
+the observer off.
+
+Where a library is imported before the recording begins, names that other modules took of it (`from library import function`)
+stay as they were; for that reason observers watch the innermost functions and methods that all ways lead through.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from importlib.machinery import ModuleSpec
+from types import ModuleType
+from typing import Any
+
+from orchestrail.capture.observing import capturing, unobserved
+from orchestrail.guard import guard
+
+OBSERVERS = {
+    "psycopg": "psycopg",
+    "sqlalchemy": "sqlalchemy",
+    "sqlite3": "sqlite",
+}
+"""For each module of a library, the module here that observes it."""
+
+MAX_FAILURES = 5
+"""Failures after which an observer is switched off in a process."""
+
+Notice = Callable[..., object]
+"""Called with the run's `FileCapture` and the arguments of the watched call; with `result=` where it is called after it."""
+
+
+class Watch:
+    """One observer at work in this process.
+
+    Args:
+        library: what it observes.
+    """
+
+    def __init__(self, library: str) -> None:
+        self.library = library
+        self.failures = 0
+        self.unattached = False
+
+    def tell(self, notice: Notice, capture: Any, *args: Any, **kwargs: Any) -> Any:
+        """Run a notice; no exception of it gets out."""
+        if self.failures >= MAX_FAILURES:
+            self.missed(capture)
+            return None
+        done = False
+        with guard(f"observe {self.library}"):
+            with unobserved():
+                noticed = notice(capture, *args, **kwargs)
+            done = True
+        if done:
+            return noticed
+        self.failures += 1
+        self.missed(capture)
+        return None
+
+    def missed(self, capture: Any) -> None:
+        """Say in the run's record that this observer did not see all of it."""
+        reason = "its observer failed"
+        if self.unattached:
+            reason = "its observer does not fit the version that is installed"
+        elif self.failures >= MAX_FAILURES:
+            reason = f"its observer was switched off after {MAX_FAILURES} failures"
+        capture.told.misses(self.library, reason)
+
+
+class Patches:
+    """What was replaced in one library, so that it can be put back.
+
+    Args:
+        watch: the observer.
+    """
+
+    def __init__(self, watch: Watch) -> None:
+        self.watch = watch
+        self._undo: list[Callable[[], object]] = []
+
+    def around(self, holder: Any, name: str, before: Notice | None = None, after: Notice | None = None) -> None:
+        """Watch a function of a module or a method of a class.
+
+        Args:
+            holder: the module or class.
+            name: the function's name in it.
+            before: called before the function, with its arguments.
+            after: called after it has returned, with its arguments and `result`.
+
+        Raises:
+            AttributeError: there is no such function.
+        """
+        watch = self.watch
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def watched(*args: Any, **kwargs: Any) -> Any:
+                capture = capturing.get()
+                if capture is None:
+                    return original(*args, **kwargs)
+                if before is not None:
+                    watch.tell(before, capture, *args, **kwargs)
+                result = original(*args, **kwargs)
+                if after is not None:
+                    watch.tell(after, capture, *args, result=result, **kwargs)
+                return result
+
+            return watched
+
+        self.replace(holder, name, make)
+
+    def replace(self, holder: Any, name: str, make: Callable[[Any], Any]) -> None:
+        """Put something in the place of an attribute; `make` gets what was there."""
+        own = vars(holder)
+        inherited = name not in own
+        original = getattr(holder, name) if inherited else own[name]
+        put = make(original)
+        setattr(holder, name, put)
+
+        def undo() -> None:
+            # Somebody else may have put theirs around ours meanwhile.
+            if vars(holder).get(name) is put:
+                if inherited:
+                    delattr(holder, name)
+                else:
+                    setattr(holder, name, original)
+
+        self._undo.append(undo)
+
+    def on_undo(self, action: Callable[[], object]) -> None:
+        """Have something else undone too."""
+        self._undo.append(action)
+
+    def undo(self) -> None:
+        """Put everything back, the last first."""
+        while self._undo:
+            self._undo.pop()()
+
+
+class _Finder:
+    """Hears of the imports of observed modules; finds nothing by itself."""
+
+    def __init__(self) -> None:
+        self._asking = threading.local()
+
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
+        """Let the finders behind this one find the module, and have its observer attached when it has run."""
+        if name not in OBSERVERS or getattr(self._asking, "name", None) == name:
+            return None
+        self._asking.name = name
+        try:
+            for finder in sys.meta_path:
+                if finder is not self and hasattr(finder, "find_spec"):
+                    spec = finder.find_spec(name, path, target)
+                    if spec is not None:
+                        with guard("hear of an import"):
+                            _hear(spec)
+                        return spec
+        finally:
+            self._asking.name = None
+        return None
+
+
+def _hear(spec: ModuleSpec) -> None:
+    """Attach when the module has run: for that one time, its own loader does a little more."""
+    loader: Any = spec.loader
+    if getattr(loader, "name", None) != spec.name or not hasattr(loader, "__dict__"):
+        return  # a loader of many modules; the next start of a run sees the module
+    run = loader.exec_module
+
+    def exec_module(module: ModuleType) -> None:
+        del loader.exec_module
+        run(module)
+        _attach(spec.name, module)
+
+    loader.exec_module = exec_module
+
+
+_finder = _Finder()
+_lock = threading.RLock()
+_watches: dict[str, Watch] = {}
+_attached: dict[str, Patches] = {}
+
+
+def install() -> None:
+    """Begin to hear of imports, and attach to what is imported already; called again, look for what was imported since."""
+    with _lock:
+        if _finder not in sys.meta_path:
+            sys.meta_path.insert(0, _finder)
+        for name in OBSERVERS:
+            module = sys.modules.get(name)
+            if module is not None and name not in _attached and not _is_being_imported(module):
+                _attach(name, module)
+
+
+def uninstall() -> None:
+    """Leave the libraries and the import as they were found."""
+    with _lock:
+        if _finder in sys.meta_path:
+            sys.meta_path.remove(_finder)
+        while _attached:
+            _attached.popitem()[1].undo()
+        _watches.clear()
+
+
+def missed(capture: Any) -> None:
+    """Say in a run's record which observers could not be attached in this process."""
+    for watch in list(_watches.values()):
+        if watch.unattached:
+            watch.missed(capture)
+
+
+def _is_being_imported(module: ModuleType) -> bool:
+    return bool(getattr(module.__spec__, "_initializing", False))
+
+
+def _attach(name: str, module: ModuleType) -> None:
+    with _lock:
+        if name in _attached or _finder not in sys.meta_path:
+            return
+        observer = OBSERVERS[name]
+        watch = _watches.setdefault(observer, Watch(name.partition(".")[0]))
+        patches = _attached[name] = Patches(watch)
+        attached = False
+        with guard(f"observe {name}"):
+            with unobserved():
+                importlib.import_module(f"{__name__}.{observer}").attach(module, patches)
+            attached = True
+        if not attached:
+            watch.unattached = True
+            patches.undo()

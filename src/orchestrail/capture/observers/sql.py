@@ -1,0 +1,329 @@
+"""Which tables a SQL statement reads and writes, and the data sets that they are: what the observers of databases share.
+
+Statements are read by `openlineage-sql`, the parser that OpenLineage's own integrations use; the extra `sql` installs it. No
+statement, literal, parameter or message of the parser is kept or told: names of tables, and for what is not understood the
+statement's first word where it is a word of SQL.
+
+Names follow OpenLineage's naming: `postgres://host:port` and `database.schema.table`, likewise for the other servers. For SQLite
+and DuckDB, which the naming does not have, the namespace is `sqlite:` or `duckdb:` and the absolute path of the file, the name the
+table's. A table in such a file has the digest of the file as its version; a server tells no version, and the record says so.
+
+Not told: catalogues and temporary tables. What a view, a trigger, a function or a procedure touches besides is not visible.
+"""
+
+from __future__ import annotations
+
+import importlib
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+from orchestrail.model import DatasetRef
+
+MAX_STATEMENTS = 1000
+"""Different statements of one run that are read; a program that writes values into its statements makes new ones without end."""
+MAX_LENGTH = 100_000
+"""Characters of a statement; longer ones hold data rather than names."""
+
+# Statements that name no table's rows; the parser does not know all of them.
+_SILENT = frozenset((
+    "ABORT", "ANALYZE", "ATTACH", "BEGIN", "CHECKPOINT", "CLOSE", "COMMIT", "DEALLOCATE", "DETACH", "DISCARD",
+    "END", "EXPLAIN", "GRANT", "INSTALL", "LISTEN", "LOAD", "LOCK", "NOTIFY", "PRAGMA", "REINDEX", "RELEASE",
+    "RESET", "REVOKE", "ROLLBACK", "SAVEPOINT", "SET", "SHOW", "START", "UNLISTEN", "USE", "VACUUM",
+))  # fmt: skip
+# Statements that may name no table.
+_MAY_BE_EMPTY = frozenset((
+    "SELECT", "VALUES", "WITH", "CREATE", "DROP", "ALTER", "COMMENT",
+))  # fmt: skip
+_OTHERS = frozenset((
+    "CALL", "COPY", "DECLARE", "DELETE", "DO", "EXECUTE", "EXPORT", "FETCH", "IMPORT", "INSERT", "MERGE", "MOVE",
+    "PIVOT", "PREPARE", "REFRESH", "REPLACE", "TRUNCATE", "UPDATE",
+))  # fmt: skip
+_WORDS = _SILENT | _MAY_BE_EMPTY | _OTHERS
+_COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|[(;])+", re.DOTALL)
+_FIRST = re.compile(r"[A-Za-z]+")
+_TEMPORARY = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:LOCAL\s+|GLOBAL\s+)?TEMP(?:ORARY)?\b", re.IGNORECASE)
+_MADE = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?TABLE\b(?!\s+IF\b)", re.IGNORECASE)
+# Scheme by OpenLineage's naming, the parser's dialect, usual port, usual schema.
+_SERVERS = {
+    "mysql": ("mysql", "mysql", 3306, ""),
+    "mariadb": ("mysql", "mysql", 3306, ""),
+    "mssql": ("mssql", "mssql", 1433, "dbo"),
+    "postgresql": ("postgres", "postgres", 5432, "public"),
+}
+# The parser does not tell the table of it.
+_PART = r'(?:"[^"]+"|[A-Za-z_][\w$]*)'
+_NAME_PARTS = re.compile(_PART)
+_COPY = re.compile(rf"COPY\s+({_PART}(?:\.{_PART}){{0,2}})\s*(?:\([^()]*\)\s*)?\b(FROM|TO)\b", re.IGNORECASE)
+# psycopg takes these for placeholders wherever they stand; the parser knows none of them.
+_PLACEHOLDER = re.compile(r"%(?:\([^)]*\))?[sbt]\b")
+_WITH_PLACEHOLDERS = ("postgres", "mysql")
+_IN_FILES = ("sqlite", "duckdb")
+_CATALOGUES = ("pg_catalog", "information_schema", "temp", "system")
+_CATALOGUE_NAMES = ("pg_", "sqlite_", "duckdb_")
+
+_ignored: frozenset[tuple[str, str]] = frozenset()
+
+Name = tuple[str, ...]
+"""A table as a statement names it: database, schema and name, as far as they are there."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where the tables of a connection are.
+
+    Attributes:
+        namespace: of the data sets.
+        dialect: what the parser calls the language.
+        prefix: what stands before each name: the database.
+        schema: the schema of a table that is named without one.
+        file: the file that holds the tables, for a database in a file.
+        weak: why a table of it cannot be pinned.
+    """
+
+    namespace: str
+    dialect: str
+    prefix: str = ""
+    schema: str = ""
+    file: str | None = None
+    weak: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Statement:
+    """What is known of a statement.
+
+    Attributes:
+        reads: tables that it reads, as it names them.
+        writes: tables that it changes.
+        makes: whether what it writes was not there before.
+        temporary: whether what it writes is gone with the connection.
+        missed: what of it was not understood.
+    """
+
+    reads: tuple[Name, ...] = ()
+    writes: tuple[Name, ...] = ()
+    makes: bool = False
+    temporary: bool = False
+    missed: str | None = None
+
+
+class _Known:
+    """What is remembered of the statements of one run."""
+
+    def __init__(self) -> None:
+        self.statements: dict[tuple[Place, str], Statement] = {}
+        self.told: set[tuple[Place, str]] = set()
+        self.temporary: set[str] = set()
+
+
+def before(capture: Any, place: Place | None, text: object) -> None:
+    """Note what a statement is about to do to the file that holds its tables.
+
+    Args:
+        capture: the run's.
+        place: where its tables are; None where that is no place that lasts.
+        text: the statement.
+    """
+    statement = _statement(capture, place, text)
+    if statement is None or place is None or place.file is None:
+        return
+    if statement.writes and not statement.temporary:
+        capture.written(place.file, database=True)
+    elif statement.reads:
+        capture.read(place.file, database=True)
+    elif statement.missed:
+        capture.written(place.file, database=True)
+
+
+def after(capture: Any, place: Place | None, text: object) -> None:
+    """Tell which tables a statement that succeeded read and wrote; arguments as for `before`."""
+    statement = _statement(capture, place, text)
+    if statement is None or place is None:
+        return
+    known: _Known = capture.told.notes["sql"]
+    if (place, str(text)) in known.told:
+        return
+    known.told.add((place, str(text)))
+    if statement.missed:
+        capture.told.misses(f"tables of {place.namespace}", statement.missed)
+    if place.file is not None and capture.leaves_out(place.file):
+        return
+    if statement.temporary:
+        known.temporary.update(_name(place, name) for name in statement.writes)
+    for name in statement.reads:
+        if _name(place, name) not in known.temporary:
+            capture.told.reads(_table(place, name, "at_read"), place.file)
+    for name in statement.writes:
+        if _name(place, name) not in known.temporary:
+            capture.told.writes(_table(place, name, "at_write"), place.file, made=statement.makes)
+
+
+def server(kind: str, host: str | None, port: object, database: str | None) -> Place | None:
+    """Describe a database on a server.
+
+    Args:
+        kind: which server, as SQLAlchemy calls it.
+        host: name or address; a socket's folder counts as this machine.
+        port: number of the port, None for the usual one.
+        database: name.
+
+    Returns:
+        None for a server whose tables are not known to be named.
+    """
+    if kind not in _SERVERS:
+        return None
+    scheme, dialect, usual, schema = _SERVERS[kind]
+    machine = host if host and not host.startswith(("/", "@")) else "localhost"
+    weak = "the database tells no version of a table"
+    if schema:
+        weak += f"; a name without a schema is taken to be in {schema}"
+    return Place(f"{scheme}://{machine}:{port or usual}", dialect, database or "", schema, None, weak)
+
+
+def in_file(scheme: str, path: str) -> Place:
+    """Describe a database in a file."""
+    file = os.path.abspath(path)  # noqa: PTH100 - a place is worked out on a host's path
+    return Place(f"{scheme}:{file}", scheme, file=file)
+
+
+def leave_out(addresses: Iterable[str]) -> None:
+    """Leave out the tables of these databases, an orchestrator's own; replaces what was set before.
+
+    Args:
+        addresses: as SQLAlchemy has them: `postgresql+psycopg2://user:password@host:5432/airflow`, `sqlite:////data/airflow.db`.
+    """
+    global _ignored
+    found = set()
+    for address in addresses:
+        parts = urlsplit(address)
+        kind = parts.scheme.partition("+")[0]
+        path = unquote(parts.path[1:])
+        try:
+            place = in_file(kind, path) if kind in _IN_FILES else server(kind, parts.hostname, parts.port, path)
+        except ValueError:  # an address of several machines
+            continue
+        if place is not None:
+            found.add((place.namespace, place.prefix))
+    _ignored = frozenset(found)
+
+
+def analyse(text: str, dialect: str) -> Statement:
+    """Say which tables a text of one or more statements reads and writes.
+
+    Raises:
+        ModuleNotFoundError: the parser is not installed.
+    """
+    start = _COMMENTS.match(text)
+    body = text[start.end() :] if start else text
+    first = _FIRST.match(body)
+    word = first[0].upper() if first else ""
+    if word in _SILENT and ";" not in body.rstrip().rstrip(";"):
+        return Statement()
+    shown = word if word in _WORDS else "of a kind that is not known"
+    if len(text) > MAX_LENGTH:
+        return Statement(missed=f"a statement {shown} is longer than {MAX_LENGTH} characters")
+    copied = _COPY.match(body)
+    if copied is not None:
+        name = tuple(_part(part) for part in _NAME_PARTS.findall(copied[1]))
+        return Statement(reads=(name,)) if copied[2].upper() == "TO" else Statement(writes=(name,))
+    found = _parse(text, dialect)
+    if found is None:
+        return Statement(missed=f"a statement {shown} was not understood by openlineage-sql")
+    reads, writes = found
+    functions = [name for name in reads if _is_function(name, text)]
+    missed = None
+    if functions:
+        missed = "what a function in FROM reads is not visible"
+    elif not reads and not writes and word not in _MAY_BE_EMPTY:
+        missed = f"what a statement {shown} reads and writes is not visible"
+    reads = tuple(name for name in reads if name not in functions and not _is_catalogue(name))
+    writes = tuple(name for name in writes if not _is_catalogue(name))
+    return Statement(reads, writes, bool(_MADE.match(body)), bool(_TEMPORARY.match(body)), missed)
+
+
+def _part(text: str) -> str:
+    return text[1:-1] if text.startswith('"') else text.lower()
+
+
+def _is_function(name: Name, text: str) -> bool:
+    return (
+        re.search(rf"(?:\bFROM|\bJOIN|\bLATERAL|,)\s*{re.escape('.'.join(name))}\s*\(", text, re.IGNORECASE) is not None
+    )
+
+
+def _is_catalogue(name: Name) -> bool:
+    return name[-1].startswith(_CATALOGUE_NAMES) or any(part in _CATALOGUES for part in name[:-1])
+
+
+def _statement(capture: Any, place: Place | None, text: object) -> Statement | None:
+    if place is None or not isinstance(text, str) or (place.namespace, place.prefix) in _ignored:
+        return None
+    known: _Known = capture.told.notes.setdefault("sql", _Known())
+    found = known.statements.get((place, text))
+    if found is None:
+        if len(known.statements) >= MAX_STATEMENTS:
+            reason = f"more than {MAX_STATEMENTS} different statements: the others were not read"
+            capture.told.misses(f"tables of {place.namespace}", reason)
+            return None
+        try:
+            found = _analysed(text, place.dialect)
+        except ModuleNotFoundError:
+            found = Statement(missed="openlineage-sql is not installed: pip install 'orchestrail[sql]'")
+        known.statements[place, text] = found
+    return found
+
+
+@lru_cache(maxsize=1024)
+def _analysed(text: str, dialect: str) -> Statement:
+    return analyse(text, dialect)
+
+
+def _parse(text: str, dialect: str) -> tuple[tuple[Name, ...], tuple[Name, ...]] | None:
+    """Give the tables that are read and those that are written; None where the parser does not understand all of the text."""
+    parser = importlib.import_module("openlineage_sql")
+    if dialect in _WITH_PLACEHOLDERS:
+        text = _PLACEHOLDER.sub(" NULL ", text).replace("%%", "%")
+    try:
+        found = parser.parse([text], dialect=dialect)
+    except BaseException as error:
+        # A panic of the parser's is no Exception, and not the host's to deal with.
+        if isinstance(error, Exception) or type(error).__name__ == "PanicException":
+            return None
+        raise
+    both = found.in_tables, found.out_tables
+    if found.errors or (dialect not in _IN_FILES and any(_is_literal(one) for one in (*both[0], *both[1]))):
+        return None
+    reads, writes = (tuple(dict.fromkeys(_as_named(one, dialect) for one in tables)) for tables in both)
+    return reads, writes
+
+
+def _is_literal(table: Any) -> bool:
+    """Say whether the parser took a text in single quotes for a table, which no server does."""
+    quotes = table.quote_style
+    return quotes is not None and "'" in (quotes.database, quotes.schema, quotes.name)
+
+
+def _as_named(table: Any, dialect: str) -> Name:
+    """Give a table's name. A part that is not quoted is the same in any case; SQLite and DuckDB never tell cases apart."""
+    quotes = None if dialect in _IN_FILES else table.quote_style
+    parts = [(getattr(table, part), getattr(quotes, part, None)) for part in ("database", "schema", "name")]
+    return tuple(text if quote else text.lower() for text, quote in parts if text)
+
+
+def _name(place: Place, name: Name) -> str:
+    if place.file is not None:
+        return ".".join(name[1:] if name[0] == "main" and len(name) > 1 else name)
+    if place.schema and len(name) == 1:
+        name = (place.schema, *name)
+    if place.prefix and len(name) < (3 if place.schema else 2):
+        name = (place.prefix, *name)
+    return ".".join(name)
+
+
+def _table(place: Place, name: Name, observed: str) -> DatasetRef:
+    return DatasetRef(place.namespace, _name(place, name), observed=observed, weak=place.weak, type="TABLE")

@@ -1,0 +1,133 @@
+"""What library observers tell of one run, beyond the files that it opened: tables, objects in stores, and facts about files.
+
+Kept until the run's end and then joined with what `files` saw, so that one data set is one use, whoever told of it. Nothing is
+observed here, and no value of a row is ever taken.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from orchestrail.model import DatasetRef
+
+MAX_DATASETS = 10_000
+"""Data sets that are no files that one run keeps."""
+MAX_MISSING = 100
+"""Distinct places where capture could not look that one run names."""
+
+Key = tuple[str, str]
+"""Namespace and name of a data set."""
+
+
+@dataclass(slots=True)
+class Facts:
+    """What a library knows of a file that it read or wrote.
+
+    Attributes:
+        rows: number of rows.
+        fields: (name, type) pairs.
+        kind: `data` or `model`; None where the library cannot tell.
+        format: how the file is written: `parquet`, `safetensors` ...
+        framework: what the model in it is made with, with its version: `scikit-learn 1.5.0`.
+    """
+
+    rows: int | None = None
+    fields: tuple[tuple[str, str], ...] = ()
+    kind: str | None = None
+    format: str | None = None
+    framework: str | None = None
+
+
+class Told:
+    """Takes what observers tell. No locks: every step is one atomic operation on a dictionary."""
+
+    def __init__(self) -> None:
+        self._inputs: dict[Key, tuple[DatasetRef, str | None]] = {}
+        self._outputs: dict[Key, tuple[DatasetRef, str | None]] = {}
+        self._made: set[Key] = set()
+        self._facts: dict[tuple[str, bool], Facts] = {}
+        self._missing: dict[tuple[str, str], None] = {}
+        self._too_many = False
+        self.notes: dict[str, Any] = {}
+        """What an observer has to remember for this run, by its own name."""
+
+    def reads(self, dataset: DatasetRef, within: str | None = None) -> None:
+        """Take note of a data set that is no file and was read.
+
+        Args:
+            dataset: what was read.
+            within: absolute path of the file that it lies in: the digest of that file is then its version.
+        """
+        if (dataset.namespace, dataset.name) not in self._made:
+            self._keep(self._inputs, dataset, within)
+
+    def writes(self, dataset: DatasetRef, within: str | None = None, *, made: bool = False) -> None:
+        """Take note of a data set that is no file and was written.
+
+        Args:
+            dataset: what was written.
+            within: as in `reads`.
+            made: True where nothing of it was there before: what is read of it later is the step's own.
+        """
+        if made and (dataset.namespace, dataset.name) not in self._inputs:
+            self._made.add((dataset.namespace, dataset.name))
+        self._keep(self._outputs, dataset, within)
+
+    def facts(self, name: str, *, written: bool) -> Facts:
+        """Give what is known of a file as it was read or written, to be filled in."""
+        return self._facts.setdefault((name, written), Facts())
+
+    def misses(self, what: str, reason: str) -> None:
+        """Take note of something that was not seen."""
+        if len(self._missing) < MAX_MISSING:
+            self._missing[what, reason] = None
+
+    def join(self, inputs: list[DatasetRef], outputs: list[DatasetRef], missing: list[tuple[str, str]]) -> None:
+        """Complete what was seen of the files of the run, in place."""
+        for found, told, written in ((inputs, self._inputs, False), (outputs, self._outputs, True)):
+            found[:] = [_with(dataset, self._facts.get((dataset.name, written))) for dataset in found]
+            files = {dataset.name: dataset for dataset in found}
+            without = (
+                "the file that it lies in had not changed when the step ended"
+                if written
+                else "written before by the same step"
+            )
+            for dataset, file in list(told.values()):
+                found.append(dataset if file is None else _within(dataset, files.get(file), without))
+        missing += self._missing
+        if self._too_many:
+            missing.append(("datasets", f"more than {MAX_DATASETS} were told of"))
+
+    def _keep(self, kept: dict[Key, tuple[DatasetRef, str | None]], dataset: DatasetRef, within: str | None) -> None:
+        key = dataset.namespace, dataset.name
+        if len(kept) >= MAX_DATASETS and key not in kept:
+            self._too_many = True
+            return
+        kept.setdefault(key, (dataset, within))
+
+
+def fields_of(pairs: Iterable[tuple[object, object]]) -> tuple[tuple[str, str], ...]:
+    """Give names and types of fields; their values never."""
+    return tuple((str(name), str(kind)) for name, kind in pairs)
+
+
+def _with(dataset: DatasetRef, facts: Facts | None) -> DatasetRef:
+    if facts is None:
+        return dataset
+    return replace(
+        dataset,
+        rows=facts.rows,
+        fields=facts.fields,
+        kind=facts.kind or dataset.kind,
+        format=facts.format,
+        framework=facts.framework,
+    )
+
+
+def _within(dataset: DatasetRef, file: DatasetRef | None, without: str) -> DatasetRef:
+    """Give a table the digest of the file that it lies in as its version."""
+    if file is None:
+        return replace(dataset, weak=without)
+    return replace(dataset, version=file.digest, weak=file.weak or dataset.weak)
