@@ -7,13 +7,15 @@ and `\\n`. Symbolic links are followed where they lead to a file, not where they
 """
 
 # On a host's path pathlib costs several times as much a call.
-# ruff: noqa: PTH116, PTH118
+# ruff: noqa: PTH116, PTH118, PTH208
 from __future__ import annotations
 
 import hashlib
 import os
 import stat
 import time
+from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass
 
 from orchestrail.capture.observing import unobserved
@@ -22,6 +24,9 @@ MAX_BYTES = 256 << 20
 """Files above this size are not read: a step must not wait for us."""
 MAX_FILES = 10_000
 """Folders with more files than this get no digest."""
+
+MAX_KEPT = 64
+"""Databases that stay open after a digest, before those are closed that nobody uses."""
 
 _BLOCK = 1 << 20
 _REMEMBERED = 8192
@@ -56,6 +61,12 @@ class FileDigest:
         """Device, inode, size and time of the last change: what tells that the file is the same as before."""
         return self.device, self.inode, self.size, self.mtime_ns
 
+
+# A process that closes any descriptor of a file loses all its POSIX locks on that file, those of another connection too
+# (https://www.sqlite.org/howtocorrupt.html, section 2.2). So the one that a database was read with stays open, and is used again.
+_DATABASES = ((0, b"SQLite format 3\0"), (8, b"DUCK"))
+_kept: dict[tuple[int, int], int] = {}
+_EMPTY = f"sha256:{hashlib.sha256().hexdigest()}"
 
 _Key = tuple[str, int, int, int, int, int]
 _known: dict[_Key, str] = {}
@@ -172,12 +183,17 @@ def _digest_file(path: str, state: os.stat_result, max_bytes: int) -> FileDigest
         return None
     if state.st_size > max_bytes:
         return _result(None, state, f"larger than {size_text(max_bytes)}")
+    if state.st_size == 0:
+        return _result(_EMPTY, state)
     known = _known.get(_key(path, state))
     if known is not None:
         return _result(known, state)
+    descriptor = _kept.get((state.st_dev, state.st_ino))
+    keep = descriptor is not None
     try:
-        # Without O_NONBLOCK a pipe that took the file's place would hold the step up.
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
+        if descriptor is None:
+            # Without O_NONBLOCK a pipe that took the file's place would hold the step up.
+            descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK | os.O_NOCTTY)
     except FileNotFoundError:
         return None
     except OSError as error:
@@ -188,7 +204,12 @@ def _digest_file(path: str, state: os.stat_result, max_bytes: int) -> FileDigest
             return None
         hashed = hashlib.sha256()
         read = 0
-        while block := os.read(descriptor, _BLOCK):
+        while block := os.pread(descriptor, _BLOCK, read):
+            if read == 0 and not keep and _is_database(block):
+                if len(_kept) >= MAX_KEPT:
+                    _let_go()
+                _kept[before.st_dev, before.st_ino] = descriptor
+                keep = True
             hashed.update(block)
             read += len(block)
             if read > max_bytes:
@@ -197,13 +218,29 @@ def _digest_file(path: str, state: os.stat_result, max_bytes: int) -> FileDigest
     except OSError as error:
         return _result(None, state, f"cannot be read: {os.strerror(error.errno or 0)}")
     finally:
-        os.close(descriptor)
+        if not keep:
+            os.close(descriptor)
     digest = f"sha256:{hashed.hexdigest()}"
     if _key(path, before) != _key(path, after) or read != after.st_size:
         return _result(digest, after, "changed while it was read")
     if started - max(before.st_mtime_ns, before.st_ctime_ns) > _RECENT_NS:
         _remember(_key(path, before), digest)
     return _result(digest, before)
+
+
+def _is_database(start: bytes) -> bool:
+    return any(start.startswith(mark, at) for at, mark in _DATABASES)
+
+
+def _let_go() -> None:
+    """Close the databases that nobody else in this process holds open: on those it has no locks."""
+    held: Counter[tuple[int, int]] = Counter()
+    for descriptor in os.listdir("/proc/self/fd"):
+        with suppress(OSError, ValueError):
+            state = os.fstat(int(descriptor))
+            held[state.st_dev, state.st_ino] += 1
+    for identity in [identity for identity in list(_kept) if held[identity] == 1]:
+        os.close(_kept.pop(identity))
 
 
 def _key(path: str, state: os.stat_result) -> _Key:

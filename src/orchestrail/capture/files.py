@@ -188,38 +188,52 @@ class FileCapture:
         Returns:
             What is known of it, to be filled in; None where it is no data.
         """
-        return self._observed(path, os.O_RDONLY, database=database)
+        name = self._observed(path)
+        if name is None:
+            return None
+        if os.path.isdir(name):
+            self._reads(name, folder=True)
+        else:
+            self.opened(name, None, os.O_RDONLY)
+            self._mark(name, database=database)
+        return self.told.facts(_printable(name), written=False)
 
-    def written(self, path: object, *, database: bool = False) -> Facts | None:
+    def written(self, path: object, *, folder: bool = False, database: bool = False) -> Facts | None:
         """Note a file or folder that a library is about to write by itself.
 
         Args:
             path: the file or folder.
+            folder: True where it is a folder, or becomes one.
             database: True for the file of a database, which is read and changed, not replaced.
 
         Returns:
             As `read`.
         """
-        return self._observed(path, os.O_RDWR if database else os.O_WRONLY, database=database)
+        name = self._observed(path)
+        if name is None:
+            return None
+        if folder or os.path.isdir(name):
+            self._writes(name, reads=False, folder=True)
+        else:
+            self.opened(name, None, os.O_RDWR if database else os.O_WRONLY)
+            self._mark(name, database=database)
+        return self.told.facts(_printable(name), written=True)
 
     def leaves_out(self, path: object) -> bool:
         """Say whether a file or folder is none of the step's data."""
         name = _name(path)
         return name is None or _left_out(name.rpartition("/")[0])
 
-    def _observed(self, path: object, flags: int, *, database: bool) -> Facts | None:
+    def _observed(self, path: object) -> str | None:
         name = _name(path)
         if name is None or self._closed or self._process is not _process or self.leaves_out(name):
             return None
-        if not os.path.isdir(name):
-            self.opened(name, None, flags)
-            if database and name in self._files:
-                self._files[name].database = True
-        elif flags == os.O_RDONLY:
-            self._reads(name, folder=True)
-        else:
-            self._writes(name, reads=False, folder=True)
-        return self.told.facts(_printable(name), written=flags != os.O_RDONLY)
+        return name
+
+    def _mark(self, name: str, *, database: bool) -> None:
+        file = self._files.get(name)
+        if database and file is not None:
+            file.database = True
 
     def renamed(self, source: object, target: object) -> None:
         """Note a file or folder that is about to be renamed: what was written at the old name is an output at the new one."""
@@ -361,8 +375,9 @@ class FileCapture:
         elif file.place == source:
             file.place = target
         if made:
-            there = self._keep(target, _File(target))
+            there = self._keep(target, _File(target, folder=file.folder, database=file.database))
             if there is not None:
+                self.told.moved(_printable(source), _printable(target))
                 there.place, there.written, there.before = target, True, None
 
     def _digest(self, file: _File) -> FileDigest | None:

@@ -79,6 +79,12 @@ class Told:
         """Give what is known of a file as it was read or written, to be filled in."""
         return self._facts.setdefault((name, written), Facts())
 
+    def moved(self, source: str, target: str) -> None:
+        """Take what is known of a file that was written to its new name."""
+        known = self._facts.get((source, True))
+        if known is not None:
+            self._facts[target, True] = known
+
     def misses(self, what: str, reason: str) -> None:
         """Take note of something that was not seen."""
         if len(self._missing) < MAX_MISSING:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import hashlib
 import os
 import socket
+import sqlite3
+import subprocess
 import threading
 import time
 from pathlib import Path
@@ -138,8 +140,8 @@ def test_an_unreadable_file_says_so(run, tmp_path):
 def test_a_digest_is_remembered_for_an_old_file_only(tmp_path, monkeypatch):
     """A file that changed just now may change again without its times moving on."""
     read: list[int] = []
-    real = os.read
-    monkeypatch.setattr(os, "read", lambda descriptor, size: read.append(1) or real(descriptor, size))
+    real = os.pread
+    monkeypatch.setattr(os, "pread", lambda *where: read.append(1) or real(*where))
     file = tmp_path / "f"
     file.write_bytes(b"new")
     digest_file(file)
@@ -251,3 +253,59 @@ def test_a_digest_survives_a_fork(tmp_path):
     if not child:
         os._exit(0 if digest_file(tmp_path / "f").digest == sha256(b"x") else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+
+
+def test_digesting_a_database_leaves_its_locks_to_it(tmp_path, run):
+    """POSIX locks of a process go with any descriptor of the file that it closes: an open transaction must survive a digest."""
+    base = tmp_path / "base.db"
+    connection = sqlite3.connect(base, isolation_level=None)
+    connection.execute("create table t (x)")
+    connection.execute("begin immediate")
+    connection.execute("insert into t values (1)")
+    program = f"""
+    import json, sqlite3
+    other = sqlite3.connect({str(base)!r}, timeout=0)
+    try:
+        other.execute("begin immediate")
+    except sqlite3.OperationalError as error:
+        print(json.dumps(str(error)))
+    else:
+        print(json.dumps("not locked"))
+    """
+    # Another process, since this one would lose the locks by reading the file.
+    printed = subprocess.run(["sha256sum", base], capture_output=True, text=True, check=True).stdout
+    for _ in range(2):
+        assert digest_file(base).digest == f"sha256:{printed.split()[0]}"
+    assert run(program) == "database is locked"
+    connection.execute("commit")
+    assert run(program) == "not locked"
+
+
+def test_a_database_that_takes_the_place_of_another_is_read_itself(tmp_path):
+    """What stays open is the old file, not its name."""
+    for number in range(3):
+        new = tmp_path / "new.db"
+        sqlite3.connect(new).execute(f"create table t{number} (x)").connection.commit()
+        new.replace(tmp_path / "base.db")
+        assert digest_file(tmp_path / "base.db").digest == sha256((tmp_path / "base.db").read_bytes())
+
+
+def test_an_empty_file_has_the_digest_of_nothing(tmp_path):
+    """It need not be opened for that."""
+    (tmp_path / "empty").touch()
+    assert digest_file(tmp_path / "empty").digest == sha256(b"")
+
+
+def test_databases_that_nobody_uses_any_more_are_let_go(tmp_path, monkeypatch):
+    """A process that reads many of them keeps few open."""
+    monkeypatch.setattr(digest, "MAX_KEPT", 3)
+    used = sqlite3.connect(tmp_path / "0.db")
+    for number in range(10):
+        made = sqlite3.connect(tmp_path / f"{number}.db")
+        made.execute("create table t (x)")
+        made.close()
+        assert digest_file(tmp_path / f"{number}.db").digest
+    kept = [name.name for name in tmp_path.iterdir() if (name.stat().st_dev, name.stat().st_ino) in digest._kept]
+    assert "0.db" in kept
+    assert len(kept) <= 5
+    used.close()

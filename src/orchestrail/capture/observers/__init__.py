@@ -29,7 +29,15 @@ from orchestrail.capture.observing import capturing, unobserved
 from orchestrail.guard import guard
 
 OBSERVERS = {
+    "pandas.io.parquet": "pandas",
+    "polars": "polars",
     "psycopg": "psycopg",
+    "pyarrow.csv": "pyarrow",
+    "pyarrow.dataset": "pyarrow",
+    "pyarrow.feather": "pyarrow",
+    "pyarrow.json": "pyarrow",
+    "pyarrow.orc": "pyarrow",
+    "pyarrow.parquet.core": "pyarrow",
     "sqlalchemy": "sqlalchemy",
     "sqlite3": "sqlite",
 }

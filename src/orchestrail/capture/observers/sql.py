@@ -55,6 +55,7 @@ _SERVERS = {
     "mssql": ("mssql", "mssql", 1433, "dbo"),
     "postgresql": ("postgres", "postgres", 5432, "public"),
 }
+_SHORT = {"postgres": "postgresql"}
 # The parser does not tell the table of it.
 _PART = r'(?:"[^"]+"|[A-Za-z_][\w$]*)'
 _NAME_PARTS = re.compile(_PART)
@@ -191,25 +192,23 @@ def in_file(scheme: str, path: str) -> Place:
     return Place(f"{scheme}:{file}", scheme, file=file)
 
 
-def leave_out(addresses: Iterable[str]) -> None:
-    """Leave out the tables of these databases, an orchestrator's own; replaces what was set before.
+def at_address(address: str) -> Place | None:
+    """Describe the database at an address as SQLAlchemy has it: `postgresql+psycopg2://user:password@host:5432/airflow`,
+    `sqlite:////data/airflow.db`; of user and password nothing is kept."""
+    parts = urlsplit(address)
+    kind = _SHORT.get(parts.scheme, parts.scheme).partition("+")[0]
+    path = unquote(parts.path[1:])
+    try:
+        return in_file(kind, path) if kind in _IN_FILES else server(kind, parts.hostname, parts.port, path)
+    except ValueError:  # an address of several machines
+        return None
 
-    Args:
-        addresses: as SQLAlchemy has them: `postgresql+psycopg2://user:password@host:5432/airflow`, `sqlite:////data/airflow.db`.
-    """
+
+def leave_out(addresses: Iterable[str]) -> None:
+    """Leave out the tables of these databases, an orchestrator's own; replaces what was set before."""
     global _ignored
-    found = set()
-    for address in addresses:
-        parts = urlsplit(address)
-        kind = parts.scheme.partition("+")[0]
-        path = unquote(parts.path[1:])
-        try:
-            place = in_file(kind, path) if kind in _IN_FILES else server(kind, parts.hostname, parts.port, path)
-        except ValueError:  # an address of several machines
-            continue
-        if place is not None:
-            found.add((place.namespace, place.prefix))
-    _ignored = frozenset(found)
+    places = [place for address in addresses if (place := at_address(address)) is not None]
+    _ignored = frozenset((place.namespace, place.prefix) for place in places)
 
 
 def analyse(text: str, dialect: str) -> Statement:

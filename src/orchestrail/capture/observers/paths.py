@@ -1,0 +1,87 @@
+"""What a library was given to read or write: paths, folders, patterns, lists of them, addresses. What observers of files share.
+
+An address (`s3://bucket/key`) becomes a data set by OpenLineage's naming, without user, password and query. Its content is not
+fetched, so it has no digest; a version it has where an observer of its store tells one.
+"""
+
+from __future__ import annotations
+
+import glob
+import io
+import os
+import re
+from typing import Any
+from urllib.parse import urlsplit
+
+from orchestrail.capture.told import Facts
+from orchestrail.model import DatasetRef
+
+MAX_MATCHES = 10_000
+"""Files of one pattern that are told."""
+
+_ADDRESS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+)://")
+_PATTERN = re.compile(r"[*?\[]")
+_UNPINNED = "the store told no version"
+# The same store under the names that libraries have for it.
+_SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "az": "abfss", "abfs": "abfss", "adl": "abfss"}
+
+
+def read(capture: Any, source: object) -> list[Facts]:
+    """Tell what a library reads; gives what is known of each file, to be filled in."""
+    if isinstance(source, list | tuple):
+        return [facts for one in source for facts in read(capture, one)]
+    path = text_of(source)
+    if path is None:
+        return []
+    if _ADDRESS.match(path):
+        capture.told.reads(remote(path, "at_read"))
+        return []
+    if _PATTERN.search(path) and not os.path.exists(path):  # noqa: PTH110 - on a host's path
+        matches = sorted(glob.glob(os.path.expanduser(path), recursive=True))  # noqa: PTH111, PTH207
+        if len(matches) > MAX_MATCHES:
+            capture.told.misses("files", f"a pattern matches more than {MAX_MATCHES} files")
+        return [facts for one in matches[:MAX_MATCHES] if (facts := capture.read(one)) is not None]
+    facts = capture.read(path)
+    return [facts] if facts is not None else []
+
+
+def written(capture: Any, target: object, *, folder: bool = False) -> Facts:
+    """Tell what a library is about to write.
+
+    Args:
+        capture: the run's.
+        target: a path or an address; anything else is not told.
+        folder: True where it becomes a folder of files.
+
+    Returns:
+        What is known of it, to be filled in; of nothing, where it is no file.
+    """
+    path = text_of(target)
+    if path is None:
+        return Facts()
+    if _ADDRESS.match(path):
+        capture.told.writes(remote(path, "at_write"))
+        return Facts()
+    return capture.written(path, folder=folder) or Facts()
+
+
+def text_of(given: object) -> str | None:
+    """Give the path or address of what a library was given; of an open file its name; None of anything else."""
+    if isinstance(given, io.IOBase):
+        given = getattr(given, "name", None)
+    if isinstance(given, str | bytes | os.PathLike):
+        path = os.fsdecode(given)
+        if path.lower().startswith("file://"):
+            return urlsplit(path).path
+        return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111
+    return None
+
+
+def remote(address: str, observed: str) -> DatasetRef:
+    """Name what lies at an address."""
+    parts = urlsplit(address)
+    scheme = _SCHEMES.get(parts.scheme.lower(), parts.scheme.lower())
+    host = parts.netloc.rpartition("@")[2]
+    return DatasetRef(
+        f"{scheme}://{host}", parts.path.strip("/") or "/", observed=observed, weak=_UNPINNED, type="FILE"
+    )
