@@ -189,7 +189,11 @@ def lock(session: nox.Session) -> None:
         source = Path(session.create_tmp()) / "wanted.in"
         core = ".[audit]" if holds_audit(name, host) else "."
         source.write_text("\n".join([core, *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
-        groups = [*GROUPS, *(() if adapters else ("capture",)), *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters)]
+        groups = [
+            *GROUPS,
+            *(() if adapters else ("capture",)),
+            *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters),
+        ]
         unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]
         session.run(
             "uv", "pip", "compile", str(source), "--output-file", str(locked(name, host)),
