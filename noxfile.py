@@ -90,8 +90,16 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the core."""
     prepare(session, "test", "example", "capture")
-    elsewhere = ("--ignore=tests/architecture", "--ignore=tests/end_to_end")
+    elsewhere = ("--ignore=tests/architecture", "--ignore=tests/end_to_end", "--ignore=tests/with_torch")
     session.run("pytest", *(session.posargs or ("tests", *elsewhere)))
+
+
+@nox.session(venv_backend="venv")
+def torch(session: nox.Session) -> None:
+    """Test what is captured of torch, which is large: by itself, and installed by pip, whose settings choose the build."""
+    prepare(session, "test", "capture")
+    session.install("torch>=2.4")
+    session.run("pytest", "tests/with_torch", *session.posargs)
 
 
 @nox.session

@@ -29,7 +29,9 @@ from orchestrail.capture.observing import capturing, unobserved
 from orchestrail.guard import guard
 
 OBSERVERS = {
+    "joblib": "pickles",
     "pandas.io.parquet": "pandas",
+    "pickle": "pickles",
     "polars": "polars",
     "psycopg": "psycopg",
     "pyarrow.csv": "pyarrow",
@@ -38,8 +40,12 @@ OBSERVERS = {
     "pyarrow.json": "pyarrow",
     "pyarrow.orc": "pyarrow",
     "pyarrow.parquet.core": "pyarrow",
+    "safetensors": "safetensors",
+    "safetensors.numpy": "safetensors",
+    "safetensors.torch": "safetensors",
     "sqlalchemy": "sqlalchemy",
     "sqlite3": "sqlite",
+    "torch": "torch",
 }
 """For each module of a library, the module here that observes it."""
 
