@@ -1,0 +1,179 @@
+"""Pipelines that were not written for us, wrapped with nothing but `audited`.
+
+What the kernel and the database say they touched is in the record with a digest or a version, and nothing else is.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import sqlite3
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from sklearn.datasets import load_diabetes, load_wine
+
+from orchestrail.capture.digest import digest_folder
+from orchestrail.transport.segments import read_segment, segments
+
+HERE = Path(__file__).parent
+SCRIPT = HERE.parents[1] / "adapters" / "script" / "src"
+RUN = "import sys; sys.path.insert(0, sys.argv[1]); from orchestrail_script import audited; import {0}; print(audited({0}.main)())"
+PLAIN = "import sys; sys.path.insert(0, sys.argv[1]); import {0}; print({0}.main())"
+# The database's own word: SQLite calls this for each table that a statement which it compiles reads or writes.
+AUTHORIZED = """
+import sys, sqlalchemy, sqlite3
+sys.path.insert(0, sys.argv[1])
+touched = set()
+def heard(action, first, second, database, trigger):
+    if action == sqlite3.SQLITE_READ and database == "main": touched.add(("read", first))
+    if action in (sqlite3.SQLITE_INSERT, sqlite3.SQLITE_UPDATE, sqlite3.SQLITE_DELETE): touched.add(("write", first))
+    return sqlite3.SQLITE_OK
+@sqlalchemy.event.listens_for(sqlalchemy.engine.Engine, "connect")
+def connected(connection, record): connection.set_authorizer(heard)
+import shop_sqlalchemy, json
+shop_sqlalchemy.main()
+print(json.dumps(sorted(pair for pair in touched if not pair[1].startswith("sqlite_"))))
+"""
+CALL = re.compile(r'(?:openat|open|creat)\((?:[^,"]+, )?"((?:[^"\\]|\\.)*)", ([A-Z_|0-9]+).*\) = \d+')
+
+
+def prepared(name: str, folder: Path) -> None:
+    """Lay out what a pipeline starts from; some time ago."""
+    folder.mkdir()
+    if name == "wine_pandas":
+        load_wine(as_frame=True).frame.to_csv(folder / "wine.csv", index=False)
+    elif name == "diabetes_polars":
+        frame = load_diabetes(as_frame=True).frame
+        frame.iloc[:200].to_csv(folder / "diabetes-1.csv", index=False)
+        frame.iloc[200:].to_csv(folder / "diabetes-2.csv", index=False)
+        (folder / "groups.ndjson").write_text('{"group": "high", "label": "H"}\n{"group": "low", "label": "L"}\n')
+    else:
+        with sqlite3.connect(folder / "shop.db") as base:
+            base.execute("create table customers (id integer primary key, city text)")
+            base.execute("create table orders (id integer primary key, customer_id integer, amount float)")
+            base.executemany("insert into customers (city) values (?)", [("Ghent",), ("Porto",)])
+            base.execute("insert into orders (customer_id, amount) values (1, 5.0)")
+        base.close()
+        (folder / "new_orders.csv").write_text("customer_id,amount\n1,2.5\n2,7\n2,1\n")
+    for file in folder.iterdir():
+        os.utime(file, (1_600_000_000, 1_600_000_000))
+
+
+def ran(program: str, folder: Path, *, home: Path | None = None, trace: Path | None = None) -> str:
+    """Run a program in a folder; give what it printed last."""
+    environment = {
+        key: value for key, value in os.environ.items() if not key.startswith(("ORCHESTRAIL_", "OPENLINEAGE_"))
+    }
+    environment |= {"PYTHONPATH": str(SCRIPT), "PYTHONDONTWRITEBYTECODE": "1"}
+    if home is not None:
+        environment["ORCHESTRAIL_HOME"] = str(home)
+    command = [sys.executable, "-c", program, str(HERE / "programs")]
+    if trace is not None:
+        # One file a thread: in a common one, calls of several threads are cut in two.
+        command = ["strace", "-ff", "-qq", "-s", "4096", "-e", "trace=open,openat,creat", "-o", str(trace), *command]
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout.splitlines()[-1]
+
+
+def opened(trace: Path, folder: Path) -> tuple[set[Path], set[Path]]:
+    """Give the files that were read and those that were written, as the kernel was asked; folders of parts as one."""
+    read, written = set(), set()
+    lines = [line for file in trace.parent.glob("trace.*") for line in file.read_text(errors="replace").splitlines()]
+    for line in lines:
+        match = CALL.search(line)
+        if match is None or "O_DIRECTORY" in match[2]:
+            continue
+        path = folder / match[1]
+        if path.is_relative_to(folder) and path != folder:
+            path = folder / path.relative_to(folder).parts[0]
+            (written if "O_WRONLY" in match[2] or "O_RDWR" in match[2] else read).add(path)
+    assert read | written
+    return read, written
+
+
+def recorded(home: Path) -> tuple[dict[str, dict], dict[str, dict]]:
+    """Give inputs and outputs of the one run by name; where capture could not look is nowhere."""
+    events = [json.loads(record.body) for path in segments(home / "spool") for record in read_segment(path).lines]
+    (end,) = [event for event in events if event["eventType"] == "COMPLETE"]
+    assert "orchestrail_capture" not in end["run"]["facets"]
+    found = [{dataset["name"]: dataset["facets"] for dataset in end[side]} for side in ("inputs", "outputs")]
+    return found[0], found[1]
+
+
+def digest_of(path: Path) -> str:
+    """As `sha256sum` has it; of a folder that of the manifest."""
+    if path.is_dir():
+        found = digest_folder(path)
+        assert found is not None
+        return str(found.digest)
+    return f"sha256:{hashlib.sha256(path.read_bytes()).hexdigest()}"
+
+
+@pytest.mark.parametrize(
+    ("name", "inputs"),
+    [
+        ("wine_pandas", {"wine.csv"}),
+        ("diabetes_polars", {"diabetes-1.csv", "diabetes-2.csv", "groups.ndjson"}),
+        ("shop_sqlalchemy", {"new_orders.csv", "shop.db"}),
+    ],
+)
+def test_a_pipeline_leaves_what_it_touched_and_nothing_else(tmp_path, name, inputs):
+    """Read against what the kernel was asked to open; each with the digest of its content."""
+    data, home, trace = tmp_path / "data", tmp_path / "home", tmp_path / "trace"
+    prepared(name, data)
+    before = {file.name: digest_of(file) for file in data.iterdir()}
+    result = ran(RUN.format(name), data, home=home, trace=trace)
+
+    read, written = opened(trace, data)
+    there = {path for path in written if path.exists()}
+    told = recorded(home)
+    files = [
+        {Path(file): facets for file, facets in side.items() if facets["datasetType"]["datasetType"] != "TABLE"}
+        for side in told
+    ]
+    # The kernel was asked for nothing else that was there before; what came to be was opened for writing, or renamed.
+    assert {file.name for file in files[0]} == inputs == {path.name for path in read | written} & set(before)
+    renamed = {data / "model.joblib"} if name == "wine_pandas" else set()
+    assert (
+        set(files[1])
+        == there | renamed
+        == {path for path in data.iterdir() if before.get(path.name) != digest_of(path)}
+    )
+    for file, facets in files[0].items():
+        assert facets["orchestrail_dataset"]["digest"] == before[file.name]
+    for file, facets in files[1].items():
+        assert facets["orchestrail_dataset"]["digest"] == digest_of(file)
+    assert not any(facets["orchestrail_dataset"]["weak"] for side in told for facets in side.values())
+
+    # Without the decorator it does the same.
+    prepared(name, tmp_path / "plain")
+    assert ran(PLAIN.format(name), tmp_path / "plain") == result
+    assert {file.name for file in (tmp_path / "plain").iterdir()} == {file.name for file in data.iterdir()}
+
+
+def test_tables_are_those_that_the_database_names(tmp_path):
+    """Against SQLite's own compiler, which authorizes each table that a statement touches."""
+    data, home = tmp_path / "data", tmp_path / "home"
+    prepared("shop_sqlalchemy", data)
+    ran(RUN.format("shop_sqlalchemy"), data, home=home)
+    inputs, outputs = recorded(home)
+    tables = [
+        {name: facets for name, facets in side.items() if facets["datasetType"]["datasetType"] == "TABLE"}
+        for side in (inputs, outputs)
+    ]
+    prepared("shop_sqlalchemy", tmp_path / "plain")
+    touched = json.loads(ran(AUTHORIZED, tmp_path / "plain"))
+    made = {"staged", "totals"}  # by the step itself
+    assert set(tables[0]) == {table for verb, table in touched if verb == "read"} - made
+    assert set(tables[1]) == {table for verb, table in touched if verb == "write"}
+    for side, base in zip(tables, (inputs, outputs), strict=True):
+        digest = base[str(data / "shop.db")]["orchestrail_dataset"]["digest"]
+        assert {facets["version"]["datasetVersion"] for facets in side.values()} == {digest}
