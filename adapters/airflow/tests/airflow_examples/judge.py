@@ -58,7 +58,11 @@ def result_of(folder: Path, dag_id: str) -> Result | None:
         return None
     ended = json.loads((folder / "ended.json").read_text())
     with closing(sqlite3.connect(folder / "airflow.db")) as database:
-        columns = "run_id, state, logical_date, clear_number"
+        known = {name for _, name, *_ in database.execute("pragma table_info(dag_run)")}
+        moments = [
+            name for name in ("logical_date", "run_after", "execution_date") if name in known
+        ]  # the last in 2.11
+        columns = f"run_id, state, coalesce({', '.join(moments)}, null), clear_number"
         query = f"select {columns} from dag_run where dag_id = ? and run_type = 'manual' and state != 'queued'"
         runs = database.execute(query, (dag_id,)).fetchall()
         columns = "task_id, map_index, try_number, state"
@@ -69,8 +73,8 @@ def result_of(folder: Path, dag_id: str) -> Result | None:
                 tries += database.execute(query, (dag_id, run_id)).fetchall()
     if len(runs) != 1:
         return Result(ended["exit"], None, (), {}, ended["seconds"])
-    ((_, state, logical_date, clear_number),) = runs
-    instant = datetime.fromisoformat(logical_date).replace(tzinfo=UTC)
+    ((_, state, moment, clear_number),) = runs
+    instant = datetime.fromisoformat(moment).replace(tzinfo=UTC)
 
     def identify(*parts: object) -> str:
         return str(generate_static_uuid(instant, ".".join(str(part) for part in (NAMESPACE, dag_id, *parts)).encode()))
