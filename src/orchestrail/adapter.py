@@ -151,6 +151,7 @@ def deactivate(name: str) -> None:
     """Stop recording in this process and leave the host as it was found."""
     with _lock:
         recorder = _recorders.pop(name, None)
+        _modes.pop(name, None)
         plugin = plugins.manager().get_plugin(name)
         if plugin is not None:
             with guard(f"stop recording ({name})"):
@@ -166,7 +167,7 @@ def deactivate(name: str) -> None:
 def refuse_unrecorded(name: str, job: str, mode: str | None = None) -> None:
     """Refuse a run that would leave no evidence: for an adapter that `activate` gave no recorder, before user code runs.
 
-    Nothing happens in mode `record`, and where recording is switched off: that is a decision, `doctor` tells of it.
+    Nothing happens in mode `record`, and where recording is switched off or the adapter was let go: that is somebody's decision.
 
     Args:
         name: the adapter's name.

@@ -119,6 +119,7 @@ def test_where_an_older_host_is_not_recorded_enforce_refuses(host: Host, monkeyp
     with pytest.raises(RequirementNotMet, match=r"job was refused before it ran\. RUN-LC-01"):
         refuse_unrecorded("hostless", "job", "enforce")
     deactivate("hostless")
+    refuse_unrecorded("hostless", "job", "enforce")
     monkeypatch.setenv("ORCHESTRAIL_DISABLED", "true")
     assert activate("hostless", host) is None
     refuse_unrecorded("hostless", "job", "enforce")
