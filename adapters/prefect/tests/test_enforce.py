@@ -8,6 +8,7 @@ import pytest
 
 PROGRAM = """
     import inspect
+    from prefect.task_runners import ProcessPoolTaskRunner
 
     unversioned = orchestrail.preprocessing("impute")
 
@@ -95,6 +96,13 @@ PROGRAM = """
         attempt("kept", kept, 1)
         return versioned(2)
 
+    pooled = task(name="pooled")(plain)
+
+    @audited(mode="enforce")
+    @flow(name="pool", task_runner=ProcessPoolTaskRunner(max_workers=1))
+    def pool():
+        attempt("pooled", lambda: pooled.submit(1).result())
+
     @audited
     @flow(name="mixed")
     def mixed():
@@ -110,6 +118,7 @@ PROGRAM = """
             assert subject.fn.__wrapped__ is untouched
         print(recording())
         print(tasks())
+        pool()
         copy = audited(mode="enforce")(flow(name="first")(plain))
         print(copy.with_options(name="copy")(1, return_state=True).name)
         print(copy(1, return_state=True).name, copy.with_options(name="again").version == copy.version)
@@ -146,14 +155,14 @@ def test_a_refused_flow_fails_with_our_message(refused: Any, kind: str) -> None:
     assert run.start["orchestrail_code"]["digest"].startswith("py-tokens-1:")
 
 
-@pytest.mark.parametrize("job", ["tasks.plain", "tasks.coroutine", "tasks.submitted", "below"])
+@pytest.mark.parametrize("job", ["tasks.plain", "tasks.coroutine", "tasks.submitted", "below", "pool.pooled"])
 def test_a_refused_task_or_subflow_fails_and_its_flow_goes_on(refused: Any, job: str) -> None:
     """In the mode that the flow around says; what misses nothing runs."""
     run = refused.run(job)
     assert f"{job.rpartition('.')[2]} RequirementNotMet ['PREP-01'] {job} was refused before it ran." in refused.stdout
-    assert (run.types, run.parent) == (["START", "FAIL"], refused.run("tasks").id)
+    around = refused.run("pool" if job == "pool.pooled" else "tasks")
+    assert (run.types, run.parent, around.types) == (["START", "FAIL"], around.id, ["START", "COMPLETE"])
     assert refused.run("tasks.versioned").types == ["START", "COMPLETE"]
-    assert refused.run("tasks").types == ["START", "COMPLETE"]
     assert refused.stdout.splitlines().count("2") == 1
 
 

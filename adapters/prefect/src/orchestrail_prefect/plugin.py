@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -10,9 +11,11 @@ from orchestrail.adapter import (
     AdapterInfo,
     Capability,
     Gap,
+    Problem,
     Recorder,
     RunRef,
     Settings,
+    Severity,
     __version__,
     hookimpl,
     is_below,
@@ -41,9 +44,8 @@ _DISK = Gap(
 @hookimpl
 def adapter_info() -> AdapterInfo | None:
     """Describe the adapter. Prefect tells of no change that a person makes to a run's state, so manual changes are not seen."""
-    try:
-        host_version = version("prefect")
-    except PackageNotFoundError:
+    host_version = _installed("prefect")
+    if host_version is None:
         return None
     seen = {
         Capability.CODE_DIGEST,
@@ -56,6 +58,17 @@ def adapter_info() -> AdapterInfo | None:
     }
     gaps = (_BY_HAND, _DISK) + ((_SIGTERM,) if is_below(host_version, ">=3.8.4") else ())
     return AdapterInfo("prefect", "prefect", host_version, __version__, REQUIRES, frozenset(seen), gaps)
+
+
+@hookimpl
+def adapter_problems(settings: Settings) -> Sequence[Problem] | None:
+    """Tell of a task runner that the adapter was never tried with; those of Prefect itself and Dask's are tested."""
+    found = _installed("prefect-ray") if _installed("prefect") else None
+    if found is None:
+        return None
+    what = f"prefect-ray {found} is installed: the adapter is not tested with Ray's workers."
+    do = "See that the task runs of a flow with RayTaskRunner are recorded; a thread or process pool and Dask are tested."
+    return [Problem("ray-runner", Severity.NOTE, what, do)]
 
 
 @hookimpl
@@ -88,3 +101,10 @@ def adapter_current_run() -> RunRef | None:
 
     listener = seams.listening()
     return listener.current() if listener is not None else None
+
+
+def _installed(distribution: str) -> str | None:
+    try:
+        return version(distribution)
+    except PackageNotFoundError:
+        return None
