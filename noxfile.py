@@ -143,8 +143,9 @@ def template(session: nox.Session) -> None:
     session.chdir(copy)
     session.run("python", "adapters/new_adapter.py", "tidepool", silent=True)
     prepare(session, "test", "lint", "typecheck", adapter="tidepool")
-    session.run("ruff", "check", "adapters/tidepool")
-    session.run("ruff", "format", "--check", "adapters/tidepool")
+    everything = ("--config", "exclude=[]", "--no-respect-gitignore")  # the copy lies where ruff and git do not look
+    session.run("ruff", "check", *everything, "adapters/tidepool")
+    session.run("ruff", "format", "--check", *everything, "adapters/tidepool")
     session.run("mypy", "adapters/tidepool/src")
     session.run("pytest", "adapters/tidepool/tests", *session.posargs)
 

@@ -39,7 +39,7 @@ def full_disk(folder: Path) -> Iterator[FullDisk]:
         assert tried.returncode == 0, (
             f"a full disk cannot be made here, which takes root or user namespaces: {tried.stderr}"
         )
-        yield FullDisk(folder, (*private, "sh", "-c", f'{_MOUNT}; shift 0; exec "$@"', str(folder)))
+        yield FullDisk(folder, (*private, "sh", "-c", f'{_MOUNT} && exec "$@"', str(folder)))
         return
     made = subprocess.run(["sh", "-c", _MOUNT, folder], capture_output=True, text=True, check=False)
     assert made.returncode == 0, f"a full disk cannot be mounted here: {made.stderr}"
