@@ -35,6 +35,17 @@ class Mutant:
 _RECORDER = (
     "from orchestrail.recorder import Recorder\nemit, start, finish = Recorder._emit, Recorder.start, Recorder.finish\n"
 )
+_EVENT = """
+import json
+from orchestrail.transport.spool import Spool
+append = Spool.append
+def altered(change):
+    def write(self, body):
+        event = json.loads(body)
+        change(event, event["run"]["facets"])
+        append(self, json.dumps(event).encode())
+    Spool.append = write
+"""
 _SCRIPT = "import orchestrail_script\nfrom orchestrail_script import plugin\n"
 
 MUTANTS = (
@@ -124,12 +135,11 @@ Spool.append = lambda self, body: append(self, body) if next(count) % 4 != 3 els
         "the end does not fit the schema",
         "success",
         "orchestrail_run: ",
-        _RECORDER
+        _EVENT
         + """
-def odd(self, run, state, *facts):
-    return facet(self, run, state, *facts) | {"attempt": "first"}
-facet = Recorder._run_facet
-Recorder._run_facet = odd
+@altered
+def odd(event, facets):
+    facets["orchestrail_run"]["attempt"] = "first"
 """,
     ),
     Mutant(
@@ -144,13 +154,12 @@ Recorder._run_facet = odd
         "the parent is taken for the root",
         "nested",
         "its root is stated as",
-        """
-from orchestrail.events import build
-parent = build.parent_facet
-def near(ref, parent_job):
-    found = parent(ref, parent_job)
-    return found and {**found, "root": {"run": found["run"], "job": found["job"]}}
-build.parent_facet = near
+        _EVENT
+        + """
+@altered
+def near(event, facets):
+    if "parent" in facets:
+        facets["parent"]["root"] = {"run": facets["parent"]["run"], "job": facets["parent"]["job"]}
 """,
     ),
     Mutant(
@@ -206,13 +215,11 @@ Recorder.finish = failed
         "nobody knows whose process a run lives in",
         "killed",
         "runs that the sweep closed",
-        _RECORDER
+        _EVENT
         + """
-facet = Recorder._run_facet
-def elsewhere(self, *facts):
-    said = facet(self, *facts)
-    return said | {"owner": said["owner"] | {"host": "elsewhere"}}
-Recorder._run_facet = elsewhere
+@altered
+def elsewhere(event, facets):
+    facets["orchestrail_run"]["owner"]["host"] = "elsewhere"
 """,
     ),
     Mutant(
@@ -234,8 +241,14 @@ if "ORCHESTRAIL_URL" in os.environ:
         "the text of an exception is not redacted",
         "secrets",
         "a secret is in",
-        "import orchestrail.recorder as recorder\n"
-        "recorder.redact_message, recorder.redact = lambda text, name: text, lambda body: body\n",
+        """
+import sys
+import orchestrail.adapter
+for module in [module for name, module in sys.modules.items() if name.startswith("orchestrail")]:
+    for name in ("redact", "redact_message"):
+        if hasattr(module, name):
+            setattr(module, name, lambda found, *_: found)
+""",
     ),
     Mutant(
         "findings are dropped",
