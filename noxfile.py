@@ -10,10 +10,12 @@ import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "architecture", "typecheck", "tests", "adapter", "template", "end_to_end"]
+nox.options.sessions = ["lint", "architecture", "typecheck", "tests", "adapter", "template", "end_to_end", "bench"]
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
 GROUPS = ("test", "architecture", "lint", "typecheck", "example")
+BENCHMARKS = sorted(path.name.removesuffix("_overhead.py") for path in Path("benchmarks").glob("*_overhead.py"))
+each_benchmark = nox.parametrize("name", BENCHMARKS, ids=BENCHMARKS)
 each_part = nox.parametrize("name", ["core", *ADAPTERS], ids=["core", *ADAPTERS])
 
 
@@ -183,10 +185,11 @@ def typecheck(session: nox.Session, name: str) -> None:
 
 
 @nox.session
-def bench(session: nox.Session) -> None:
-    """Measure what recording costs a Prefect task."""
-    prepare(session, adapter="prefect")
-    session.run("python", "benchmarks/prefect_overhead.py", *session.posargs)
+@each_benchmark
+def bench(session: nox.Session, name: str) -> None:
+    """Measure what recording costs a host. Without arguments in a tiny size, which measures nothing but that it works."""
+    prepare(session, adapter=name)
+    session.run("python", f"benchmarks/{name}_overhead.py", *(session.posargs or ("--pairs", "1", "--tasks", "5")))
 
 
 @nox.session
