@@ -80,7 +80,7 @@ class TestConformance(ConformanceSuite):
         """The scenario that is made for it fails and says what is wrong."""
         scenario, says, patch = BROKEN[mutant]
         with (
-            opened(bench.host, tmp_path, injected=patch, controls=bench.controls) as broken,
+            opened(bench.host, tmp_path, injected=patch, sound=bench) as broken,
             pytest.raises(AssertionError, match=says),
         ):
             TRIALS[scenario](broken)

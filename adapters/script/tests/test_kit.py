@@ -360,7 +360,7 @@ def sound(host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Benc
 def test_a_broken_adapter_is_caught(mutant: Mutant, sound: Bench, tmp_path: Path) -> None:
     """The scenario fails and says what is wrong; that it holds for the adapter as it is, `test_conformance` shows."""
     with (
-        bench(sound.host, tmp_path, injected=mutant.patch, controls=sound.controls) as broken,
+        bench(sound.host, tmp_path, injected=mutant.patch, sound=sound) as broken,
         pytest.raises(AssertionError, match=mutant.says),
     ):
         TRIALS[mutant.scenario](broken)

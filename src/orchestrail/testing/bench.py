@@ -29,20 +29,19 @@ class Bench:
         host: the host.
         folder: where its runs take place.
         injected: a deliberate fault, as `Harness` takes it.
-        controls: control runs that another bench of the same host made already.
+        sound: a bench of the same host without the fault, whose control runs and whose adapter's information this one takes.
     """
 
-    def __init__(
-        self, host: Host, folder: Path, injected: str | None = None, controls: dict[str, Ended] | None = None
-    ) -> None:
+    def __init__(self, host: Host, folder: Path, injected: str | None = None, sound: Bench | None = None) -> None:
         self.host = host
         self.harness = Harness(host, folder, injected)
-        self.controls: dict[str, Ended] = {} if controls is None else controls
+        self._sound = sound
+        self._controls: dict[str, Ended] = {} if sound is None else sound._controls
 
     @cached_property
     def info(self) -> AdapterInfo:
         """What the adapter says of itself."""
-        return self.harness.info()
+        return self.harness.info() if self._sound is None else self._sound.info
 
     def control(self, process: str) -> Ended:
         """Run a process without the adapter, once for all scenarios that use it.
@@ -50,12 +49,12 @@ class Bench:
         Raises:
             AssertionError: something was recorded, so it is no control.
         """
-        if process not in self.controls:
+        if process not in self._controls:
             ended = self.harness.run(process, recorded=False)
             assert f"no process {process}" not in ended.stderr, f"{self.host.program} has no process {process}"
             assert spooled_events(ended.spool) == [], f"the control of {process} is recorded"
-            self.controls[process] = ended
-        return self.controls[process]
+            self._controls[process] = ended
+        return self._controls[process]
 
     def record(
         self,
@@ -108,11 +107,9 @@ def settings_of(recorded: Recorded) -> Settings:
 
 
 @contextmanager
-def bench(
-    host: Host, folder: Path, injected: str | None = None, controls: dict[str, Ended] | None = None
-) -> Iterator[Bench]:
+def bench(host: Host, folder: Path, injected: str | None = None, sound: Bench | None = None) -> Iterator[Bench]:
     """Give a bench, and end what it kept."""
-    made = Bench(host, folder, injected, controls)
+    made = Bench(host, folder, injected, sound)
     try:
         yield made
     finally:
