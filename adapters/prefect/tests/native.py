@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from typing import Any
+from uuid import uuid4
 
 import prefect.settings
 from prefect import flow, get_client, task
@@ -30,6 +31,8 @@ else:
 
 
 ADAPTER = "prefect"
+KEY = uuid4().hex
+"""Under which a result is kept: nothing that an earlier run left may be found."""
 # Joining the heartbeat thread costs every flow a second; the environment cannot switch it off.
 heartbeat = getattr(prefect.settings, "PREFECT_FLOWS_HEARTBEAT_FREQUENCY", None)
 if heartbeat is not None:
@@ -89,7 +92,7 @@ def inner() -> str:
 @audited
 @process
 def cached() -> list[str]:
-    kept = produce.with_options(persist_result=True, cache_key_fn=lambda _, __: workload.folder().parent.name)
+    kept = produce.with_options(persist_result=True, cache_key_fn=lambda _, __: KEY)
     return [kept(), kept()]
 
 
