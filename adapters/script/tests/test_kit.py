@@ -391,7 +391,7 @@ plugin.GAPS = (Gap({name!r}, never="so it is said"),)
 
 
 @pytest.mark.parametrize(
-    ("gap", "told"), [("mapped", "XPASS(strict)"), ("maped", "The gap maped names no scenario. mapped does.")]
+    ("gap", "told"), [("mapped", "XPASS(strict)"), ("mappd", "The gap mappd names no scenario. mapped does.")]
 )
 def test_a_gap_is_not_declared_without_need(gap: str, told: str, host: Host, tmp_path: Path) -> None:
     """One that holds fails the suite, and so does one whose name is misspelt."""
