@@ -92,6 +92,35 @@ def test_a_terminated_process_aborts_its_runs(program: Any) -> None:
     assert closed_by_sweep(program) == (set() if FLOWS_OF_SIGTERM else {"terminated"})
 
 
+STOPPED = """
+    from prefect.client.orchestration import get_client
+    from prefect.context import FlowRunContext
+
+    client = get_client(sync_client=True)
+
+    @audited
+    @flow(name="stopped")
+    def stopped(kind):
+        native = FlowRunContext.get().flow_run.id
+        client._client.post(f"/flow_runs/{native}/set_state", json={"state": {"type": kind, "name": kind.title()}})
+        Path(f"{kind}.txt").write_text("x")
+
+    for kind in ("CANCELLING", "CANCELLED"):
+        print(kind, stopped(kind, return_state=True).type.value)
+"""
+
+
+def test_a_run_that_somebody_cancels_ends_as_prefect_says(program: Any) -> None:
+    """Through the API, of a program that nothing interrupts: aborted, unless Prefect lets it complete all the same."""
+    outcome = program(STOPPED)
+    said = dict(line.split() for line in outcome.stdout.splitlines())
+    assert said["CANCELLING"] == "CANCELLING"
+    for run in outcome.runs("stopped"):
+        kind = run.parameters["kind"]
+        assert run.types == ["START", "COMPLETE" if said[kind] == "COMPLETED" else "ABORT"]
+        assert run.files("outputs").keys() == {f"{kind}.txt"}
+
+
 DEPLOYED = """
     from uuid import UUID
     from prefect.client.orchestration import get_client
