@@ -29,6 +29,7 @@ from orchestrail.capture.observing import capturing, unobserved
 from orchestrail.guard import guard
 
 OBSERVERS = {
+    "duckdb": "duckdb",
     "joblib": "pickles",
     "pandas.io.parquet": "pandas",
     "pickle": "pickles",
