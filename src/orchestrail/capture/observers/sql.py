@@ -73,9 +73,9 @@ Name = tuple[str, ...]
 """A table as a statement names it: database, schema and name, as far as they are there."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Place:
-    """Where the tables of a connection are.
+    """Where the tables of a connection are; the same place is the same object, which is quick to look up.
 
     Attributes:
         namespace: of the data sets.
@@ -118,8 +118,16 @@ class _Known:
 
     def __init__(self) -> None:
         self.statements: dict[tuple[Place, str], Statement] = {}
-        self.told: set[tuple[Place, str]] = set()
+        self.told: set[tuple[Place | None, object]] = set()
         self.temporary: set[str] = set()
+
+
+def is_told(capture: Any, place: Place | None, text: object) -> bool:
+    """Say whether there is nothing to note of a statement: it was told in this run before, or is no text."""
+    if not isinstance(text, str):
+        return True
+    known = capture.told.notes.get("sql")
+    return known is not None and (place, text) in known.told
 
 
 def before(capture: Any, place: Place | None, text: object) -> None:
@@ -147,9 +155,9 @@ def after(capture: Any, place: Place | None, text: object) -> None:
     if statement is None or place is None:
         return
     known: _Known = capture.told.notes["sql"]
-    if (place, str(text)) in known.told:
+    if (place, text) in known.told:
         return
-    known.told.add((place, str(text)))
+    known.told.add((place, text))
     if statement.missed:
         capture.told.misses(f"tables of {place.namespace}", statement.missed)
     if place.file is not None and capture.leaves_out(place.file):
@@ -164,6 +172,7 @@ def after(capture: Any, place: Place | None, text: object) -> None:
             capture.told.writes(_table(place, name, "at_write"), place.file, made=statement.makes)
 
 
+@lru_cache(maxsize=256)
 def server(kind: str, host: str | None, port: object, database: str | None) -> Place | None:
     """Describe a database on a server.
 
@@ -188,7 +197,11 @@ def server(kind: str, host: str | None, port: object, database: str | None) -> P
 
 def in_file(scheme: str, path: str) -> Place:
     """Describe a database in a file."""
-    file = os.path.abspath(path)  # noqa: PTH100 - a place is worked out on a host's path
+    return _in_file(scheme, os.path.abspath(path))  # noqa: PTH100 - a place is worked out on a host's path
+
+
+@lru_cache(maxsize=256)
+def _in_file(scheme: str, file: str) -> Place:
     return Place(f"{scheme}:{file}", scheme, file=file)
 
 

@@ -30,6 +30,8 @@ def attach(module: ModuleType, patches: Patches) -> None:
             if capture is None:
                 return original(self, statement, *args)
             place = self.connection.orchestrail_place
+            if place is None or sql.is_told(capture, place, statement):
+                return original(self, statement, *args)
             watch.tell(sql.before, capture, place, statement)
             result = original(self, statement, *args)
             watch.tell(sql.after, capture, place, statement)
