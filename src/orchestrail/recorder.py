@@ -32,7 +32,7 @@ from orchestrail.marking import marking_of
 from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Finding, Job, Marking, RunRef, RunStart, State
 from orchestrail.owner import this_process
 from orchestrail.parameters import describe
-from orchestrail.redaction import redact_message, redact_text, remember_environment
+from orchestrail.redaction import kept, redact_message, redact_text, remember_environment
 from orchestrail.transport.spool import Spool
 
 if TYPE_CHECKING:  # pydantic costs half a second to import; code that is only marked, and not recorded, does without it
@@ -315,15 +315,15 @@ class Recorder:
         self._spool.close()
 
     def _place(self, start: RunStart) -> OpenRun:
-        job = Job(redact_text(start.namespace or self.settings.namespace), redact_text(start.job_name))
+        job = _job(start.namespace or self.settings.namespace, start.job_name)
         parent, carrier = start.parent, start.carrier
         parent_job: Job | None = None
         if parent is not None:
             ref = RunRef(start.run_id, job, parent.root_run_id, parent.root_job, parent.run_id)
             parent_job = parent.job
         elif carrier is not None and carrier.run_id != start.run_id:
-            parent_job = _redacted_job(carrier.job)
-            root_job = _redacted_job(carrier.root_job) if carrier.root_job else parent_job
+            parent_job = _job(carrier.job.namespace, carrier.job.name)
+            root_job = _job(carrier.root_job.namespace, carrier.root_job.name) if carrier.root_job else parent_job
             ref = RunRef(start.run_id, job, carrier.root_run_id or carrier.run_id, root_job, carrier.run_id)
         else:
             ref = RunRef(start.run_id, job, start.run_id, job)
@@ -464,8 +464,9 @@ def _where(file: str | None, *, ask: bool) -> Where:
     return Where(inner, git.repository, git.commit, git.dirty)
 
 
-def _redacted_job(job: Job) -> Job:
-    return Job(redact_text(job.namespace), redact_text(job.name))
+@kept
+def _job(namespace: str, name: str) -> Job:
+    return Job(redact_text(namespace), redact_text(name))
 
 
 def _put_back(variable: ContextVar[T | None], token: Token[T | None], value: T) -> None:

@@ -274,7 +274,8 @@ class FileCapture:
             except Exception:  # one odd file must not cost the others
                 self.failures += 1
         missed(self)
-        self._leave_out_parts(captured)
+        if self._files:
+            self._leave_out_parts(captured)
         self.told.join(*captured)
         if self._too_many:
             captured.not_captured.append(("files", f"more than {self._max_files} files were opened"))

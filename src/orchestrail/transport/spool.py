@@ -84,6 +84,7 @@ class Spool:
         self._has_links = False
         self._torn = False
         self._unsynced = False
+        self._syncing = False
         self._syncer: threading.Thread | None = None
         self._stop = threading.Event()
 
@@ -112,8 +113,8 @@ class Spool:
                     f"{error.strerror or type(error).__name__} ({self.folder}).",
                     "Free space or make the folder writable; the gap in the record's counter stays visible.",
                 ) from error
-            if not self._unsynced:
-                self._unsynced = True
+            self._unsynced = True
+            if not self._syncing:
                 self._start_syncer()
 
     def sync(self) -> None:
@@ -210,26 +211,34 @@ class Spool:
             os.fsync(self._fd)
 
     def _start_syncer(self) -> None:
-        # A thread for 200 ms instead of a lasting one: most of the time there is none to survive a fork or to hold up an exit.
+        # A thread for a burst of events instead of a lasting one: most of the time there is none to survive a fork or to hold up an
+        # exit. Not one for each 0.2 s of it, because to start a thread is to wait for its turn among the host's.
         self._stop = threading.Event()
         self._syncer = threading.Thread(
             target=self._sync_later, args=(self._stop,), name="orchestrail-sync", daemon=True
         )
         try:
             self._syncer.start()
+            self._syncing = True
         except RuntimeError:  # the interpreter is shutting down and starts no threads any more
             self._sync()
 
     def _sync_later(self, stop: threading.Event) -> None:
-        stop.wait(MAX_UNSYNCED)
-        with self._lock:
-            fd = os.dup(self._fd) if self._unsynced and self._fd >= 0 else -1
-            self._unsynced = False
-        if fd >= 0:
-            # Outside the lock: the disk may take its time, the host's next append must not.
-            with suppress(OSError):
-                os.fsync(fd)
-            os.close(fd)
+        goes_on = True
+        while goes_on:
+            stopped = stop.wait(MAX_UNSYNCED)
+            fd = -1
+            with self._lock:
+                if self._unsynced and self._fd >= 0:
+                    with suppress(OSError):
+                        fd = os.dup(self._fd)
+                self._unsynced = False
+                goes_on = self._syncing = fd >= 0 and not stopped
+            if fd >= 0:
+                # Outside the lock: the disk may take its time, the host's next append must not.
+                with suppress(OSError):
+                    os.fsync(fd)
+                os.close(fd)
 
     def _halt_syncer(self) -> None:
         syncer = self._syncer

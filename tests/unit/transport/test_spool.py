@@ -200,6 +200,25 @@ def test_no_thread_is_left_after_a_moment_or_at_a_fork(tmp_path: Path) -> None:
         time.sleep(0.02)
 
 
+def test_a_burst_is_synced_by_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """To start a thread is to wait for its turn, so it is started once a burst, however often that is synced."""
+    synced, real = threading.Semaphore(0), os.fsync
+
+    def note(fd: int) -> None:
+        real(fd)
+        synced.release()
+
+    monkeypatch.setattr(writing.os, "fsync", note)
+    spool = Spool(tmp_path)
+    threads = set()
+    for _ in range(4):
+        spool.append(b"{}")
+        threads |= {thread for thread in threading.enumerate() if thread.name == "orchestrail-sync"}
+        assert synced.acquire(timeout=60)
+    assert len(threads) == 1
+    spool.close()
+
+
 def test_every_append_is_synced_within_the_bound(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk gets what was appended, without another append and without a close."""
     synced = threading.Event()
