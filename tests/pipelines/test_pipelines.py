@@ -177,3 +177,48 @@ def test_tables_are_those_that_the_database_names(tmp_path):
     for side, base in zip(tables, (inputs, outputs), strict=True):
         digest = base[str(data / "shop.db")]["orchestrail_dataset"]["digest"]
         assert {facets["version"]["datasetVersion"] for facets in side.values()} == {digest}
+
+
+SECRETIVE = """
+import sqlite3
+from orchestrail_script import audited
+import pandas, polars, sqlalchemy
+
+MARK = "harmless-looking-" + "value"
+
+@audited
+def main():
+    base = sqlite3.connect("shop.db")
+    base.execute(f"update orders set amount = 1 where '{MARK}' = ?", (MARK,))
+    base.execute(f"insert into customers (city) values ('{MARK}')")
+    base.execute(f"with c as (select '{MARK}' as city) select * from c, customers -- {MARK}").fetchall()
+    for broken in (f"select from '{MARK}'", f"{MARK} '{MARK}'", f"select * from no_such_table where x = '{MARK}'"):
+        try:
+            base.execute(broken)
+        except sqlite3.Error:
+            pass
+    engine = sqlalchemy.create_engine("sqlite:///shop.db")
+    pandas.read_sql(sqlalchemy.text("select * from customers where city = :city"), engine, params={"city": MARK})
+    pandas.DataFrame({"city": [MARK]}).to_parquet("cities.parquet")
+    polars.DataFrame({"city": polars.Series([MARK], dtype=polars.Enum([MARK]))}).write_parquet("enum.parquet")
+    polars.read_parquet("cities.parquet").filter(polars.col("city") == MARK)
+    try:
+        polars.read_csv(f"http://user:{MARK}@127.0.0.1:9/a.csv?sig={MARK}")
+    except OSError:
+        pass
+    base.commit()
+
+main()
+print("done")
+"""
+
+
+def test_no_literal_value_or_password_reaches_the_record(tmp_path):
+    """Whatever stands in statements, parameters, cells, categories and addresses; the names of what was touched are there."""
+    data, home = tmp_path / "data", tmp_path / "home"
+    prepared("shop_sqlalchemy", data)
+    assert ran(SECRETIVE, data, home=home) == "done"
+    stored = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
+    assert b"harmless-looking-value" not in stored
+    for name in (b"customers", b"orders", b"cities.parquet", b"enum.parquet"):
+        assert name in stored

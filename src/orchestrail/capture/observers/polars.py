@@ -27,12 +27,10 @@ def attach(module: ModuleType, patches: Patches) -> None:
         for kind in _KINDS:
             if hasattr(holder, verb + kind):
                 notices = _Notices(kind)
-                patches.around(
-                    holder,
-                    verb + kind,
-                    before=notices.writes if writes else notices.reads,
-                    after=None if writes else notices.has_read,
-                )
+                if writes:
+                    patches.around(holder, verb + kind, before=notices.writes)
+                else:
+                    patches.around(holder, verb + kind, after=notices.has_read)
     patches.around(library, "read_database_uri", after=_queried)
 
 
@@ -42,13 +40,10 @@ class _Notices:
     def __init__(self, kind: str) -> None:
         self._form = kind
 
-    def reads(self, capture: Any, source: object = None, *rest: object, **more: object) -> None:
+    def has_read(self, capture: Any, source: object = None, *rest: object, result: Any, **more: object) -> None:
         for facts in paths.read(capture, source):
             facts.format = self._form
-
-    def has_read(self, capture: Any, source: object = None, *rest: object, result: Any, **more: object) -> None:
-        if hasattr(result, "height"):
-            for facts in paths.read(capture, source):
+            if hasattr(result, "height"):
                 facts.fields = _fields(result)
 
     def writes(self, capture: Any, frame: Any, target: object = None, *rest: object, **more: object) -> None:
