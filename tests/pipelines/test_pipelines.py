@@ -222,3 +222,30 @@ def test_no_literal_value_or_password_reaches_the_record(tmp_path):
     assert b"harmless-looking-value" not in stored
     for name in (b"customers", b"orders", b"cities.parquet", b"enum.parquet"):
         assert name in stored
+
+
+UNSEEN = """
+import sqlite3
+from orchestrail_script import audited
+
+@audited
+def settle():
+    base = sqlite3.connect("shop.db")
+    base.execute("select value from json_each('[1]')").fetchall()
+
+settle()
+print("done")
+"""
+
+
+def test_doctor_lists_what_a_run_could_not_see(tmp_path):
+    """By run: which library, and why."""
+    data, home = tmp_path / "data", tmp_path / "home"
+    prepared("shop_sqlalchemy", data)
+    ran(UNSEEN, data, home=home)
+    command = [Path(sys.executable).with_name("orchestrail"), "doctor", "--json", "--home", home]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    (found,) = [one for one in json.loads(done.stdout)["problems"] if one["code"] == "not-captured"]
+    assert found["severity"] == "note"
+    assert "settle" in found["what"]
+    assert f"tables of sqlite:{data / 'shop.db'}: what a function in FROM reads is not visible" in found["what"]

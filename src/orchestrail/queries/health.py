@@ -24,6 +24,8 @@ from orchestrail.model import AdapterInfo, Capability, Problem, Severity
 from orchestrail.projections.open_runs import open_runs
 from orchestrail.projections.rows import RunRow
 from orchestrail.queries.beginnings import Beginning, beginnings
+from orchestrail.queries.runs import runs
+from orchestrail.queries.snapshot import snapshot
 from orchestrail.queries.writers import Writer, side_by_side, writers
 from orchestrail.settings import Settings
 from orchestrail.store import store_path
@@ -34,6 +36,8 @@ from orchestrail.versions import is_below, within
 OLD_SECONDS = 24 * 3600
 LATELY = timedelta(days=7)
 _SHOWN = 5
+_EXAMINED = 1000
+_TOLD = 20
 _YES = ("1", "true", "yes", "on")
 
 
@@ -316,6 +320,7 @@ def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iter
         what = f"{len(dead)} runs are open whose process is gone: {names}."
         yield Problem("abandoned-runs", Severity.WARNING, what, "Run `orchestrail sweep`.")
     yield from _forgotten(store)
+    yield from _unseen(store)
 
 
 def _mixed(lately: Sequence[Writer]) -> Iterator[Problem]:
@@ -340,6 +345,20 @@ def _forgotten(store: Store) -> Iterator[Problem]:
         yield Problem(
             "open-runs", Severity.WARNING, what, f"Run `orchestrail reconcile {orchestrator}`; it asks {orchestrator}."
         )
+
+
+def _unseen(store: Store) -> Iterator[Problem]:
+    """Find runs of late that say what was not captured: a statement that was not understood, an observer that failed."""
+    since = timestamp(datetime.now(UTC) - LATELY)
+    with snapshot(store) as connection:
+        rows = [row for row in runs(connection, since=since, every=True, limit=_EXAMINED) if row.not_captured]
+    for row in rows[:_TOLD]:
+        missed = [f"{what}: {reason}" if reason else what for what, reason in row.not_captured]
+        what = f"{row.job.name} {row.run_id[-12:]} could not see all that it touched: {_some(missed)}."
+        yield Problem("not-captured", Severity.NOTE, what, "State it with record_input and record_output.")
+    if len(rows) > _TOLD:
+        what = f"{len(rows) - _TOLD} more runs of the last {LATELY.days} days could not see all that they touched."
+        yield Problem("not-captured", Severity.NOTE, what, "`orchestrail show RUN` says what.")
 
 
 def _ranges(missing: Sequence[tuple[int, int]]) -> str:
