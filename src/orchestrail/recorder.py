@@ -95,10 +95,14 @@ class Recorder:
     Args:
         info: the adapter.
         settings: the settings of this process.
+
+    Attributes:
+        is_closed: whether the adapter was let go.
     """
 
     def __init__(self, info: AdapterInfo, settings: Settings) -> None:
         self.info = info
+        self.is_closed = False
         self.settings = settings
         self.producer = producer(info.name, info.version)
         self._engine = fresh(
@@ -311,7 +315,8 @@ class Recorder:
         return self._open.get(run_id)
 
     def close(self) -> None:
-        """Close the spool's segment; a later event opens a new one."""
+        """Close the spool's segment, when the adapter is let go."""
+        self.is_closed = True
         self._spool.close()
 
     def _place(self, start: RunStart) -> OpenRun:

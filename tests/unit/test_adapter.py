@@ -76,6 +76,21 @@ def test_an_adapter_is_attached_once_and_let_go(host: Host) -> None:
     assert host.calls == ["install hostless default", "uninstall"]
 
 
+def test_what_is_stated_after_an_adapter_was_let_go_is_nobody_s(host: Host) -> None:
+    """A host may have entered the run in a context that the adapter cannot reach when it goes: no trouble comes of it."""
+    recorder = activate("hostless", host)
+    assert recorder is not None
+    run_id = new_run_id()
+    recorder.start(RunStart(run_id=run_id, job_name="job", job_type="TASK"))
+    entered = recorder.enter(run_id)
+    recorder.release(run_id)
+    deactivate("hostless")
+    orchestrail.record_input("s3://bucket/key")
+    recorder.leave(entered)
+    (start,) = spooled_events(recorder.settings.spool)
+    assert start["eventType"] == "START"
+
+
 def test_nothing_is_attached_where_recording_is_switched_off(host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even the hooks are called."""
     monkeypatch.setenv("ORCHESTRAIL_DISABLED", "true")
