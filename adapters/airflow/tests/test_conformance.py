@@ -56,6 +56,7 @@ else:
                 "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
                 "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
                 "AIRFLOW__OPENLINEAGE__DISABLED": "True",  # Airflow's own provider is not what is tested
+                "AIRFLOW__METRICS__TIMER_UNIT_CONSISTENCY": "True",  # 2.11 warns of it when it is imported
                 "NO_COLOR": "1",
             }
             paths = [HERE / "kit"] if recorded else [HERE / "without", HERE / "kit"]
