@@ -49,21 +49,34 @@ _PAIRS = frozenset(
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _NAMES = (
-    r"pass(?:word|wd|phrase|code)?|pwd?|secrets?|(?:[\w-]*[-_])?token|api[-_ ]?key|access[-_ ]?key(?:[-_ ]?id)?|private[-_ ]?key|"
+    r"pass(?:word|wd|phrase|code)?|pwd?|secrets?|token|api[-_ ]?key|access[-_ ]?key(?:[-_ ]?id)?|private[-_ ]?key|"
     r"secret[-_ ]?key|account[-_ ]?key|credentials?|authorization|client[-_ ]?secret|cookie|dsn|jwt|sig(?:nature)?"
 )
 _QUICK = re.compile(
     r"(?i)pass|pwd|secret|token|key|credential|authorization|bearer|cookie|dsn|jwt|://|sig|eyj|akia|asia|gh[pousr]_|github_pat|"
     r"glpat|sk-|xox|aiza|begin|npm_|hf_|basic "
 )
-_FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
+
+
+def _up_to_last_at(found: re.Match[str]) -> str:
+    _, at, rest = found[0].rpartition("@")
+    return f"://{MARK}@{rest}" if at else found[0]
+
+
+def _of_parts(found: re.Match[str]) -> str:
+    return MARK if found[1] else found[0]
+
+
+# Each takes a time that rises with the length of the text alone: what could begin anew at every character of a match that fails
+# would take its square, minutes for a text of 64 kB. So such a form takes all that it looks at, and says itself whether it is one.
+_FORMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL), MARK),
     # user:password@ and token@ in a URL
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)([^\s/?#'\"]*)@"), rf"\1{MARK}@"),
+    (re.compile(r"(?<=[A-Za-z0-9+.-])://[^\s/?#'\"]*@"), f"://{MARK}@"),
     # ... or the password holds a slash, which a URL should not
-    (re.compile(r"(?i)\b([a-z][a-z0-9+.-]*://)[^\s/:'\"@]*:(?!\d+/)[^\s'\"]*@"), rf"\1{MARK}@"),
+    (re.compile(r"(?<=[A-Za-z0-9+.-])://[^\s/:'\"@]*:(?!\d+/)[^\s'\"]*"), _up_to_last_at),
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9+/=._~-]{6,}"), rf"\1 {MARK}"),
-    (re.compile(r"\beyJ[A-Za-z0-9_-]{6,}\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?"), MARK),
+    (re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?)?"), _of_parts),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), MARK),
     (re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|npm_|hf_|xox[abeoprs]-|sk-)[A-Za-z0-9_-]{10,}"), MARK),
     (re.compile(r"\bAIza[A-Za-z0-9_-]{20,}"), MARK),
@@ -72,8 +85,8 @@ _FORMS: tuple[tuple[re.Pattern[str], str], ...] = (
         re.compile(rf"(?i)(?<![a-z0-9])((?:{_NAMES})[\"']?\s*(?:=>|[=:])\s*)(\"[^\"]*\"|'[^']*'|(?!\[redacted\])[^\s,;&\"')}}\]]+)"),
         rf"\1{MARK}",
     ),
-    (re.compile(rf"(?i)(--?(?:{_NAMES})\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
-    (re.compile(rf"(?i)(\b(?:{_NAMES})\s+(?:is|was|of)\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
+    (re.compile(rf"(?i)((?<![\w-])\w*-[\w-]*(?<![a-z0-9])(?:{_NAMES})\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
+    (re.compile(rf"(?i)((?<![a-z0-9])(?:{_NAMES})\s+(?:is|was|of)\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
 )  # fmt: skip
 
 _NO_FORM = re.compile(r"[0-9a-f-]*")
@@ -90,12 +103,13 @@ class _Knowledge:
 
     Attributes:
         secrets: the values that are known.
-        pattern: finds any of them; None where there are none.
+        in_order: the same, the longest first: one may begin with another. Each is searched for by itself: one pattern of all of
+            them is slower, and a thousand tasks that bring one secret each would make a thousand patterns of up to a thousand.
         clean: short texts that were found to hold no secret: most of an event is the same texts again and again.
     """
 
     secrets: frozenset[str] = frozenset()
-    pattern: re.Pattern[str] | None = None
+    in_order: tuple[str, ...] = ()
     clean: set[str] = field(default_factory=set)
 
 
@@ -122,9 +136,7 @@ def remember(*values: object) -> None:
     if new:
         with _lock:
             secrets = _now.secrets | new
-            # Longest first: one secret may begin with another.
-            pattern = "|".join(re.escape(secret) for secret in sorted(secrets, key=len, reverse=True))
-            _now = _Knowledge(secrets, re.compile(pattern))
+            _now = _Knowledge(secrets, tuple(sorted(secrets, key=len, reverse=True)))
 
 
 def kept(make: Callable[[*Arguments], R]) -> Callable[[*Arguments], R]:
@@ -168,7 +180,10 @@ def redact_text(text: str) -> str:
     now = _now
     if text in now.clean:
         return text
-    redacted = text if now.pattern is None else now.pattern.sub(MARK, text)
+    redacted = text
+    for secret in now.in_order:
+        if secret in redacted:
+            redacted = redacted.replace(secret, MARK)
     if _NO_FORM.fullmatch(redacted):
         return redacted
     redacted = _forms(redacted)

@@ -21,6 +21,8 @@ SECRET = "zq7Xp_marker-0042"
         f"PASSWORD: '{SECRET}'",
         f'{{"api_key": "{SECRET}"}}',
         f"login --token {SECRET} --user me",
+        f"login --my_token {SECRET}",
+        f"the api-token {SECRET} has expired",
         f"the password is {SECRET}",
         f"Authorization: Bearer {SECRET}",
         f"GET /x?signature=1&token={SECRET}&b=2",
@@ -36,6 +38,13 @@ def test_secrets_of_known_forms_are_taken_out(text: str) -> None:
     """Whatever form a credential has in a text, it does not stay."""
     assert SECRET not in redact_text(text)
     assert SECRET.replace("-", "") not in redact_text(text)
+
+
+@pytest.mark.parametrize("piece", ["a.", "a://", "a://b:", "a-", "eyJ-", "-eyJaaaaaa", "-token-", "_token ", "password=", "'", "-"])
+def test_a_long_text_is_searched_in_a_time_that_rises_with_its_length(piece: str) -> None:
+    """No text begins to match at each of its characters: if one did, this would take an hour."""
+    text = piece * (1 << 16)
+    assert redact_text(f"{text} token ://").startswith(text[: len(piece)])
 
 
 @pytest.mark.parametrize(
