@@ -213,13 +213,20 @@ def redact(value: Any) -> Any:
         return redact_text(value)
     if kind is dict:
         return {
-            redact_text(key) if type(key) is str else key: item
+            redact_text(key) if isinstance(key, str) else key: item
             if item is None or type(item) is bool
             else _entry(key, item)
             for key, item in value.items()
         }
     if kind is list or kind is tuple:
         return [redact(item) for item in value]
+    # What JSON has as the text or the object that it is made of: a member of an enum, a named tuple.
+    if isinstance(value, str):
+        return redact_text(str.__str__(value))
+    if isinstance(value, dict):
+        return redact(dict(value))
+    if isinstance(value, list | tuple):
+        return redact(list(value))
     return value
 
 
@@ -235,7 +242,7 @@ def redact_dataset(dataset: DatasetRef) -> DatasetRef:
 
 
 def _entry(key: object, item: Any) -> Any:
-    if type(key) is not str or not is_sensitive(key):
+    if not isinstance(key, str) or not is_sensitive(key):
         return redact(item)
     if type(item) is dict and item.keys() <= {"type", "value", "digest"}:
         return {"type": item.get("type"), "value": MARK}  # a described parameter keeps its type

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+from collections import OrderedDict
+from enum import StrEnum
+from typing import NamedTuple
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -40,7 +45,9 @@ def test_secrets_of_known_forms_are_taken_out(text: str) -> None:
     assert SECRET.replace("-", "") not in redact_text(text)
 
 
-@pytest.mark.parametrize("piece", ["a.", "a://", "a://b:", "a-", "eyJ-", "-eyJaaaaaa", "-token-", "_token ", "password=", "'", "-"])
+@pytest.mark.parametrize(
+    "piece", ["a.", "a://", "a://b:", "a-", "eyJ-", "-eyJaaaaaa", "-token-", "_token ", "password=", "'", "-"]
+)
 def test_a_long_text_is_searched_in_a_time_that_rises_with_its_length(piece: str) -> None:
     """No text begins to match at each of its characters: if one did, this would take an hour."""
     text = piece * (1 << 16)
@@ -113,6 +120,19 @@ def test_a_known_hexadecimal_secret_is_taken_out() -> None:
     """It is no id just because it looks like one."""
     remember("0f9e-77aa-4bd1-aa19")
     assert redact_text("0f9e-77aa-4bd1-aa19") == MARK
+
+
+def test_what_json_writes_as_a_text_or_an_object_is_searched_like_one() -> None:
+    """A member of an enum, an ordered dictionary or a named tuple hides no secret."""
+
+    class Tag(StrEnum):
+        OF_A_RUN = f"password={SECRET}"
+
+    class Pair(NamedTuple):
+        one: str
+
+    hidden = [Tag.OF_A_RUN, OrderedDict(token=SECRET), Pair(f"token={SECRET}"), {Tag.OF_A_RUN: 1}]
+    assert SECRET not in json.dumps(redact(hidden))
 
 
 def test_what_is_kept_is_made_anew_once_more_is_known() -> None:
