@@ -4,18 +4,31 @@ Adapters are found by their folder. Each is tested in an environment of its own,
 """
 
 import shutil
+import tempfile
 from pathlib import Path
 
 import nox
 
 nox.needs_version = ">=2025.2.9"
 nox.options.default_venv_backend = "uv"
-nox.options.sessions = ["lint", "architecture", "typecheck", "tests", "adapter", "template", "end_to_end", "bench"]
+nox.options.sessions = [
+    "lint",
+    "architecture",
+    "typecheck",
+    "tests",
+    "adapter",
+    "template",
+    "end_to_end",
+    "bench",
+    "chaos_small",
+]
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
+CHAOS = sorted(name for name in ADAPTERS if Path("benchmarks", f"chaos_{name}.py").exists())
 GROUPS = ("test", "architecture", "lint", "typecheck", "example")
 BENCHMARKS = sorted(path.name.removesuffix("_overhead.py") for path in Path("benchmarks").glob("*_overhead.py"))
 each_benchmark = nox.parametrize("name", BENCHMARKS, ids=BENCHMARKS)
+each_chaos = nox.parametrize("name", CHAOS, ids=CHAOS)
 each_part = nox.parametrize("name", ["core", *ADAPTERS], ids=["core", *ADAPTERS])
 
 
@@ -190,6 +203,27 @@ def bench(session: nox.Session, name: str) -> None:
     """Measure what recording costs a host. Without arguments in a tiny size, which measures nothing but that it works."""
     prepare(session, adapter=name)
     session.run("python", f"benchmarks/{name}_overhead.py", *(session.posargs or ("--pairs", "1", "--tasks", "5")))
+
+
+@nox.session
+@each_chaos
+def chaos(session: nox.Session, name: str) -> None:
+    """Kill an orchestrator's processes at random moments, judge what is on the record, add a row to benchmarks/results/chaos.md."""
+    run_chaos(session, name, *session.posargs)
+
+
+@nox.session
+@each_chaos
+def chaos_small(session: nox.Session, name: str) -> None:
+    """The same in a few minutes, without a row."""
+    run_chaos(session, name, "--tasks=40", "--kills=6", "--seed=7", "--table=-", *session.posargs)
+
+
+def run_chaos(session: nox.Session, name: str, *options: str) -> None:
+    """Run the chaos program of an orchestrator in a fresh folder."""
+    prepare(session, "test", adapter=name)
+    folder = tempfile.mkdtemp(prefix="chaos-", dir=session.create_tmp())
+    session.run("python", f"benchmarks/chaos_{name}.py", "--folder", folder, *options)
 
 
 @nox.session

@@ -408,7 +408,11 @@ class Server:
         assert pids
         os.kill(min(pids), signal.SIGKILL)
         yield
-        with (self.home.path / "scheduler.log").open("wb") as log:
+        self.start_scheduler()
+
+    def start_scheduler(self) -> subprocess.Popen[bytes]:
+        """Start another scheduler, after the death of the one before; it ends with the rest."""
+        with (self.home.path / "scheduler.log").open("ab") as log:
             scheduler = subprocess.Popen(
                 [str(AIRFLOW), "scheduler"],
                 env=self.home.environment(**self.variables),
@@ -418,6 +422,7 @@ class Server:
                 start_new_session=True,
             )
         self.processes.append(scheduler)
+        return scheduler
 
 
 @dataclass(frozen=True)

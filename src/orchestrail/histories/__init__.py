@@ -11,9 +11,10 @@ from typing import Protocol
 
 from orchestrail.histories import airflow, prefect
 from orchestrail.histories.attempt import Attempt
+from orchestrail.histories.http import understood
 from orchestrail.settings import Settings
 
-__all__ = ["READERS", "Attempt", "History", "open_history"]
+__all__ = ["READERS", "Attempt", "History", "open_history", "understood"]
 
 
 class History(Protocol):
@@ -55,8 +56,8 @@ class History(Protocol):
         """
         ...
 
-    def count(self, before: str) -> int:
-        """Count the units that began before a moment.
+    def count(self, until: str) -> int:
+        """Count the units that began at a moment or before it.
 
         Raises:
             HistoryError: it cannot be read.
@@ -84,4 +85,5 @@ def open_history(orchestrator: str, settings: Settings, environ: Mapping[str, st
         ConfigurationError: no address is known, or it is none.
         HistoryError: it cannot be reached.
     """
-    return READERS[orchestrator](settings, environ, url)
+    with understood(f"The API of {orchestrator}"):
+        return READERS[orchestrator](settings, environ, url)

@@ -73,13 +73,12 @@ def open_history(settings: Settings, environ: Mapping[str, str], url: str | None
 
 
 def _version(api: Api) -> tuple[str, str]:
-    for prefix in ("/api/v2", "/api/v1"):
-        try:
-            return str(api.get(f"{prefix}/version")["version"]), prefix
-        except HistoryError as error:
-            if error.status != 404 or prefix == "/api/v1":
-                raise
-    raise AssertionError
+    try:
+        return str(api.get("/api/v2/version")["version"]), "/api/v2"
+    except HistoryError as error:
+        if error.status not in (404, 302):  # 302: to a page where one logs in
+            raise
+    return str(api.get("/api/v1/version")["version"]), "/api/v1"
 
 
 class AirflowHistory:
@@ -122,9 +121,9 @@ class AirflowHistory:
         found = self._get("/dags/~/dagRuns", limit=1, order_by="start_date", start_date_gte="1970-01-01T00:00:00Z")
         return moment(found["dag_runs"][0]["start_date"]) if found["dag_runs"] else None
 
-    def count(self, before: str) -> int:
-        """Count the DAG runs that began before a moment."""
-        return int(self._get("/dags/~/dagRuns", limit=1, start_date_lte=before)["total_entries"])
+    def count(self, until: str) -> int:
+        """Count the DAG runs that began at a moment or before it."""
+        return int(self._get("/dags/~/dagRuns", limit=1, start_date_lte=until)["total_entries"])
 
     def _of_dag_run(self, row: Mapping[str, Any]) -> Iterator[Attempt]:
         dag_id, run_id = row["dag_id"], row["dag_run_id"]

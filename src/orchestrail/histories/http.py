@@ -10,7 +10,8 @@ import json
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
@@ -132,6 +133,20 @@ class Api:
         return HistoryError(
             f"{self.address} cannot be reached.", f"{why}.", "See that it runs, and that the address is right."
         )
+
+
+@contextmanager
+def understood(address: str) -> Iterator[None]:
+    """Turn an answer of another form than is read here into an error in three parts.
+
+    Raises:
+        HistoryError: something is missing in an answer, or is of another kind.
+    """
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        why = f"{type(error).__name__}: {error}. It is another service, or a version that this one does not know."
+        raise HistoryError(f"{address} does not answer as expected.", why, "See docs/how-to/reconcile.md.") from error
 
 
 def basic(user: str, password: str) -> str:

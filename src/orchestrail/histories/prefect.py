@@ -107,21 +107,28 @@ class PrefectHistory:
         rows = self._api.post("/flow_runs/filter", body)
         return moment(rows[0]["start_time"]) if rows else None
 
-    def count(self, before: str) -> int:
-        """Count the flow runs that began before a moment."""
-        return int(self._api.post("/flow_runs/count", {"flow_runs": {"start_time": {"before_": before}}}))
+    def count(self, until: str) -> int:
+        """Count the flow runs that began at a moment or before it."""
+        return int(self._api.post("/flow_runs/count", {"flow_runs": {"start_time": {"before_": until}}}))
 
     def _of_flow_runs(self, flow_runs: Sequence[Mapping[str, Any]]) -> Iterator[Attempt]:
         self._learn_flows({row["flow_id"] for row in flow_runs} - self._flows.keys())
         for rows in _chunks(flow_runs):
             by_id = {row["id"]: row for row in rows}
             for row in rows:
-                yield from _attempts(row, row, self._flows.get(row["flow_id"], ""))
+                yield from _attempts(row, row, self._flows.get(row["flow_id"], ""), self._past(row))
             # Where a flow run calls another, its server keeps a task run that stands for the other one: that is no attempt.
             wanted = {"flow_run_id": {"any_": list(by_id)}, "subflow_runs": {"exists_": False}}
             for task_run in self._rows("/task_runs", {"task_runs": wanted}):
                 unit = by_id[task_run["flow_run_id"]]
                 yield from _attempts(task_run, unit, self._flows.get(unit["flow_id"], ""))
+
+    def _past(self, flow_run: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+        """Give the states of a flow run that began more than once: what was over may have been begun again with its parent."""
+        if flow_run["run_count"] < 2:
+            return []
+        states: list[Mapping[str, Any]] = self._api.get("/flow_run_states/", flow_run_id=flow_run["id"])
+        return sorted(states, key=lambda state: state["timestamp"])
 
     def _loose(self, wanted: Mapping[str, object]) -> Iterator[Attempt]:
         body = {"task_runs": {**wanted, "flow_run_id": {"is_null_": True}, "subflow_runs": {"exists_": False}}}
@@ -146,33 +153,55 @@ class PrefectHistory:
                     yield row
 
 
-def _attempts(row: Mapping[str, Any], unit: Mapping[str, Any], job: str) -> Iterator[Attempt]:
-    """Tell a row's attempts apart: all but the last were tried again."""
-    kind, word = row["state_type"] or "PENDING", row["state_name"] or "Pending"
-    agrees = _NAMED.get(word) or _AGREES.get(kind) or frozenset({State.RUNNING})
+def _attempts(
+    row: Mapping[str, Any], unit: Mapping[str, Any], job: str, past: Sequence[Mapping[str, Any]] = ()
+) -> Iterator[Attempt]:
+    """Tell a row's attempts apart: all but the last were tried again, or ended as its past states say."""
     last = max(1, row["run_count"])
-    for number in range(1, last):
-        yield Attempt(
-            row["id"], number, unit["id"], job, row["name"], "tried again", _EARLIER, State.FAIL,
-            unit_started_at=moment(unit["start_time"]),
-        )  # fmt: skip
+    ends = _earlier_ends(past)
+    if len(ends) != last - 1:  # its states are not known, or it went on after a pause, which is no other attempt
+        ends = [None] * (last - 1)
+    common = {"native_id": row["id"], "unit": unit["id"], "job": job, "name": row["name"]}
+    common["unit_started_at"] = moment(unit["start_time"])
+    for number, end in enumerate(ends, 1):
+        if end is None:
+            yield Attempt(**common, attempt=number, word="tried again", agrees=_EARLIER, ends_as=State.FAIL)
+        else:
+            agrees, ends_as = _meaning(end["type"], end["name"])
+            ended = moment(end["timestamp"])
+            yield Attempt(**common, attempt=number, word=end["name"], agrees=agrees, ends_as=ends_as, ended_at=ended)
+    kind, word = row["state_type"] or "PENDING", row["state_name"] or "Pending"
+    agrees, ends_as = _meaning(kind, word)
     yield Attempt(
-        native_id=row["id"],
+        **common,
         attempt=last,
-        unit=unit["id"],
-        job=job,
-        name=row["name"],
         word=word,
         agrees=agrees,
-        ends_as=State.ABORT if word == "TimedOut" else _ENDS_AS.get(kind),
+        ends_as=ends_as,
         started_at=moment(row["start_time"]),
         ended_at=moment(row["end_time"]),
-        unit_started_at=moment(unit["start_time"]),
         # Parameters that are refused end a run before it began, and the adapter is told; a run that is cancelled
         # while it waits, or whose infrastructure never came up, has had no process of its own.
         begun=row["run_count"] > 0 or kind == "FAILED" or word == "NotReady",
         cut_off=kind in _CUT_OFF,
     )
+
+
+def _meaning(kind: str, word: str) -> tuple[frozenset[State], State | None]:
+    """Say which states of the record a state of Prefect's allows, and which end it is."""
+    agrees = _NAMED.get(word) or _AGREES.get(kind) or frozenset({State.RUNNING})
+    return agrees, State.ABORT if word == "TimedOut" else _ENDS_AS.get(kind)
+
+
+def _earlier_ends(past: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any] | None]:
+    """Give the end of each attempt but the last: the state that ended it; None where it was only tried again."""
+    attempts: list[Mapping[str, Any] | None] = []
+    for state in past:
+        if state["type"] == "RUNNING":
+            attempts.append(None)
+        elif attempts and state["type"] in _ENDS_AS:
+            attempts[-1] = state
+    return attempts[:-1]
 
 
 def _chunks(values: Sequence[Any]) -> Iterator[list[Any]]:

@@ -28,7 +28,7 @@ class Recorded:
         unit: native id of its flow run or DAG run, as far as that is recorded.
         state: its state; None where no event told one.
         concluded: True where its end was not reported but concluded.
-        cut_off: True where its process, or one around it, was found gone before it had told its end.
+        cut_off: True where its process, or one around it, was found gone before it had told the end of whatever it was at.
         started_at: when it began, RFC 3339 in UTC.
         last_at: the latest time that is known of it.
     """
@@ -104,7 +104,7 @@ class Comparison:
         unsettled: attempts of which one side may still be behind.
         before_record: attempts of units that began before the record does.
         pruned: recorded attempts that are older than anything that the orchestrator still has.
-        earlier_passes: recorded passes of a run of which the orchestrator keeps the last one alone.
+        earlier_passes: what was recorded of a run before it was cleared, where the orchestrator keeps the last pass alone.
     """
 
     agreed: int = 0
@@ -160,17 +160,22 @@ def compare(
         elif _is_recent(bounds, recorded.last_at):
             result.unsettled += 1
         else:
-            result.surplus.append(Finding(None, recorded, lossy if explained(recorded) else None))
+            is_unit = recorded.native_id == recorded.unit
+            result.surplus.append(Finding(None, recorded, lossy if explained(recorded) and not is_unit else None))
     return result
 
 
 def _take(attempt: Attempt, rows: list[Recorded], left: dict[str, Recorded], result: Comparison) -> Recorded | None:
-    """Take the recorded attempt that is meant; with the last one, the passes before it."""
-    if attempt.attempt is None:
-        for earlier in rows[:-1]:
-            result.earlier_passes += left.pop(earlier.run_id, None) is not None
-        return left.pop(rows[-1].run_id, None) if rows else None
-    return next((left.pop(row.run_id) for row in rows if row.attempt == attempt.attempt and row.run_id in left), None)
+    """Take the recorded attempt that is meant: the last that fits, where a run was cleared.
+
+    Of what was cleared before, the orchestrator keeps no pass of a run that it does not number, and no try that never began.
+    """
+    fitting = [row for row in rows if row.run_id in left and attempt.attempt in (None, row.attempt)]
+    for row in fitting[:-1]:
+        if attempt.attempt is None or row.state == State.SKIPPED:
+            del left[row.run_id]
+            result.earlier_passes += 1
+    return left.pop(fitting[-1].run_id) if fitting else None
 
 
 def _judge_pair(attempt: Attempt, found: Recorded, bounds: Bounds, result: Comparison, explained: bool) -> None:

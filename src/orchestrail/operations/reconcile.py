@@ -7,23 +7,25 @@ that of `orchestrail.histories`.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from fnmatch import fnmatchcase
+from functools import cached_property
 from typing import Any
 
 from orchestrail import __version__
 from orchestrail.events.build import timestamp
 from orchestrail.events.facets import producer
 from orchestrail.events.text import fresh, job_event, plain_job
-from orchestrail.histories import Attempt, History
+from orchestrail.histories import Attempt, History, understood
 from orchestrail.model import Job
 from orchestrail.operations.collect import collect
 from orchestrail.operations.comparison import Bounds, Closing, Comparison, Finding, Recorded, compare
 from orchestrail.operations.conclusions import concluded_end, incoming
 from orchestrail.projections.apply import apply
-from orchestrail.projections.attempts import attempts_of, attempts_since, first_recorded, runs_by_id
+from orchestrail.projections.attempts import attempts_of, attempts_since, first_recorded, with_all_above
 from orchestrail.projections.rows import RunRow
 from orchestrail.settings import Settings
 from orchestrail.store.base import Incoming, Progress, Store
@@ -48,7 +50,7 @@ class Reconciled:
         read_at: when the reading began, RFC 3339 in UTC.
         since: beginning of what was compared.
         until: what happened later was not judged where the sides differ.
-        record_begins: when the first run of this orchestrator on the record began; None where there is none.
+        record_begins: since when this orchestrator is on the record; None where it is not.
         job: the jobs that it was limited to; None where it was not.
         theirs: number of attempts that were read.
         ours: number of attempts on the record that they were compared with.
@@ -142,21 +144,20 @@ def reconcile(
         begins = first_recorded(connection, history.orchestrator)
     bounds_begin = begins or timestamp(read_at)
     start = max(since or bounds_begin, bounds_begin)
-    theirs = list(history.since(start))
+    with understood(history.address):
+        theirs = list(history.since(start))
     # What the orchestrator knew when it was asked has been spooled by now, but for what `settle` allows for.
     collect(settings, store, progress=progress)
     apply(store)
-    with store.read() as connection:
-        record = _Record(connection, history.orchestrator)
-        record.add(attempts_since(connection, history.orchestrator, start))
-        record.add(attempts_of(connection, history.orchestrator, (one.native_id for one in theirs)))
-        elsewhere = record.units() - {one.unit for one in theirs}
+    record = _Record.of(store, history.orchestrator, start, theirs)
+    elsewhere = record.units() - {one.unit for one in theirs}
+    with understood(history.address):
         theirs += history.of(sorted(elsewhere))
-        record.add(attempts_of(connection, history.orchestrator, (one.native_id for one in theirs)))
-        theirs = list({(one.native_id, one.attempt): one for one in theirs if _fits(one.job, job)}.values())
-        ours = record.attempts(job)
-        rows = record.rows
-    bounds = Bounds(bounds_begin, timestamp(read_at - timedelta(seconds=settle)), history.oldest())
+        oldest = history.oldest()
+    record = _Record.of(store, history.orchestrator, start, theirs) if elsewhere else record
+    theirs = list({(one.native_id, one.attempt): one for one in theirs if _fits(one.job, job)}.values())
+    ours = record.attempts(job)
+    bounds = Bounds(bounds_begin, timestamp(read_at - timedelta(seconds=settle)), oldest)
     comparison = compare(theirs, ours, bounds, history.lossy)
     result = Reconciled(
         orchestrator=history.orchestrator,
@@ -172,29 +173,41 @@ def reconcile(
         runs_before_record=_before(history, theirs, ours, bounds_begin, since) if job is None else None,
         comparison=comparison,
     )
-    ends = [_end(closing, rows, history.orchestrator) for closing in comparison.closing]
+    ends = [_end(closing, record.rows, history.orchestrator) for closing in comparison.closing]
     appended = store.append([*ends, _record(result, settings)])
     apply(store)
     return replace(result, sequence=appended.size - 1)
 
 
+@dataclass(frozen=True)
 class _Record:
-    """The recorded attempts that are looked at, with what stands above them."""
+    """The recorded attempts that are looked at.
 
-    def __init__(self, connection: Any, orchestrator: str) -> None:
-        self._connection = connection
-        self._orchestrator = orchestrator
-        self._above: dict[str, RunRow] = {}
-        self.rows: dict[str, RunRow] = {}
+    Attributes:
+        rows: they themselves, by run id.
+        above: they and all that stands above them.
+        orchestrator: whose they are.
+    """
 
-    def add(self, rows: Iterable[RunRow]) -> None:
-        """Take these in, and whatever stands above them."""
-        found = {row.run_id: row for row in rows}
-        self.rows |= found
-        while found:
-            self._above |= found
-            missing = {row.parent_run_id for row in found.values() if row.parent_run_id} - self._above.keys()
-            found = {row.run_id: row for row in runs_by_id(self._connection, missing)}
+    rows: Mapping[str, RunRow]
+    above: Mapping[str, RunRow]
+    orchestrator: str
+
+    @cached_property
+    def gone(self) -> frozenset[str]:
+        """The processes that were found gone before they had told an end of what they were at."""
+        return frozenset(
+            _key(row.owner) for row in self.above.values() if row.owner and any(end.inferred for end in row.ends)
+        )
+
+    @classmethod
+    def of(cls, store: Store, orchestrator: str, since: str, theirs: Iterable[Attempt]) -> _Record:
+        """Look at what began since a moment, and at all that is on the record of these runs of the orchestrator's."""
+        with store.read() as connection:
+            rows = attempts_since(connection, orchestrator, since)
+            rows += attempts_of(connection, orchestrator, (one.native_id for one in theirs))
+            above = with_all_above(connection, rows)
+        return cls({row.run_id: row for row in rows}, above, orchestrator)
 
     def units(self) -> set[str]:
         """Name the flow runs or DAG runs of all attempts."""
@@ -214,7 +227,7 @@ class _Record:
             unit=self._unit(row).native_id,
             state=row.state,
             concluded=bool(row.ends) and all(end.inferred for end in row.ends),
-            cut_off=any(end.inferred for one in self._line(row) for end in one.ends),
+            cut_off=any(one.owner is not None and _key(one.owner) in self.gone for one in self._line(row)),
             started_at=row.started_at,
             last_at=max(filter(None, (row.started_at, row.ended_at, row.seen_at)), default=None),
         )
@@ -222,15 +235,19 @@ class _Record:
     def _unit(self, row: RunRow) -> RunRow:
         """Give the flow run or DAG run that an attempt belongs to; itself where it belongs to none."""
         return next(
-            (one for one in self._line(row) if one.orchestrator == self._orchestrator and one.job_type in _UNITS), row
+            (one for one in self._line(row) if one.orchestrator == self.orchestrator and one.job_type in _UNITS), row
         )
 
     def _line(self, row: RunRow) -> list[RunRow]:
         """List a run and all above it, as far as they are recorded."""
         line = [row]
-        while (above := self._above.get(line[-1].parent_run_id or "")) is not None and above not in line:
+        while (above := self.above.get(line[-1].parent_run_id or "")) is not None and above not in line:
             line.append(above)
         return line
+
+
+def _key(owner: Mapping[str, Any]) -> str:
+    return json.dumps(owner, sort_keys=True)
 
 
 def _fits(name: str, pattern: str | None) -> bool:
@@ -244,8 +261,10 @@ def _before(
     if since is not None and since >= begins:
         return 0
     recorded = {one.native_id for one in ours}
-    heard = {one.unit for one in theirs if one.unit in recorded and (one.unit_started_at or begins) < begins}
-    return max(0, history.count(begins) - (history.count(since) if since else 0) - len(heard))
+    heard = {one.unit for one in theirs if one.unit in recorded and (one.unit_started_at or "~") <= begins}
+    with understood(history.address):
+        earlier = history.count(begins) - (history.count(since) if since else 0)
+    return max(0, earlier - len(heard))
 
 
 def _end(closing: Closing, rows: Mapping[str, RunRow], orchestrator: str) -> Incoming:

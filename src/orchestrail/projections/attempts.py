@@ -15,8 +15,9 @@ _began = func.coalesce(_run.started_at, _run.seen_at)
 
 
 def first_recorded(connection: Connection, orchestrator: str) -> str | None:
-    """Say when the earliest recorded attempt of an orchestrator began; None where there is none."""
-    moment: str | None = connection.execute(select(func.min(_began)).where(*_of(orchestrator))).scalar()
+    """Say since when an orchestrator is on the record; None where it is not."""
+    earliest = select(func.min(_run.seen_at)).where(_run.orchestrator == orchestrator)
+    moment: str | None = connection.execute(earliest).scalar()
     return moment
 
 
@@ -32,9 +33,15 @@ def attempts_of(connection: Connection, orchestrator: str, native_ids: Iterable[
     ]
 
 
-def runs_by_id(connection: Connection, run_ids: Iterable[str]) -> list[RunRow]:
-    """List runs by their ids, likewise."""
-    return [row for chunk in _chunks(run_ids) for row in _rows(connection, _run.run_id.in_(chunk))]
+def with_all_above(connection: Connection, rows: Iterable[RunRow]) -> dict[str, RunRow]:
+    """Give runs and whatever stands above them, as far as it is recorded, by run id, likewise."""
+    found: dict[str, RunRow] = {}
+    level = {row.run_id: row for row in rows}
+    while level:
+        found |= level
+        parents = {row.parent_run_id for row in level.values() if row.parent_run_id} - found.keys()
+        level = {row.run_id: row for chunk in _chunks(parents) for row in _rows(connection, _run.run_id.in_(chunk))}
+    return found
 
 
 def _of(orchestrator: str) -> tuple[ColumnElement[bool], ...]:

@@ -152,6 +152,12 @@ def test_prefects_own_variables_sign_in(serve) -> None:
     assert [headers["Authorization"] for _, headers in server.asked] == ["Basic YWRtaW46cGFzcw==", "Bearer pnu_key"]
 
 
+def test_an_answer_of_another_form_is_an_error(serve) -> None:
+    """Another service answers at that address."""
+    with pytest.raises(HistoryError, match="as expected"):
+        open_history("airflow", load_settings(), {}, serve(good([])).url)
+
+
 def test_airflows_interface_is_found_by_its_version(serve, monkeypatch: pytest.MonkeyPatch) -> None:
     """2.11 has no `/api/v2`, and takes name and password as they are; 3 gives a token for them."""
     monkeypatch.setenv("ORCHESTRAIL_AIRFLOW_USER", "auditor")

@@ -116,7 +116,7 @@ def test_each_attempt_comes_to_one_place(theirs: list[Attempt], ours: list[Recor
     pairs = found.agreed + len(pairs_told)
     assert len(theirs) - matched + len(ours) - matched == (
         len(found.missing) + found.waiting + found.before_record + len(found.surplus) + found.pruned
-        + found.unsettled - (matched - pairs)
+        + found.earlier_passes + found.unsettled - (matched - pairs)
     )  # fmt: skip
 
 
@@ -228,6 +228,7 @@ def test_what_a_cut_off_process_did_not_tell_is_told_apart() -> None:
     assert compare([], [dead], BOUNDS, LOSSY).surplus[0].reason == LOSSY
     assert compare([], [dead], BOUNDS).surplus[0].reason is None
     assert compare([], [OURS], BOUNDS, LOSSY).surplus[0].reason is None
+    assert compare([], [replace(dead, unit=dead.native_id)], BOUNDS, LOSSY).surplus[0].reason is None
     crashed = replace(THEIRS, native_id="flow", cut_off=True)
     assert compare([crashed], [OURS], BOUNDS, LOSSY).surplus[0].reason == LOSSY
     still_open = replace(THEIRS, agrees=frozenset({State.RUNNING}), ends_as=None)
@@ -248,3 +249,12 @@ def test_of_several_passes_the_last_is_meant_where_there_is_no_number() -> None:
     passes = [replace(OURS, run_id="first", state="FAIL"), replace(OURS, run_id="second")]
     found = compare([replace(THEIRS, attempt=None)], passes, BOUNDS)
     assert (found.agreed, found.earlier_passes, found.surplus) == (1, 1, [])
+
+
+def test_a_try_that_never_began_has_no_number_of_its_own() -> None:
+    """It was skipped, cleared and tried: Airflow keeps the try. Twice the same try that began is one too many."""
+    passes = [replace(OURS, run_id="first", state="SKIPPED"), replace(OURS, run_id="second")]
+    found = compare([THEIRS], passes, BOUNDS)
+    assert (found.agreed, found.earlier_passes, found.surplus) == (1, 1, [])
+    twice = compare([THEIRS], [replace(OURS, run_id="first"), replace(OURS, run_id="second")], BOUNDS)
+    assert (twice.agreed, [one.ours.run_id for one in twice.surplus]) == (1, ["first"])
