@@ -200,6 +200,18 @@ class _Record:
             _key(row.owner) for row in self.above.values() if row.owner and any(end.inferred for end in row.ends)
         )
 
+    @cached_property
+    def broken_pools(self) -> frozenset[str]:
+        """The runs of flows of which a process of a pool was found gone: with it the executor ends all others of the pool."""
+        rows = [row for row in self.rows.values() if row.owner and _key(row.owner) in self.gone]
+        return frozenset(unit.run_id for row in rows if (unit := self._unit(row)).owner != row.owner)
+
+    def _is_cut_off(self, row: RunRow) -> bool:
+        if any(one.owner is not None and _key(one.owner) in self.gone for one in self._line(row)):
+            return True
+        unit = self._unit(row)
+        return unit.run_id in self.broken_pools and unit.owner != row.owner
+
     @classmethod
     def of(cls, store: Store, orchestrator: str, since: str, theirs: Iterable[Attempt]) -> _Record:
         """Look at what began since a moment, and at all that is on the record of these runs of the orchestrator's."""
@@ -227,7 +239,7 @@ class _Record:
             unit=self._unit(row).native_id,
             state=row.state,
             concluded=bool(row.ends) and all(end.inferred for end in row.ends),
-            cut_off=any(one.owner is not None and _key(one.owner) in self.gone for one in self._line(row)),
+            cut_off=self._is_cut_off(row),
             started_at=row.started_at,
             last_at=max(filter(None, (row.started_at, row.ended_at, row.seen_at)), default=None),
         )
