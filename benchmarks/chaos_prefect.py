@@ -112,6 +112,19 @@ class PrefectChaos:
         found = sorted((self.chaos.folder / "at-work").iterdir(), key=lambda path: path.stat().st_mtime_ns)
         return [int(text) for path in found if (text := path.read_text())]
 
+    def busy(self, flow: subprocess.Popen[bytes]) -> int | None:
+        """Find a process that is in the middle of an item; None where the flow ends before there is one.
+
+        A process of a pool that is killed between two items leaves nothing open, and so no sign that it was.
+        """
+        while flow.poll() is None:
+            for path in sorted((self.chaos.folder / "at-work").iterdir(), key=lambda path: -path.stat().st_mtime_ns):
+                text, done = path.read_text(), self.chaos.folder / "done" / path.name
+                if text and not done.exists() and time.time() - path.stat().st_mtime < MEAN / 2:
+                    return int(text)
+            time.sleep(0.005)
+        return None
+
     def forget_who_is_at_work(self) -> None:
         """Begin a round."""
         for path in (self.chaos.folder / "at-work").iterdir():
@@ -137,8 +150,7 @@ class PrefectChaos:
         self.moment(process, items, 4 if kind == "flow" else 2)
         victim = process.pid
         if kind == "pool process":
-            others = [pid for pid in self.at_work() if pid != process.pid]
-            victim = others[-1] if others else process.pid
+            victim = self.busy(process) or process.pid
         self.count(kind if victim != process.pid or kind != "pool process" else "flow of a pool", kill(victim))
         try:
             process.wait(timeout=PATIENCE if victim != process.pid else 30)
