@@ -20,7 +20,6 @@ nox.options.sessions = [
     "template",
     "end_to_end",
     "bench",
-    "chaos_small",
 ]
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))

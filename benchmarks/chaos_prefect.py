@@ -151,7 +151,8 @@ class PrefectChaos:
         victim = process.pid
         if kind == "pool process":
             victim = self.busy(process) or process.pid
-        self.count(kind if victim != process.pid or kind != "pool process" else "flow of a pool", kill(victim))
+            kind = kind if victim != process.pid else "flow of a pool"
+        self.count(kind, process.poll() is None and kill(victim))
         try:
             process.wait(timeout=PATIENCE if victim != process.pid else 30)
         finally:
