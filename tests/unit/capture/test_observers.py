@@ -3,10 +3,17 @@
 from __future__ import annotations
 
 import importlib
+import pickle
 import sqlite3
 import sys
 from pathlib import Path
 
+import cloudpickle
+import joblib
+import polars as pl
+import pyarrow.csv
+import pyarrow.dataset
+import pyarrow.feather
 import pytest
 
 from orchestrail import guard, trouble
@@ -170,3 +177,16 @@ def test_replacing_what_is_not_there_is_an_error():
     """So that a version that does not fit is noticed."""
     with pytest.raises(AttributeError):
         Patches(Watch("x")).around(sys, "no_such_function")
+
+
+def test_watched_functions_are_pickled_as_ever(observed):
+    """As pools of processes do with what they are to call."""
+    for function in (
+        pl.read_csv, pl.scan_parquet, pyarrow.csv.read_csv, pyarrow.dataset.parquet_dataset, pickle.dump, joblib.dump,
+        pyarrow.feather.write_feather, sqlite3.connect, sqlite3.Cursor.execute, pl.DataFrame.write_csv,
+    ):  # fmt: skip
+        assert pickle.loads(pickle.dumps(function)) is function
+        assert cloudpickle.loads(cloudpickle.dumps(function)) is function
+    before = pl.read_csv
+    observers.uninstall()
+    assert pickle.loads(pickle.dumps(pl.read_csv)) is pl.read_csv is not before

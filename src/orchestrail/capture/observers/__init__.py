@@ -106,11 +106,30 @@ class Patches:
         self.watch = watch
         self._undo: list[Callable[[], object]] = []
 
-    def around(self, holder: Any, name: str, before: Notice | None = None, after: Notice | None = None) -> None:
-        """Watch a function of a module or a method of a class.
+    def function(self, module: Any, name: str, before: Notice | None = None, after: Notice | None = None) -> None:
+        """Watch a public function of a module, there and where it is defined: by that place it is pickled.
 
         Args:
-            holder: the module or class.
+            module: where it is used from.
+            name: its name there.
+            before: as in `around`.
+            after: as in `around`.
+
+        Raises:
+            AttributeError: there is no such function.
+        """
+        original = getattr(module, name)
+        watched = self._watching(original, before, after)
+        home = sys.modules.get(getattr(original, "__module__", None) or "")
+        for holder, key in dict.fromkeys(((module, name), (home, getattr(original, "__name__", name)))):
+            if holder is not None and vars(holder).get(key) is original:
+                self.replace(holder, key, lambda _: watched)
+
+    def around(self, holder: Any, name: str, before: Notice | None = None, after: Notice | None = None) -> None:
+        """Watch a method of a class, or a function that a module only uses itself.
+
+        Args:
+            holder: the class or module.
             name: the function's name in it.
             before: called before the function, with its arguments.
             after: called after it has returned, with its arguments and `result`.
@@ -118,24 +137,26 @@ class Patches:
         Raises:
             AttributeError: there is no such function.
         """
+        self.replace(holder, name, lambda original: self._watching(original, before, after))
+
+    def _watching(
+        self, original: Callable[..., Any], before: Notice | None, after: Notice | None
+    ) -> Callable[..., Any]:
         watch = self.watch
 
-        def make(original: Callable[..., Any]) -> Callable[..., Any]:
-            @functools.wraps(original)
-            def watched(*args: Any, **kwargs: Any) -> Any:
-                capture = capturing.get()
-                if capture is None:
-                    return original(*args, **kwargs)
-                if before is not None:
-                    watch.tell(before, capture, *args, **kwargs)
-                result = original(*args, **kwargs)
-                if after is not None:
-                    watch.tell(after, capture, *args, result=result, **kwargs)
-                return result
+        @functools.wraps(original)
+        def watched(*args: Any, **kwargs: Any) -> Any:
+            capture = capturing.get()
+            if capture is None:
+                return original(*args, **kwargs)
+            if before is not None:
+                watch.tell(before, capture, *args, **kwargs)
+            result = original(*args, **kwargs)
+            if after is not None:
+                watch.tell(after, capture, *args, result=result, **kwargs)
+            return result
 
-            return watched
-
-        self.replace(holder, name, make)
+        return watched
 
     def replace(self, holder: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Put something in the place of an attribute; `make` gets what was there."""

@@ -31,11 +31,12 @@ def attach(module: ModuleType, patches: Patches) -> None:
     for name in _RUNNERS:
         if name in vars(library.DuckDBPyConnection):
             patches.replace(library.DuckDBPyConnection, name, functools.partial(_Noticed, name))
-    patches.around(library, "connect", before=_connects)
+    patches.function(library, "connect", before=_connects)
     for name in _READERS:
-        for holder, reads in ((library, _reads), (library.DuckDBPyConnection, _reads_here)):
-            if hasattr(holder, name):
-                patches.around(holder, name, before=reads)
+        if hasattr(library, name):
+            patches.function(library, name, before=_reads)
+        if hasattr(library.DuckDBPyConnection, name):
+            patches.around(library.DuckDBPyConnection, name, before=_reads_here)
     for name in _WRITERS:
         if hasattr(library.DuckDBPyRelation, name):
             patches.around(library.DuckDBPyRelation, name, before=_writes)

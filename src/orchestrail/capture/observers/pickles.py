@@ -12,7 +12,7 @@ def attach(module: ModuleType, patches: Patches) -> None:
     """Watch what is dumped."""
     library: Any = module
     if module.__name__ == "pickle":
-        patches.around(module, "dump", before=_dumps)
+        patches.function(module, "dump", before=_dumps)
     else:
         patches.around(library.numpy_pickle.NumpyPickler, "dump", before=_pickles)
 

@@ -30,8 +30,8 @@ def attach(module: ModuleType, patches: Patches) -> None:
                 if writes:
                     patches.around(holder, verb + kind, before=notices.writes)
                 else:
-                    patches.around(holder, verb + kind, after=notices.has_read)
-    patches.around(library, "read_database_uri", after=_queried)
+                    patches.function(holder, verb + kind, after=notices.has_read)
+    patches.function(library, "read_database_uri", after=_queried)
 
 
 class _Notices:

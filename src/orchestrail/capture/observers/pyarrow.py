@@ -28,15 +28,15 @@ def attach(module: ModuleType, patches: Patches) -> None:
         patches.around(library.ParquetWriter, "write_table", after=_wrote)
     elif name == "pyarrow.dataset":
         patches.around(module, "_filesystem_dataset", after=_dataset_made)
-        patches.around(module, "parquet_dataset", after=_dataset_made)
+        patches.function(module, "parquet_dataset", after=_dataset_made)
         patches.around(module, "_filesystemdataset_write", before=_writes_dataset)
     else:
         form = name.removeprefix("pyarrow.")
         for function in _FUNCTIONS[form]:
             if function.startswith("write"):
-                patches.around(module, function, before=functools.partial(_write, form))
+                patches.function(module, function, before=functools.partial(_write, form))
             else:
-                patches.around(module, function, after=functools.partial(_read, form))
+                patches.function(module, function, after=functools.partial(_read, form))
 
 
 _FUNCTIONS = {

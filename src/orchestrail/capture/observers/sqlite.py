@@ -67,10 +67,11 @@ def attach(module: ModuleType, patches: Patches) -> None:
             made.orchestrail_place = place_of(args[0] if args else kwargs.get("database"), uri=uri)
             return made
 
+        connect.__module__ = "sqlite3"  # by which it is pickled
         return _dressed(connect, original)
 
     patches.replace(library, "connect", watching)
-    patches.replace(library.dbapi2, "connect", watching)
+    patches.replace(library.dbapi2, "connect", lambda _: library.connect)
 
 
 def _dressed(function: Any, original: Any) -> Any:

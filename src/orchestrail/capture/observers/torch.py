@@ -13,10 +13,9 @@ def attach(module: ModuleType, patches: Patches) -> None:
     """Watch the saving of models and of compiled ones, and the loading of these."""
     library: Any = module
     patches.around(library.serialization._open_zipfile_writer_file, "__init__", before=_opens)
-    for holder in (library, library.serialization):
-        patches.around(holder, "save", before=functools.partial(_saves, "torch"))
-    patches.around(library.jit, "save", before=functools.partial(_saves, "torchscript"))
-    patches.around(library.jit, "load", after=_loaded)
+    patches.function(library, "save", before=functools.partial(_saves, "torch"))
+    patches.function(library.jit, "save", before=functools.partial(_saves, "torchscript"))
+    patches.function(library.jit, "load", after=_loaded)
 
 
 def _opens(capture: Any, writer: Any, name: object) -> None:
