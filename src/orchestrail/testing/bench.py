@@ -36,25 +36,29 @@ class Bench:
         self.host = host
         self.harness = Harness(host, folder, injected)
         self._sound = sound
-        self._controls: dict[str, Ended] = {} if sound is None else sound._controls
+        self._controls: dict[tuple[str, bool], Ended] = {} if sound is None else sound._controls
 
     @cached_property
     def info(self) -> AdapterInfo:
         """What the adapter says of itself."""
         return self.harness.info() if self._sound is None else self._sound.info
 
-    def control(self, process: str) -> Ended:
+    def control(self, process: str, *, fresh: bool) -> Ended:
         """Run a process without the adapter, once for all scenarios that use it.
+
+        Args:
+            process: name of the function in the host's program.
+            fresh: True for the control of a run that is `Harness.is_fresh`.
 
         Raises:
             AssertionError: something was recorded, so it is no control.
         """
-        if process not in self._controls:
-            ended = self.harness.run(process, recorded=False)
+        if (process, fresh) not in self._controls:
+            ended = self.harness.run(process, recorded=False, fresh=fresh)
             assert f"no process {process}" not in ended.stderr, f"{self.host.program} has no process {process}"
             assert spooled_events(ended.spool) == [], f"the control of {process} is recorded"
-            self._controls[process] = ended
-        return self._controls[process]
+            self._controls[process, fresh] = ended
+        return self._controls[process, fresh]
 
     def record(
         self,
@@ -78,8 +82,9 @@ class Bench:
             AssertionError: with all that does not hold.
         """
         planted = planted or Planted()
-        control = self.control(process)
-        ended = self.harness.run(process, recorded=True, prefix=prefix, packages=packages, **variables)
+        fresh = self.harness.is_fresh(prefix, packages)
+        control = self.control(process, fresh=fresh)
+        ended = self.harness.run(process, recorded=True, fresh=fresh, prefix=prefix, packages=packages, **variables)
         recorded = Recorded(ended, tuple(spooled_events(ended.spool)))
         problems = [
             *invariants.of_host(self.harness, control, ended, planted),

@@ -156,6 +156,7 @@ class Harness:
         process: str,
         *,
         recorded: bool,
+        fresh: bool,
         prefix: Sequence[str] = (),
         packages: Path | None = None,
         **variables: str,
@@ -165,6 +166,7 @@ class Harness:
         Args:
             process: name of the function in the program.
             recorded: False for the control.
+            fresh: False where the process that has imported the host already may be used, see `is_fresh`.
             prefix: a command that runs the command, such as one that makes a file system for it.
             packages: a folder with packages that are installed for this run alone.
             variables: environment variables of this run.
@@ -187,10 +189,10 @@ class Harness:
         if packages is not None:
             _put_first(packages, environment)
         arguments = self.host.command(process)
-        if self.host.warm and not prefix and self._injected is None and packages is None:
-            status = self._kept(recorded).run(arguments, environment, data, place)
-        else:
+        if fresh:
             status = _fresh([*prefix, self.host.python, *arguments], environment, data, place)
+        else:
+            status = self._kept(recorded).run(arguments, environment, data, place)
         return Ended(
             process,
             status,
@@ -200,6 +202,10 @@ class Harness:
             Path(environment["ORCHESTRAIL_HOME"]),
             Path(environment.get("ORCHESTRAIL_SPOOL") or f"{environment['ORCHESTRAIL_HOME']}/spool"),
         )
+
+    def is_fresh(self, prefix: Sequence[str] = (), packages: Path | None = None) -> bool:
+        """Say whether a run needs a process of its own from the start. Its control then needs one too: importing may print."""
+        return bool(not self.host.warm or prefix or packages or self._injected)
 
     def masked(self, text: str, ended: Ended) -> str:
         """Mask what differs between any two runs."""
