@@ -158,6 +158,7 @@ def deactivate(name: str) -> None:
                 plugin.adapter_uninstall()
             plugins.manager().unregister(plugin)
         if recorder is not None:
+            recorder.at_work = False
             with guard(f"close the spool ({name})"):
                 recorder.close()
         if not active():

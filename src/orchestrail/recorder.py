@@ -104,6 +104,9 @@ class Recorder:
         self.info = info
         self.is_closed = False
         self.settings = settings
+        self.at_work = (
+            True  # until the adapter is let go: what is still open then ends, and nothing more begins within it
+        )
         self.producer = producer(info.name, info.version)
         self._engine = fresh(
             "processing_engine", build.engine(info.host, info.host_version, info.version), self.producer

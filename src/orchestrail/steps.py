@@ -36,7 +36,7 @@ def marked(function: F, marking: Marking) -> F:
 def current_open_run() -> OpenRun | None:
     """Find the run whose code is executing: by context, else by asking the adapters (threads of a host)."""
     run = current.get()
-    if run is not None:
+    if run is not None and run.recorder.at_work:
         return run
     ref = plugins.first_result("adapter_current_run")
     if ref is None:

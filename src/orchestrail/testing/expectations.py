@@ -52,10 +52,7 @@ def _is_success(recorded: Recorded) -> None:
     for run in (produced, copied):
         digest = str(run.facet("orchestrail_code").get("digest"))
         assert digest.startswith("py-"), f"{run.job} has the code digest {digest}"
-    stated = [
-        dataset["name"] for event in copied.events for dataset in event["inputs"] if dataset["namespace"] == "inmemory"
-    ]
-    _equal("what `copy` stated", stated, ["orchestrail.testing.workload.Table"])
+    _equal("what `copy` stated", _stated(copied), ["orchestrail.testing.workload.Table"])
     source = copied.facet("orchestrail_parameters").get("parameters", {}).get("source", {})
     _equal("parameter `source` of `copy`", source.get("value"), "produced.txt")
 
@@ -268,6 +265,7 @@ def uninstalled(bench: Bench) -> None:
     recorded = bench.record("uninstalled", Planted(killed=True))
     _equal("events of the step before", recorded.one("produce").types[0], "START")
     _equal("runs of the step after", recorded.of("copy"), [])
+    _equal("what the step after stated", [run for run in recorded.runs if _stated(run)], [])
 
 
 def requirement_recorded(bench: Bench) -> None:
@@ -306,6 +304,10 @@ def _told(bench: Bench, recorded: Recorded, **variables: str) -> None:
     problems = bench.doctor(recorded, **variables)
     codes = {problem["code"] for problem in problems if problem["severity"] == "error"}
     assert "trouble" in codes, f"`orchestrail doctor` tells no trouble: {problems}"
+
+
+def _stated(run: RecordedRun) -> list[str]:
+    return [found["name"] for event in run.events for found in event["inputs"] if found["namespace"] == "inmemory"]
 
 
 def _files(run: RecordedRun, inputs: Sequence[Path] = (), outputs: Sequence[Path] = ()) -> None:
