@@ -365,6 +365,10 @@ class Server:
                     raise
                 time.sleep(2)
 
+    def unpause(self, dag_id: str) -> None:
+        """Let the scheduler begin runs of a DAG."""
+        self.ask("PATCH", f"{self._api}/dags/{dag_id}", {"is_paused": False})
+
     def mark(self, dag_id: str, run_id: str, task_id: str, state: str, note: str) -> None:
         """Give a task instance another state, as a person does on Airflow's pages, and say why."""
         path = f"{self._api}/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task_id}"

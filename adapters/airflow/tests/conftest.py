@@ -74,6 +74,7 @@ def _scheduled(home: Home) -> Scheduled:
         home.variables["PYTHONPATH"] = str(BUNDLES)
     with home.standalone() as server:
         runs = {dag_id: server.trigger(dag_id) for dag_id in ("dying", "failing", "shapes", "slow")}
+        server.unpause("daily")
         runs["marked"] = server.trigger("patient", {"openlineage": OUTSIDE})
         home.has_begun(runs["marked"])
         server.mark("patient", runs["marked"], "waits", "success", "seen by hand, password=planted-note-secret")
