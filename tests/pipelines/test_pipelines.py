@@ -8,13 +8,13 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from inotify_simple import INotify, flags
 from sklearn.datasets import load_diabetes, load_wine
 
 from orchestrail.capture.digest import digest_folder
@@ -39,7 +39,7 @@ import shop_sqlalchemy, json
 shop_sqlalchemy.main()
 print(json.dumps(sorted(pair for pair in touched if not pair[1].startswith("sqlite_"))))
 """
-CALL = re.compile(r'(?:openat|open|creat)\((?:[^,"]+, )?"((?:[^"\\]|\\.)*)", ([A-Z_|0-9]+).*\) = \d+')
+WATCHED = flags.OPEN | flags.CLOSE_WRITE | flags.CREATE
 
 
 def prepared(name: str, folder: Path) -> None:
@@ -64,7 +64,7 @@ def prepared(name: str, folder: Path) -> None:
         os.utime(file, (1_600_000_000, 1_600_000_000))
 
 
-def ran(program: str, folder: Path, *, home: Path | None = None, trace: Path | None = None) -> str:
+def ran(program: str, folder: Path, *, home: Path | None = None) -> str:
     """Run a program in a folder; give what it printed last."""
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("ORCHESTRAIL_", "OPENLINEAGE_"))
@@ -73,9 +73,6 @@ def ran(program: str, folder: Path, *, home: Path | None = None, trace: Path | N
     if home is not None:
         environment["ORCHESTRAIL_HOME"] = str(home)
     command = [sys.executable, "-c", program, str(HERE / "programs")]
-    if trace is not None:
-        # One file a thread: in a common one, calls of several threads are cut in two.
-        command = ["strace", "-ff", "-qq", "-s", "4096", "-e", "trace=open,openat,creat", "-o", str(trace), *command]
     done = subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300, check=False
     )
@@ -83,20 +80,21 @@ def ran(program: str, folder: Path, *, home: Path | None = None, trace: Path | N
     return done.stdout.splitlines()[-1]
 
 
-def opened(trace: Path, folder: Path) -> tuple[set[Path], set[Path]]:
-    """Give the files that were read and those that were written, as the kernel was asked; folders of parts as one."""
-    read, written = set(), set()
-    lines = [line for file in trace.parent.glob("trace.*") for line in file.read_text(errors="replace").splitlines()]
-    for line in lines:
-        match = CALL.search(line)
-        if match is None or "O_DIRECTORY" in match[2]:
-            continue
-        path = folder / match[1]
-        if path.is_relative_to(folder) and path != folder:
-            path = folder / path.relative_to(folder).parts[0]
-            (written if "O_WRONLY" in match[2] or "O_RDWR" in match[2] else read).add(path)
-    assert read | written
-    return read, written
+def opened(watch: INotify, folders: dict[int, Path], folder: Path) -> tuple[set[Path], set[Path]]:
+    """Give the files that were opened and those that were opened for writing, as the kernel tells; folders of parts as one."""
+    touched, written = set(), set()
+    for event in watch.read(timeout=0):
+        assert not event.mask & flags.Q_OVERFLOW
+        path = folders[event.wd] / event.name
+        if path == folder or (event.mask & flags.ISDIR and not event.mask & flags.CREATE):
+            continue  # a folder that was listed
+        path = folder / path.relative_to(folder).parts[0]
+        touched.add(path)
+        # What comes to be in a folder that was made meanwhile is not watched, but that it was made is.
+        if event.mask & (flags.CLOSE_WRITE | flags.CREATE):
+            written.add(path)
+    assert touched
+    return touched, written
 
 
 def recorded(home: Path) -> tuple[dict[str, dict], dict[str, dict]]:
@@ -126,21 +124,22 @@ def digest_of(path: Path) -> str:
     ],
 )
 def test_a_pipeline_leaves_what_it_touched_and_nothing_else(tmp_path, name, inputs):
-    """Read against what the kernel was asked to open; each with the digest of its content."""
-    data, home, trace = tmp_path / "data", tmp_path / "home", tmp_path / "trace"
+    """Read against what the kernel saw being opened; each with the digest of its content."""
+    data, home = tmp_path / "data", tmp_path / "home"
     prepared(name, data)
     before = {file.name: digest_of(file) for file in data.iterdir()}
-    result = ran(RUN.format(name), data, home=home, trace=trace)
-
-    read, written = opened(trace, data)
+    with INotify() as watch:
+        folders = {watch.add_watch(one, WATCHED): one for one in (data, *data.rglob("*/"))}
+        result = ran(RUN.format(name), data, home=home)
+        touched, written = opened(watch, folders, data)
     there = {path for path in written if path.exists()}
     told = recorded(home)
     files = [
         {Path(file): facets for file, facets in side.items() if facets["datasetType"]["datasetType"] != "TABLE"}
         for side in told
     ]
-    # The kernel was asked for nothing else that was there before; what came to be was opened for writing, or renamed.
-    assert {file.name for file in files[0]} == inputs == {path.name for path in read | written} & set(before)
+    # Nothing else that was there before was opened; what came to be was opened for writing, or renamed.
+    assert {file.name for file in files[0]} == inputs == {path.name for path in touched} & set(before)
     renamed = {data / "model.joblib"} if name == "wine_pandas" else set()
     assert (
         set(files[1])
