@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-import threading
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ from orchestrail.datasets import dataset_of
 from orchestrail.errors import ConfigurationError, RequirementNotMet
 from orchestrail.guard import guard, guarded, report_to
 from orchestrail.hookspecs import hookimpl
+from orchestrail.locks import Lock
 from orchestrail.marking import innermost, mark, marking_of
 from orchestrail.model import (
     AdapterInfo,
@@ -100,7 +100,7 @@ class Plugin(Protocol):
         """See `orchestrail.hookspecs.adapter_info`."""
 
 
-_lock = threading.RLock()
+_lock = Lock()
 _recorders: dict[str, Recorder | None] = {}
 _left_out: set[str] = set()
 _modes: dict[str, tuple[str, tuple[str, ...]] | None] = {}

@@ -6,7 +6,6 @@ the first that raises stops the rest. Here each is loaded and called by itself, 
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import entry_points
@@ -17,13 +16,14 @@ import pluggy
 from orchestrail import hookspecs
 from orchestrail.capture.observing import unobserved
 from orchestrail.guard import guard
+from orchestrail.locks import Lock
 
 GROUP = "orchestrail"
 
 failures: dict[str, str] = {}
 """Plugins that could not be loaded, by entry-point name, with the reason; for `doctor`."""
 
-_lock = threading.RLock()
+_lock = Lock()
 
 
 @cache

@@ -8,7 +8,6 @@ run; nothing opens a network connection, and callers stand inside `orchestrail.g
 from __future__ import annotations
 
 import inspect
-import threading
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from contextvars import ContextVar, Token
@@ -28,6 +27,7 @@ from orchestrail.events.build import Where
 from orchestrail.events.facets import producer
 from orchestrail.events.text import NO_FACET, Facet, Facets, extended, fresh, run_event, steady, steady_job
 from orchestrail.guard import guard, note
+from orchestrail.locks import Lock
 from orchestrail.marking import marking_of
 from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Finding, Job, Marking, RunRef, RunStart, State
 from orchestrail.owner import this_process
@@ -116,7 +116,7 @@ class Recorder:
         )
         self._cache = settings.home / "cache"
         self._spool = Spool(settings.spool)
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._open: dict[str, OpenRun] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
         self._where: dict[tuple[str, str | None], Where] = {}

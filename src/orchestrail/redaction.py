@@ -12,9 +12,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache, wraps
 from itertools import pairwise
-from threading import Lock
 from typing import Any, TypeVar, TypeVarTuple
 
+from orchestrail.locks import Lock
 from orchestrail.model import DatasetRef
 
 Arguments = TypeVarTuple("Arguments")

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import platform
-import threading
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from orchestrail.context import carrier_from_environment
 from orchestrail.datasets import dataset_of
 from orchestrail.guard import guard
 from orchestrail.hookspecs import hookimpl
+from orchestrail.locks import Lock
 from orchestrail.marking import marking_of
 from orchestrail.model import AdapterInfo, Capability, DatasetRef, Marking, RunRef, RunStart, State
 from orchestrail.recorder import Entered, OpenRun, Recorder
@@ -49,7 +49,7 @@ class serving:
     ) -> None:
         self.deployment = deployment
         self._model, self._system = model, system
-        self._lock = threading.Lock()
+        self._lock = Lock()
         self._stated: dict[object, dict[str, Any]] = {}
         self._recorder: Recorder | None = None
         self._entered: Entered | None = None

@@ -27,6 +27,7 @@ from typing import Any
 
 from orchestrail.capture.observing import capturing, unobserved
 from orchestrail.guard import guard
+from orchestrail.locks import Lock
 
 OBSERVERS = {
     "duckdb": "duckdb",
@@ -228,7 +229,7 @@ def _hear(spec: ModuleSpec) -> None:
 
 
 _finder = _Finder()
-_lock = threading.RLock()
+_lock = Lock()
 _watches: dict[str, Watch] = {}
 _attached: dict[str, Patches] = {}
 
