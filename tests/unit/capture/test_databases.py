@@ -377,3 +377,12 @@ def test_no_part_of_a_statement_but_names_of_tables_is_kept(literal, dialect):
 def test_any_text_is_understood_or_told(text):
     """Nothing raises, a panic of the parser's neither."""
     assert isinstance(sql.analyse(text, "postgres"), sql.Statement)
+
+
+def test_a_database_is_opened_where_its_place_cannot_be_told(tmp_path, monkeypatch):
+    """A working folder that is gone keeps us from naming the file, and the step from nothing."""
+    (tmp_path / "gone").mkdir()
+    monkeypatch.chdir(tmp_path / "gone")
+    (tmp_path / "gone").rmdir()
+    with sqlite3.connect("file:of_this_process?vfs=memdb", uri=True) as made:
+        assert made.execute("select 1").fetchall() == [(1,)]

@@ -142,6 +142,48 @@ def test_each_way_of_writing_and_reading_is_one_use(observed, way):
     assert not seen.missing
 
 
+BY_NAME = {
+    "parquet": (
+        "x.parquet",
+        lambda p: pq.write_table(table=TABLE, where=p),
+        lambda p: pq.ParquetDataset(path_or_paths=p).read(),
+    ),
+    "arrow csv": (
+        "x.csv",
+        lambda p: pyarrow.csv.write_csv(data=TABLE, output_file=p),
+        lambda p: pyarrow.csv.read_csv(input_file=p),
+    ),
+    "arrow feather": (
+        "x.feather",
+        lambda p: pyarrow.feather.write_feather(df=TABLE, dest=p),
+        lambda p: pyarrow.feather.read_table(source=p),
+    ),
+    "arrow orc": (
+        "x.orc",
+        lambda p: pyarrow.orc.write_table(table=TABLE, where=p),
+        lambda p: pyarrow.orc.read_table(source=p),
+    ),
+    "polars csv": ("x.csv", lambda p: POLARS.write_csv(file=p), lambda p: pl.read_csv(source=p)),
+    "polars scan": (
+        "x.parquet",
+        lambda p: POLARS.lazy().sink_parquet(path=p),
+        lambda p: pl.scan_parquet(source=p).collect(),
+    ),
+}
+
+
+@pytest.mark.parametrize("way", BY_NAME)
+def test_what_is_given_by_name_is_seen_like_what_is_given_by_place(observed, way):
+    """Each library has its own names for what it reads and writes; the observers have theirs."""
+    name, write, read = BY_NAME[way]
+    with observed() as seen:
+        write(name)
+    assert (seen.names(), seen.missing) == (([], [name]), [])
+    with observed() as seen:
+        read(name)
+    assert (seen.names(), seen.missing) == (([name], []), [])
+
+
 def test_rows_and_fields_are_told_and_no_values(observed):
     """From the footer, the schema and the frame."""
     with observed() as seen:

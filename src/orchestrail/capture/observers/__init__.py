@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import functools
 import importlib
+import inspect
 import sys
 import threading
 from collections.abc import Callable, Sequence
@@ -54,6 +55,8 @@ OBSERVERS = {
 MAX_FAILURES = 5
 """Failures after which an observer is switched off in a process."""
 
+_BY_PLACE = (inspect.Parameter.POSITIONAL_ONLY, inspect.Parameter.POSITIONAL_OR_KEYWORD)
+
 Notice = Callable[..., object]
 """Called with the run's `FileCapture` and the arguments of the watched call; with `result=` where it is called after it."""
 
@@ -70,7 +73,7 @@ class Watch:
         self.failures = 0
         self.unattached = False
 
-    def tell(self, notice: Notice, capture: Any, *args: Any, **kwargs: Any) -> Any:
+    def tell(self, notice: Notice, capture: Any, /, *args: Any, **kwargs: Any) -> Any:
         """Run a notice; no exception of it gets out."""
         if self.failures >= MAX_FAILURES:
             self.missed(capture)
@@ -144,17 +147,18 @@ class Patches:
         self, original: Callable[..., Any], before: Notice | None, after: Notice | None
     ) -> Callable[..., Any]:
         watch = self.watch
+        told_before, told_after = _by_place(before, original), _by_place(after, original)
 
         @functools.wraps(original)
         def watched(*args: Any, **kwargs: Any) -> Any:
             capture = capturing.get()
             if capture is None:
                 return original(*args, **kwargs)
-            if before is not None:
-                watch.tell(before, capture, *args, **kwargs)
+            if told_before is not None:
+                watch.tell(told_before, capture, *args, **kwargs)
             result = original(*args, **kwargs)
-            if after is not None:
-                watch.tell(after, capture, *args, result=result, **kwargs)
+            if told_after is not None:
+                watch.tell(told_after, capture, *args, result=result, **kwargs)
             return result
 
         return watched
@@ -185,6 +189,28 @@ class Patches:
         """Put everything back, the last first."""
         while self._undo:
             self._undo.pop()()
+
+
+def _by_place(notice: Notice | None, original: Callable[..., Any]) -> Notice | None:
+    """Have a notice get by their place what it names by place, whatever the library calls it: the caller may have named it."""
+    if notice is None:
+        return None
+    try:
+        named = [one.name for one in inspect.signature(original).parameters.values() if one.kind in _BY_PLACE]
+    except (TypeError, ValueError):  # written in C, and nothing says how
+        return notice
+    wanted = (
+        sum(one.kind in _BY_PLACE for one in inspect.signature(notice).parameters.values()) - 1
+    )  # without the capture
+
+    def placed(capture: Any, /, *args: Any, **kwargs: Any) -> object:
+        for name in named[len(args) : wanted]:
+            if name not in kwargs:
+                break
+            args = (*args, kwargs.pop(name))
+        return notice(capture, *args, **kwargs)
+
+    return placed
 
 
 class _Finder:

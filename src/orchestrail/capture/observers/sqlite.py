@@ -9,12 +9,14 @@ Not seen: databases that a statement attaches, and what is read by `iterdump`, `
 
 from __future__ import annotations
 
+import os
 from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
 from orchestrail.capture.observers import Patches, sql
 from orchestrail.capture.observing import capturing
+from orchestrail.guard import guard
 
 
 def attach(module: ModuleType, patches: Patches) -> None:
@@ -63,8 +65,9 @@ def attach(module: ModuleType, patches: Patches) -> None:
             if len(args) > 5 or "factory" in kwargs:
                 return original(*args, **kwargs)
             made = original(*args, **kwargs, factory=watched_connection)
-            uri = bool(kwargs.get("uri") or len(args) > 7)
-            made.orchestrail_place = place_of(args[0] if args else kwargs.get("database"), uri=uri)
+            with guard("observe sqlite3"):
+                database = args[0] if args else kwargs.get("database")
+                made.orchestrail_place = place_of(database, uri=bool(kwargs.get("uri")))
             return made
 
         connect.__module__ = "sqlite3"  # by which it is pickled
@@ -86,11 +89,7 @@ def _dressed(function: Any, original: Any) -> Any:
 
 def place_of(database: object, *, uri: bool) -> sql.Place | None:
     """Say where a database is; None for one in memory or without a name."""
-    if isinstance(database, bytes):
-        database = database.decode("utf-8", "surrogateescape")
-    path = database if isinstance(database, str) else getattr(database, "__fspath__", lambda: "")()
-    if not isinstance(path, str):
-        return None
+    path = os.fsdecode(database) if isinstance(database, str | bytes | os.PathLike) else ""
     if uri and path.startswith("file:"):
         path, _, options = path.removeprefix("file:").partition("?")
         if "mode=memory" in options:
