@@ -158,8 +158,6 @@ def current_run() -> RunRef | None:
 def _open_run() -> OpenRun | None:
     run = current_open_run()
     if run is not None and not run.recorder.is_open(run.ref.run_id):
-        if run.recorder.is_closed:  # the adapter was let go within the run; a context that it entered may still hold it
-            return None
         raise OrchestrailError(
             "A fact was stated after its run had ended.", f"Run {run.ref.run_id}.", "State it within the step."
         )

@@ -97,16 +97,13 @@ class Recorder:
         settings: the settings of this process.
 
     Attributes:
-        is_closed: whether the adapter was let go.
+        at_work: False once the adapter was let go: what is still open then ends, and nothing more begins within it.
     """
 
     def __init__(self, info: AdapterInfo, settings: Settings) -> None:
         self.info = info
-        self.is_closed = False
         self.settings = settings
-        self.at_work = (
-            True  # until the adapter is let go: what is still open then ends, and nothing more begins within it
-        )
+        self.at_work = True
         self.producer = producer(info.name, info.version)
         self._engine = fresh(
             "processing_engine", build.engine(info.host, info.host_version, info.version), self.producer
@@ -319,7 +316,6 @@ class Recorder:
 
     def close(self) -> None:
         """Close the spool's segment, when the adapter is let go."""
-        self.is_closed = True
         self._spool.close()
 
     def _place(self, start: RunStart) -> OpenRun:
