@@ -155,7 +155,8 @@ def compare(
         else:
             result.missing.append(Finding(attempt, None, None if attempt.job in jobs else UNKNOWN_JOB))
     for recorded in left.values():
-        if recorded.last_at is not None and (bounds.oldest is None or recorded.last_at < bounds.oldest):
+        # An orchestrator without any run may be the wrong one: that all was deleted there is not known.
+        if bounds.oldest is not None and recorded.last_at is not None and recorded.last_at < bounds.oldest:
             result.pruned += 1
         elif _is_recent(bounds, recorded.last_at):
             result.unsettled += 1

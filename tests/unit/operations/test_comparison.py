@@ -203,6 +203,11 @@ def test_what_the_orchestrator_lacks(ours: Recorded, place: str) -> None:
     assert (len(value) if isinstance(value, list) else value) == 1
 
 
+def test_an_orchestrator_without_any_run_explains_nothing() -> None:
+    """It may be another one than that which ran them: what is recorded is not taken for older than what it keeps."""
+    assert len(compare([], [OURS], replace(BOUNDS, oldest=None)).surplus) == 1
+
+
 @pytest.mark.parametrize(
     ("theirs", "ours", "place"),
     [
