@@ -1,21 +1,26 @@
 """The optional words of a user's code: mark a step, state what it read, wrote, measured and checked.
 
-Each is a no-op outside a recorded run and never raises in `record` mode. How a run is recorded is `orchestrail.recorder`'s matter.
+Each is a no-op outside a recorded run and never raises in `record` mode. What cannot be written as JSON is refused here, where it
+costs one statement: in the event of the run's end it would cost the end. How a run is recorded is `orchestrail.recorder`'s matter.
 """
 
 from __future__ import annotations
 
 import math
+import operator
 import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, SupportsFloat, TypeVar, cast
+from typing import Any, SupportsFloat, SupportsIndex, TypeVar, cast
 
 from orchestrail.datasets import dataset_of
 from orchestrail.errors import ConfigurationError, OrchestrailError
+from orchestrail.events.build import dataset as dataset_facets
+from orchestrail.events.text import encode
 from orchestrail.guard import guard
 from orchestrail.model import DATASET_ROLES, ROLES, DatasetRef, Marking, RunRef
 from orchestrail.recorder import OpenRun
+from orchestrail.redaction import redact_dataset
 from orchestrail.steps import current_open_run, marked
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -107,7 +112,9 @@ def record_metric(name: str, value: float, *, dataset: object = None) -> None:
     with guard("record_metric"):
         run = _open_run()
         if run is not None:
-            run.metrics.append({"name": str(name), "value": _number(value), "dataset": _key(dataset)})
+            metric = {"name": str(name), "value": _number(value), "dataset": _key(dataset)}
+            encode(metric)
+            run.metrics.append(metric)
 
 
 def record_check(
@@ -134,17 +141,17 @@ def record_check(
     with guard("record_check"):
         run = _open_run()
         if run is not None:
-            run.checks.append(
-                {
-                    "name": str(name),
-                    "success": bool(success),
-                    "severity": str(severity),
-                    "kind": str(kind),
-                    "expected": _scalar(expected),
-                    "actual": _scalar(actual),
-                    "dataset": _key(dataset),
-                }
-            )
+            check = {
+                "name": str(name),
+                "success": bool(success),
+                "severity": str(severity),
+                "kind": str(kind),
+                "expected": _scalar(expected),
+                "actual": _scalar(actual),
+                "dataset": _key(dataset),
+            }
+            encode(check)
+            run.checks.append(check)
 
 
 def current_run() -> RunRef | None:
@@ -171,7 +178,14 @@ def _declared(data: object, role: str | None, kind: str, name: str | None) -> Da
         raise ConfigurationError(f"{kind!r} is no kind of data set.", "", "Use data or model.")
     found = dataset_of(data, observed="declared")
     kind = "model" if "model" in (kind, found.kind) else "data"
-    return replace(found, role=role or found.role, kind=kind, name=name or found.name)
+    rows, size = _count(found.rows), _count(found.bytes)
+    stated = replace(found, role=role or found.role, kind=kind, name=name or found.name, rows=rows, bytes=size)
+    encode(dataset_facets(redact_dataset(stated), "", "input"))
+    return stated
+
+
+def _count(value: object) -> int | None:
+    return None if value is None else operator.index(cast("SupportsIndex", value))
 
 
 def _number(value: object) -> float | int | str | None:

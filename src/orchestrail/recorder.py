@@ -488,7 +488,7 @@ def _error(error: BaseException | str | None) -> dict[str, str] | None:
     name = "" if isinstance(error, str) else type(error).__name__
     try:
         text = f"{name}: {error}" if name else str(error)
-    except Exception:  # the text of a user's exception is user code
+    except (Exception, SystemExit, GeneratorExit):  # the text of a user's exception is user code
         text = name
     # Redacted before it is cut: a secret cut in half would not be known as one.
     return {"message": redact_message(text, name)[:MAX_MESSAGE], "programmingLanguage": "PYTHON"}

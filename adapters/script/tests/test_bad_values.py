@@ -57,6 +57,33 @@ def test_values_of_any_kind_and_size_leave_the_run_as_it_was(run: Run) -> None:
         assert parameters["more"]["value"] == {"seed": 3}
 
 
+STATED = """
+class Seven:
+    def __index__(self): return 7
+
+@audited
+def main():
+    orchestrail.record_output(orchestrail.DatasetRef("file", "/counted", rows=Seven()))
+    for name, rows, fields in (("/nan", float("nan"), ()), ("/fields", 1, (("a", int),)), (None, 1, ())):
+        orchestrail.record_output(orchestrail.DatasetRef("file", name, rows=rows, fields=fields))
+    orchestrail.record_check("digits", True, expected=10**5000)
+    orchestrail.record_metric("loss", float("nan"))
+
+main()
+"""
+
+
+def test_what_is_stated_and_cannot_be_written_costs_that_statement_alone(run: Run) -> None:
+    """The end of the run is on the record with all other statements, and doctor is told of the rest."""
+    outcome = run(STATED)
+    _, (kind, end) = outcome.of("program.main")
+    assert kind == "COMPLETE"
+    ((name, rows),) = [(one["name"], one["facets"]["orchestrail_dataset"]["rows"]) for one in end["outputs"]]
+    assert (name, rows) == ("/counted", 7)
+    assert [one["value"] for one in end["run"]["facets"]["orchestrail_metrics"]["metrics"]] == ["nan"]
+    assert "record_output" in (outcome.home / "trouble").read_text()
+
+
 ERRORS = """
 class Odd(Exception):
     def __str__(self): raise ValueError("no text")
