@@ -161,14 +161,16 @@ class Spool:
         if self._fd < 0:
             return
         if self._has_links and os.fstat(self._fd).st_nlink == 0:
-            os.close(self._fd)
-            self._fd = -1
+            fd, self._fd = self._fd, -1
+            with suppress(OSError):
+                os.close(fd)
             why = f"Of its {self._counter} events those are gone that were not collected before ({self.folder})."
             do = "Find out what cleans that folder up; the gap in the record's counter stays visible."
             what = "A segment of the spool was deleted while its process was writing to it."
             note("append to the spool", SpoolError(what, why, do))
         elif self._size >= MAX_BYTES or time.monotonic() - self._opened_at >= MAX_AGE:
-            self._close()
+            with suppress(OSError):  # what it holds is with the kernel; the next event must not be lost with it
+                self._close()
 
     def _open(self) -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -202,8 +204,9 @@ class Spool:
             try:
                 self._sync()
             finally:
-                os.close(self._fd)
-                self._fd, self._emitter, self._counter = -1, "", 0
+                # Forgotten first: the number of a descriptor that could not be closed well may soon be that of a file of the host's.
+                fd, self._fd, self._emitter, self._counter = self._fd, -1, "", 0
+                os.close(fd)
 
     def _sync(self) -> None:
         if self._unsynced and self._fd >= 0:

@@ -316,6 +316,25 @@ def test_a_deleted_segment_is_noticed_and_leaves_a_gap(tmp_path: Path, all_of_it
     assert [line.counter for line in read_segment(other).lines] == [1]
 
 
+def test_a_segment_that_cannot_be_synced_does_not_take_the_next_event_along(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is left all the same, and no number of its descriptor is used again."""
+    monkeypatch.setattr(writing, "MAX_AGE", 0.0)
+
+    def refuse(fd: int) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(writing.os, "fsync", refuse)
+    spool = Spool(tmp_path)
+    before = len(os.listdir("/proc/self/fd"))
+    for number in range(3):
+        spool.append(b"%d" % number)
+    assert sorted(bodies(tmp_path)) == [b"0", b"1", b"2"]
+    spool.close()
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
 def test_a_file_system_that_counts_no_links_is_no_deletion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Some say zero of every file: then a deletion cannot be noticed, and one segment stays one."""
     real = os.fstat
