@@ -204,7 +204,7 @@ class Spool:
             try:
                 self._sync()
             finally:
-                # Forgotten first: the number of a descriptor that could not be closed well may soon be that of a file of the host's.
+                # Forgotten first: the number of a descriptor that was not closed well may soon be that of a file of the host's.
                 fd, self._fd, self._emitter, self._counter = self._fd, -1, "", 0
                 os.close(fd)
 

@@ -327,12 +327,12 @@ def test_a_segment_that_cannot_be_synced_does_not_take_the_next_event_along(
 
     monkeypatch.setattr(writing.os, "fsync", refuse)
     spool = Spool(tmp_path)
-    before = len(os.listdir("/proc/self/fd"))
+    before = len(list(Path("/proc/self/fd").iterdir()))
     for number in range(3):
         spool.append(b"%d" % number)
     assert sorted(bodies(tmp_path)) == [b"0", b"1", b"2"]
     spool.close()
-    assert len(os.listdir("/proc/self/fd")) == before
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
 
 
 def test_a_file_system_that_counts_no_links_is_no_deletion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
