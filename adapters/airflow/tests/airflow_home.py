@@ -402,6 +402,25 @@ class Server:
         for run_id in self.home.appeared(dag_id, "backfill"):
             self.home.finished(dag_id, run_id)
 
+    def reconciled(self) -> dict[str, Any]:
+        """Hold the record, in a copy, against Airflow's own; again while the two differ, for what is still on its way."""
+        deadline = time.monotonic() + 60
+        while True:
+            done = subprocess.run(
+                [COMMAND, "reconcile", "airflow", "--settle", "0", "--json"],
+                env=self.home.copied().environment(ORCHESTRAIL_AIRFLOW_URL=self.url),
+                cwd=self.home.path,
+                capture_output=True,
+                text=True,
+                timeout=300,
+                check=False,
+            )
+            assert done.returncode in (0, 1), done.stderr
+            found: dict[str, Any] = json.loads(done.stdout)
+            if done.returncode == 0 or time.monotonic() > deadline:
+                return found
+            time.sleep(5)
+
     @contextmanager
     def without_scheduler(self) -> Iterator[None]:
         """Kill the scheduler, so that it can say nothing, and start it again after the block."""
@@ -436,10 +455,12 @@ class Scheduled:
     Attributes:
         home: the installation.
         runs: DAG runs by what was done to them.
+        reconciled: what `orchestrail reconcile` said at the end.
     """
 
     home: Home
     runs: dict[str, str]
+    reconciled: dict[str, Any]
 
 
 def dag_runs(home: Home) -> list[tuple[str, str]]:
