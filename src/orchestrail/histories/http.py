@@ -12,6 +12,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from http.client import HTTPException
 from typing import Any
 from urllib.parse import unquote, urlencode, urlsplit, urlunsplit
 
@@ -96,7 +97,7 @@ class Api:
                     failure = self._refused(error.code)
                 if error.code not in _MAY_PASS:
                     raise failure from None
-            except (OSError, ValueError) as error:  # no connection, a time-out, half an answer
+            except (OSError, ValueError, HTTPException) as error:  # no connection, half an answer, or none of HTTP
                 failure = self._unreachable(error)
             if pause is not None:
                 time.sleep(pause)

@@ -6,6 +6,7 @@ import json
 import threading
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from socketserver import StreamRequestHandler, TCPServer
 from typing import Any
 
 import pytest
@@ -114,6 +115,25 @@ def test_a_server_that_is_not_there_is_an_error(serve) -> None:
     server.server_close()
     with pytest.raises(HistoryError, match=r"cannot be reached.*Refused"):
         Api(server.url).get("/x")
+
+
+@pytest.mark.parametrize(
+    "said", [b"-ERR unknown command\r\n", b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n[1"]
+)
+def test_what_speaks_no_http_or_breaks_off_is_an_error(monkeypatch: pytest.MonkeyPatch, said: bytes) -> None:
+    """Another service at that port, or a server that dies within its answer: told as one that cannot be reached."""
+    monkeypatch.setattr(http, "PAUSES", ())
+
+    class Speaker(StreamRequestHandler):
+        def handle(self) -> None:
+            while self.rfile.readline().strip():
+                pass
+            self.wfile.write(said)
+
+    with TCPServer(("127.0.0.1", 0), Speaker) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        with pytest.raises(HistoryError, match="cannot be reached"):
+            Api(f"http://127.0.0.1:{server.server_address[1]}").get("/x")
 
 
 @pytest.mark.parametrize("url", ["file:///etc/passwd", "ftp://host", "host:8080", "http://", ""])
