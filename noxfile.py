@@ -20,6 +20,7 @@ nox.options.sessions = [
     "template",
     "end_to_end",
     "bench",
+    "chaos_small",
 ]
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
