@@ -386,3 +386,12 @@ def test_a_database_is_opened_where_its_place_cannot_be_told(tmp_path, monkeypat
     (tmp_path / "gone").rmdir()
     with sqlite3.connect("file:of_this_process?vfs=memdb", uri=True) as made:
         assert made.execute("select 1").fetchall() == [(1,)]
+
+
+@pytest.mark.parametrize("operator", ["+", " or ", " || ", " ? ", " @ ", " union all select "])
+def test_a_statement_that_goes_too_deep_is_not_given_to_the_parser(operator):
+    """It would end the process of the step; that its tables were not seen is told. A long list goes no deeper."""
+    found = sql.analyse("select " + operator.join(["a"] * 5000), "postgres")
+    assert found.missed == "a statement SELECT has more than 1000 operators and joins"
+    values = ",".join(["(-1.5, %s, '2026-01-01 or never')"] * 2000)
+    assert sql.analyse(f"insert into loans values {values}", "postgres") == sql.Statement(writes=(("loans",),))

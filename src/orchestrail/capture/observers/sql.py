@@ -28,6 +28,9 @@ MAX_STATEMENTS = 1000
 """Different statements of one run that are read; a program that writes values into its statements makes new ones without end."""
 MAX_LENGTH = 100_000
 """Characters of a statement; longer ones hold data rather than names."""
+MAX_OPERATORS = 1000
+"""Operators and joins of a statement. The parser goes down one level for each in a row: 12,000 of them overflow a stack of 8 MB,
+which ends the process (openlineage-sql 1.54); and its time rises with the square of the joins."""
 
 # Statements that name no table's rows; the parser does not know all of them.
 _SILENT = frozenset((
@@ -46,6 +49,13 @@ _OTHERS = frozenset((
 _WORDS = _SILENT | _MAY_BE_EMPTY | _OTHERS
 _COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|[(;])+", re.DOTALL)
 _FIRST = re.compile(r"[A-Za-z]+")
+# Literals and placeholders in lists, which go no level down however many there are.
+_FLAT = re.compile(r"'[^']*'|(?<=[(,])\s*(?:%(?:\(\w+\))?s|[?:@$]\w*|[-+]?\d[\w.]*)(?=\s*[,)])")
+_OPERATOR = re.compile(
+    r"[-+*/|<>=%&^~!#@?]+|\b(?:and|or|not|is|in|like|ilike|similar|rlike|regexp|between|collate|at|div|xor|operator|overlaps|"
+    r"isnull|notnull|union|except|intersect|join|apply)\b",
+    re.IGNORECASE,
+)
 _TEMPORARY = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:LOCAL\s+|GLOBAL\s+)?TEMP(?:ORARY)?\b", re.IGNORECASE)
 _MADE = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:UNLOGGED\s+)?TABLE\b(?!\s+IF\b)", re.IGNORECASE)
 # Scheme by OpenLineage's naming, the parser's dialect, usual port, usual schema.
@@ -239,6 +249,8 @@ def analyse(text: str, dialect: str) -> Statement:
     shown = word if word in _WORDS else "of a kind that is not known"
     if len(text) > MAX_LENGTH:
         return Statement(missed=f"a statement {shown} is longer than {MAX_LENGTH} characters")
+    if len(_OPERATOR.findall(_FLAT.sub("", text))) > MAX_OPERATORS:
+        return Statement(missed=f"a statement {shown} has more than {MAX_OPERATORS} operators and joins")
     copied = _COPY.match(body)
     if copied is not None:
         name = tuple(_part(part) for part in _NAME_PARTS.findall(copied[1]))
