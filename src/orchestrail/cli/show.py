@@ -13,7 +13,18 @@ from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZ
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
 from orchestrail.cli.runs import print_beginnings
-from orchestrail.cli.words import GAP, dataset_text, environment, facts, heading, job_name, orchestrator, short_id
+from orchestrail.cli.words import (
+    GAP,
+    dataset_text,
+    environment,
+    facts,
+    heading,
+    job_name,
+    orchestrator,
+    short_digest,
+    short_id,
+)
+from orchestrail.model import Capability
 from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.documents import beginnings_document, shown_document
@@ -82,7 +93,8 @@ def print_shown(shown: Shown, output: Output, asked: RunRow | None = None) -> No
 
 def _circumstances(row: RunRow, output: Output) -> list[tuple[str, Text]]:
     """Say of a root run where and for what it ran."""
-    who = " ".join(f"{word} {value}" for word, value in (("triggered by", row.trigger), ("actor", row.actor)) if value)
+    actor = short_digest(row.actor, output) if row.actor else None
+    who = " ".join(f"{word} {value}" for word, value in (("triggered by", row.trigger), ("actor", actor)) if value)
     about = [
         f"{word} {value}"
         for word, value in (("system", row.system), ("environment", row.environment), ("mode", row.mode))
@@ -97,6 +109,9 @@ def _circumstances(row: RunRow, output: Output) -> list[tuple[str, Text]]:
         details.append(("for", Text(clean(" · ".join(about)))))
     if row.tags:
         details.append(("tags", Text(clean(", ".join(row.tags)))))
+    unseen = sorted(set(Capability) - set(row.capabilities)) if row.capabilities is not None else []
+    if output.full and unseen:
+        details.append(("unseen", Text(f"what this adapter does not see: {', '.join(unseen)}", style=GAP)))
     known = environment(row, output)
     details.append(("in", Text(known) if known else Text("environment unknown", style=GAP)))
     if row.stated_root_run_id not in (None, row.run_id):

@@ -112,6 +112,19 @@ def test_show_full_cuts_nothing_off(made, story, run):
     assert made.run_id(0xA002) in text
 
 
+def test_show_tells_of_a_root_run_who_began_it_and_what_its_adapter_does_not_see(made, spooled, run):
+    """The pseudonym is cut as every digest is; the capabilities that lack come with `--full`."""
+    who = made.digest("somebody")
+    sees = {"adapter": "prefect", "capabilities": ["attempts", "code_digest", "parameters", "environment", "skips"]}
+    ours = {"trigger": "manual", "actor": who}
+    spooled(made.event("START", 0xC001, job="train", ours=ours, orchestrail_capabilities=sees))
+    brief, full = run("show", "c001").stdout, run("show", "c001", "--full").stdout
+    assert f"actor {who.removeprefix('sha256:')[:12]}\n" in brief
+    assert "does not see" not in brief
+    assert f"actor {who}\n" in full
+    assert "unseen   what this adapter does not see: cache_origin, dataset_version, manual_changes\n" in full
+
+
 def test_show_gives_the_whole_document(story, answer):
     """Root, runs and edges."""
     document = answer("show", "a001")
