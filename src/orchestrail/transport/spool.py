@@ -5,9 +5,9 @@ A segment begins with a heading and holds one record a line:
     orchestrail-spool 1 <emitter> <owner as JSON>
     <counter> <time in ns> <nonce, 64 hex digits> <event as JSON without line breaks>
 
-The counter rises with every record, a failed one too, so that a gap shows a loss. Where a segment is deleted while it is written,
-the next one goes on with its emitter and its counter: what went with it is such a gap. Nothing here reads a segment back
-(`orchestrail.transport.segments` does), and nothing opens a network connection or a database.
+The counter rises with every record, a failed one too, so that a gap shows a loss. A segment that is deleted while it is written is
+written once more, as long as its process has it open. Otherwise nothing here reads a segment back (`orchestrail.transport.segments`
+does), and nothing opens a network connection or a database.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ import threading
 import time
 import weakref
 from binascii import hexlify
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
@@ -44,6 +45,7 @@ fcntl = _locks()
 FORMAT = 1
 HEADING = "orchestrail-spool"
 SUFFIX = ".seg"
+LINE_END = b"\n"
 MAX_BYTES = 8 * 2**20
 MAX_AGE = 300.0
 MAX_UNSYNCED = 0.2
@@ -80,6 +82,7 @@ class Spool:
         self._counter = 0
         self._nonces: list[bytes] = []  # not the parent's: two records must not have the same
         self._size = 0
+        self._left: list[int] = []
         self._opened_at = 0.0
         self._has_links = False
         self._torn = False
@@ -101,7 +104,8 @@ class Spool:
             raise SpoolError("An event was not spooled.", "It holds a line break.", "Serialise it on one line.")
         with self._lock:
             try:
-                self._let_go()
+                if self._size >= MAX_BYTES or time.monotonic() - self._opened_at >= MAX_AGE:
+                    self._leave()
                 self._counter += 1
                 if self._fd < 0:
                     self._open()
@@ -126,8 +130,8 @@ class Spool:
         """Sync and close the segment. A later append opens a new one."""
         self._halt_syncer()
         with self._lock:
-            self._let_go()
-            self._close()
+            self._leave()
+            self._finish(self._taken())
 
     def _nonce(self) -> bytes:
         try:
@@ -156,30 +160,43 @@ class Spool:
         except OSError:
             self._torn = True
 
-    def _let_go(self) -> None:
-        """Leave a segment that is full, old or deleted."""
-        if self._fd < 0:
-            return
-        if self._has_links and os.fstat(self._fd).st_nlink == 0:
-            fd, self._fd = self._fd, -1
-            with suppress(OSError):
-                os.close(fd)
-            why = f"Of its {self._counter} events those are gone that were not collected before ({self.folder})."
-            do = "Find out what cleans that folder up; the gap in the record's counter stays visible."
-            what = "A segment of the spool was deleted while its process was writing to it."
-            note("append to the spool", SpoolError(what, why, do))
-        elif self._size >= MAX_BYTES or time.monotonic() - self._opened_at >= MAX_AGE:
-            with suppress(OSError):  # what it holds is with the kernel; the next event must not be lost with it
-                self._close()
+    def _rescue(self) -> bool:
+        """Write a segment once more that somebody deleted while it was written to: as long as it is open, its events can be read.
 
-    def _open(self) -> None:
+        This is looked after when the disk gets what was appended, and not at each event: a system call more is one more moment at
+        which the host's other threads take the interpreter.
+
+        Returns:
+            False where the segment is deleted still.
+        """
+        deleted, about = self._fd, os.fstat(self._fd)
+        if not self._has_links or about.st_nlink > 0:
+            return True
+        whole = os.pread(deleted, about.st_size, 0).rpartition(LINE_END)[0] + LINE_END
+        events = whole.partition(LINE_END)[2]
+        try:
+            self._open(events)
+        except OSError as error:
+            outcome = f"What was in it cannot be written again: {error.strerror or type(error).__name__}"
+        else:
+            with suppress(OSError):
+                os.close(deleted)
+            outcome = f"Its {events.count(LINE_END)} events were written again"
+        what = "A segment of the spool was deleted while its process was writing to it."
+        note(
+            "append to the spool",
+            SpoolError(what, f"{outcome} ({self.folder}).", "Find out what cleans that folder up."),
+        )
+        return self._fd != deleted
+
+    def _open(self, events: bytes = b"") -> None:
         self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         shared = bool(self.folder.stat().st_mode & stat.S_ISGID)
         emitter = self._emitter or secrets.token_hex(16)
         # After a deletion not the name that was there: the file may be put back.
         name = f"{emitter}-{self._counter}" if self._emitter else emitter
         temporary = self.folder / f".{name}.new"
-        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        fd = os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
         try:
             if shared:
                 os.fchmod(fd, 0o660)
@@ -187,25 +204,41 @@ class Spool:
                 fcntl.flock(fd, fcntl.LOCK_EX)
             owner = this_process().as_dict() | {"createdAt": time.time_ns()}
             heading = f"{HEADING} {FORMAT} {emitter} {json.dumps(owner, separators=(',', ':'))}\n".encode()
-            if os.write(fd, heading) != len(heading):
-                raise OSError(errno.ENOSPC, "The disk took only part of the heading")
+            content = heading + events
+            if os.write(fd, content) != len(content):
+                raise OSError(errno.ENOSPC, "The disk took only part of it")
             # Only a segment that is locked and headed gets its name: a collector can never take it for an abandoned one.
             temporary.rename(self.folder / f"{name}{SUFFIX}")
         except BaseException:
             os.close(fd)
             temporary.unlink(missing_ok=True)
             raise
-        self._fd, self._emitter, self._size = fd, emitter, len(heading)
-        self._opened_at, self._torn = time.monotonic(), False
+        self._fd, self._emitter, self._size = fd, emitter, len(content)
+        self._opened_at, self._torn, self._unsynced = time.monotonic(), False, True
         self._has_links = os.fstat(fd).st_nlink > 0  # there are file systems that count none
 
-    def _close(self) -> None:
-        if self._fd >= 0:
-            try:
-                self._sync()
-            finally:
-                # Forgotten first: the number of a descriptor that was not closed well may soon be that of a file of the host's.
-                fd, self._fd, self._emitter, self._counter = self._fd, -1, "", 0
+    def _leave(self) -> None:
+        """Have the next event open a segment of its own. The disk gets this one from the syncer: the host does not wait for it."""
+        if self._fd < 0:
+            return
+        kept = False
+        with suppress(OSError):  # what it holds is with the kernel; the next event must not be lost with it
+            kept = self._rescue()
+        self._left.append(self._fd)
+        self._fd, self._size = -1, 0
+        if kept:  # else the next segment goes on with emitter and counter: what was lost is a gap in them
+            self._emitter, self._counter = "", 0
+
+    def _taken(self) -> list[int]:
+        left, self._left = self._left, []
+        return left
+
+    @staticmethod
+    def _finish(descriptors: Iterable[int]) -> None:
+        for fd in descriptors:
+            with suppress(OSError):
+                os.fsync(fd)
+            with suppress(OSError):
                 os.close(fd)
 
     def _sync(self) -> None:
@@ -230,18 +263,15 @@ class Spool:
         goes_on = True
         while goes_on:
             stopped = stop.wait(MAX_UNSYNCED)
-            fd = -1
             with self._lock:
+                written = self._taken()
                 if self._unsynced and self._fd >= 0:
                     with suppress(OSError):
-                        fd = os.dup(self._fd)
+                        self._rescue()
+                        written.append(os.dup(self._fd))
                 self._unsynced = False
-                goes_on = self._syncing = fd >= 0 and not stopped
-            if fd >= 0:
-                # Outside the lock: the disk may take its time, the host's next append must not.
-                with suppress(OSError):
-                    os.fsync(fd)
-                os.close(fd)
+                goes_on = self._syncing = bool(written) and not stopped
+            self._finish(written)  # outside the lock: the disk may take its time, the host's next append must not
 
     def _halt_syncer(self) -> None:
         syncer = self._syncer
@@ -258,9 +288,9 @@ class Spool:
 
     def _after_fork_in_child(self) -> None:
         # Closing the inherited descriptor leaves the parent's lock in place: flock belongs to the open file, not to us.
-        fd = self._fd
+        inherited = [*self._left, *([self._fd] if self._fd >= 0 else [])]
         self._forget()
-        if fd >= 0:
+        for fd in inherited:
             os.close(fd)
 
 

@@ -245,7 +245,6 @@ def test_a_segment_is_closed_at_its_size(tmp_path: Path, monkeypatch: pytest.Mon
         spool.append(b"x" * 100)
     paths = segments(tmp_path)
     assert len(paths) > 1
-    assert sum(is_owned(path) for path in paths) == 1
     assert len(bodies(tmp_path)) == 30
     spool.close()
 
@@ -286,34 +285,83 @@ def test_what_fails_before_there_is_a_segment_is_a_gap_in_the_first_one(tmp_path
     assert [line.counter for line in read_segment(path).lines] == [3]
 
 
+def delete(folder: Path, all_of_it: bool) -> Path:
+    """Delete the one segment of a spool, or the spool."""
+    (deleted,) = segments(folder)
+    if all_of_it:
+        shutil.rmtree(folder)
+    else:
+        deleted.unlink()
+    return deleted
+
+
 @pytest.mark.swallows
 @pytest.mark.parametrize("all_of_it", [True, False], ids=["folder", "segment"])
-def test_a_deleted_segment_is_noticed_and_leaves_a_gap(tmp_path: Path, all_of_it: bool) -> None:
-    """The next event goes into a new segment, as the next number of the same emitter; the loss is told."""
+@pytest.mark.parametrize("more", [0, 2])
+def test_a_segment_that_is_deleted_is_written_once_more(tmp_path: Path, all_of_it: bool, more: int) -> None:
+    """With all that was appended before and after, under the same numbers; that it happened is told."""
     report_to(tmp_path / "home", "test")
     folder = tmp_path / "spool"
     spool = Spool(folder)
     for _ in range(3):
         spool.append(b"{}")
-    (deleted,) = segments(folder)
-    emitter = read_segment(deleted).emitter
-    if all_of_it:
-        shutil.rmtree(folder)
-    else:
-        deleted.unlink()
-    for _ in range(2):
+    before = read_segment(segments(folder)[0])
+    deleted = delete(folder, all_of_it)
+    for _ in range(more):
         spool.append(b"{}")
+    spool.close()
     (path,) = segments(folder)
     segment = read_segment(path)
     assert path != deleted
-    assert (segment.emitter, [line.counter for line in segment.lines]) == (emitter, [4, 5])
-    (note,) = trouble.read(tmp_path / "home")
-    assert "was deleted while its process was writing to it" in note["error"]
-    spool.close()
+    assert (segment.emitter, segment.lines[:3], segment.problems) == (before.emitter, before.lines, ())
+    assert [line.counter for line in segment.lines] == [1, 2, 3, 4, 5][: 3 + more]
+    (told,) = trouble.read(tmp_path / "home")
+    assert "was deleted while its process was writing to it" in told["error"]
+    assert f"Its {3 + more} events were written again" in told["error"]
     spool.append(b"{}")
     spool.close()
     (other,) = set(segments(folder)) - {path}
     assert [line.counter for line in read_segment(other).lines] == [1]
+
+
+@pytest.mark.swallows
+def test_a_deletion_is_noticed_while_the_process_goes_on(tmp_path: Path) -> None:
+    """With the next event that the disk gets, not only at the end: a process may be killed."""
+    report_to(tmp_path / "home", "test")
+    spool = Spool(tmp_path / "spool")
+    spool.append(b"{}")
+    delete(tmp_path / "spool", True)
+    spool.append(b"{}")
+    deadline = time.monotonic() + 60
+    while not segments(tmp_path / "spool"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    (path,) = segments(tmp_path / "spool")
+    assert is_owned(path)
+    spool.append(b"{}")
+    assert [line.counter for line in read_segment(path).lines] == [1, 2, 3]
+    spool.close()
+
+
+@pytest.mark.swallows
+def test_what_cannot_be_written_once_more_is_a_gap(tmp_path: Path) -> None:
+    """The folder is gone and cannot be made: the next event that can be written has the number that tells of the loss."""
+    report_to(tmp_path / "home", "test")
+    folder = tmp_path / "spool"
+    spool = Spool(folder)
+    for _ in range(3):
+        spool.append(b"{}")
+    emitter = read_segment(segments(folder)[0]).emitter
+    delete(folder, True)
+    folder.write_text("in the way")
+    spool.close()
+    folder.unlink()
+    spool.append(b"{}")
+    spool.close()
+    (path,) = segments(folder)
+    segment = read_segment(path)
+    assert (segment.emitter, [line.counter for line in segment.lines]) == (emitter, [4])
+    assert "cannot be written again" in trouble.read(tmp_path / "home")[0]["error"]
 
 
 def test_a_segment_that_cannot_be_synced_does_not_take_the_next_event_along(
@@ -333,6 +381,31 @@ def test_a_segment_that_cannot_be_synced_does_not_take_the_next_event_along(
     assert sorted(bodies(tmp_path)) == [b"0", b"1", b"2"]
     spool.close()
     assert len(list(Path("/proc/self/fd").iterdir())) == before
+
+
+def test_the_host_does_not_wait_for_the_disk_where_a_segment_ends(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A full or old segment is synced and closed in another thread, soon, whether or not another event comes."""
+    monkeypatch.setattr(writing, "MAX_BYTES", 2000)
+    synced, real = [], os.fsync
+
+    def note(fd: int) -> None:
+        synced.append(threading.current_thread().name)
+        real(fd)
+
+    monkeypatch.setattr(writing.os, "fsync", note)
+    spool = Spool(tmp_path)
+    for _ in range(30):
+        spool.append(b"x" * 100)
+    deadline = time.monotonic() + 60
+    while sum(is_owned(path) for path in segments(tmp_path)) > 1:
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert set(synced) == {"orchestrail-sync"}
+    assert len(synced) >= len(segments(tmp_path))
+    spool.close()
+    assert not any(is_owned(path) for path in segments(tmp_path))
 
 
 def test_a_file_system_that_counts_no_links_is_no_deletion(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
