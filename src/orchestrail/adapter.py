@@ -50,6 +50,7 @@ __all__ = [
     "Finding",
     "Gap",
     "Job",
+    "Lock",
     "Marking",
     "OpenRun",
     "Owner",

@@ -63,7 +63,7 @@ def identify(value: object, observed: str = "looked_up") -> DatasetRef | None:
 def _pandas(value: Any, pandas: Any, observed: str) -> DatasetRef:
     frame = value.to_frame() if isinstance(value, pandas.Series) else value
     size = int(frame.memory_usage(index=True).sum())
-    columns = [(_label(name), str(kind)) for name, kind in zip(frame.columns, frame.dtypes, strict=True)]
+    columns = [(label_of(name), str(kind)) for name, kind in zip(frame.columns, frame.dtypes, strict=True)]
     digest, weak = _taken(_pandas_digest, frame, size, pandas)
     return _reference("dataframe", observed, digest, weak, len(frame), size, columns)
 
@@ -71,8 +71,8 @@ def _pandas(value: Any, pandas: Any, observed: str) -> DatasetRef:
 def _pandas_digest(frame: Any, pandas: Any) -> str:
     index = frame.index
     levels = index.levels if isinstance(index, pandas.MultiIndex) else [index]
-    parts = [(_label(name), level) for name, level in zip(index.names, levels, strict=True)]
-    parts += [(_label(name), frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
+    parts = [(label_of(name), level) for name, level in zip(index.names, levels, strict=True)]
+    parts += [(label_of(name), frame.iloc[:, number]) for number, name in enumerate(frame.columns)]
     slow = [part for _, part in parts if part.dtype.kind == "O" and not isinstance(part.dtype, pandas.CategoricalDtype)]
     if sum(map(len, slow)) > MAX_TEXTS:
         raise _NoDigest(f"more than {MAX_TEXTS} texts")
@@ -145,10 +145,10 @@ def _taken(take: Any, value: Any, size: int, library: Any) -> tuple[str | None, 
         return None, "the content cannot be hashed"
 
 
-def _label(name: object) -> str:
-    # A label may be any object, and its text its own code.
+def label_of(name: object) -> str:
+    """Give the text of a column's label. A label may be any object, and its text its own code: then its class is named."""
     if isinstance(name, tuple) and type(name) is tuple:
-        return "(" + ", ".join(_label(one) for one in name) + ")"
+        return "(" + ", ".join(label_of(one) for one in name) + ")"
     return str(name) if type(name) in _LABELS else f"<{type(name).__name__}>"
 
 

@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from orchestrail.capture.frames import label_of
 from orchestrail.model import DatasetRef
 
 MAX_DATASETS = 10_000
@@ -116,7 +117,7 @@ class Told:
 
 def fields_of(pairs: Iterable[tuple[object, object]]) -> tuple[tuple[str, str], ...]:
     """Give names and types of fields; their values never."""
-    return tuple((str(name), str(kind)) for name, kind in pairs)
+    return tuple((label_of(name), str(kind)) for name, kind in pairs)
 
 
 def _with(dataset: DatasetRef, facts: Facts | None) -> DatasetRef:

@@ -25,6 +25,7 @@ import pytest
 
 from orchestrail.capture.digest import digest_folder
 from orchestrail.capture.observers import paths
+from orchestrail.capture.told import fields_of
 
 MARKER = "ordinary-looking-value"
 TABLE = pa.table({"a": [1, 2, 3], "b": [MARKER, "y", MARKER]})
@@ -271,3 +272,24 @@ def test_addresses_are_named_without_their_secrets():
         told = paths.remote(address, "at_read")
         assert (told.namespace, told.name, told.digest) == (namespace, name, None)
         assert told.weak == "the store told no version"
+
+
+def test_a_label_that_is_an_object_is_not_asked_for_its_text():
+    """Its text would be user code."""
+
+    class Label:
+        def __str__(self):
+            raise AssertionError("asked")
+
+    assert fields_of([(Label(), "int64"), ((Label(), 1), "str")]) == (("<Label>", "int64"), ("(<Label>, 1)", "str"))
+
+
+def test_a_pattern_is_followed_to_a_bound(observed, tmp_path, monkeypatch):
+    """What matches beyond it is neither searched for nor passed over in silence."""
+    monkeypatch.setattr(paths, "MAX_MATCHES", 2)
+    for number in range(4):
+        pl.DataFrame({"a": [number]}).write_csv(tmp_path / f"{number}.csv")
+    with observed() as seen:
+        pl.scan_csv(f"{tmp_path}/*.csv").collect()
+    assert len(seen.inputs) == 2
+    assert ("files", "a pattern matches more than 2 files") in seen.missing

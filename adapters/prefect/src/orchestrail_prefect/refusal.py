@@ -7,7 +7,6 @@ entrypoint, version and copies are those of a function that nobody touched. What
 
 from __future__ import annotations
 
-import threading
 import weakref
 from collections.abc import Callable, Mapping
 from typing import Any, TypeVar
@@ -16,12 +15,12 @@ from prefect.context import FlowRunContext, TaskRunContext
 from prefect.flows import Flow
 from prefect.tasks import Task
 
-from orchestrail.adapter import RequirementNotMet, refuse_unrecorded, wrap
+from orchestrail.adapter import Lock, RequirementNotMet, refuse_unrecorded, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 Owner = Flow[..., Any] | Task[..., Any]
 
-_lock = threading.Lock()
+_lock = Lock()
 _refused: dict[str, RequirementNotMet] = {}
 _bodies: weakref.WeakKeyDictionary[Owner, Callable[..., Any]] = weakref.WeakKeyDictionary()
 

@@ -10,6 +10,7 @@ import glob
 import io
 import os
 import re
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -37,10 +38,11 @@ def read(capture: Any, source: object) -> list[Facts]:
         capture.told.reads(remote(path, "at_read"))
         return []
     if _PATTERN.search(path) and not os.path.exists(path):  # noqa: PTH110 - on a host's path
-        matches = sorted(glob.glob(os.path.expanduser(path), recursive=True))  # noqa: PTH111, PTH207
-        if len(matches) > MAX_MATCHES:
+        matching = glob.iglob(os.path.expanduser(path), recursive=True)  # noqa: PTH111, PTH207
+        matches = sorted(islice(matching, MAX_MATCHES))
+        if next(matching, None) is not None:
             capture.told.misses("files", f"a pattern matches more than {MAX_MATCHES} files")
-        return [facts for one in matches[:MAX_MATCHES] if (facts := capture.read(one)) is not None]
+        return [facts for one in matches if (facts := capture.read(one)) is not None]
     facts = capture.read(path)
     return [facts] if facts is not None else []
 
