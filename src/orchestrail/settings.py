@@ -119,10 +119,11 @@ def load_settings(**arguments: Any) -> Settings:
     except ValidationError as error:
         first = error.errors()[0]
         name = str(first["loc"][0]) if first["loc"] else "settings"
+        unknown = first["type"] == "extra_forbidden"
         raise ConfigurationError(
             f"The setting `{name}` cannot be used.",
-            f"{sources.get(name, 'default')}: {first['msg']}.",
-            f"Allowed: {', '.join(Settings.model_fields)}." if first["type"] == "extra_forbidden" else "",
+            f"{sources.get(name, 'default')}: {'There is no setting of that name' if unknown else first['msg']}.",
+            f"Allowed: {', '.join(Settings.model_fields)}." if unknown else "",
         ) from None
 
 
