@@ -424,10 +424,7 @@ class Server:
     @contextmanager
     def without_scheduler(self) -> Iterator[None]:
         """Kill the scheduler, so that it can say nothing, and start it again after the block."""
-        said = subprocess.run(
-            ["ps", "-o", "pid=,args=", "-g", str(self.processes[0].pid)], capture_output=True, text=True, check=True
-        ).stdout
-        pids = [int(line.split()[0]) for line in said.splitlines() if line.rstrip().endswith("airflow scheduler")]
+        pids = [pid for pid in _group(self.processes[0].pid) if _command(pid).endswith("airflow scheduler")]
         assert pids
         os.kill(min(pids), signal.SIGKILL)
         yield
@@ -466,3 +463,22 @@ class Scheduled:
 def dag_runs(home: Home) -> list[tuple[str, str]]:
     """Give the states of all DAG runs, as Airflow has them."""
     return home.table("select dag_id, state from dag_run order by 1, 2")
+
+
+def _group(leader: int) -> list[int]:
+    """List the processes of a group."""
+    found = []
+    for folder in Path("/proc").iterdir():
+        if folder.name.isdigit():
+            with suppress(ProcessLookupError):
+                if os.getpgid(int(folder.name)) == leader:
+                    found.append(int(folder.name))
+    return found
+
+
+def _command(pid: int) -> str:
+    """Give the command line of a process; empty where it is gone."""
+    try:
+        return Path("/proc", str(pid), "cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    except OSError:
+        return ""
