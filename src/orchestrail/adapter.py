@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import os
-from pathlib import Path
 from typing import Any, Protocol
 
 from orchestrail import __version__, enforcement, plugins, trouble
@@ -36,7 +35,7 @@ from orchestrail.owner import Owner, is_alive, this_process
 from orchestrail.recorder import OpenRun, Recorder, arguments_of
 from orchestrail.redaction import redact_text, remember
 from orchestrail.run_id import attempt_run_id, new_run_id, static_run_id
-from orchestrail.settings import Settings, load_settings
+from orchestrail.settings import Settings, home_of_environment, load_settings
 from orchestrail.steps import StepRun, current_open_run
 from orchestrail.versions import is_below, within
 from orchestrail.wrapping import wrap
@@ -124,7 +123,7 @@ def activate(name: str, plugin: Any) -> Recorder | None:
         _recorders[name] = None
         _modes[name] = os.environ.get("ORCHESTRAIL_MODE", ""), tuple(enforcement.HINTS)
         with guard(f"begin recording ({name})"):
-            report_to(_home(), name)
+            report_to(home_of_environment(), name)
             settings = load_settings()
             report_to(settings.home, name)
             _modes[name] = None if settings.disabled else (settings.mode, settings.enforce)
@@ -230,7 +229,3 @@ def _warn_of_host(info: AdapterInfo) -> None:
         info.host_version,
         f"Upgrade {info.host} to have its runs recorded." if off else f"Look for a newer orchestrail-{info.name}.",
     )
-
-
-def _home() -> Path:
-    return Path(os.environ.get("ORCHESTRAIL_HOME") or "~/.orchestrail").expanduser()

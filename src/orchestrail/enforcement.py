@@ -19,7 +19,7 @@ BEGINNING = "RUN-LC-01"
 HINTS: Mapping[str, str] = {
     PREPARATION: 'Mark the step once: @orchestrail.preprocessing("impute-income", version="1.0.0").',
     CODE_AND_PARAMETERS: "Run code whose source is there, or from a clean checkout, with arguments that fit its signature.",
-    BEGINNING: "See `orchestrail doctor` for what keeps the run from being recorded.",
+    BEGINNING: "Mend what keeps the run from being recorded; `orchestrail doctor` names it.",
 }
 """What to do where a requirement is not met, by its id in the catalogue. All of them are of level `must`."""
 

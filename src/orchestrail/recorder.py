@@ -22,6 +22,7 @@ from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.environment import environment_facts
 from orchestrail.capture.git import git_facts
 from orchestrail.context import current
+from orchestrail.errors import OrchestrailError
 from orchestrail.events import build
 from orchestrail.events.build import Where
 from orchestrail.events.facets import producer
@@ -141,7 +142,8 @@ class Recorder:
         try:
             ref = self._begin("START", start)
         except Exception as error:
-            self._refuse(start, [enforcement.no_start(str(error))], error)
+            why = error.why if isinstance(error, OrchestrailError) and error.why else str(error)
+            self._refuse(start, [enforcement.no_start(why)], error)
             raise
         run = self._open.get(start.run_id)
         if run is not None and run.findings:

@@ -127,6 +127,11 @@ def load_settings(**arguments: Any) -> Settings:
         ) from None
 
 
+def home_of_environment() -> Path:
+    """Give the home as far as it is known without the settings file: trouble goes there where the settings cannot be used."""
+    return Path(os.environ.get("ORCHESTRAIL_HOME") or "~/.orchestrail").expanduser()
+
+
 def _from_folder(name: str, value: Any, file: Path | None) -> Any:
     """Read a relative path in a settings file as seen from that file."""
     if name in ("home", "spool") and isinstance(value, str) and file and not value.startswith("~"):

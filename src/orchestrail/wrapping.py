@@ -7,6 +7,8 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Protocol, TypeVar, cast
 
+from orchestrail.errors import RequirementNotMet
+
 F = TypeVar("F", bound=Callable[..., Any])
 
 
@@ -37,6 +39,14 @@ def wrap(function: F, begin: Begin) -> F:
     return cast("F", _call(function, begin))
 
 
+def _begun(begin: Begin, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Ending | None:
+    try:
+        return begin(args, kwargs)
+    except RequirementNotMet as refusal:
+        # The caller is told of the refusal alone, and not by which ways of ours it came.
+        raise refusal.with_traceback(None) from refusal.__cause__
+
+
 def _tell(ending: Ending | None, error: BaseException | None = None) -> None:
     if ending is not None:
         # A generator that its reader closes early has done what it was asked for.
@@ -46,7 +56,7 @@ def _tell(ending: Ending | None, error: BaseException | None = None) -> None:
 def _call(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     @functools.wraps(function)
     def call(*args: Any, **kwargs: Any) -> Any:
-        ending = begin(args, kwargs)
+        ending = _begun(begin, args, kwargs)
         try:
             result = function(*args, **kwargs)
         except BaseException as error:
@@ -61,7 +71,7 @@ def _call(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
 def _wait(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     @functools.wraps(function)
     async def wait(*args: Any, **kwargs: Any) -> Any:
-        ending = begin(args, kwargs)
+        ending = _begun(begin, args, kwargs)
         try:
             result = await function(*args, **kwargs)
         except BaseException as error:
@@ -76,7 +86,7 @@ def _wait(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
 def _produce(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     @functools.wraps(function)
     def produce(*args: Any, **kwargs: Any) -> Any:
-        ending = begin(args, kwargs)
+        ending = _begun(begin, args, kwargs)
         try:
             result = yield from function(*args, **kwargs)
         except BaseException as error:
@@ -91,7 +101,7 @@ def _produce(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
 def _stream(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
     @functools.wraps(function)
     async def stream(*args: Any, **kwargs: Any) -> Any:
-        ending = begin(args, kwargs)
+        ending = _begun(begin, args, kwargs)
         try:
             async for item in function(*args, **kwargs):
                 yield item

@@ -69,8 +69,8 @@ def test_a_wrong_file_is_named(text: str, tmp_path: Path) -> None:
 
 def test_an_unknown_name_is_told_with_those_that_there_are(tmp_path: Path) -> None:
     """A slip of the pen, and the word that was meant."""
-    (tmp_path / "orchestrail.toml").write_text('sistem = "credit"\n')
-    with pytest.raises(ConfigurationError, match=r"`sistem`.*There is no setting of that name\. Allowed: .*system"):
+    (tmp_path / "orchestrail.toml").write_text('systems = "credit"\n')
+    with pytest.raises(ConfigurationError, match=r"`systems`.*There is no setting of that name\. Allowed: .*system"):
         load_settings()
 
 

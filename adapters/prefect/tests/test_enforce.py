@@ -8,6 +8,7 @@ import pytest
 
 PROGRAM = """
     import inspect
+    import traceback
     from prefect.task_runners import ProcessPoolTaskRunner
 
     unversioned = orchestrail.preprocessing("impute")
@@ -51,6 +52,8 @@ PROGRAM = """
             print(name, "went on", call(*arguments))
         except Exception as error:
             print(name, type(error).__name__, [one.requirement for one in getattr(error, "findings", ())], error)
+            frames = [Path(frame.filename) for frame in traceback.extract_tb(error.__traceback__)]
+            print(name, "through", {file.name for file in frames if file.parent.name.startswith("orchestrail")})
 
     @task
     @orchestrail.preprocessing("impute", version="1.0.0")
@@ -164,6 +167,12 @@ def test_a_refused_task_or_subflow_fails_and_its_flow_goes_on(refused: Any, job:
     assert (run.types, run.parent, around.types) == (["START", "FAIL"], around.id, ["START", "COMPLETE"])
     assert refused.run("tasks.versioned").types == ["START", "COMPLETE"]
     assert refused.stdout.splitlines().count("2") == 1
+
+
+@pytest.mark.parametrize("name", ["plain", "coroutine", "generator", "stream", "submitted", "below", "again"])
+def test_a_refusal_is_shown_without_the_ways_it_came(refused: Any, name: str) -> None:
+    """Of ours only the wrapper is among the frames, and no listener or recorder."""
+    assert f"{name} through {{'wrapping.py'}}" in refused.stdout.splitlines()
 
 
 def test_a_refused_task_is_refused_at_each_try(refused: Any) -> None:

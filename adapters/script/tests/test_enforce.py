@@ -69,6 +69,17 @@ def test_a_step_without_a_version_is_refused_before_it_runs(run: Run, tmp_path: 
     assert all(schema_problems(event, None) == [] for event in outcome.events)
 
 
+def test_a_refusal_is_shown_without_the_ways_it_came(run: Run) -> None:
+    """The traceback leads from the user's call to the message, through the wrappers and nothing else of ours."""
+    step = "@orchestrail.preprocessing('impute')\ndef impute(x): pass\n"
+    program = f"{step}\n@audited(mode='enforce')\ndef main(): impute(1)\n\nmain()\n"
+    shown = run(program).stderr
+    assert shown.count("Traceback") == 1
+    assert "orchestrail.errors.RequirementNotMet: program.main.impute was refused before it ran. PREP-01" in shown
+    files = {Path(line.split('"')[1]).name for line in shown.splitlines() if line.startswith("  File ")}
+    assert files == {"program.py", "wrapping.py"}
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_root_run_that_leaves_no_evidence_is_refused(run: Run, tmp_path: Path, kind: str) -> None:
     """An audited function of any kind whose START cannot be written, in enforce mode."""
@@ -77,7 +88,11 @@ def test_a_root_run_that_leaves_no_evidence_is_refused(run: Run, tmp_path: Path,
     program = f"{HEAD}\n@audited\n{body}\n\nattempt(lambda: {call})\n"
     outcome = run(program, ORCHESTRAIL_SPOOL=str(tmp_path / "spool"), ORCHESTRAIL_MODE="enforce")
     assert (outcome.status, outcome.stderr, ran(tmp_path)) == (0, "", [])
-    assert outcome.stdout.startswith("['RUN-LC-01'] program.main was refused before it ran.")
+    refusal = f"RUN-LC-01: its start is not on the record: File exists ({tmp_path / 'spool'})."
+    assert outcome.stdout == (
+        f"['RUN-LC-01'] program.main was refused before it ran. {refusal} "
+        "Mend what keeps the run from being recorded; `orchestrail doctor` names it.\n"
+    )
     assert any("not spooled" in note["error"] for note in trouble.read(outcome.home))
 
 

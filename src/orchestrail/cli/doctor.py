@@ -14,14 +14,14 @@ from orchestrail import trouble
 from orchestrail.cli.options import Home, Json, NoCollect, StoreUrl
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import settings_of
-from orchestrail.errors import OrchestrailError
+from orchestrail.errors import ConfigurationError, OrchestrailError
 from orchestrail.model import Gap, Problem, Severity
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
 from orchestrail.operations.sweep import abandoned
 from orchestrail.queries.documents import beginnings_document
 from orchestrail.queries.health import Health, examine, problem_of
-from orchestrail.settings import Settings
+from orchestrail.settings import Settings, home_of_environment
 from orchestrail.transport.segments import segments
 
 _MARKS = {"error": ("✘", "red"), "warning": ("!", "yellow"), "note": ("·", "dim")}
@@ -41,10 +41,16 @@ def doctor(
     Exit code 1 where events are lost, kept back or not recorded.
     """
     output = Output(as_json=as_json)
-    settings = settings_of(home, store)
+    met: list[Problem] = []
+    try:
+        settings = settings_of(home, store)
+    except ConfigurationError as error:
+        # What else is to be found is looked for where trouble goes then; whether its spool belongs to this record is not known.
+        settings, met = Settings(home=home or home_of_environment()), [problem_of(error)]
     if clear:
         trouble.clear(settings.home)
-    met = [] if no_collect else _collect(settings, output)
+    if not no_collect and not met:
+        met = _collect(settings, output)
     health = examine(settings, lambda: open_record(settings), abandoned, met)
     if as_json:
         output.document(_document(health))

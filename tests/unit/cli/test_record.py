@@ -7,6 +7,8 @@ import sqlite3
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from orchestrail import trouble
 from orchestrail.owner import this_process
 from orchestrail.settings import load_settings
@@ -214,6 +216,29 @@ def test_doctor_tells_a_store_that_is_none(answer, tmp_path, monkeypatch):
     file.write_text("text" * 1000)
     monkeypatch.setenv("ORCHESTRAIL_STORE", f"sqlite:///{file}")
     assert "store" in codes(answer("doctor", code=1), "error")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ('hoem = "/srv"', "The setting `hoem` cannot be used."),
+        ('mode = "enfroce"', "The setting `mode` cannot be used."),
+        ("home = ", "orchestrail.toml cannot be read."),
+    ],
+)
+def test_doctor_tells_of_settings_that_cannot_be_used(story, answer, run, tmp_path, monkeypatch, text, told):
+    """One problem of all that it shows; what is installed is shown, and nothing is collected on a guess."""
+    (tmp_path / "orchestrail.toml").write_text(text)
+    home = load_settings().home
+    trouble.prepare(home)
+    trouble.note(home, "begin recording", "ConfigurationError", host="prefect")
+    monkeypatch.chdir(tmp_path)
+    document = answer("doctor", code=1)
+    assert codes(document, "error") == {"configuration", "trouble"}
+    assert told in document["problems"][0]["what"]
+    assert document["distributions"]["orchestrail"]
+    assert (document["settings"]["home"], document["events"]) == (str(home), None)
+    assert "  orchestrail " in run("doctor").stdout
 
 
 def test_json_documents_hold_nothing_else(story, run):
