@@ -132,12 +132,12 @@ class Record:
         """Run flows whose names begin with this test's own: the server is shared."""
         self.program(text.replace("NAME", self.name), expect=expect, **more)
 
-    def command(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+    def command(self, *arguments: str, **more: str) -> subprocess.CompletedProcess[str]:
         """Type a command."""
         return subprocess.run(
             [Path(sys.executable).with_name("orchestrail"), *arguments],
             cwd=self.program.folder,
-            env=self.program.variables(),
+            env=self.program.variables() | more,
             capture_output=True,
             text=True,
             timeout=120,
@@ -233,6 +233,8 @@ def test_the_result_is_on_the_record(record: Record) -> None:
     assert facet["attempts"] == answer["attempts"]
     assert facet["recordBegins"] == answer["record_begins"]
     assert stored["job"]["name"] == "orchestrail.reconcile.prefect"
+    last = record.command("reconcile", "--last", "prefect", "--json", PREFECT_API_URL="http://127.0.0.1:9/api")
+    assert json.loads(last.stdout) == answer
 
 
 def test_a_server_that_does_not_answer_leaves_nothing_on_the_record(record: Record) -> None:

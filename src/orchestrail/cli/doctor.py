@@ -19,6 +19,7 @@ from orchestrail.model import Gap, Problem, Severity
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
 from orchestrail.operations.sweep import abandoned
+from orchestrail.queries import ReconciliationRow
 from orchestrail.queries.documents import beginnings_document
 from orchestrail.queries.health import Health, examine, problem_of
 from orchestrail.settings import Settings, home_of_environment
@@ -108,6 +109,16 @@ def _document(health: Health) -> dict[str, object]:
         "events": health.events,
         "writers": [asdict(writer) for writer in health.writers],
         **beginnings_document(health.begins),
+        "reconciliations": [_reconciled_document(name, row) for name, row in health.reconciled.items()],
+    }
+
+
+def _reconciled_document(orchestrator: str, row: ReconciliationRow | None) -> dict[str, object]:
+    told = ("read_at", "since", "until", "job", "attempts", "counts")
+    return {
+        "orchestrator": orchestrator,
+        **{name: row.result[name] if row else None for name in told},
+        "sequence": row.seq if row else None,
     }
 
 
@@ -139,6 +150,8 @@ def _print(health: Health, output: Output) -> None:
         output.line(f"  lately {name}  {writer.runs:,} runs, the last {output.time(writer.last)}")
     for beginning in health.begins:
         output.line(f"  begins {clean(beginning.orchestrator)}  {output.time(beginning.since)}")
+    for name, row in health.reconciled.items():
+        output.line(f"  reconciled {clean(name)}  {_reconciled(row, output) if row else 'never'}")
     output.line("Problems" if health.problems else "No problems.", style="bold")
     for problem in health.problems:
         mark, style = _MARKS[problem.severity]
@@ -146,3 +159,12 @@ def _print(health: Health, output: Output) -> None:
         output.line(line)
         if problem.do:
             output.line(f"      {problem.do}")
+
+
+def _reconciled(row: ReconciliationRow, output: Output) -> str:
+    result, counts = row.result, row.result["counts"]
+    limited = f" of {clean(result['job'])} alone" if result["job"] else ""
+    if result["record_begins"] not in (None, result["since"]):
+        limited += f" since {output.time(result['since'])}"
+    found = ", ".join(f"{counts[kind]:,} {kind}" for kind in ("missing", "surplus", "different"))
+    return f"{output.time(result['read_at'])}{limited}: {result['attempts']['agreed']:,} alike, {found}"

@@ -57,6 +57,11 @@ def job_name(row: RunRow, parent: RunRow | None = None) -> str:
     return clean(name)
 
 
+def counted(number: int, one: str, many: str) -> str:
+    """Give a number with what it is of."""
+    return f"{number:,} {one if number == 1 else many}"
+
+
 def duration(row: RunRow) -> str | None:
     """Give how long a run took; None where one of its times is not known, or they cannot be true."""
     if row.started_at is None or row.ended_at is None or row.ends_before_start:

@@ -67,6 +67,12 @@ def facet(key: str, body: Mapping[str, Any], by: str) -> dict[str, Any]:
     return {"_producer": by, "_schemaURL": schema_url(key), **body}
 
 
+def field_name(name: str) -> str:
+    """Write a name as the fields of facets have it: `read_at` is `readAt`."""
+    first, *rest = name.split("_")
+    return first + "".join(word.title() for word in rest)
+
+
 @cache
 def schema_url(key: str) -> str:
     """Give the address of a facet's schema."""

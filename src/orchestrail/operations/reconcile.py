@@ -17,7 +17,7 @@ from typing import Any
 
 from orchestrail import __version__
 from orchestrail.events.build import timestamp
-from orchestrail.events.facets import producer
+from orchestrail.events.facets import field_name, producer
 from orchestrail.events.text import fresh, job_event, plain_job
 from orchestrail.histories import Attempt, History, understood
 from orchestrail.model import Job
@@ -72,11 +72,6 @@ class Reconciled:
     runs_before_record: int | None
     comparison: Comparison
     sequence: int | None = None
-
-    @property
-    def is_complete(self) -> bool:
-        """Whether nothing that could be compared is missing, surplus or different."""
-        return not (self.comparison.missing or self.comparison.surplus or self.comparison.different)
 
     def document(self, limit: int | None = None) -> dict[str, Any]:
         """Give the result as the command prints it, with at most so many findings of each kind."""
@@ -311,10 +306,5 @@ def _finding(finding: Finding) -> dict[str, Any]:
 def _camel(value: Any) -> Any:
     """Write the names of a document as facets have them."""
     if isinstance(value, dict):
-        return {_camel_word(name): _camel(member) for name, member in value.items()}
+        return {field_name(name): _camel(member) for name, member in value.items()}
     return [_camel(member) for member in value] if isinstance(value, list) else value
-
-
-def _camel_word(name: str) -> str:
-    first, *rest = name.split("_")
-    return first + "".join(word.title() for word in rest)

@@ -17,7 +17,8 @@ from sqlalchemy import Connection, bindparam, column, delete, insert, inspect, s
 from orchestrail.model import State
 from orchestrail.projections import tables
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
-from orchestrail.projections.rows import RunRow
+from orchestrail.projections.reconciliations import reconciliation
+from orchestrail.projections.rows import ReconciliationRow, RunRow
 from orchestrail.projections.tree import Link, root_of
 from orchestrail.store.base import Progress, Record
 
@@ -135,10 +136,16 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 def _take(connection: Connection, batch: Sequence[Record]) -> None:
     grown: dict[str, list[StoredEvent]] = defaultdict(list)
+    reconciled: dict[str, ReconciliationRow] = {}
     for record in batch:
         event = stored_event(record.seq, record.body)
         if event is not None:
             grown[event.run_id].append(event)
+        elif (result := reconciliation(record.seq, record.body)) is not None:
+            reconciled[result.orchestrator] = result
+    for orchestrator, result in reconciled.items():
+        connection.execute(delete(tables.reconciliation).where(tables.reconciliation.c.orchestrator == orchestrator))
+        connection.execute(insert(tables.reconciliation), tables.reconciliation_columns(result))
     if not grown:
         return
     for run_id, earlier in _earlier(connection, grown).items():

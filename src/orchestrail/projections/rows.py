@@ -73,6 +73,21 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
+class ReconciliationRow:
+    """The latest result of comparing an orchestrator's own records with the store.
+
+    Attributes:
+        orchestrator: whose records were read.
+        seq: place of the result in the log.
+        result: the result as the command gave it, with the findings that the log lists.
+    """
+
+    orchestrator: str
+    seq: int
+    result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """Everything that the events of one run say about it.
 

@@ -14,9 +14,9 @@ from typing import Any
 from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, String, Table
 
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
-from orchestrail.projections.rows import Code, End, RunRow, Use
+from orchestrail.projections.rows import Code, End, ReconciliationRow, RunRow, Use
 
-VERSION = "4"
+VERSION = "5"
 """Raise it with any change of the tables or of what goes into them."""
 
 metadata = MetaData()
@@ -113,6 +113,14 @@ Index("proj_edge_from", edge.c.from_run)
 Index("proj_edge_to", edge.c.to_run)
 Index("proj_edge_stated_by", edge.c.stated_by)
 
+reconciliation = Table(
+    "proj_reconciliation",
+    metadata,
+    Column("orchestrator", String, primary_key=True),
+    Column("seq", Integer, nullable=False),
+    Column("result", String, nullable=False),
+)
+
 
 def run_columns(row: RunRow) -> dict[str, Any]:
     """Lay a run out in columns."""
@@ -185,6 +193,20 @@ def edge_columns(row: RunRow) -> list[dict[str, str]]:
         {"kind": kind, "from_run": start, "to_run": end, "stated_by": row.run_id}
         for kind, start, end in dict.fromkeys(edges)
     ]
+
+
+def reconciliation_columns(row: ReconciliationRow) -> dict[str, Any]:
+    """Lay out the result of a reconciliation."""
+    return {
+        "orchestrator": row.orchestrator,
+        "seq": row.seq,
+        "result": json.dumps(row.result, separators=(",", ":")),
+    }
+
+
+def reconciliation_row(columns: RowMapping) -> ReconciliationRow:
+    """Make the result of a reconciliation of its columns."""
+    return ReconciliationRow(columns["orchestrator"], columns["seq"], json.loads(columns["result"]))
 
 
 def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:

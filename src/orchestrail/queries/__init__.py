@@ -4,6 +4,6 @@ No SQL stands above this line, and nothing here changes the record. The tables t
 rows are named here for those who ask.
 """
 
-from orchestrail.projections.rows import Code, End, RunRow, Use
+from orchestrail.projections.rows import Code, End, ReconciliationRow, RunRow, Use
 
-__all__ = ["Code", "End", "RunRow", "Use"]
+__all__ = ["Code", "End", "ReconciliationRow", "RunRow", "Use"]

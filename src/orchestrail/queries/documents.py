@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import Any
 
 from orchestrail.model import DatasetRef
-from orchestrail.projections.rows import RunRow
+from orchestrail.projections.rows import ReconciliationRow, RunRow
 from orchestrail.queries.beginnings import Beginning
 from orchestrail.queries.loading import Edge, dataset_key
 from orchestrail.queries.show import Shown
@@ -115,6 +115,11 @@ def edge_document(edge: Edge) -> Document:
 def beginnings_document(found: Sequence[Beginning]) -> Document:
     """Say where the record begins, for each orchestrator: stands beside the answers of `runs`, `show`, `trace` and `doctor`."""
     return {"record_begins": {beginning.orchestrator: beginning.since for beginning in found}}
+
+
+def reconciliation_document(row: ReconciliationRow) -> Document:
+    """Give a stored result as `orchestrail reconcile` gave it when it was found."""
+    return {**row.result, "sequence": row.seq}
 
 
 def runs_document(rows: Sequence[RunRow]) -> Document:

@@ -10,9 +10,9 @@ import platform
 import re
 import stat
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import distributions
 from pathlib import Path
@@ -20,10 +20,12 @@ from pathlib import Path
 from orchestrail import __version__, plugins, trouble
 from orchestrail.errors import OrchestrailError
 from orchestrail.events.build import timestamp
+from orchestrail.histories import READERS
 from orchestrail.model import AdapterInfo, Capability, Problem, Severity
 from orchestrail.projections.open_runs import open_runs
-from orchestrail.projections.rows import RunRow
+from orchestrail.projections.rows import ReconciliationRow, RunRow
 from orchestrail.queries.beginnings import Beginning, beginnings
+from orchestrail.queries.reconciliations import last_reconciliations
 from orchestrail.queries.runs import runs
 from orchestrail.queries.snapshot import snapshot
 from orchestrail.queries.writers import Writer, side_by_side, writers
@@ -73,6 +75,7 @@ class Health:
         events: number of events in the store; None where it could not be read.
         begins: since when each orchestrator is on the record.
         writers: the adapters that wrote in the last 7 days, in their versions.
+        reconciled: the last result by orchestrator; None for one that is on the record, could be asked, and never was.
     """
 
     settings: Settings
@@ -82,6 +85,7 @@ class Health:
     events: int | None = None
     begins: Sequence[Beginning] = ()
     writers: Sequence[Writer] = ()
+    reconciled: Mapping[str, ReconciliationRow | None] = field(default_factory=dict)
 
 
 def examine(
@@ -118,8 +122,12 @@ def examine(
             problems += _store(store, abandoned)
             with store.read() as connection:
                 lately = writers(connection, timestamp(datetime.now(UTC) - LATELY))
-                health = replace(health, begins=beginnings(connection), writers=lately)
+                begins = beginnings(connection)
+                last = last_reconciliations(connection)
+            askable = sorted(one.orchestrator for one in begins if one.orchestrator in READERS)
+            health = replace(health, begins=begins, writers=lately, reconciled=dict.fromkeys(askable) | last)
             problems += _mixed(lately)
+            problems += _unexplained(last.values())
         else:
             where = f"There is no store at {store_path(settings.store)} yet."
             problems.append(Problem("no-store", Severity.NOTE, where, "It is made when the first run is collected."))
@@ -328,6 +336,22 @@ def _mixed(lately: Sequence[Writer]) -> Iterator[Problem]:
         what = f"The adapter {adapter} wrote in several versions side by side in the last 7 days: {_some(versions)}."
         do = "The store takes them all; what an older one cannot see is missing in its runs. Upgrade its hosts."
         yield Problem("adapter-versions-differ", Severity.WARNING, what, do)
+
+
+def _unexplained(last: Iterable[ReconciliationRow]) -> Iterator[Problem]:
+    """Find what the last reconciliations left without a rule that explains it; nothing explains what is missing here."""
+    for row in last:
+        counts = row.result["counts"]
+        left = {
+            "missing from the record": counts["missing"],
+            "on the record alone": counts["surplus"] - counts["surplus_explained"],
+            "told differently": counts["different"] - counts["different_explained"],
+        }
+        told = [f"{number} {what}" for what, number in left.items() if number > 0]
+        if told:
+            what = f"The last reconciliation with {row.orchestrator} left unexplained: {', '.join(told)}."
+            do = f"See `orchestrail reconcile --last {row.orchestrator}`."
+            yield Problem("reconciliation", Severity.WARNING, what, do)
 
 
 def _forgotten(store: Store) -> Iterator[Problem]:

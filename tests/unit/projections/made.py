@@ -15,6 +15,7 @@ from orchestrail.store.base import Record
 
 PREFECT = "urn:orchestrail:prefect:0.1.0"
 SWEEP = "urn:orchestrail:sweep:0.1.0"
+RECONCILE = "urn:orchestrail:reconcile:0.1.0"
 AIRFLOW = "https://github.com/apache/airflow/tree/providers-openlineage/2.0.0"
 
 
@@ -93,6 +94,51 @@ def event(
         "job": {"namespace": "default", "name": job or f"job-{run}", "facets": job_facets or {}},
         "inputs": inputs or [],
         "outputs": outputs or [],
+    }
+
+
+def reconciliation(
+    orchestrator: str = "prefect", *, producer: str = RECONCILE, missing: int = 0, surplus: int = 0, **fields: Any
+) -> dict[str, Any]:
+    """The event of a reconciliation, about a job and no run; what was surplus has a reason. `fields` replace those of the facet."""
+    finding = {"attempt": 1, "job": "train", "name": "train/1", "startedAt": at(1)}
+    there = finding | {"orchestratorState": "Completed", "recordedState": None, "runId": None, "reason": None}
+    here = finding | {"orchestratorState": None, "recordedState": "COMPLETE", "runId": run_id(1), "reason": "was lost"}
+    facet = {
+        "orchestrator": orchestrator,
+        "version": "3.8.8",
+        "address": "http://127.0.0.1:4200/api",
+        "readAt": at(300),
+        "since": at(0),
+        "until": at(240),
+        "recordBegins": at(0),
+        "job": None,
+        "attempts": {"orchestrator": 7, "record": 7, "agreed": 6},
+        "counts": {
+            "missing": missing,
+            "surplus": surplus,
+            "surplusExplained": surplus,
+            "different": 0,
+            "differentExplained": 0,
+            "closed": 0,
+        },
+        "notCompared": {"runsBeforeRecord": None, "unsettled": 1, "waiting": 2, "pruned": 0, "earlierPasses": 0},
+        "missing": [there | {"nativeId": f"missing-{number}"} for number in range(missing)],
+        "surplus": [here | {"nativeId": f"surplus-{number}"} for number in range(surplus)],
+        "different": [],
+        "closed": [],
+    }
+    return {
+        "eventTime": at(300),
+        "producer": producer,
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/JobEvent",
+        "job": {
+            "namespace": "default",
+            "name": f"orchestrail.reconcile.{orchestrator}",
+            "facets": {"orchestrail_reconciliation": facet | fields},
+        },
+        "inputs": [],
+        "outputs": [],
     }
 
 

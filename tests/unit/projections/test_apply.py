@@ -54,6 +54,8 @@ def test_applying_in_any_steps_is_as_good_as_rebuilding(made, parts, data):
     """Random events in random order, cut at random points, with other things of the log between them."""
     bodies = [made.body(build(made, part)) for part in parts]
     bodies += [b"not json", b'{"job": {}}', bodies[0] if bodies else b"[]"]
+    bodies += [made.body(made.reconciliation("prefect", missing=number)) for number in range(2)]
+    bodies += [made.body(made.reconciliation("airflow")), made.body(made.reconciliation("airflow", readAt="lately"))]
     bodies = data.draw(st.permutations(bodies))
     log = made.MemoryLog()
     for body in bodies:
@@ -77,6 +79,16 @@ def test_applying_again_does_nothing(made):
     assert (apply(log), apply(log)) == (2, 0)
     log.add(made.event("START", 2))
     assert apply(log) == 1
+
+
+def test_the_latest_reconciliation_of_each_orchestrator_is_kept(made):
+    """By place in the log, whatever lies between; a run has no part in it."""
+    log = made.MemoryLog()
+    log.add(made.reconciliation("prefect", missing=1), made.event("START", 1), made.reconciliation("airflow"))
+    apply(log)
+    log.add(made.reconciliation("prefect"))
+    apply(log)
+    assert [row[:2] for row in log.tables()["proj_reconciliation"]] == [("airflow", 2), ("prefect", 3)]
 
 
 def roots(log):
