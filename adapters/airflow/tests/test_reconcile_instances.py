@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -103,6 +104,23 @@ def test_what_ran_before_we_were_there_is_not_told(tmp_path: Path) -> None:
     """It began without us: the record begins where the installation does. What never ran can still be told as skipped."""
     assert told_of(tmp_path, instance("success"), instance("failed", try_number=2)) == []
     assert facts(only(told_of(tmp_path, instance("upstream_failed", try_number=0, host=None))))["state"] == "SKIPPED"
+
+
+def test_why_a_task_never_ran_is_told_in_words(tmp_path: Path) -> None:
+    """By its DAG, with a DAG run that was ended, or by a person; Airflow's own word stands beside it."""
+
+    def told(name: str, state: str, **more: Any) -> dict[str, Any]:
+        event = only(told_of(tmp_path / name, instance(state, try_number=0, host=None, started=None), **more))
+        assert (event["eventType"], facts(event)["orchestratorState"]) == ("OTHER", state)
+        return facts(event)
+
+    assert told("branch", "skipped")["reason"].startswith("Airflow skipped it: a branch,")
+    assert told("upstream", "upstream_failed", cut_off=True)["reason"].endswith("a task before it failed")
+    assert told("removed", "removed")["reason"].startswith("Airflow removed it")
+    assert "its DAG run was ended" in told("ended", "skipped", cut_off=True)["reason"]
+    by_hand = told("by-hand", "skipped", changes=(replace(MARKED, state="skipped"),))
+    assert (by_hand["reason"], by_hand["changedBy"]) == ("marked as skipped", "sha256:somebody")
+    assert "branch" in told("another-mark", "skipped", changes=(MARKED,))["reason"]
 
 
 def test_a_state_given_by_hand_afterwards_is_told_with_who_and_why(tmp_path: Path) -> None:

@@ -63,13 +63,21 @@ def test_a_task_that_ran_too_long_was_cut_off(database: Home) -> None:
 
 
 def test_what_never_ran_has_no_start(recorded, failed) -> None:
-    """One OTHER event that says why."""
+    """One OTHER event that says why, in Airflow's word and in a sentence."""
+
+    def why(event: dict[str, Any]) -> tuple[str, str]:
+        return facts(event)["orchestratorState"], facts(event)["reason"]
+
     events = {event["job"]["name"]: event for event in failed.home.spooled() if event["eventType"] == "OTHER"}
-    assert {name: facts(event)["reason"] for name, event in events.items()} == {
-        "failing.never": "upstream_failed",
-        "failing.never_either": "upstream_failed",
+    failed_before = ("upstream_failed", "Airflow did not run it: a task before it failed")
+    assert {name: why(event) for name, event in events.items()} == {
+        "failing.never": failed_before,
+        "failing.never_either": failed_before,
     }
-    assert facts(of(recorded.home, "not_taken", "OTHER"))["reason"] == "skipped"
+    assert why(of(recorded.home, "not_taken", "OTHER")) == (
+        "skipped",
+        "Airflow skipped it: a branch, a condition or a rule of its DAG kept it from running",
+    )
     started = {
         event["job"]["name"]
         for event in [*recorded.home.spooled(), *failed.home.spooled()]
@@ -224,6 +232,7 @@ def test_parameters_are_those_that_the_task_was_given(recorded) -> None:
         "rows": {"type": "int", "value": 20},
         "password": {"type": "str", "value": "[redacted]"},
     }
+    assert given("declare_later") == params  # what Airflow passes to a function was not given to the task
     assert given("clean")["factor"] == {"type": "int", "value": 2}
     assert given("sourceless")["factor"] == {"type": "int", "value": 7}
     assert given("copy")["source"]["value"] == str(recorded.home.data / "clean.csv")

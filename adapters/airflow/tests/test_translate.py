@@ -75,6 +75,21 @@ def test_a_large_conf_is_not_taken_apart() -> None:
     assert translate.dag_run_start("bank", dag_run(conf=conf), None, None).parameters == {"conf": conf}
 
 
+def test_what_airflow_passes_to_a_function_is_no_parameter() -> None:
+    """A place for it in the signature (`ti=None`) is left out; a value that the task was told is kept, whatever its name."""
+
+    import airflow.providers.standard.operators.python  # noqa: F401 - as in a process that runs such a task
+
+    def body(rows: int, note: str | None = None, ti: object = None, run_id: str | None = None) -> None: ...
+
+    def told(**op_kwargs: object) -> object:
+        task = SimpleNamespace(python_callable=body, op_kwargs=op_kwargs, template_fields=("op_args", "op_kwargs"))
+        return translate.task_start("bank", dag_run(), PARENT, "task", 1, -1, task=task).parameters
+
+    assert told(rows=1) == {"rows": 1, "note": None}
+    assert told(rows=1, run_id="mine") == {"rows": 1, "note": None, "run_id": "mine"}
+
+
 def test_tries_point_to_the_try_before() -> None:
     """Each is a run of its own."""
     second = translate.task_start("bank", dag_run(), PARENT, "task", 2, -1)

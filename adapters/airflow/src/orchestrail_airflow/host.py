@@ -17,6 +17,8 @@ from typing import Any
 from orchestrail.adapter import remember
 from orchestrail_airflow.carrier import KEY
 
+_CONTEXTS = ("airflow.sdk.definitions.context", "airflow.utils.context")
+"""Where Airflow has the names of what it passes to functions: in 3, in 2.11."""
 _MASKERS = (
     "airflow.sdk._shared.secrets_masker.secrets_masker",  # 3.2 and later, in a task
     "airflow._shared.secrets_masker.secrets_masker",  # 3.2 and later, elsewhere
@@ -66,6 +68,11 @@ def own_places() -> list[str]:
 def is_2(version: str) -> bool:
     """Say whether a version is one of Airflow 2."""
     return version.partition(".")[0] == "2"
+
+
+def context_names() -> set[str]:
+    """Name what Airflow itself passes to a task's function, where an argument has such a name."""
+    return {key for name in _CONTEXTS for key in getattr(sys.modules.get(name), "KNOWN_CONTEXT_KEYS", ())}
 
 
 def text_of(value: object) -> str | None:

@@ -19,7 +19,12 @@ from orchestrail_airflow import manual, translate
 from orchestrail_airflow.host import is_2, loaded, own_session, text_of, waited_for
 from orchestrail_airflow.ledger import Entry, Ledger
 
-NEVER_RAN = ("skipped", "upstream_failed", "removed")
+_NEVER_RAN = {
+    "skipped": "Airflow skipped it: a branch, a condition or a rule of its DAG kept it from running",
+    "upstream_failed": "Airflow did not run it: a task before it failed",
+    "removed": "Airflow removed it: its DAG does not have it any longer",
+}
+"""Airflow's states of a task instance that may never have run, and why it did not."""
 _ENDS = {
     "success": State.COMPLETE,
     "failed": State.FAIL,
@@ -125,8 +130,8 @@ class Reconciling:
                 self.ledger.ended(start.run_id, one.task_id, one.map_index, one.try_number, state=state)
 
     def _never_told(self, one: Instance, start: RunStart, *, does_nothing: bool) -> State | None:
-        if one.state in NEVER_RAN and not (one.host and one.state == "skipped"):
-            self.recorder.skip(replace(start, at=one.ended), one.state)
+        if one.state in _NEVER_RAN and not (one.host and one.state == "skipped"):
+            self._skip(one, start, _NEVER_RAN[one.state])
             return State.SKIPPED
         if one.host or one.state not in (
             "success",
@@ -139,6 +144,15 @@ class Reconciling:
         error = "Airflow failed it before it began." if one.state == "failed" and change is None else None
         self._finish(one, start, error=error, change=change)
         return one.end
+
+    def _skip(self, one: Instance, start: RunStart, reason: str) -> None:
+        facts = {**start.facts, "orchestratorState": one.state}
+        change = manual.last_of(self.changes, one.task_id, "skipped")
+        if one.state == "skipped" and change is not None and change.state == "skipped":
+            facts, reason = facts | manual.told_by(change), "marked as skipped"
+        elif one.state == "skipped" and self.cut_off:
+            reason = "Airflow skipped it; its DAG run was ended before all its tasks were"
+        self.recorder.skip(replace(start, at=one.ended, facts=facts), reason)
 
     def _not_ended(self, one: Instance, start: RunStart, entry: Entry) -> State | None:
         if one.end is None:

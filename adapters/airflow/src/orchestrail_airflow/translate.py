@@ -24,7 +24,7 @@ from orchestrail.adapter import (
     static_run_id,
 )
 from orchestrail_airflow.carrier import KEY, carrier_of
-from orchestrail_airflow.host import loaded, text_of
+from orchestrail_airflow.host import context_names, loaded, text_of
 from orchestrail_airflow.ledger import Entry
 
 MAX_NAMES = 1000
@@ -280,6 +280,9 @@ def _task_parameters(task: Any, params: Mapping[str, object] | None) -> dict[str
         found = arguments_of(function, tuple(args), kwargs)
         if found is None:  # Airflow adds the context's values to the call
             found = {str(number): value for number, value in enumerate(args)} | dict(kwargs)
+        # `ti=None` in a signature is a place for what Airflow passes, and nothing that the task was told.
+        of_airflow = context_names()
+        found = {name: value for name, value in found.items() if value is not None or name not in of_airflow}
         fields = tuple(name for name in fields if name not in ("op_args", "op_kwargs"))
     else:
         found = {}

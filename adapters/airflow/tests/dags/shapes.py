@@ -125,7 +125,7 @@ def shapes():
         return "assets"
 
     @task(outlets=[AssetAlias("named-later")])
-    def declare_later(*, outlet_events):
+    def declare_later(*, outlet_events=None):
         outlet_events[AssetAlias("named-later")].add(Asset("s3://warehouse/later"))
 
     declare_later()
