@@ -6,12 +6,10 @@ costs one statement: in the event of the run's end it would cost the end. How a 
 
 from __future__ import annotations
 
-import math
 import operator
-import os
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Any, SupportsFloat, SupportsIndex, TypeVar, cast
+from typing import Any, SupportsIndex, TypeVar, cast
 
 from orchestrail.datasets import dataset_of
 from orchestrail.errors import ConfigurationError, OrchestrailError
@@ -101,20 +99,20 @@ def record_output(data: object, *, kind: str = "data", role: str | None = None, 
             run.outputs.append(_declared(data, role, kind, name))
 
 
-def record_metric(name: str, value: float, *, dataset: object = None) -> None:
+def record_metric(name: str, value: float, *, dataset: object = None, column: str | None = None) -> None:
     """State a measured figure.
 
     Args:
-        name: what was measured, with its unit where it has one.
+        name: what was measured, with its unit where it has one. Of a data set `row_count`, `byte_count` and `file_count`, and of a
+            column of it `null_count`, `distinct_count`, `count`, `sum`, `min` and `max` become OpenLineage's `dataQualityMetrics`.
         value: the figure.
         dataset: what it was measured on.
+        column: the column of it, where it is of one.
     """
     with guard("record_metric"):
         run = _open_run()
         if run is not None:
-            metric = {"name": str(name), "value": _number(value), "dataset": _key(dataset)}
-            encode(metric)
-            run.metrics.append(metric)
+            run.results.metric(name, value, dataset=_subject(dataset), column=column)
 
 
 def record_check(
@@ -126,8 +124,9 @@ def record_check(
     expected: object = None,
     actual: object = None,
     dataset: object = None,
+    column: str | None = None,
 ) -> None:
-    """State the result of a check, passed or not (OpenLineage `test` facet).
+    """State the result of a check, passed or not (OpenLineage `test` facet; with `dataset`, its `dataQualityAssertions` too).
 
     Args:
         name: what was checked.
@@ -137,21 +136,21 @@ def record_check(
         expected: what was expected; never a row's value.
         actual: what was found; never a row's value.
         dataset: what was checked.
+        column: the column of it, where it is of one.
     """
     with guard("record_check"):
         run = _open_run()
         if run is not None:
-            check = {
-                "name": str(name),
-                "success": bool(success),
-                "severity": str(severity),
-                "kind": str(kind),
-                "expected": _scalar(expected),
-                "actual": _scalar(actual),
-                "dataset": _key(dataset),
-            }
-            encode(check)
-            run.checks.append(check)
+            run.results.check(
+                name,
+                success,
+                severity=severity,
+                kind=kind,
+                expected=expected,
+                actual=actual,
+                dataset=_subject(dataset),
+                column=column,
+            )
 
 
 def current_run() -> RunRef | None:
@@ -188,25 +187,5 @@ def _count(value: object) -> int | None:
     return None if value is None else operator.index(cast("SupportsIndex", value))
 
 
-def _number(value: object) -> float | int | str | None:
-    if value is None or type(value) in (bool, int):
-        return cast("int | None", value)
-    if not isinstance(value, SupportsFloat):
-        raise ConfigurationError("A metric's value is no number.", f"It is {type(value).__name__}.", "Give a number.")
-    number = float(value)
-    return number if math.isfinite(number) else str(number)
-
-
-def _scalar(value: object) -> object:
-    if value is None or type(value) in (bool, int, str):
-        return value
-    if isinstance(value, os.PathLike):
-        return os.fsdecode(value)
-    return _number(value)
-
-
-def _key(dataset: object) -> dict[str, str | None] | None:
-    if dataset is None:
-        return None
-    found = dataset_of(dataset)
-    return {"namespace": found.namespace, "name": found.name, "digest": found.digest}
+def _subject(dataset: object) -> DatasetRef | None:
+    return None if dataset is None else dataset_of(dataset)

@@ -21,6 +21,7 @@ from orchestrail.capture import files
 from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.environment import environment_facts
 from orchestrail.capture.git import git_facts
+from orchestrail.capture.results import Results
 from orchestrail.context import current
 from orchestrail.errors import OrchestrailError
 from orchestrail.events import build
@@ -77,9 +78,12 @@ class OpenRun:
     findings: tuple[Finding, ...] = ()
     inputs: list[DatasetRef] = field(default_factory=list)
     outputs: list[DatasetRef] = field(default_factory=list)
-    metrics: list[dict[str, Any]] = field(default_factory=list)
-    checks: list[dict[str, Any]] = field(default_factory=list)
     roles_within: set[str] = field(default_factory=set)
+
+    @property
+    def results(self) -> Results:
+        """What was measured, checked and seeded in it."""
+        return self.files.told.results
 
 
 class Entered(NamedTuple):
@@ -183,7 +187,8 @@ class Recorder:
             return
         inputs, outputs, not_captured = run.files.close()
         inputs, outputs = _merge(inputs, run.inputs), _merge(outputs, run.outputs)
-        if inputs or outputs or not_captured or run.metrics or run.checks:
+        inputs = _with_subjects(inputs, outputs, run.results)
+        if inputs or outputs or not_captured or run.results.any:
             facets = self._stated(run, not_captured) | {"orchestrail_run": self._run_facet(run)}
             self._emit("RUNNING", run, facets, inputs=inputs, outputs=outputs)
 
@@ -253,7 +258,8 @@ class Recorder:
             run = self._place(start)
         if run is None:
             return
-        read, outputs, not_captured = run.files.close()
+        read, written, not_captured = run.files.close()
+        outputs = _merge(written, run.outputs)
         facets = self._stated(run, not_captured) | {
             "orchestrail_run": self._run_facet(run, state, cached_from, facts),
             "errorMessage": fresh("errorMessage", _error(error), self.producer),
@@ -264,8 +270,8 @@ class Recorder:
             _EVENT_TYPES[state],
             run,
             facets,
-            inputs=_merge(read, [*run.inputs, *inputs]),
-            outputs=_merge(outputs, run.outputs),
+            inputs=_with_subjects(_merge(read, [*run.inputs, *inputs]), outputs, run.results),
+            outputs=outputs,
             at=at,
         )
         if run.ref.parent_run_id is None:
@@ -342,13 +348,13 @@ class Recorder:
         return OpenRun(self, ref, start, parent_job, marking, code, files.FileCapture())
 
     def _stated(self, run: OpenRun, not_captured: list[tuple[str, str]]) -> Facets:
-        by = self.producer
+        by, metrics, checks = self.producer, run.results.metrics, run.results.checks
         return {
             "parent": self._parent(run),
             "processing_engine": self._engine,
-            "test": fresh("test", build.tests(run.checks), by),
-            "orchestrail_metrics": fresh("orchestrail_metrics", {"metrics": run.metrics} if run.metrics else None, by),
-            "orchestrail_checks": fresh("orchestrail_checks", {"checks": run.checks} if run.checks else None, by),
+            "test": fresh("test", build.tests(checks), by),
+            "orchestrail_metrics": fresh("orchestrail_metrics", {"metrics": metrics} if metrics else None, by),
+            "orchestrail_checks": fresh("orchestrail_checks", {"checks": checks} if checks else None, by),
             "orchestrail_capture": fresh("orchestrail_capture", build.capture(not_captured), by),
         }
 
@@ -456,7 +462,10 @@ class Recorder:
     ) -> None:
         ref, by = run.ref, self.producer
         job = steady_job(ref.job, run.start.job_type, self.info.host, where, by)
-        event = run_event(event_type, ref.run_id, by, facets, job, inputs=inputs, outputs=outputs, at=at)
+        quality = build.quality(run.results.metrics, run.results.checks) if inputs else {}
+        event = run_event(
+            event_type, ref.run_id, by, facets, job, inputs=inputs, outputs=outputs, quality=quality, at=at
+        )
         self._spool.append(event.encode())
 
 
@@ -514,6 +523,15 @@ def _merge(captured: list[DatasetRef], declared: list[DatasetRef]) -> list[Datas
             fields=dataset.fields or seen.fields,
         )
     return list(found.values())
+
+
+def _with_subjects(inputs: list[DatasetRef], outputs: list[DatasetRef], results: Results) -> list[DatasetRef]:
+    """Add what was measured or checked and is told of nowhere else: whoever checks a data set has read it."""
+    known = {(dataset.namespace, dataset.name) for dataset in (*inputs, *outputs)}
+    # A frame that nobody names as an input is the step's own.
+    return inputs + [
+        dataset for key, dataset in results.subjects.items() if key not in known and dataset.namespace != "inmemory"
+    ]
 
 
 def arguments_of(function: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:

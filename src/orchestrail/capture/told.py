@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrail.capture.frames import label_of
+from orchestrail.capture.results import Results
 from orchestrail.model import DatasetRef
 
 MAX_DATASETS = 10_000
@@ -51,6 +52,8 @@ class Told:
         self._facts: dict[tuple[str, bool], Facts] = {}
         self._missing: dict[tuple[str, str], None] = {}
         self._too_many = False
+        self.results = Results()
+        """What was measured, checked and seeded."""
         self.notes: dict[str, Any] = {}
         """What an observer has to remember for this run, by its own name."""
 
@@ -104,6 +107,7 @@ class Told:
             for dataset, file in list(told.values()):
                 found.append(dataset if file is None else _within(dataset, files.get(file), without))
         missing += self._missing
+        missing += self.results.missing
         if self._too_many:
             missing.append(("datasets", f"more than {MAX_DATASETS} were told of"))
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from orchestrail.events.facets import facet
@@ -156,6 +157,56 @@ def tests(checks: Sequence[Mapping[str, Any]]) -> Body | None:
     }
 
 
+_OF_DATASETS = {"row_count": "rowCount", "byte_count": "bytes", "file_count": "fileCount"}
+_OF_COLUMNS = {
+    "null_count": "nullCount",
+    "distinct_count": "distinctCount",
+    **{name: name for name in ("count", "sum", "min", "max")},
+}
+_WHOLE = ("rowCount", "bytes", "fileCount", "nullCount", "distinctCount")
+
+
+def quality(
+    metrics: Iterable[Mapping[str, Any]], checks: Iterable[Mapping[str, Any]]
+) -> dict[tuple[str, str], dict[str, Body]]:
+    """Give the standard facets of what was measured and checked of data sets, by key, for each namespace and name.
+
+    Args:
+        metrics: as `orchestrail_metrics` has them; those that `dataQualityMetrics` has no field for are left out.
+        checks: as `orchestrail_checks` has them.
+    """
+    found: dict[tuple[str, str], dict[str, Body]] = {}
+    for metric in metrics:
+        names = _OF_DATASETS if metric.get("column") is None else _OF_COLUMNS
+        name, value = names.get(metric["name"]), metric["value"]
+        if name is None or metric["dataset"] is None or type(value) not in (int, float):
+            continue
+        if name in _WHOLE:
+            if value != int(value):
+                continue
+            value = int(value)
+        measured = _facets_of(found, metric).setdefault("dataQualityMetrics", {"columnMetrics": {}})
+        if names is _OF_COLUMNS:
+            measured = measured["columnMetrics"].setdefault(metric["column"], {})
+        measured[name] = value
+    for check in checks:
+        if check["dataset"] is not None:
+            told = {
+                "assertion": check["name"],
+                "success": check["success"],
+                "severity": check["severity"],
+                **({"column": check["column"]} if check.get("column") is not None else {}),
+                **{key: str(check[key]) for key in ("expected", "actual") if check[key] is not None},
+            }
+            of_checks = _facets_of(found, check).setdefault("dataQualityAssertions", {"assertions": []})
+            of_checks["assertions"].append(told)
+    return found
+
+
+def _facets_of(found: dict[tuple[str, str], dict[str, Body]], entry: Mapping[str, Any]) -> dict[str, Body]:
+    return found.setdefault((entry["dataset"]["namespace"], entry["dataset"]["name"]), {})
+
+
 def capture(not_captured: Iterable[tuple[str, str]]) -> Body | None:
     """Say what is known to be missing."""
     missing = [{"what": what, "reason": why} for what, why in not_captured]
@@ -200,13 +251,14 @@ def _web_address(repository: str) -> str:
     return f"ssh://{host}/{path}" if colon and not repository.startswith("/") else ""
 
 
-def dataset(dataset: DatasetRef, by: str, direction: str) -> Body:
+def dataset(dataset: DatasetRef, by: str, direction: str, quality: Mapping[str, Body] = MappingProxyType({})) -> Body:
     """Describe a data set that a run read or wrote, its facets stamped.
 
     Args:
         dataset: which one.
         by: URI of the producer.
         direction: `input` or `output`.
+        quality: what was measured and checked of it, by facet; OpenLineage has these facets for inputs alone.
     """
     version = dataset.version or dataset.digest
     kind = "MODEL" if dataset.kind == "model" else dataset.type or ("FILE" if dataset.namespace == "file" else None)
@@ -230,8 +282,11 @@ def dataset(dataset: DatasetRef, by: str, direction: str) -> Body:
     written: dict[str, Any] = {"namespace": dataset.namespace, "name": dataset.name, "facets": facets}
     counted = {"rowCount": dataset.rows, "size": dataset.bytes}
     known = {name: value for name, value in counted.items() if value is not None}
-    if known:
-        written[f"{direction}Facets"] = {f"{direction}Statistics": facet(f"{direction}Statistics", known, by)}
+    of_use = {f"{direction}Statistics": known} if known else {}
+    if direction == "input":
+        of_use |= quality
+    if of_use:
+        written[f"{direction}Facets"] = {key: facet(key, body, by) for key, body in of_use.items()}
     return written
 
 

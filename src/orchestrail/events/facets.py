@@ -29,6 +29,8 @@ _STANDARD = {
     "datasetType": ("1-0-1", "DatasetTypeDatasetFacet"),
     "schema": ("1-2-0", "SchemaDatasetFacet"),
     "inputStatistics": ("1-0-0", "InputStatisticsInputDatasetFacet"),
+    "dataQualityAssertions": ("1-1-0", "DataQualityAssertionsDatasetFacet"),
+    "dataQualityMetrics": ("1-0-3", "DataQualityMetricsInputDatasetFacet"),
     "outputStatistics": ("1-0-2", "OutputStatisticsOutputDatasetFacet"),
 }
 _RUN_TAGS = ("1-0-0", "TagsRunFacet")

@@ -48,6 +48,9 @@ NO_FACET = Facet({}, "")
 Facets = dict[str, Facet]
 """Facets by key."""
 
+Quality = Mapping[tuple[str, str], Mapping[str, build.Body]]
+"""Facets of data sets, with what secrets they may hold, by key for each namespace and name."""
+
 
 def fresh(key: str, body: Mapping[str, Any] | None, by: str) -> Facet:
     """Write a facet.
@@ -113,6 +116,7 @@ def run_event(
     *,
     inputs: Sequence[DatasetRef] = (),
     outputs: Sequence[DatasetRef] = (),
+    quality: Quality = MappingProxyType({}),
     at: datetime | None = None,
 ) -> str:
     """Put a run event together.
@@ -125,12 +129,13 @@ def run_event(
         job: the job as written by `steady_job` or `plain_job`.
         inputs: data sets read.
         outputs: data sets written.
+        quality: what was measured and checked of the inputs: facets by namespace and name.
         at: when it happened; None for now.
     """
     return (
         f'{{"eventTime":"{build.timestamp(at)}","eventType":"{event_type}","producer":{encode(by)},"schemaURL":"{RUN_EVENT}",'
         f'"run":{{"runId":{encode(run_id)},"facets":{_object(facets)}}},"job":{job},'
-        f'"inputs":{_datasets(inputs, by, "input")},"outputs":{_datasets(outputs, by, "output")}}}'
+        f'"inputs":{_datasets(inputs, by, "input", quality)},"outputs":{_datasets(outputs, by, "output")}}}'
     )
 
 
@@ -152,7 +157,13 @@ def _object(facets: Mapping[str, Facet]) -> str:
     return "{" + ",".join([f'"{key}":{facet.text}' for key, facet in facets.items() if facet.text]) + "}"
 
 
-def _datasets(datasets: Sequence[DatasetRef], by: str, direction: str) -> str:
+def _datasets(datasets: Sequence[DatasetRef], by: str, direction: str, quality: Quality = MappingProxyType({})) -> str:
     if not datasets:
         return "[]"
-    return encode([build.dataset(redact_dataset(dataset), by, direction) for dataset in datasets])
+    told = ((dataset, quality.get((dataset.namespace, dataset.name))) for dataset in datasets)
+    return encode(
+        [
+            build.dataset(redact_dataset(dataset), by, direction, redact(facets) if facets else {})
+            for dataset, facets in told
+        ]
+    )

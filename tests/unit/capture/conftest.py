@@ -14,6 +14,7 @@ import pytest
 
 from orchestrail.capture import files, observers
 from orchestrail.capture.code import code_facts
+from orchestrail.capture.results import Results
 from orchestrail.model import CodeFacts, DatasetRef
 
 SOURCE = Path(__file__).parents[3] / "src"
@@ -88,6 +89,7 @@ class Observed:
         self.inputs: list[DatasetRef] = []
         self.outputs: list[DatasetRef] = []
         self.missing: list[tuple[str, str]] = []
+        self.results = Results()
 
     def names(self) -> tuple[list[str], list[str]]:
         """Give the names of what was read and written; of files, those without their folders."""
@@ -118,6 +120,7 @@ def observed() -> Iterator[Callable[[], AbstractContextManager[Observed]]]:
         finally:
             files.capturing.reset(token)
             seen.inputs, seen.outputs, seen.missing = made.close()
+            seen.results = made.told.results
             assert made.failures == 0
 
     yield observe

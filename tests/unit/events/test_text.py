@@ -140,10 +140,10 @@ def test_events_are_what_they_are_when_built_whole(
         assert run is not None
         unique = list({(one.namespace, one.name): one for one in outputs}.values())
         run.outputs += unique
-        run.metrics.append({"name": "auc", "value": 0.5, "dataset": None})
+        run.results.metric("auc", 0.5)
         recorder.finish(inner.run_id, state, error=error, facts=facts)
         kind = {"COMPLETE": "COMPLETE", "ABORT": "ABORT"}.get(state, "COMPLETE")
-        told = {"state": state, "facts": facts, "error": error, "outputs": unique, "metrics": run.metrics}
+        told = {"state": state, "facts": facts, "error": error, "outputs": unique, "metrics": run.results.metrics}
         expected.append(end_event(recorder, inner, kind, **told))
     recorder.finish(outer.run_id, State.FAIL)
     expected.append(end_event(recorder, outer, "FAIL"))

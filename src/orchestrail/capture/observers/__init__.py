@@ -23,7 +23,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
-from types import ModuleType
+from types import CellType, ModuleType
 from typing import Any
 
 from orchestrail.capture.observing import capturing, unobserved
@@ -46,6 +46,10 @@ OBSERVERS = {
     "safetensors": "safetensors",
     "safetensors.numpy": "safetensors",
     "safetensors.torch": "safetensors",
+    "sklearn.base": "sklearn",
+    "sklearn.metrics": "sklearn",
+    "sklearn.model_selection": "sklearn",
+    "sklearn.pipeline": "sklearn",
     "sqlalchemy": "sqlalchemy",
     "sqlite3": "sqlite",
     "torch": "torch",
@@ -129,6 +133,32 @@ class Patches:
             if holder is not None and vars(holder).get(key) is original:
                 self.replace(holder, key, lambda _: watched)
 
+    def inside(self, module: Any, name: str, before: Notice | None = None, after: Notice | None = None) -> None:
+        """Watch the function that a decorator was put around: so it is watched whoever took the decorated one before.
+
+        Args:
+            module: where the decorated function is.
+            name: its name there; one that is not decorated is watched as by `function`.
+            before: as in `around`.
+            after: as in `around`.
+
+        Raises:
+            AttributeError: there is no such function.
+        """
+        decorated = getattr(module, name)
+        original: Any = getattr(decorated, "__wrapped__", decorated)
+        cell = next((cell for cell in getattr(decorated, "__closure__", None) or () if _holds(cell, original)), None)
+        if cell is None:
+            self.function(module, name, before, after)
+            return
+        watched = cell.cell_contents = self._watching(original, before, after)
+
+        def undo() -> None:
+            if _holds(cell, watched):
+                cell.cell_contents = original
+
+        self._undo.append(undo)
+
     def around(self, holder: Any, name: str, before: Notice | None = None, after: Notice | None = None) -> None:
         """Watch a method of a class, or a function that a module only uses itself.
 
@@ -189,6 +219,13 @@ class Patches:
         """Put everything back, the last first."""
         while self._undo:
             self._undo.pop()()
+
+
+def _holds(cell: CellType, value: object) -> bool:
+    try:
+        return cell.cell_contents is value
+    except ValueError:  # it is empty
+        return False
 
 
 def _by_place(notice: Notice | None, original: Callable[..., Any]) -> Notice | None:
