@@ -45,6 +45,8 @@ T = TypeVar("T")
 MAX_MESSAGE = 1000
 """Characters of an error's text that are kept: enough to see what it was, too few for a data dump."""
 _REMEMBERED = 10_000
+_PLACES = 1_000
+"""Source files, each in one tree of runs, whose place in git is remembered: a worker that lives long never sees a root end."""
 
 STEP = "STEP"
 """Job type of a call of a marked function."""
@@ -78,6 +80,7 @@ class OpenRun:
     findings: tuple[Finding, ...] = ()
     inputs: list[DatasetRef] = field(default_factory=list)
     outputs: list[DatasetRef] = field(default_factory=list)
+    not_captured: list[tuple[str, str]] = field(default_factory=list)
     roles_within: set[str] = field(default_factory=set)
 
     @property
@@ -181,16 +184,14 @@ class Recorder:
         Raises:
             SpoolError: the spool cannot be written.
         """
-        with self._lock:
-            run = self._open.pop(run_id, None)
+        run = self._open.get(run_id)
         if run is None:
             return
-        inputs, outputs, not_captured = run.files.close()
-        inputs, outputs = _merge(inputs, run.inputs), _merge(outputs, run.outputs)
-        inputs = _with_subjects(inputs, outputs, run.results)
-        if inputs or outputs or not_captured or run.results.any:
-            facets = self._stated(run, not_captured) | {"orchestrail_run": self._run_facet(run)}
-            self._emit("RUNNING", run, facets, inputs=inputs, outputs=outputs)
+        _close(run)
+        if run.inputs or run.outputs or run.not_captured or run.results.any:
+            facets = self._stated(run) | {"orchestrail_run": self._run_facet(run)}
+            self._emit("RUNNING", run, facets, inputs=run.inputs, outputs=run.outputs)
+        self._open.pop(run_id, None)
 
     def _begin(self, event_type: str, start: RunStart) -> RunRef:
         opened = self._open.get(start.run_id)
@@ -230,7 +231,7 @@ class Recorder:
         changed: bool = False,
         inferred: str | None = None,
     ) -> None:
-        """Put the end of a run on the record; a second end of the same run is ignored.
+        """Put the end of a run on the record; a second end of the same run is ignored, unless the first could not be written.
 
         Args:
             run_id: the run.
@@ -249,33 +250,48 @@ class Recorder:
         """
         with self._lock:
             run = self._open.pop(run_id, None)
-            if run is None and (start is None or (run_id in self._ended and not changed)):
+            told = run_id in self._ended
+            if run is None and (start is None or (told and not changed)):
                 return
             self._ended[run_id] = None
             while len(self._ended) > _REMEMBERED:
                 self._ended.popitem(last=False)
-        if run is None and start is not None:
-            run = self._place(start)
-        if run is None:
-            return
-        read, written, not_captured = run.files.close()
-        outputs = _merge(written, run.outputs)
-        facets = self._stated(run, not_captured) | {
+        try:
+            if run is None and start is not None:
+                run = self._place(start)
+            if run is not None:
+                run.inputs += inputs
+                self._end(run, state, error, cached_from, facts, at, inferred)
+        except BaseException:
+            self._reopen(run_id, run, told=told)
+            raise
+
+    def _end(
+        self,
+        run: OpenRun,
+        state: State,
+        error: BaseException | str | None,
+        cached_from: str | None,
+        facts: Mapping[str, object] | None,
+        at: datetime | None,
+        inferred: str | None,
+    ) -> None:
+        _close(run)
+        facets = self._stated(run) | {
             "orchestrail_run": self._run_facet(run, state, cached_from, facts),
             "errorMessage": fresh("errorMessage", _error(error), self.producer),
             "orchestrail_inferred": fresh("orchestrail_inferred", self._inferred(inferred), self.producer),
             "orchestrail_step": self._role_from_within(run),
         }
-        self._emit(
-            _EVENT_TYPES[state],
-            run,
-            facets,
-            inputs=_with_subjects(_merge(read, [*run.inputs, *inputs]), outputs, run.results),
-            outputs=outputs,
-            at=at,
-        )
-        if run.ref.parent_run_id is None:
-            self._where.clear()
+        self._emit(_EVENT_TYPES[state], run, facets, inputs=run.inputs, outputs=run.outputs, at=at)
+
+    def _reopen(self, run_id: str, run: OpenRun | None, *, told: bool) -> None:
+        """Have a run whose end could not be written open again, so that its end can be told again; not without bound."""
+        with self._lock:
+            if not told:
+                self._ended.pop(run_id, None)
+            if run is not None and len(self._open) < _REMEMBERED:
+                self._open.setdefault(run_id, run)
 
     def skip(self, start: RunStart, reason: str) -> None:
         """Put a run on the record that the orchestrator decided not to begin: one OTHER event, no start."""
@@ -347,7 +363,7 @@ class Recorder:
             code = file_facts(start.file)
         return OpenRun(self, ref, start, parent_job, marking, code, files.FileCapture())
 
-    def _stated(self, run: OpenRun, not_captured: list[tuple[str, str]]) -> Facets:
+    def _stated(self, run: OpenRun) -> Facets:
         by, metrics, checks = self.producer, run.results.metrics, run.results.checks
         return {
             "parent": self._parent(run),
@@ -355,7 +371,7 @@ class Recorder:
             "test": fresh("test", build.tests(checks), by),
             "orchestrail_metrics": fresh("orchestrail_metrics", {"metrics": metrics} if metrics else None, by),
             "orchestrail_checks": fresh("orchestrail_checks", {"checks": checks} if checks else None, by),
-            "orchestrail_capture": fresh("orchestrail_capture", build.capture(not_captured), by),
+            "orchestrail_capture": fresh("orchestrail_capture", build.capture(run.not_captured), by),
         }
 
     def _start_facets(self, run: OpenRun, where: Where | None) -> Facets:
@@ -439,6 +455,8 @@ class Recorder:
             return None
         key = (run.ref.root_run_id, run.code.path)
         if key not in self._where:
+            while len(self._where) >= _PLACES:
+                self._where.pop(next(iter(self._where)), None)
             self._where[key] = _where(run.code.path, ask=self._is_of_this_process(run))
         return self._where[key]
 
@@ -503,6 +521,14 @@ def _error(error: BaseException | str | None) -> dict[str, str] | None:
         text = name
     # Redacted before it is cut: a secret cut in half would not be known as one.
     return {"message": redact_message(text, name)[:MAX_MESSAGE], "programmingLanguage": "PYTHON"}
+
+
+def _close(run: OpenRun) -> None:
+    """End the capture of a run, and join what was seen with what was said; a second time there is nothing more to see."""
+    read, written, not_captured = run.files.close()
+    run.outputs = _merge(written, run.outputs)
+    run.inputs = _with_subjects(_merge(read, run.inputs), run.outputs, run.results)
+    run.not_captured += not_captured
 
 
 def _merge(captured: list[DatasetRef], declared: list[DatasetRef]) -> list[DatasetRef]:

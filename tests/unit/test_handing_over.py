@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import errno
+import os
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from orchestrail.adapter import AdapterInfo, Recorder, RunStart, State, load_settings, new_run_id
+from orchestrail.adapter import AdapterInfo, Carrier, Job, Recorder, RunStart, State, load_settings, new_run_id
+from orchestrail.errors import SpoolError
+from orchestrail.recorder import _PLACES
 from orchestrail.testing import schema_problems, spooled_events
+from orchestrail.transport.spool import Spool
 
 
 @pytest.fixture
@@ -72,6 +77,53 @@ def test_a_run_may_skip_itself(recorder: Recorder) -> None:
     recorder.start(start)
     recorder.finish(start.run_id, State.SKIPPED)
     assert told(recorder) == [("START", [], None), ("COMPLETE", [], "SKIPPED")]
+
+
+def test_an_end_that_could_not_be_written_can_be_told_again(
+    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was read and written by then is told with it, and a third time is one too many."""
+    start = RunStart(new_run_id(), "unlucky", "TASK")
+    recorder.start(start)
+    write(recorder, start.run_id, tmp_path / "first.txt")
+    real = os.write
+
+    def full(fd: int, data: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "write", full)
+    with pytest.raises(SpoolError):
+        recorder.finish(start.run_id, State.COMPLETE)
+    assert recorder.is_open(start.run_id)
+    monkeypatch.setattr(os, "write", real)
+    recorder.finish(start.run_id, State.COMPLETE)
+    recorder.finish(start.run_id, State.COMPLETE)
+    assert told(recorder) == [("START", [], None), ("COMPLETE", ["first.txt"], None)]
+
+
+def test_what_a_run_let_go_of_did_is_not_lost_with_an_event_that_could_not_be_written(
+    recorder: Recorder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It stays open, and whoever tells of it next tells of that too."""
+    start = RunStart(new_run_id(), "waits", "TASK")
+    recorder.start(start)
+    write(recorder, start.run_id, tmp_path / "first.txt")
+    with monkeypatch.context() as patch:
+        patch.setattr(Spool, "append", lambda *_: (_ for _ in ()).throw(SpoolError("full")))
+        with pytest.raises(SpoolError):
+            recorder.release(start.run_id)
+    recorder.finish(start.run_id, State.COMPLETE)
+    assert told(recorder) == [("START", [], None), ("COMPLETE", ["first.txt"], None)]
+
+
+def test_a_worker_that_never_sees_a_root_end_remembers_a_bounded_number_of_places(recorder: Recorder) -> None:
+    """Each task of a Dask or Celery worker may belong to another root: where its code lies is not kept for ever."""
+    for number in range(_PLACES + 10):
+        carrier = Carrier(new_run_id(), Job("default", "flow"))
+        start = RunStart(new_run_id(), "task", "TASK", carrier=carrier, function=told)
+        recorder.start(start)
+        recorder.finish(start.run_id, State.COMPLETE)
+        assert len(recorder._where) == min(number + 1, _PLACES)
 
 
 def test_a_second_end_counts_only_where_somebody_changed_it(recorder: Recorder) -> None:
