@@ -16,6 +16,7 @@ nox.options.sessions = [
     "architecture",
     "typecheck",
     "tests",
+    "stores",
     "adapter",
     "template",
     "end_to_end",
@@ -49,7 +50,9 @@ def holds_audit(name: str, host: str) -> bool:
 
 
 def locked(name: str, host: str = "test") -> Path:
-    """Say which file holds the versions that a part is tested with."""
+    """Say which file holds the versions that a part is tested with; libraries beside the core's have theirs with their tests."""
+    if name == "core" and host != "test":
+        return Path("tests", f"with_{host}", "constraints.txt")
     return folder_of(name) / ("constraints.txt" if host == "test" else f"constraints-{host}.txt")
 
 
@@ -105,8 +108,15 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the core."""
     prepare(session, "test", "example", "capture")
-    elsewhere = ("--ignore=tests/architecture", "--ignore=tests/end_to_end", "--ignore=tests/with_torch")
-    session.run("pytest", *(session.posargs or ("tests", *elsewhere)))
+    elsewhere = ("architecture", "end_to_end", "with_stores", "with_torch")
+    session.run("pytest", *(session.posargs or ("tests", *(f"--ignore=tests/{name}" for name in elsewhere))))
+
+
+@nox.session
+def stores(session: nox.Session) -> None:
+    """Test what is captured of stores, registries and versioned data, with libraries that do not fit in with the core's."""
+    prepare(session, "test", "stores", host="stores")
+    session.run("pytest", "tests/with_stores", *session.posargs)
 
 
 @nox.session(venv_backend="venv")
@@ -230,14 +240,14 @@ def run_chaos(session: nox.Session, name: str, *options: str) -> None:
 def lock(session: nox.Session) -> None:
     """Write the constraints files anew: the newest versions that fit, of everything that the sessions install."""
     session.install("uv")
-    for name, host in (("core", "test"), *HOSTS.values()):
+    for name, host in (("core", "test"), ("core", "stores"), *HOSTS.values()):
         adapters = [] if name == "core" else [name]
         source = Path(session.create_tmp()) / "wanted.in"
         core = ".[audit]" if holds_audit(name, host) else "."
         source.write_text("\n".join([core, *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
         groups = [
-            *GROUPS,
-            *(() if adapters else ("capture",)),
+            *(("test", "stores") if host == "stores" else GROUPS),
+            *(("capture",) if (name, host) == ("core", "test") else ()),
             *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters),
         ]
         unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]

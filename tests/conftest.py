@@ -1,14 +1,18 @@
-"""What every test gets: a home of its own, and the errors that guard swallowed raised again."""
+"""What every test gets: a home of its own, and the errors that guard swallowed raised again; and `observed`, for what runs see."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
 import pytest
 
 from orchestrail import guard
+from orchestrail.capture import files, observers
+from orchestrail.capture.results import Results
+from orchestrail.model import DatasetRef
 
 
 @pytest.fixture(autouse=True)
@@ -29,3 +33,48 @@ def _nothing_swallowed(request: pytest.FixtureRequest) -> Iterator[None]:
     if kept and request.node.get_closest_marker("swallows") is None:
         where, error = kept[0]
         raise AssertionError(f"swallowed while trying to {where}: {error!r}") from error
+
+
+class Observed:
+    """What one run read and wrote, as observers and the audit hook tell it; filled when its block ends."""
+
+    def __init__(self) -> None:
+        self.inputs: list[DatasetRef] = []
+        self.outputs: list[DatasetRef] = []
+        self.missing: list[tuple[str, str]] = []
+        self.results = Results()
+
+    def names(self) -> tuple[list[str], list[str]]:
+        """Give the names of what was read and written; of files, those without their folders."""
+        return _short(self.inputs), _short(self.outputs)
+
+    def one(self, direction: str, name: str) -> DatasetRef:
+        """Give the one data set of this name."""
+        (found,) = [one for one in getattr(self, direction) if _short([one]) == [name]]
+        return found
+
+
+def _short(datasets: list[DatasetRef]) -> list[str]:
+    return sorted(Path(one.name).name if one.namespace == "file" else one.name for one in datasets)
+
+
+@pytest.fixture
+def observed() -> Iterator[Callable[[], AbstractContextManager[Observed]]]:
+    """Run a block as a run does, with the libraries observed."""
+    files.install()
+    observers.install()
+
+    @contextmanager
+    def observe() -> Iterator[Observed]:
+        made, seen = files.FileCapture(), Observed()
+        token = files.capturing.set(made)
+        try:
+            yield seen
+        finally:
+            files.capturing.reset(token)
+            seen.inputs, seen.outputs, seen.missing = made.close()
+            seen.results = made.told.results
+            assert made.failures == 0
+
+    yield observe
+    observers.uninstall()

@@ -10,7 +10,7 @@ Left out: what belongs to the interpreter and installed packages, source and com
 `set_ignored`, folders that no observer tells of, pipes, sockets and devices, files that the step wrote and that are gone when it
 ends, files that it opened for writing and left as they were, and empty `*.lock` files.
 
-An output whose suffix is that of a model (`MODEL_SUFFIXES`) has the kind `model`. That says nothing of the library that wrote
+An output whose suffix is that of a model (`observers.models`) has the kind `model`. That says nothing of the library that wrote
 it, and a reader of such a file is not said to read a model.
 
 A folder that an observer tells of, a partitioned data set say, is one data set with the digest of its manifest (`digest`); the
@@ -42,7 +42,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, folder_identity, size_text
-from orchestrail.capture.observers import missed
+from orchestrail.capture.observers import missed, models
 from orchestrail.capture.observing import capturing
 from orchestrail.capture.told import Facts, Told
 from orchestrail.model import DatasetRef
@@ -53,10 +53,6 @@ MAX_FILES = 10_000
 """Distinct files that one run keeps; the rest is only counted as missing."""
 MAX_RUN_BYTES = 4 << 30
 """Bytes that are read for digests at the end of one run."""
-MODEL_SUFFIXES = (
-    ".joblib", ".pkl", ".pickle", ".onnx", ".pt", ".pth", ".safetensors", ".keras", ".h5", ".pmml", ".ubj", ".cbm", ".skops",
-)  # fmt: skip
-
 _NO_DATA_WHEN_READ = (".py", ".pyi", ".so", ".pyc")
 _SYSTEM = (
     "/proc/", "/sys/", "/dev/", "/etc/", "/run/secrets/", "/var/run/secrets/", "/usr/share/zoneinfo/", "/usr/lib/zoneinfo/",
@@ -436,8 +432,7 @@ class FileCapture:
             weak = weak or beside
         elif weak is None and (found.device, found.inode) in still_open:
             weak = "still open for writing when the step ended"
-        kind = "model" if name.lower().endswith(MODEL_SUFFIXES) else "data"
-        captured.outputs.append(_dataset(name, file, found.digest, found.size, "at_write", weak, kind))
+        captured.outputs.append(_dataset(name, file, found.digest, found.size, "at_write", weak, models.kind_of(name)))
 
 
 def install() -> None:

@@ -15,17 +15,33 @@ capturing: ContextVar[FileCapture | None] = ContextVar("orchestrail_capturing", 
 """What notes the files of this context; None where nothing is captured, which is all that the audit hook then looks at."""
 
 
-class unobserved:
-    """Open files of our own without being noted as the step's."""
+class observed_by:
+    """Work for a run in a thread that does not carry its context.
 
-    __slots__ = ("_token",)
+    Args:
+        capture: what notes the files of that run; None to look away.
+    """
+
+    __slots__ = ("_capture", "_token")
 
     _token: Token[FileCapture | None]
 
+    def __init__(self, capture: FileCapture | None) -> None:
+        self._capture = capture
+
     def __enter__(self) -> None:
-        """Look away."""
-        self._token = capturing.set(None)
+        """Begin."""
+        self._token = capturing.set(self._capture)
 
     def __exit__(self, *error: object) -> None:
-        """Look again."""
+        """See what was seen before."""
         capturing.reset(self._token)
+
+
+class unobserved(observed_by):
+    """Open files of our own without being noted as the step's."""
+
+    __slots__ = ()
+
+    def __init__(self) -> None:
+        super().__init__(None)

@@ -6,7 +6,7 @@ observed here, and no value of a row is ever taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -49,7 +49,7 @@ class Told:
         self._inputs: dict[Key, tuple[DatasetRef, str | None]] = {}
         self._outputs: dict[Key, tuple[DatasetRef, str | None]] = {}
         self._made: set[Key] = set()
-        self._facts: dict[tuple[str, bool], Facts] = {}
+        self._facts: dict[tuple[str, str, bool], Facts] = {}
         self._missing: dict[tuple[str, str], None] = {}
         self._too_many = False
         self.results = Results()
@@ -79,15 +79,19 @@ class Told:
             self._made.add((dataset.namespace, dataset.name))
         self._keep(self._outputs, dataset, within)
 
-    def facts(self, name: str, *, written: bool) -> Facts:
-        """Give what is known of a file as it was read or written, to be filled in."""
-        return self._facts.setdefault((name, written), Facts())
+    def takes_back(self, namespace: str, name: str) -> None:
+        """Forget what the run itself wrote and then deleted."""
+        self._outputs.pop((namespace, name), None)
+
+    def facts(self, name: str, *, written: bool, namespace: str = "file") -> Facts:
+        """Give what is known of a file or object as it was read or written, to be filled in."""
+        return self._facts.setdefault((namespace, name, written), Facts())
 
     def moved(self, source: str, target: str) -> None:
         """Take what is known of a file that was written to its new name."""
-        known = self._facts.get((source, True))
+        known = self._facts.get(("file", source, True))
         if known is not None:
-            self._facts[target, True] = known
+            self._facts["file", target, True] = known
 
     def misses(self, what: str, reason: str) -> None:
         """Take note of something that was not seen."""
@@ -97,26 +101,52 @@ class Told:
     def join(self, inputs: list[DatasetRef], outputs: list[DatasetRef], missing: list[tuple[str, str]]) -> None:
         """Complete what was seen of the files of the run, in place."""
         for found, told, written in ((inputs, self._inputs, False), (outputs, self._outputs, True)):
-            found[:] = [_with(dataset, self._facts.get((dataset.name, written))) for dataset in found]
+            found[:] = [self._described(dataset, written) for dataset in found]
             files = {dataset.name: dataset for dataset in found}
             without = (
                 "the file that it lies in had not changed when the step ended"
                 if written
                 else "written before by the same step"
             )
+            parts = _folders_of_parts(told)
             for dataset, file in list(told.values()):
-                found.append(dataset if file is None else _within(dataset, files.get(file), without))
+                if dataset.version is None and (dataset.namespace, dataset.name) in parts:
+                    continue
+                found.append(
+                    self._described(dataset, written) if file is None else _within(dataset, files.get(file), without)
+                )
         missing += self._missing
         missing += self.results.missing
         if self._too_many:
             missing.append(("datasets", f"more than {MAX_DATASETS} were told of"))
+
+    def _described(self, dataset: DatasetRef, written: bool) -> DatasetRef:
+        facts = self._facts.get((dataset.namespace, dataset.name, written))
+        if facts is None:
+            return dataset
+        return replace(
+            dataset,
+            rows=facts.rows,
+            fields=facts.fields,
+            kind=facts.kind or dataset.kind,
+            format=facts.format,
+            framework=facts.framework,
+        )
 
     def _keep(self, kept: dict[Key, tuple[DatasetRef, str | None]], dataset: DatasetRef, within: str | None) -> None:
         key = dataset.namespace, dataset.name
         if len(kept) >= MAX_DATASETS and key not in kept:
             self._too_many = True
             return
-        kept.setdefault(key, (dataset, within))
+        known = kept.setdefault(key, (dataset, within))[0]
+        if dataset.version is None or dataset.version == known.version:
+            return
+        if known.version is None or kept is self._outputs:  # what is written last is what remains
+            kept[key] = (dataset, within)
+        else:
+            self.misses(
+                f"{dataset.namespace}/{dataset.name}", "read at more than one version, of which the first is named"
+            )
 
 
 def fields_of(pairs: Iterable[tuple[object, object]]) -> tuple[tuple[str, str], ...]:
@@ -124,17 +154,15 @@ def fields_of(pairs: Iterable[tuple[object, object]]) -> tuple[tuple[str, str], 
     return tuple((label_of(name), str(kind)) for name, kind in pairs)
 
 
-def _with(dataset: DatasetRef, facts: Facts | None) -> DatasetRef:
-    if facts is None:
-        return dataset
-    return replace(
-        dataset,
-        rows=facts.rows,
-        fields=facts.fields,
-        kind=facts.kind or dataset.kind,
-        format=facts.format,
-        framework=facts.framework,
-    )
+def _folders_of_parts(told: Mapping[Key, tuple[DatasetRef, str | None]]) -> set[Key]:
+    """Name the folders in stores of which parts were told with their versions; a store tells none of a folder."""
+    folders: set[Key] = set()
+    for namespace, name in [key for key, (dataset, _) in list(told.items()) if dataset.version and "://" in key[0]]:
+        while name := name.rpartition("/")[0]:
+            if (namespace, name) in folders:
+                break
+            folders.add((namespace, name))
+    return folders
 
 
 def _within(dataset: DatasetRef, file: DatasetRef | None, without: str) -> DatasetRef:

@@ -108,9 +108,9 @@ def dataset_text(dataset: DatasetRef, output: Output) -> Text:
     text = Text(place(dataset), style="bold" if dataset.kind == "model" else "")
     if dataset.digest:
         text.append(f"  sha256:{short_digest(dataset.digest, output).removeprefix('sha256:')}")
-    elif dataset.version:
+    if dataset.version and dataset.version != dataset.digest:
         text.append(f"  version {clean(dataset.version)}")
-    else:
+    if not dataset.digest and not dataset.version:
         text.append("  by name only", style=GAP)
     for part in (dataset.kind if dataset.kind == "model" else None, dataset.role, size(dataset)):
         if part:

@@ -21,17 +21,21 @@ import importlib
 import inspect
 import sys
 import threading
+import weakref
 from collections.abc import Callable, Sequence
 from importlib.machinery import ModuleSpec
 from types import CellType, ModuleType
 from typing import Any
 
-from orchestrail.capture.observing import capturing, unobserved
+from orchestrail.capture.observing import capturing, observed_by, unobserved
 from orchestrail.guard import guard
 from orchestrail.locks import Lock
 
 OBSERVERS = {
+    "aiobotocore.client": "botocore",
+    "botocore.client": "botocore",
     "duckdb": "duckdb",
+    "fsspec.spec": "fsspec",
     "joblib": "pickles",
     "pandas.io.parquet": "pandas",
     "pickle": "pickles",
@@ -40,9 +44,11 @@ OBSERVERS = {
     "pyarrow.csv": "pyarrow",
     "pyarrow.dataset": "pyarrow",
     "pyarrow.feather": "pyarrow",
+    "pyarrow.fs": "pyarrow",
     "pyarrow.json": "pyarrow",
     "pyarrow.orc": "pyarrow",
     "pyarrow.parquet.core": "pyarrow",
+    "s3transfer.tasks": "s3transfer",
     "safetensors": "safetensors",
     "safetensors.numpy": "safetensors",
     "safetensors.torch": "safetensors",
@@ -160,7 +166,7 @@ class Patches:
         self._undo.append(undo)
 
     def around(self, holder: Any, name: str, before: Notice | None = None, after: Notice | None = None) -> None:
-        """Watch a method of a class, or a function that a module only uses itself.
+        """Watch a method of a class, or a function that a module only uses itself; a coroutine function until it has returned.
 
         Args:
             holder: the class or module.
@@ -179,6 +185,22 @@ class Patches:
         watch = self.watch
         told_before, told_after = _by_place(before, original), _by_place(after, original)
 
+        if inspect.iscoroutinefunction(original):
+
+            @functools.wraps(original)
+            async def watched_later(*args: Any, **kwargs: Any) -> Any:
+                capture = capturing.get()
+                if capture is None:
+                    return await original(*args, **kwargs)
+                if told_before is not None:
+                    watch.tell(told_before, capture, *args, **kwargs)
+                result = await original(*args, **kwargs)
+                if told_after is not None:
+                    watch.tell(told_after, capture, *args, result=result, **kwargs)
+                return result
+
+            return watched_later
+
         @functools.wraps(original)
         def watched(*args: Any, **kwargs: Any) -> Any:
             capture = capturing.get()
@@ -192,6 +214,20 @@ class Patches:
             return result
 
         return watched
+
+    def for_maker(self, kind: type, *methods: str) -> None:
+        """Have methods of an object work for the run in which it was made, where the thread that calls them carries none.
+
+        Args:
+            kind: the class; it has a `__init__` of its own.
+            methods: their names.
+
+        Raises:
+            AttributeError: there is no such method.
+        """
+        self.around(kind, "__init__", after=_made)
+        for name in methods:
+            self.replace(kind, name, _carrying)
 
     def replace(self, holder: Any, name: str, make: Callable[[Any], Any]) -> None:
         """Put something in the place of an attribute; `make` gets what was there."""
@@ -226,6 +262,34 @@ def _holds(cell: CellType, value: object) -> bool:
         return cell.cell_contents is value
     except ValueError:  # it is empty
         return False
+
+
+class _Maker:
+    """The run in which an object was made, kept on it as `orchestrail_maker`; copies and pickles of the object have None there."""
+
+    __slots__ = ("capture",)
+
+    def __init__(self, capture: Any) -> None:
+        self.capture = weakref.ref(capture)
+
+    def __reduce__(self) -> tuple[type[None], tuple[()]]:
+        return type(None), ()
+
+
+def _made(capture: Any, made: Any, *given: object, result: object, **more: object) -> None:
+    made.orchestrail_maker = _Maker(capture)
+
+
+def _carrying(method: Callable[..., Any]) -> Callable[..., Any]:
+    @functools.wraps(method)
+    def carried(of: Any, *args: Any, **kwargs: Any) -> Any:
+        maker = getattr(of, "orchestrail_maker", None)
+        if maker is None or capturing.get() is not None:
+            return method(of, *args, **kwargs)
+        with observed_by(maker.capture()):
+            return method(of, *args, **kwargs)
+
+    return carried
 
 
 def _by_place(notice: Notice | None, original: Callable[..., Any]) -> Notice | None:

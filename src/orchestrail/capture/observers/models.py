@@ -6,6 +6,11 @@ import sys
 
 from orchestrail.capture.told import Facts
 
+SUFFIXES = (
+    ".joblib", ".pkl", ".pickle", ".onnx", ".pt", ".pth", ".safetensors", ".keras", ".h5", ".pmml", ".ubj", ".cbm", ".skops",
+)  # fmt: skip
+"""How the names of models end."""
+
 # Module, class and name of the framework; what builds on another one comes before it.
 _FRAMEWORKS = (
     ("xgboost", "XGBModel", "xgboost"),
@@ -20,6 +25,11 @@ _FRAMEWORKS = (
 _DATA = (
     ("pandas", "DataFrame"), ("pandas", "Series"), ("polars", "DataFrame"), ("pyarrow", "Table"), ("numpy", "ndarray"),
 )  # fmt: skip
+
+
+def kind_of(name: str) -> str:
+    """Say by its name whether a file or an object that was written is a model or data."""
+    return "model" if name.lower().endswith(SUFFIXES) else "data"
 
 
 def describe(facts: Facts, value: object, form: str) -> None:

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrail.capture.observers import objects
 from orchestrail.capture.told import Facts
 from orchestrail.model import DatasetRef
 
@@ -22,7 +23,6 @@ MAX_MATCHES = 10_000
 
 _ADDRESS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+)://")
 _PATTERN = re.compile(r"[*?\[]")
-_UNPINNED = "the store told no version"
 # The same store under the names that libraries have for it.
 _SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "az": "abfss", "abfs": "abfss", "adl": "abfss"}
 
@@ -35,8 +35,9 @@ def read(capture: Any, source: object) -> list[Facts]:
     if path is None:
         return []
     if _ADDRESS.match(path):
-        capture.told.reads(remote(path, "at_read"))
-        return []
+        found = remote(path, "at_read")
+        capture.told.reads(found)
+        return [capture.told.facts(found.name, written=False, namespace=found.namespace)]
     if _PATTERN.search(path) and not os.path.exists(path):  # noqa: PTH110 - on a host's path
         matching = glob.iglob(os.path.expanduser(path), recursive=True)  # noqa: PTH111, PTH207
         matches = sorted(islice(matching, MAX_MATCHES))
@@ -62,8 +63,10 @@ def written(capture: Any, target: object, *, folder: bool = False) -> Facts:
     if path is None:
         return Facts()
     if _ADDRESS.match(path):
-        capture.told.writes(remote(path, "at_write"))
-        return Facts()
+        made = remote(path, "at_write")
+        capture.told.writes(made)
+        known: Facts = capture.told.facts(made.name, written=True, namespace=made.namespace)
+        return known
     return capture.written(path, folder=folder) or Facts()
 
 
@@ -85,5 +88,5 @@ def remote(address: str, observed: str) -> DatasetRef:
     scheme = _SCHEMES.get(parts.scheme.lower(), parts.scheme.lower())
     host = parts.netloc.rpartition("@")[2]
     return DatasetRef(
-        f"{scheme}://{host}", parts.path.strip("/") or "/", observed=observed, weak=_UNPINNED, type="FILE"
+        f"{scheme}://{host}", parts.path.strip("/") or "/", observed=observed, weak=objects.UNPINNED, type="FILE"
     )

@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable
 from types import ModuleType
 from typing import Any
 
-from orchestrail.capture.observers import Patches, Watch, sql
-from orchestrail.capture.observing import capturing
+from orchestrail.capture.observers import Patches, sql
 
 
 def attach(module: ModuleType, patches: Patches) -> None:
@@ -21,29 +18,11 @@ def attach(module: ModuleType, patches: Patches) -> None:
     def after(capture: Any, cursor: Any, query: Any, *args: Any, **kwargs: Any) -> None:
         sql.after(capture, place_of(cursor.connection), _text(cursor, query))
 
-    for kind in (library.Cursor, library.ServerCursor):
+    for kind in (library.Cursor, library.ServerCursor, library.AsyncCursor, library.AsyncServerCursor):
         patches.around(kind, "execute", before, after)
-    for name in ("executemany", "stream", "copy"):
-        patches.around(library.Cursor, name, before, after)
-    for kind in (library.AsyncCursor, library.AsyncServerCursor):
-        patches.replace(kind, "execute", functools.partial(_later, patches.watch, before, after))
-    patches.replace(library.AsyncCursor, "executemany", functools.partial(_later, patches.watch, before, after))
-    for name in ("stream", "copy"):
-        patches.around(library.AsyncCursor, name, before, after)
-
-
-def _later(watch: Watch, before: Any, after: Any, original: Callable[..., Any]) -> Callable[..., Any]:
-    @functools.wraps(original)
-    async def watched(*args: Any, **kwargs: Any) -> Any:
-        capture = capturing.get()
-        if capture is None:
-            return await original(*args, **kwargs)
-        watch.tell(before, capture, *args, **kwargs)
-        result = await original(*args, **kwargs)
-        watch.tell(after, capture, *args, **kwargs)
-        return result
-
-    return watched
+    for kind in (library.Cursor, library.AsyncCursor):
+        for name in ("executemany", "stream", "copy"):
+            patches.around(kind, name, before, after)
 
 
 def place_of(connection: Any) -> sql.Place | None:

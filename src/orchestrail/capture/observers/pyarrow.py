@@ -1,8 +1,8 @@
 """pyarrow: Parquet files and folders, datasets, Feather, CSV, JSON and ORC by their paths, which Arrow opens in C++.
 
 Not seen: datasets that were made before the step, `OSFile` and `memory_map`, which are of C, reads of a footer alone
-(`read_metadata`, `read_schema`), and row numbers of datasets of many files. What comes through a filesystem of fsspec is seen
-where that opens its files.
+(`read_metadata`, `read_schema`), and row numbers of datasets of many files. The versions of what
+comes through a filesystem of fsspec are told where that speaks to its store.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
-from orchestrail.capture.observers import Patches, paths
+from orchestrail.capture.observers import Patches, fsspec, paths
 from orchestrail.capture.told import Facts, fields_of
 
 _STORES = {"s3": "s3", "gcs": "gs", "abfs": "abfss", "hdfs": "hdfs"}
@@ -30,6 +30,9 @@ def attach(module: ModuleType, patches: Patches) -> None:
         patches.around(module, "_filesystem_dataset", after=_dataset_made)
         patches.function(module, "parquet_dataset", after=_dataset_made)
         patches.around(module, "_filesystemdataset_write", before=_writes_dataset)
+    elif name == "pyarrow.fs":
+        # Arrow opens and reads what lies in a filesystem of fsspec in threads of its own.
+        patches.for_maker(vars(module)["FSSpecHandler"], *_OPENERS)
     else:
         form = name.removeprefix("pyarrow.")
         for function in _FUNCTIONS[form]:
@@ -39,6 +42,7 @@ def attach(module: ModuleType, patches: Patches) -> None:
                 patches.function(module, function, after=functools.partial(_read, form))
 
 
+_OPENERS = ("open_append_stream", "open_input_file", "open_input_stream", "open_output_stream")
 _FUNCTIONS = {
     "csv": ("read_csv", "open_csv", "write_csv"),
     "feather": ("read_feather", "read_table", "write_feather"),
@@ -53,6 +57,9 @@ def place_of(path: object, filesystem: Any) -> object:
     text = paths.text_of(path)
     if kind == "subtree" and text is not None:
         return place_of(f"{filesystem.base_path.rstrip('/')}/{text}", filesystem.base_fs)
+    outer = getattr(getattr(filesystem, "handler", None), "fs", filesystem)
+    if hasattr(outer, "unstrip_protocol") and text is not None:
+        return fsspec.address_of(outer, text)
     if kind in _STORES and text is not None:
         return f"{_STORES[kind]}://{text}"
     return path if filesystem is None or kind == "local" else None
