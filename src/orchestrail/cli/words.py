@@ -110,9 +110,10 @@ def dataset_text(dataset: DatasetRef, output: Output) -> Text:
         text.append(f"  sha256:{short_digest(dataset.digest, output).removeprefix('sha256:')}")
     if dataset.version and dataset.version != dataset.digest:
         text.append(f"  version {clean(dataset.version)}")
-    if not dataset.digest and not dataset.version:
+    elif not dataset.digest:
         text.append("  by name only", style=GAP)
-    for part in (dataset.kind if dataset.kind == "model" else None, dataset.role, size(dataset)):
+    kind = dataset.kind if dataset.kind == "model" else None
+    for part in (kind, dataset.framework, dataset.format, dataset.role, size(dataset)):
         if part:
             text.append(f"  {clean(part)}", style="dim")
     if dataset.weak:

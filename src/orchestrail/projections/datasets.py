@@ -98,6 +98,8 @@ def _joined(first: DatasetRef, second: DatasetRef) -> DatasetRef:
         rows=second.rows if second.rows is not None else first.rows,
         bytes=second.bytes if second.bytes is not None else first.bytes,
         fields=second.fields or first.fields,
+        format=second.format or first.format,
+        framework=second.framework or first.framework,
     )
 
 
@@ -124,6 +126,8 @@ def _datasets(event: Mapping[str, Any], direction: str) -> Iterator[DatasetRef]:
             rows=_count(ours.get("rows"), statistics.get("rowCount")),
             bytes=_count(ours.get("bytes"), statistics.get("size")),
             fields=_fields(facets),
+            format=text(ours.get("format")),
+            framework=text(ours.get("framework")),
         )
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, String, Tab
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.rows import Code, End, ReconciliationRow, RunRow, Use
 
-VERSION = "5"
+VERSION = "6"
 """Raise it with any change of the tables or of what goes into them."""
 
 metadata = MetaData()
@@ -94,6 +94,8 @@ use = Table(
     Column("observed", String, nullable=False),
     Column("weak", String),
     Column("type", String),
+    Column("format", String),
+    Column("framework", String),
     Column("rows", Integer),
     Column("bytes", Integer),
     Column("fields_json", String, nullable=False),
@@ -178,7 +180,21 @@ def use_columns(row: RunRow) -> list[dict[str, Any]]:
     ]
 
 
-_DATASET = ("namespace", "name", "version", "digest", "kind", "role", "observed", "weak", "type", "rows", "bytes")
+_DATASET = (
+    "namespace",
+    "name",
+    "version",
+    "digest",
+    "kind",
+    "role",
+    "observed",
+    "weak",
+    "type",
+    "format",
+    "framework",
+    "rows",
+    "bytes",
+)
 
 
 def edge_columns(row: RunRow) -> list[dict[str, str]]:

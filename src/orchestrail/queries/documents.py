@@ -93,6 +93,8 @@ def dataset_document(dataset: DatasetRef) -> Document:
         "observed": dataset.observed,
         "weak": dataset.weak,
         "type": dataset.type,
+        "format": dataset.format,
+        "framework": dataset.framework,
         "rows": dataset.rows,
         "bytes": dataset.bytes,
         "fields": [{"name": name, "type": kind or None} for name, kind in dataset.fields] or None,

@@ -89,7 +89,7 @@ def _file(connection: Connection, given: str, path: Path) -> Target:
     here = [use for use in uses if use.dataset.name == name]
     if uses:
         known = _latest(here or uses)
-        dataset = known if here else DatasetRef("file", name, digest=found.digest, kind=known.kind, bytes=found.size)
+        dataset = known if here else _elsewhere(known, name, found.size)
         return _target(connection, given, "file", dataset, uses)
     others = load_uses(connection, columns.name == name, columns.namespace == "file")
     if unidentified := [use for use in others if not use.dataset.digest]:
@@ -101,6 +101,13 @@ def _file(connection: Connection, given: str, path: Path) -> Target:
     why = f"No recorded run read or wrote its contents ({short}), nor a file of its name."
     do = "What was made before that is not on it. See `orchestrail doctor`, if a recorded run should have made it."
     raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why} {since_when(connection)}", do)
+
+
+def _elsewhere(known: DatasetRef, name: str, size: int) -> DatasetRef:
+    """Give what is known of equal bytes to a file that no run used under this name."""
+    return DatasetRef(
+        "file", name, digest=known.digest, kind=known.kind, bytes=size, format=known.format, framework=known.framework
+    )
 
 
 def _path(given: str) -> Path | None:

@@ -221,10 +221,15 @@ class _Tracer:
         if origin.writer is not None and origin.proof is not None:
             self._wrote(origin.writer, dataset, origin.proof, origin.note)
             self._ask(origin.writer.run_id)
-            # Who reads a file does not always know that it is a model; who wrote it does.
-            kind = "model" if "model" in (dataset.kind, origin.writer.dataset.kind) else dataset.kind
-            known = TracedDataset(replace(dataset, kind=kind), origin.writer.run_id, origin.others, origin.note)
-            self.datasets[key] = known
+            # Who reads a file does not always know that it is a model, or what made it; who wrote it does.
+            made = origin.writer.dataset
+            described = replace(
+                dataset,
+                kind="model" if "model" in (dataset.kind, made.kind) else dataset.kind,
+                format=dataset.format or made.format,
+                framework=dataset.framework or made.framework,
+            )
+            self.datasets[key] = TracedDataset(described, origin.writer.run_id, origin.others, origin.note)
         elif known is None:
             self.datasets[key] = TracedDataset(dataset, None, origin.others, origin.note)
 

@@ -114,7 +114,9 @@ def story(made: ModuleType, spooled: Callable[..., None], tmp_path: Path) -> Pat
             parent=0xA001,
             upstream=(0xA002, 0xA003),
             inputs=[made.dataset(clean, "clean")],
-            outputs=[made.dataset(model, "model.joblib", kind="model")],
+            outputs=[
+                made.dataset(model, "model.joblib", kind="model", format="joblib", framework="scikit-learn 1.9.0")
+            ],
         ),
         made.event("COMPLETE", 0xA001, second=5, job="train"),
     )

@@ -150,6 +150,7 @@ def test_trace_draws_the_way_back(story, run, monkeypatch):
     assert result.exit_code == 0
     lines = result.stdout.splitlines()
     assert lines[0].startswith("model.joblib  sha256:")
+    assert lines[0].endswith("  model  scikit-learn 1.9.0  joblib")
     assert "by  train.fit  ✔ COMPLETE" in lines[1]
     assert any("raw.csv" in line and line.endswith("source") for line in lines)
     assert result.stdout.count("impute  version 1.2.0") == 1

@@ -332,6 +332,16 @@ def test_a_standard_dataset_is_read_as_far_as_it_goes(made):
     assert (found.fields, found.observed) == ((("a", "int"), ("b", "")), "declared")
 
 
+def test_format_and_framework_are_kept_whichever_event_tells_them(made):
+    """A later event that says less of the same contents takes nothing away."""
+    told = made.dataset("/m", "x", kind="model", format="joblib", framework="scikit-learn 1.9.0")
+    run = row(
+        made, made.event("START", 1, outputs=[told]), made.event("COMPLETE", 1, outputs=[made.dataset("/m", "x")])
+    )
+    (written,) = run.outputs
+    assert (written.dataset.format, written.dataset.framework) == ("joblib", "scikit-learn 1.9.0")
+
+
 def test_a_foreign_producer_has_no_capabilities(made):
     """Whatever its events say."""
     facet = {"adapter": "x", "capabilities": ["code_digest"]}

@@ -107,6 +107,18 @@ def test_a_file_is_known_by_its_contents(made, traced, tmp_path):
     ]
 
 
+def test_who_reads_a_model_learns_its_format_and_framework_from_who_wrote_it(made, traced):
+    """The reader opened a file; the writer knew what it put there. A native version stands beside the digest."""
+    written = made.dataset("/m", "x", kind="model", format="joblib", framework="scikit-learn 1.9.0")
+    answer = traced(
+        made.run_id(2),
+        made.event("COMPLETE", 1, outputs=[written]),
+        made.event("COMPLETE", 2, inputs=[made.dataset("/m", "x")]),
+    )
+    (model,) = [dataset for dataset in answer["datasets"] if dataset["name"] == "/m"]
+    assert (model["kind"], model["format"], model["framework"]) == ("model", "joblib", "scikit-learn 1.9.0")
+
+
 def test_a_file_that_was_changed_is_not_what_was_recorded(made, traced, tmp_path):
     """Its name alone proves nothing."""
     file = tmp_path / "model"
