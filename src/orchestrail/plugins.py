@@ -52,6 +52,12 @@ def register(plugin: object, name: str) -> None:
             manager().register(plugin, name)
 
 
+def implemented(hook: str) -> bool:
+    """Say whether any installed plugin implements a hook."""
+    load_installed()
+    return bool(getattr(manager().hook, hook).get_hookimpls())
+
+
 def results(hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
     """Call each implementation by itself; yields (plugin name, result) of those that did not fail."""
     caller = getattr(manager().hook, hook)

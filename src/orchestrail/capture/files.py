@@ -45,6 +45,7 @@ from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, folde
 from orchestrail.capture.observers import missed, models
 from orchestrail.capture.observing import capturing
 from orchestrail.capture.told import Facts, Told
+from orchestrail.datasets import all_as_plugins_know
 from orchestrail.model import DatasetRef
 
 __all__ = ["Captured", "FileCapture", "capturing", "install", "set_ignored"]
@@ -273,6 +274,8 @@ class FileCapture:
         if self._files:
             self._leave_out_parts(captured)
         self.told.join(*captured)
+        captured.inputs[:] = all_as_plugins_know(captured.inputs)
+        captured.outputs[:] = all_as_plugins_know(captured.outputs)
         if self._too_many:
             captured.not_captured.append(("files", f"more than {self._max_files} files were opened"))
         if self.failures:
