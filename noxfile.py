@@ -108,7 +108,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the core."""
     prepare(session, "test", "example", "capture")
-    elsewhere = ("architecture", "end_to_end", "with_stores", "with_torch")
+    elsewhere = ("architecture", "end_to_end", "with_boosting", "with_stores", "with_torch")
     session.run("pytest", *(session.posargs or ("tests", *(f"--ignore=tests/{name}" for name in elsewhere))))
 
 
@@ -125,6 +125,14 @@ def torch(session: nox.Session) -> None:
     prepare(session, "test", "capture")
     session.install("torch>=2.4")
     session.run("pytest", "tests/with_torch", *session.posargs)
+
+
+@nox.session
+def boosting(session: nox.Session) -> None:
+    """Test what is captured of xgboost and lightgbm, which nothing else here needs."""
+    prepare(session, "test", "example")
+    session.install("lightgbm>=4.5", "xgboost-cpu>=3")
+    session.run("pytest", "tests/with_boosting", *session.posargs)
 
 
 @nox.session

@@ -42,6 +42,7 @@ class Observed:
         self.inputs: list[DatasetRef] = []
         self.outputs: list[DatasetRef] = []
         self.missing: list[tuple[str, str]] = []
+        self.calls: list[tuple[str, str]] = []
         self.results = Results()
 
     def names(self) -> tuple[list[str], list[str]]:
@@ -73,6 +74,7 @@ def observed() -> Iterator[Callable[[], AbstractContextManager[Observed]]]:
         finally:
             files.capturing.reset(token)
             seen.inputs, seen.outputs, seen.missing = made.close()
+            seen.calls = list(made.told.calls)
             seen.results = made.told.results
             assert made.failures == 0
 

@@ -193,6 +193,7 @@ class PreprocessingVersion:
         derived: True where the version is the code digest.
         code_digest: digest with algorithm id of the code that ran.
         parameters_digest: `sha256:...` of the redacted parameters.
+        state_digest: `sha256:...` of the fitted state that it makes or applies; None where none is known.
     """
 
     operation: str
@@ -200,6 +201,7 @@ class PreprocessingVersion:
     derived: bool
     code_digest: str | None = None
     parameters_digest: str | None = None
+    state_digest: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

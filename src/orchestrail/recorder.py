@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from orchestrail import enforcement
+from orchestrail import enforcement, roles
 from orchestrail.capture import files
 from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.environment import environment_facts
@@ -27,7 +27,7 @@ from orchestrail.errors import OrchestrailError
 from orchestrail.events import build
 from orchestrail.events.build import Where
 from orchestrail.events.facets import producer
-from orchestrail.events.text import NO_FACET, Facet, Facets, extended, fresh, run_event, steady, steady_job
+from orchestrail.events.text import Facet, Facets, extended, fresh, run_event, steady, steady_job
 from orchestrail.guard import guard, note
 from orchestrail.locks import Lock
 from orchestrail.marking import marking_of
@@ -281,7 +281,7 @@ class Recorder:
             "orchestrail_run": self._run_facet(run, state, cached_from, facts),
             "errorMessage": fresh("errorMessage", _error(error), self.producer),
             "orchestrail_inferred": fresh("orchestrail_inferred", self._inferred(inferred), self.producer),
-            "orchestrail_step": self._role_from_within(run),
+            "orchestrail_step": self._done(run),
         }
         self._emit(_EVENT_TYPES[state], run, facets, inputs=run.inputs, outputs=run.outputs, at=at)
 
@@ -387,8 +387,7 @@ class Recorder:
         }
         if code is not None and where is not None:
             facets["orchestrail_code"] = steady("orchestrail_code", by, build.code, code, where)
-        step = build.step(run.marking, start.declared_version, code.digest if code is not None else None)
-        facets["orchestrail_step"] = fresh("orchestrail_step", step, by)
+        facets["orchestrail_step"] = fresh("orchestrail_step", self._said(run), by)
         if start.parameters is not None:
             stated = {"digest": digest, "parameters": described}
             facets["orchestrail_parameters"] = fresh("orchestrail_parameters", stated, by)
@@ -441,12 +440,17 @@ class Recorder:
     def _inferred(self, reason: str | None) -> dict[str, Any] | None:
         return {"fields": ["state", "ended_at"], "reason": reason, "by": self.info.name} if reason else None
 
-    def _role_from_within(self, run: OpenRun) -> Facet:
-        """Give an unmarked step the role of the marked functions that it called, where they agree."""
-        if run.marking is not None or len(run.roles_within) != 1:
-            return NO_FACET
-        (role,) = run.roles_within
-        body = build.inferred_step(role, run.start.declared_version)
+    def _said(self, run: OpenRun) -> dict[str, Any] | None:
+        return build.step(run.marking, run.start.declared_version, run.code.digest if run.code is not None else None)
+
+    def _done(self, run: OpenRun) -> Facet:
+        """Say what a step was seen to do, and its role where nobody declared one and that tells."""
+        told = run.files.told
+        if any(output.kind == "model" and output.observed == "at_write" for output in run.outputs):
+            told.does("package", "a model file written")
+        calls = tuple(told.calls)
+        role = roles.concluded({of for of, _ in calls}, run.roles_within) if run.marking is None else None
+        body = build.done(self._said(run), role, run.start.declared_version, calls)
         return fresh("orchestrail_step", body, self.producer)
 
     def _where_is(self, run: OpenRun) -> Where | None:

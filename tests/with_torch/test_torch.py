@@ -62,3 +62,24 @@ def test_a_model_is_written_and_read(tmp_path, monkeypatch, name, write, form, r
     inputs, outputs, _ = seen(lambda: read(name))
     assert [Path(one.name).name for one in inputs] == [name]
     assert not outputs
+
+
+def test_the_step_of_an_optimizer_tells_of_training():
+    """Of any optimizer, also of one that was there before; not outside of a run, nor when nobody watches any more."""
+    before = torch.optim.Adam(NET.parameters())
+    observers.install()
+    later = torch.optim.SGD(NET.parameters(), lr=0.1)
+    capture = files.FileCapture()
+    token = files.capturing.set(capture)
+    NET(torch.ones(1, 2)).sum().backward()
+    before.step()
+    later.step()
+    files.capturing.reset(token)
+    later.step()
+    assert list(capture.told.calls) == [("train", "Adam.step"), ("train", "SGD.step")]
+    observers.uninstall()
+    capture = files.FileCapture()
+    token = files.capturing.set(capture)
+    before.step()
+    files.capturing.reset(token)
+    assert not capture.told.calls

@@ -18,6 +18,8 @@ MAX_DATASETS = 10_000
 """Data sets that are no files that one run keeps."""
 MAX_MISSING = 100
 """Distinct places where capture could not look that one run names."""
+MAX_CALLS = 100
+"""Distinct well-known calls that one run keeps."""
 
 Key = tuple[str, str]
 """Namespace and name of a data set."""
@@ -52,6 +54,8 @@ class Told:
         self._facts: dict[tuple[str, str, bool], Facts] = {}
         self._missing: dict[tuple[str, str], None] = {}
         self._too_many = False
+        self.calls: dict[tuple[str, str], None] = {}
+        """The well-known calls that were seen, each with the role that it speaks of, in order."""
         self.results = Results()
         """What was measured, checked and seeded."""
         self.notes: dict[str, Any] = {}
@@ -92,6 +96,16 @@ class Told:
         known = self._facts.get(("file", source, True))
         if known is not None:
             self._facts["file", target, True] = known
+
+    def does(self, role: str, call: str) -> None:
+        """Take note of a well-known call.
+
+        Args:
+            role: the role that it speaks of.
+            call: what was called, by names of the library: `Pipeline.fit`.
+        """
+        if len(self.calls) < MAX_CALLS:
+            self.calls[role, call] = None
 
     def misses(self, what: str, reason: str) -> None:
         """Take note of something that was not seen."""

@@ -17,6 +17,8 @@ from orchestrail.queries import RunRow
 SHORT = 12
 """Digits of a digest, and of a run id's end, that are shown: enough to find it again."""
 
+_CALLS = 5
+
 _MARKS = {
     "COMPLETE": ("✔", "green"),
     "CACHED": ("↺", "cyan"),
@@ -128,6 +130,8 @@ def heading(row: RunRow, output: Output, parent: RunRow | None = None) -> Text:
         text.append(" (concluded)", style=GAP)
     if row.role:
         text.append(f"  {row.role}")
+        if row.role_source == "inferred":
+            text.append(" (inferred)", style=GAP)
     if row.attempt is not None and row.attempt > 1:
         text.append(f"  attempt {row.attempt}", style=GAP)
     if took := duration(row):
@@ -143,8 +147,8 @@ def orchestrator(row: RunRow) -> str:
 def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
     """Give what is known of how a run worked: preparation, code, parameters, checks, metrics, and what is missing."""
     known = row.preprocessing
-    # A step that is one only for what it calls says nothing of its own: what it calls stands below it.
-    if known and not (row.role_source == "inferred" and known.derived):
+    # A step that is one only for the marked steps that it calls says nothing of its own: they stand below it.
+    if known and not (row.role_source == "inferred" and known.derived and not row.calls):
         name = Text(clean(known.operation or "unnamed"))
         if known.derived:
             name.append(f"  version derived from the code: {short_digest(known.version, output)}")
@@ -160,6 +164,8 @@ def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
             if flag:
                 name.append(f"  {word}", style="dim")
         yield "prep", name
+    if row.calls and (output.full or row.role_source == "inferred"):
+        yield "calls", Text(clean(", ".join(_calls(row, output))), style="dim")
     if code := _code(row, output):
         yield "code", code
     if row.parameters and (output.full or row.parent_run_id is None):
@@ -185,6 +191,14 @@ def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
     yield from _services(row, output)
 
 
+def _calls(row: RunRow, output: Output) -> list[str]:
+    """Give what a run was seen to call: first what its role was concluded from."""
+    calls = sorted(row.calls, key=lambda one: one[0] != row.role)
+    shown = len(calls) if output.full else _CALLS
+    more = [f"and {len(calls) - shown} more"] if len(calls) > shown else []
+    return [call for _, call in calls[:shown]] + more
+
+
 def _services(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
     """Give each deployment once, with how it prepares data: a service states more as it goes on, so the last word holds all."""
     for deployment, stated in {str(service.get("deployment")): service for service in row.serving}.items():
@@ -203,9 +217,9 @@ def _endings(row: RunRow) -> Iterator[tuple[str, Text]]:
             "skipped" if row.state == "SKIPPED" else "error",
             Text(lines[0], style="red" if row.state == "FAIL" else GAP),
         )
-    if row.inferred and row.state != "CACHED":
+    fields = ", ".join(field for field in row.inferred if field != "role")  # which is marked where it stands
+    if fields and row.state != "CACHED":
         why = next((end.reason for end in row.ends if end.inferred and end.reason), None)
-        fields = ", ".join(row.inferred)
         yield "concluded", Text(clean(f"{fields}{f': {why}' if why else ''}"), style=GAP)
     if row.ends_before_start:
         yield "clock", Text("it ends before it starts: a clock was set back, or two clocks differ", style=GAP)

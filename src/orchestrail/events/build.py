@@ -126,9 +126,23 @@ def step(marking: Marking | None, declared_version: str | None, code_digest: str
     }
 
 
-def inferred_step(role: str, declared_version: str | None) -> Body:
-    """Give an unmarked step the role of the marked functions that it called; it is marked as inferred."""
-    return {"role": role, "roleSource": "inferred", "operation": None, "version": declared_version, "derived": False}
+def done(
+    step: Body | None, role: str | None, declared_version: str | None, calls: Sequence[tuple[str, str]]
+) -> Body | None:
+    """Say at the end of a step what it was seen to do, and the role that is concluded from that where nobody declared one.
+
+    Args:
+        step: what was said of it at its beginning.
+        role: the concluded role.
+        declared_version: as in `step`.
+        calls: roles and names of the well-known calls that were seen.
+    """
+    if role is None and not calls:
+        return None
+    said = step or {"role": None, "roleSource": None, "operation": None, "version": declared_version, "derived": False}
+    if role is not None:
+        said = said | {"role": role, "roleSource": "inferred"}
+    return said | {"calls": [{"role": of, "call": name} for of, name in calls]}
 
 
 def execution_parameters(described: Mapping[str, Mapping[str, Any]]) -> Body | None:

@@ -129,6 +129,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
         serve_time=truth(step.get("serveTime")),
         fits_state=truth(step.get("fitsState")),
         train_only=truth(step.get("trainOnly")),
+        calls=_calls(told),
         code=code,
         parameters=_parameters(facets),
         environment_facts=_environment(facets),
@@ -178,7 +179,7 @@ def _with_lifecycle(row: RunRow, told: Sequence[StoredEvent]) -> RunRow:
     end = _deciding(ends, opened, notes)
     if end and end.seq in notes:
         opened = None  # it never began: a start that another producer tells of is none of its own
-    inferred: set[str] = set()
+    inferred: set[str] = {"role"} if row.role_source == "inferred" else set()
     if opened and not starts:
         inferred.add("started_at")
     state: str | None = end.state if end else "RUNNING" if opened else None
@@ -319,6 +320,7 @@ def _preprocessing(step: Mapping[str, Any], code: Code, facets: Mapping[str, Any
         derived=declared is None and (code.digest or text(step.get("version"))) is not None,
         code_digest=code.digest,
         parameters_digest=text(mapping(facets.get("orchestrail_parameters")).get("digest")),
+        state_digest=text(step.get("stateDigest")),
     )
 
 
@@ -406,6 +408,11 @@ def _checks(told: Sequence[StoredEvent]) -> tuple[Mapping[str, Any], ...]:
 def _not_captured(told: Sequence[StoredEvent]) -> tuple[tuple[str, str | None], ...]:
     entries = _listed(told, "orchestrail_capture", "notCaptured")
     return tuple((what, text(entry.get("reason"))) for entry in entries if (what := text(entry.get("what"))))
+
+
+def _calls(told: Sequence[StoredEvent]) -> tuple[tuple[str, str], ...]:
+    pairs = ((text(entry.get("role")), text(entry.get("call"))) for entry in _listed(told, "orchestrail_step", "calls"))
+    return tuple((role, call) for role, call in pairs if role and call)
 
 
 def _linked(told: Sequence[StoredEvent], direction: str) -> tuple[str, ...]:

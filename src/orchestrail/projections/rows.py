@@ -104,6 +104,7 @@ class RunRow:
         ended_at: RFC 3339 in UTC.
         inferred: fields that were concluded, not reported.
         preprocessing: set for a data-preparation step.
+        calls: (role, call) of the well-known calls that it was seen to make; a role that nobody declared is concluded from them.
         parameters: redacted values by name; None where not known.
         cached_from: run that computed the result which this one took; concluded from `cache_key` where its adapter could not tell.
         cache_key: identity of the stored result that the run computed or took.
@@ -155,6 +156,7 @@ class RunRow:
     serve_time: bool | None = None
     fits_state: bool | None = None
     train_only: bool | None = None
+    calls: tuple[tuple[str, str], ...] = ()
     code: Code = Code()
     parameters: Mapping[str, Any] | None = None
     environment_facts: Mapping[str, Any] | None = None

@@ -55,6 +55,7 @@ def run_document(row: RunRow) -> Document:
         "error": row.error,
         "inferred": list(row.inferred),
         "role_source": row.role_source,
+        "calls": [{"role": role, "call": call} for role, call in row.calls],
         "previous_attempt": row.previous_attempt,
         "stated_root_run_id": row.stated_root_run_id,
         "producer": row.producer,

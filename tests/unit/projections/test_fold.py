@@ -275,6 +275,18 @@ def test_a_preprocessing_step_without_version_has_its_code_digest_for_one(made):
     assert (run.preprocessing.derived, run.preprocessing.parameters_digest, run.parameters) == (True, "sha256:1", {})
 
 
+def test_a_concluded_role_is_marked_and_what_it_was_concluded_from_is_there(made):
+    """Art. 10(2)(c) asks what was done; who reads it must see that nobody said so."""
+    step = {
+        "role": "train",
+        "roleSource": "inferred",
+        "calls": [{"role": "train", "call": "Pipeline.fit"}, {"call": 1}],
+    }
+    run = row(made, made.event("START", 1), made.event("COMPLETE", 1, orchestrail_step=step))
+    assert (run.role, run.role_source, run.inferred) == ("train", "inferred", ("role",))
+    assert run.calls == (("train", "Pipeline.fit"),)
+
+
 def test_a_declared_version_stays(made):
     """What a person declared is not replaced by a digest."""
     step = {"role": "preprocess", "operation": "impute", "version": "1.2.0", "derived": False}

@@ -31,12 +31,21 @@ from orchestrail.capture.observing import capturing, observed_by, unobserved
 from orchestrail.guard import guard
 from orchestrail.locks import Lock
 
+# Modules of scikit-learn that offer estimators and nothing else to be watched.
+_ESTIMATORS = (
+    "calibration", "cluster", "compose", "covariance", "cross_decomposition", "decomposition", "discriminant_analysis", "dummy",
+    "ensemble", "feature_extraction", "feature_extraction.text", "feature_selection", "gaussian_process", "impute", "isotonic",
+    "kernel_approximation", "kernel_ridge", "linear_model", "manifold", "mixture", "multiclass", "multioutput", "naive_bayes",
+    "neighbors", "neural_network", "preprocessing", "random_projection", "semi_supervised", "svm", "tree",
+)  # fmt: skip
+
 OBSERVERS = {
     "aiobotocore.client": "botocore",
     "botocore.client": "botocore",
     "duckdb": "duckdb",
     "fsspec.spec": "fsspec",
     "joblib": "pickles",
+    "lightgbm.basic": "boosting",
     "pandas.io.parquet": "pandas",
     "pickle": "pickles",
     "polars": "polars",
@@ -52,6 +61,7 @@ OBSERVERS = {
     "safetensors": "safetensors",
     "safetensors.numpy": "safetensors",
     "safetensors.torch": "safetensors",
+    **{f"sklearn.{name}": "estimators" for name in _ESTIMATORS},
     "sklearn.base": "sklearn",
     "sklearn.metrics": "sklearn",
     "sklearn.model_selection": "sklearn",
@@ -59,6 +69,7 @@ OBSERVERS = {
     "sqlalchemy": "sqlalchemy",
     "sqlite3": "sqlite",
     "torch": "torch",
+    "xgboost.core": "boosting",
 }
 """For each module of a library, the module here that observes it."""
 

@@ -8,11 +8,11 @@ Not seen: a scorer that is called by itself (`get_scorer(...)(...)`), `score` of
 from __future__ import annotations
 
 import functools
-import sys
-from types import FrameType, ModuleType
+from types import ModuleType
 from typing import Any
 
-from orchestrail.capture.observers import Patches
+from orchestrail.capture.observers import Patches, estimators
+from orchestrail.capture.observers.estimators import is_nested
 
 BY = "scikit-learn"
 MAX_VALUES = 100
@@ -22,12 +22,10 @@ _ENDINGS = ("_score", "_error", "_loss")
 _VALIDATIONS = ("cross_val_score", "cross_validate")
 # What makes one metric another one; values of rows (`labels`, `pos_label`) are none of it.
 _TOLD = ("average", "beta", "k", "multi_class", "multioutput", "normalize", "scoring")
-# Every function of scikit-learn that checks its parameters is called from here.
-_CHECKING = "sklearn.utils._param_validation"
 
 
 def attach(module: ModuleType, patches: Patches) -> None:
-    """Watch metrics, scores and cross validations."""
+    """Watch metrics, scores and cross validations, and whatever else tells what a step does."""
     library: Any = module
     if module.__name__ == "sklearn.base":
         for mixin in (library.ClassifierMixin, library.RegressorMixin):
@@ -37,23 +35,14 @@ def attach(module: ModuleType, patches: Patches) -> None:
         patches.around(vars(library.Pipeline)["score"], "fn", after=_scored)
     elif module.__name__ == "sklearn.model_selection":
         patches.around(library._search.BaseSearchCV, "score", after=_scored)
-        for name in _VALIDATIONS:
-            patches.inside(module, name, after=functools.partial(_validated, name))
+        for name, role in estimators.FUNCTIONS.items():
+            after = functools.partial(_validated, name) if name in _VALIDATIONS else None
+            patches.inside(module, name, estimators.does(role, name), after)
     else:
         for name in library.__all__:
             if name.endswith(_ENDINGS) or name == "auc":
-                patches.inside(module, name, after=functools.partial(_measured, name))
-
-
-def is_nested() -> bool:
-    """Say whether scikit-learn is at work above the watched call: then it is not the user's."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        name = frame.f_globals.get("__name__")
-        if isinstance(name, str) and name.startswith("sklearn.") and name != _CHECKING:
-            return True
-        frame = frame.f_back
-    return False
+                patches.inside(module, name, estimators.does("evaluate", name), functools.partial(_measured, name))
+    estimators.attach(module, patches)
 
 
 def _measured(name: str, capture: Any, of: object = None, *rest: object, result: object, **more: object) -> None:

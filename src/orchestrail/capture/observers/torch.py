@@ -1,12 +1,14 @@
-"""torch: files that its C++ writes and reads. What it reads by `torch.load` is seen through `open`."""
+"""torch: files that its C++ writes and reads, and steps of its optimizers. What `torch.load` reads is seen through `open`."""
 
 from __future__ import annotations
 
 import functools
+import sys
 from types import ModuleType
 from typing import Any
 
-from orchestrail.capture.observers import Patches, models, paths
+from orchestrail.capture.observers import Patches, Watch, models, paths
+from orchestrail.capture.observing import capturing
 
 
 def attach(module: ModuleType, patches: Patches) -> None:
@@ -16,6 +18,20 @@ def attach(module: ModuleType, patches: Patches) -> None:
     patches.function(library, "save", before=functools.partial(_saves, "torch"))
     patches.function(library.jit, "save", before=functools.partial(_saves, "torchscript"))
     patches.function(library.jit, "load", after=_loaded)
+    optimizer: Any = sys.modules["torch.optim.optimizer"]
+    hook = optimizer.register_optimizer_step_pre_hook(functools.partial(_steps, patches.watch))
+    patches.on_undo(hook.remove)
+
+
+def _steps(watch: Watch, optimizer: object, args: object, kwargs: object) -> None:
+    """Called by torch itself before each step of any optimizer."""
+    capture = capturing.get()
+    if capture is not None:
+        watch.tell(_trains, capture, type(optimizer).__name__)
+
+
+def _trains(capture: Any, kind: str) -> None:
+    capture.told.does("train", f"{kind}.step")
 
 
 def _opens(capture: Any, writer: Any, name: object) -> None:
