@@ -122,7 +122,8 @@ def stores(session: nox.Session) -> None:
 @nox.session(venv_backend="venv")
 def torch(session: nox.Session) -> None:
     """Test what is captured of torch, which is large: by itself, and installed by pip, whose settings choose the build."""
-    prepare(session, "test", "capture")
+    session.install("pip>=25.1")  # earlier ones do not know groups
+    prepare(session, "test", "capture", "example")
     session.install("torch>=2.4")
     session.run("pytest", "tests/with_torch", *session.posargs)
 

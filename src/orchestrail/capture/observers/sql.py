@@ -2,7 +2,8 @@
 
 Statements are read by `openlineage-sql`, the parser that OpenLineage's own integrations use; the extra `sql` installs it. No
 statement, literal, parameter or message of the parser is kept or told: names of tables, and for what is not understood the
-statement's first word where it is a word of SQL.
+statement's first word where it is a word of SQL. The parser goes down one level for each operator in a row, and a stack that
+overflows ends the process: so it runs on a stack that is larger than any statement that it is given (`stacks`).
 
 Names follow OpenLineage's naming: `postgres://host:port` and `database.schema.table`, likewise for the other servers. For SQLite
 and DuckDB, which the naming does not have, the namespace is `sqlite:` or `duckdb:` and the absolute path of the file, the name the
@@ -16,21 +17,25 @@ from __future__ import annotations
 import importlib
 import os
 import re
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from orchestrail.capture.observers.stacks import NoThread, on_own_stack
 from orchestrail.model import DatasetRef
 
 MAX_STATEMENTS = 1000
 """Different statements of one run that are read; a program that writes values into its statements makes new ones without end."""
 MAX_LENGTH = 100_000
-"""Characters of a statement; longer ones hold data rather than names."""
-MAX_OPERATORS = 1000
-"""Operators and joins of a statement. The parser goes down one level for each in a row: 12,000 of them overflow a stack of 8 MB,
-which ends the process (openlineage-sql 1.54); and its time rises with the square of the joins."""
+"""Characters of a text of statements; longer ones hold data rather than names."""
+STACK_BYTES = 128 << 20
+"""Stack of the parser; memory is only taken as it is used. `MAX_LENGTH` characters of nothing but `+1` go 45,000 levels down,
+which 64 MB hold and 8 MB do not (openlineage-sql 1.54)."""
+MAX_SECONDS = 2.0
+"""Time that the statements of one run are read for, all together; the one that passes it is read to its end."""
 
 # Statements that name no table's rows; the parser does not know all of them.
 _SILENT = frozenset((
@@ -47,13 +52,23 @@ _OTHERS = frozenset((
     "PIVOT", "PREPARE", "REFRESH", "REPLACE", "TRUNCATE", "UPDATE",
 ))  # fmt: skip
 _WORDS = _SILENT | _MAY_BE_EMPTY | _OTHERS
-_COMMENTS = re.compile(r"(?:\s|--[^\n]*(?:\n|$)|/\*.*?\*/|[(;])+", re.DOTALL)
-_FIRST = re.compile(r"[A-Za-z]+")
-# Literals and placeholders in lists, which go no level down however many there are.
-_FLAT = re.compile(r"'[^']*'|(?<=[(,])\s*(?:%(?:\(\w+\))?s|[?:@$]\w*|[-+]?\d[\w.]*)(?=\s*[,)])")
-_OPERATOR = re.compile(
-    r"[-+*/|<>=%&^~!#@?]+|\b(?:and|or|not|is|in|like|ilike|similar|rlike|regexp|between|collate|at|div|xor|operator|overlaps|"
-    r"isnull|notnull|union|except|intersect|join|apply)\b",
+_FIRST = re.compile(r"[\s(]*([A-Za-z]+)")
+# What holds no end of a statement, comments, and ends. What is not closed goes on to the end of the text, as databases see it.
+_QUOTED = r"""'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|`[^`]*(?:`|\Z)"""
+_ESCAPED = r"""'(?:[^'\\]|\\.|'')*(?:'|\Z)"""
+_DOLLARS = r"(?<![\w$])\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)"
+_COMMENT = r"(?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))|;"
+_COMMENT_MYSQL = r"(?P<comment>--(?=\s|\Z)[^\n]*|\#[^\n]*|/\*.*?(?:\*/|\Z))|;"
+_PIECES = {
+    "": re.compile(f"{_QUOTED}|{_COMMENT}", re.DOTALL),
+    "postgres": re.compile(rf"\b[eE]{_ESCAPED}|{_QUOTED}|{_DOLLARS}|{_COMMENT}", re.DOTALL),
+    "mysql": re.compile(f"{_ESCAPED}|{_QUOTED}|{_COMMENT_MYSQL}", re.DOTALL),
+}
+# What it explains is run: EXPLAIN ANALYZE in PostgreSQL, DuckDB and MySQL, ANALYZE alone in MariaDB.
+_EXPLAINS = re.compile(
+    r"EXPLAIN\s*\((?=[^()]*\bANALYZE\b(?!\s*(?:FALSE|OFF|0)\b))[^()]*\)\s*"
+    r"|EXPLAIN\s+ANALY[SZ]E\b\s*(?:VERBOSE\b\s*)?(?:FORMAT\s*=\s*\w+\s*)?"
+    r"|ANALYZE\s+(?:FORMAT\s*=\s*\w+\s+)?(?=(?:SELECT|INSERT|UPDATE|DELETE|REPLACE|WITH)\b)",
     re.IGNORECASE,
 )
 _TEMPORARY = re.compile(r"CREATE\s+(?:OR\s+REPLACE\s+)?(?:LOCAL\s+|GLOBAL\s+)?TEMP(?:ORARY)?\b", re.IGNORECASE)
@@ -127,7 +142,8 @@ class _Known:
     """What is remembered of the statements of one run."""
 
     def __init__(self) -> None:
-        self.statements: dict[tuple[Place, str], Statement] = {}
+        self.statements: dict[tuple[Place, str], tuple[Statement, ...]] = {}
+        self.seconds = 0.0
         self.told: set[tuple[Place | None, object]] = set()
         self.temporary: set[str] = set()
 
@@ -148,26 +164,30 @@ def before(capture: Any, place: Place | None, text: object) -> None:
         place: where its tables are; None where that is no place that lasts.
         text: the statement.
     """
-    statement = _statement(capture, place, text)
-    if statement is None or place is None or place.file is None:
+    statements = _statements(capture, place, text)
+    if place is None or place.file is None:
         return
-    if statement.writes and not statement.temporary:
+    if any((one.writes and not one.temporary) or one.missed for one in statements):
         capture.written(place.file, database=True)
-    elif statement.reads:
+    elif any(one.reads for one in statements):
         capture.read(place.file, database=True)
-    elif statement.missed:
-        capture.written(place.file, database=True)
 
 
 def after(capture: Any, place: Place | None, text: object) -> None:
-    """Tell which tables a statement that succeeded read and wrote; arguments as for `before`."""
-    statement = _statement(capture, place, text)
-    if statement is None or place is None:
+    """Tell which tables a text of statements that succeeded read and wrote; arguments as for `before`."""
+    statements = _statements(capture, place, text)
+    if place is None or not statements:
         return
     known: _Known = capture.told.notes["sql"]
     if (place, text) in known.told:
         return
-    known.told.add((place, text))
+    if (place, text) in known.statements:
+        known.told.add((place, text))
+    for one in statements:
+        _tell(capture, known, place, one)
+
+
+def _tell(capture: Any, known: _Known, place: Place, statement: Statement) -> None:
     if statement.missed:
         capture.told.misses(f"tables of {place.namespace}", statement.missed)
     if place.file is not None and capture.leaves_out(place.file):
@@ -234,28 +254,46 @@ def leave_out(addresses: Iterable[str]) -> None:
     _ignored = frozenset((place.namespace, place.prefix) for place in places)
 
 
-def analyse(text: str, dialect: str) -> Statement:
-    """Say which tables a text of one or more statements reads and writes.
+def analyse(text: str, dialect: str) -> tuple[Statement, ...]:
+    """Say which tables the statements of a text read and write.
 
     Raises:
         ModuleNotFoundError: the parser is not installed.
+        NoThread: there is no stack to run it on.
     """
-    start = _COMMENTS.match(text)
-    body = text[start.end() :] if start else text
-    first = _FIRST.match(body)
-    word = first[0].upper() if first else ""
-    if word in _SILENT and ";" not in body.rstrip().rstrip(";"):
-        return Statement()
-    shown = word if word in _WORDS else "of a kind that is not known"
     if len(text) > MAX_LENGTH:
-        return Statement(missed=f"a statement {shown} is longer than {MAX_LENGTH} characters")
-    if len(_OPERATOR.findall(_FLAT.sub("", text))) > MAX_OPERATORS:
-        return Statement(missed=f"a statement {shown} has more than {MAX_OPERATORS} operators and joins")
-    copied = _COPY.match(body)
+        return (Statement(missed=f"a statement {_shown(text)} is longer than {MAX_LENGTH} characters"),)
+    parser = importlib.import_module("openlineage_sql")
+    return on_own_stack(STACK_BYTES, lambda: tuple(_analyse(parser, one, dialect) for one in split(text, dialect)))
+
+
+def split(text: str, dialect: str) -> Iterator[str]:
+    """Give the statements of a text, without comments."""
+    statement, begin = "", 0
+    for piece in _PIECES.get(dialect, _PIECES[""]).finditer(text):
+        if piece["comment"] is None and piece[0] != ";":
+            continue
+        statement, begin = statement + text[begin : piece.start()] + " ", piece.end()
+        if piece[0] == ";":
+            if statement.strip():
+                yield statement.strip()
+            statement = ""
+    statement = (statement + text[begin:]).strip()
+    if statement:
+        yield statement
+
+
+def _analyse(parser: Any, text: str, dialect: str) -> Statement:
+    explained = _EXPLAINS.match(text)
+    text = text[explained.end() :] if explained else text
+    shown = _shown(text)
+    if shown in _SILENT:
+        return Statement()
+    copied = _COPY.match(text)
     if copied is not None:
         name = tuple(_part(part) for part in _NAME_PARTS.findall(copied[1]))
         return Statement(reads=(name,)) if copied[2].upper() == "TO" else Statement(writes=(name,))
-    found = _parse(text, dialect)
+    found = _parse(parser, text, dialect)
     if found is None:
         return Statement(missed=f"a statement {shown} was not understood by openlineage-sql")
     reads, writes = found
@@ -263,11 +301,18 @@ def analyse(text: str, dialect: str) -> Statement:
     missed = None
     if functions:
         missed = "what a function in FROM reads is not visible"
-    elif not reads and not writes and word not in _MAY_BE_EMPTY:
+    elif not reads and not writes and shown not in _MAY_BE_EMPTY:
         missed = f"what a statement {shown} reads and writes is not visible"
     reads = tuple(name for name in reads if name not in functions and not _is_catalogue(name))
     writes = tuple(name for name in writes if not _is_catalogue(name))
-    return Statement(reads, writes, bool(_MADE.match(body)), bool(_TEMPORARY.match(body)), missed)
+    return Statement(reads, writes, bool(_MADE.match(text)), bool(_TEMPORARY.match(text)), missed)
+
+
+def _shown(text: str) -> str:
+    """Name the kind of a statement by its first word, which is only told where it is a word of SQL."""
+    first = _FIRST.match(text)
+    word = first[1].upper() if first else ""
+    return word if word in _WORDS else "of a kind that is not known"
 
 
 def _part(text: str) -> str:
@@ -284,32 +329,38 @@ def _is_catalogue(name: Name) -> bool:
     return name[-1].startswith(_CATALOGUE_NAMES) or any(part in _CATALOGUES for part in name[:-1])
 
 
-def _statement(capture: Any, place: Place | None, text: object) -> Statement | None:
+def _statements(capture: Any, place: Place | None, text: object) -> tuple[Statement, ...]:
     if place is None or not isinstance(text, str) or (place.namespace, place.prefix) in _ignored:
-        return None
+        return ()
     known: _Known = capture.told.notes.setdefault("sql", _Known())
     found = known.statements.get((place, text))
     if found is None:
+        enough = None
         if len(known.statements) >= MAX_STATEMENTS:
-            reason = f"more than {MAX_STATEMENTS} different statements: the others were not read"
-            capture.told.misses(f"tables of {place.namespace}", reason)
-            return None
+            enough = f"more than {MAX_STATEMENTS} different statements: the others were not read"
+        elif known.seconds > MAX_SECONDS:
+            enough = f"reading its statements took more than {MAX_SECONDS:g} s: the others were not read"
+        if enough is not None:
+            return (Statement(missed=enough),)
+        started = time.perf_counter()
         try:
             found = _analysed(text, place.dialect)
         except ModuleNotFoundError:
-            found = Statement(missed="openlineage-sql is not installed: pip install 'orchestrail[sql]'")
+            found = (Statement(missed="openlineage-sql is not installed: pip install 'orchestrail[sql]'"),)
+        except NoThread:
+            found = (Statement(missed="no thread could be started to read its statements"),)
+        known.seconds += time.perf_counter() - started
         known.statements[place, text] = found
     return found
 
 
 @lru_cache(maxsize=1024)
-def _analysed(text: str, dialect: str) -> Statement:
+def _analysed(text: str, dialect: str) -> tuple[Statement, ...]:
     return analyse(text, dialect)
 
 
-def _parse(text: str, dialect: str) -> tuple[tuple[Name, ...], tuple[Name, ...]] | None:
+def _parse(parser: Any, text: str, dialect: str) -> tuple[tuple[Name, ...], tuple[Name, ...]] | None:
     """Give the tables that are read and those that are written; None where the parser does not understand all of the text."""
-    parser = importlib.import_module("openlineage_sql")
     if dialect in _WITH_PLACEHOLDERS:
         text = _PLACEHOLDER.sub(" NULL ", text).replace("%%", "%")
     try:
