@@ -22,6 +22,7 @@ from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.environment import environment_facts
 from orchestrail.capture.git import git_facts
 from orchestrail.capture.results import Results
+from orchestrail.capture.usage import Usage
 from orchestrail.context import current
 from orchestrail.errors import OrchestrailError
 from orchestrail.events import build
@@ -66,6 +67,7 @@ class OpenRun:
     """A run that this process has begun and not yet ended.
 
     Attributes:
+        usage: what its code uses, from when it was first entered; None where no code of it runs here.
         findings: requirements that were not met, or not known to be, when it began.
     """
 
@@ -76,6 +78,7 @@ class OpenRun:
     marking: Marking | None
     code: CodeFacts | None
     files: files.FileCapture
+    usage: Usage | None = None
     entered: bool = False
     findings: tuple[Finding, ...] = ()
     inputs: list[DatasetRef] = field(default_factory=list)
@@ -317,6 +320,7 @@ class Recorder:
         run = self._open.get(run_id)
         if run is None:
             return None
+        run.usage = run.usage or Usage()
         return Entered(run, current.set(run), files.capturing.set(run.files))
 
     def leave(self, entered: Entered | None) -> None:
@@ -365,6 +369,7 @@ class Recorder:
 
     def _stated(self, run: OpenRun) -> Facets:
         by, metrics, checks = self.producer, run.results.metrics, run.results.checks
+        execution = build.execution(run.usage.until_now() if run.usage else None, run.results.seeds)
         return {
             "parent": self._parent(run),
             "processing_engine": self._engine,
@@ -372,6 +377,7 @@ class Recorder:
             "orchestrail_metrics": fresh("orchestrail_metrics", {"metrics": metrics} if metrics else None, by),
             "orchestrail_checks": fresh("orchestrail_checks", {"checks": checks} if checks else None, by),
             "orchestrail_capture": fresh("orchestrail_capture", build.capture(run.not_captured), by),
+            "orchestrail_execution": fresh("orchestrail_execution", execution, by),
         }
 
     def _start_facets(self, run: OpenRun, where: Where | None) -> Facets:
@@ -484,7 +490,7 @@ class Recorder:
     ) -> None:
         ref, by = run.ref, self.producer
         job = steady_job(ref.job, run.start.job_type, self.info.host, where, by)
-        quality = build.quality(run.results.metrics, run.results.checks) if inputs else {}
+        quality = build.quality(run.results.metrics, run.results.checks) if inputs or outputs else {}
         event = run_event(
             event_type, ref.run_id, by, facets, job, inputs=inputs, outputs=outputs, quality=quality, at=at
         )

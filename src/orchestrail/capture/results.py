@@ -190,10 +190,12 @@ class Results:
         """Take note of a seed.
 
         Args:
-            name: what was seeded: `random.seed`.
+            name: what was seeded: `random.seed`. The same seed is kept once.
             value: a whole number, or None where it was seeded anew by the system; of anything else the type alone is kept.
         """
-        self._seeds.add({"name": short(name), **_seed(value)})
+        entry = {"name": short(name), **_seed(value)}
+        if entry not in self._seeds.entries:
+            self._seeds.add(entry)
 
     def _about(self, dataset: DatasetRef | None) -> Entry | None:
         if dataset is None:

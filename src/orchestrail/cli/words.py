@@ -27,6 +27,8 @@ _MARKS = {
     "ABORT": ("■", "red"),
     "SKIPPED": ("○", "yellow"),
 }
+_SHOWN = 20
+"""Checks, and metrics, of one run that are shown without `--full`."""
 GAP = "yellow"
 """Style of what is missing, weak or concluded."""
 
@@ -184,10 +186,11 @@ def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
         style = "red" if finding.verdict == "fail" else GAP
         yield finding.verdict, Text(clean(f"{finding.requirement}  {finding.reason}"), style=style)
     yield from _endings(row)
-    for check in row.checks:
-        yield "check", _check(check)
-    for metric in row.metrics:
-        yield "metric", Text(clean(f"{metric.get('name')} {_number(metric.get('value'))}"))
+    yield from _results(row, output)
+    if row.seeds:
+        yield "seeds", Text(clean(", ".join(f"{seed.get('name')} {_seed(seed)}" for seed in row.seeds)))
+    if output.full and row.usage:
+        yield "used", Text(_usage(row.usage))
     yield from _services(row, output)
 
 
@@ -197,6 +200,18 @@ def _calls(row: RunRow, output: Output) -> list[str]:
     shown = len(calls) if output.full else _CALLS
     more = [f"and {len(calls) - shown} more"] if len(calls) > shown else []
     return [call for _, call in calls[:shown]] + more
+
+
+def _results(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
+    """Give checks and metrics, those that failed first; of very many a few."""
+    checks = sorted(row.checks, key=lambda check: check.get("success") is True)
+    for word, entries, put in (("check", checks, _check), ("metric", row.metrics, _metric)):
+        shown = entries if output.full else entries[:_SHOWN]
+        for entry in shown:
+            yield word, put(entry)
+        if len(shown) < len(entries):
+            rest = counted(len(entries) - len(shown), f"more {word}", f"more {word}s")
+            yield word, Text(f"... and {rest}: --full lists them", style="dim")
 
 
 def _services(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
@@ -263,13 +278,56 @@ def _number(value: Any) -> str:
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
-def _check(check: Any) -> Text:
+def _check(check: Mapping[str, Any]) -> Text:
     success = check.get("success")
-    word, style = {True: ("passed", "green"), False: ("failed", "red")}.get(success, ("unknown", GAP))
+    word, style = (
+        ("passed", "green") if success is True else ("failed", "red") if success is False else ("unknown", GAP)
+    )
     text = Text(clean(f"{check.get('name')} ")).append(word, style=style)
     details = [str(check[name]) for name in ("severity", "kind") if check.get(name)]
     details += [f"{name} {_number(check[name])}" for name in ("expected", "actual") if check.get(name) is not None]
+    if (failures := check.get("failures")) is not None:
+        details.append(f"{failures} failed")
+    return _with_subject(text, check, details)
+
+
+def _metric(metric: Mapping[str, Any]) -> Text:
+    text = Text(clean(f"{metric.get('name')} {_number(metric.get('value'))}"))
+    rows = metric.get("rows")
+    return _with_subject(text, metric, [] if rows is None else [f"{rows} rows"])
+
+
+def _with_subject(text: Text, entry: Mapping[str, Any], details: list[str]) -> Text:
+    """Add what a figure or a check is of, and who told it where that was not the step."""
+    if column := entry.get("column"):
+        details.append(f"column {column}")
+    if name := _object(entry.get("dataset")).get("name"):
+        details.append(f"of {Path(str(name)).name}")
+    if by := entry.get("by"):
+        details.append(f"by {by}")
     return text.append(clean(f"  {', '.join(details)}"), style="dim") if details else text
+
+
+def _seed(seed: Mapping[str, Any]) -> str:
+    if seed.get("value") is not None:
+        return str(seed["value"])
+    return f"<{seed['type']}>" if seed.get("type") else "by the system"
+
+
+def _usage(usage: Mapping[str, Any]) -> str:
+    parts = [
+        f"{label} {usage[name]:.2f} s"
+        for name, label in (
+            ("wall_seconds", "wall"),
+            ("processor_seconds", "processor"),
+            ("thread_seconds", "of its thread"),
+            ("child_seconds", "of child processes"),
+        )
+        if usage.get(name) is not None
+    ]
+    if (peak := usage.get("peak_memory_bytes")) is not None:
+        parts.append(f"peak memory of the process {_bytes(peak)}")
+    return " · ".join(parts)
 
 
 def environment(row: RunRow, output: Output) -> str | None:

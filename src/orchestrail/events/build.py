@@ -221,6 +221,13 @@ def _facets_of(found: dict[tuple[str, str], dict[str, Body]], entry: Mapping[str
     return found.setdefault((entry["dataset"]["namespace"], entry["dataset"]["name"]), {})
 
 
+def execution(usage: Mapping[str, Any] | None, seeds: Sequence[Mapping[str, Any]]) -> Body | None:
+    """Say what the execution of a step used, and which seeds it set."""
+    if usage is None and not seeds:
+        return None
+    return {"usage": usage, "seeds": list(seeds)}
+
+
 def capture(not_captured: Iterable[tuple[str, str]]) -> Body | None:
     """Say what is known to be missing."""
     missing = [{"what": what, "reason": why} for what, why in not_captured]
@@ -272,7 +279,7 @@ def dataset(dataset: DatasetRef, by: str, direction: str, quality: Mapping[str, 
         dataset: which one.
         by: URI of the producer.
         direction: `input` or `output`.
-        quality: what was measured and checked of it, by facet; OpenLineage has these facets for inputs alone.
+        quality: what was measured and checked of it, by facet. OpenLineage has no assertions of an output.
     """
     version = dataset.version or dataset.digest
     kind = "MODEL" if dataset.kind == "model" else dataset.type or ("FILE" if dataset.namespace == "file" else None)
@@ -299,6 +306,8 @@ def dataset(dataset: DatasetRef, by: str, direction: str, quality: Mapping[str, 
     of_use = {f"{direction}Statistics": known} if known else {}
     if direction == "input":
         of_use |= quality
+    elif measured := quality.get("dataQualityMetrics"):
+        facets["dataQualityMetrics"] = facet("dataQualityMetrics", measured, by, where="an output")
     if of_use:
         written[f"{direction}Facets"] = {key: facet(key, body, by) for key, body in of_use.items()}
     return written

@@ -31,6 +31,7 @@ _STANDARD = {
     "inputStatistics": ("1-0-0", "InputStatisticsInputDatasetFacet"),
     "dataQualityAssertions": ("1-1-0", "DataQualityAssertionsDatasetFacet"),
     "dataQualityMetrics": ("1-0-3", "DataQualityMetricsInputDatasetFacet"),
+    "dataQualityMetrics of an output": ("1-0-0", "DataQualityMetricsDatasetFacet"),
     "outputStatistics": ("1-0-2", "OutputStatisticsOutputDatasetFacet"),
 }
 _RUN_TAGS = ("1-0-0", "TagsRunFacet")
@@ -43,6 +44,7 @@ OURS = (
     "orchestrail_code",
     "orchestrail_parameters",
     "orchestrail_environment",
+    "orchestrail_execution",
     "orchestrail_metrics",
     "orchestrail_checks",
     "orchestrail_serving",
@@ -58,15 +60,16 @@ def producer(adapter: str, version: str) -> str:
     return f"{PRODUCER_PREFIX}{adapter}:{version}"
 
 
-def facet(key: str, body: Mapping[str, Any], by: str) -> dict[str, Any]:
+def facet(key: str, body: Mapping[str, Any], by: str, *, where: str = "") -> dict[str, Any]:
     """Stamp a facet with its producer and the address of its schema.
 
     Args:
         key: the facet's key, standard or ours.
         body: its fields.
         by: URI of the producer.
+        where: of what it is a facet, where one key has another schema there.
     """
-    return {"_producer": by, "_schemaURL": schema_url(key), **body}
+    return {"_producer": by, "_schemaURL": schema_url(f"{key} of {where}" if where else key), **body}
 
 
 def field_name(name: str) -> str:

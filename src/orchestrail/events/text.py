@@ -129,13 +129,13 @@ def run_event(
         job: the job as written by `steady_job` or `plain_job`.
         inputs: data sets read.
         outputs: data sets written.
-        quality: what was measured and checked of the inputs: facets by namespace and name.
+        quality: what was measured and checked of data sets: facets by namespace and name.
         at: when it happened; None for now.
     """
     return (
         f'{{"eventTime":"{build.timestamp(at)}","eventType":"{event_type}","producer":{encode(by)},"schemaURL":"{RUN_EVENT}",'
         f'"run":{{"runId":{encode(run_id)},"facets":{_object(facets)}}},"job":{job},'
-        f'"inputs":{_datasets(inputs, by, "input", quality)},"outputs":{_datasets(outputs, by, "output")}}}'
+        f'"inputs":{_datasets(inputs, by, "input", quality)},"outputs":{_datasets(outputs, by, "output", quality)}}}'
     )
 
 

@@ -12,9 +12,22 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrail.model import ROLES, Finding, Job, PreprocessingVersion, State
+from orchestrail.projections import results
 from orchestrail.projections.datasets import uses, without_read_back
 from orchestrail.projections.rows import Code, End, RunRow
-from orchestrail.projections.values import mapping, moment, objects, parse, plain, run_id, text, texts, truth, whole
+from orchestrail.projections.values import (
+    amount,
+    mapping,
+    moment,
+    objects,
+    parse,
+    plain,
+    run_id,
+    text,
+    texts,
+    truth,
+    whole,
+)
 
 OURS = "urn:orchestrail:"
 _ENDS = {"COMPLETE": State.COMPLETE, "FAIL": State.FAIL, "ABORT": State.ABORT}
@@ -136,13 +149,15 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
         capabilities=_capabilities(told),
         findings=_findings(told),
         tags=_tags(told),
-        metrics=_listed(told, "orchestrail_metrics", "metrics"),
-        checks=_checks(told),
+        metrics=results.metrics(told),
+        checks=results.checks(told),
         serving=tuple(
-            {key: value for key, value in plain(facet).items() if not key.startswith("_")}
-            for facet in _distinct(mapping(event.facets.get("orchestrail_serving")) for event in told)
+            {key: value for key, value in facet.items() if not key.startswith("_")}
+            for facet in results.distinct(plain(mapping(event.facets.get("orchestrail_serving"))) for event in told)
             if facet
         ),
+        seeds=results.listed(told, "orchestrail_execution", "seeds"),
+        usage=_usage(told),
         not_captured=_not_captured(told),
         owner=plain(owner) if isinstance(owner := ours.get("owner"), dict) else None,
         closed_by=text(ours.get("closedBy")),
@@ -357,7 +372,7 @@ def _capabilities(told: Sequence[StoredEvent]) -> tuple[str, ...] | None:
 def _findings(told: Sequence[StoredEvent]) -> tuple[Finding, ...]:
     """Give what our adapters found when the run began; a foreign producer judges nothing."""
     ours = [event for event in told if event.ours]
-    entries = _listed(ours, "orchestrail_requirements", "findings")
+    entries = results.listed(ours, "orchestrail_requirements", "findings")
     fields = ([text(entry.get(name)) for name in ("requirement", "verdict", "reason", "field")] for entry in entries)
     return tuple(
         Finding(requirement, verdict, reason or "", field or "")
@@ -372,47 +387,38 @@ def _tags(told: Sequence[StoredEvent]) -> tuple[str, ...]:
     return tuple(sorted({key if value in (None, key, "true") else f"{key}={value}" for key, value in pairs if key}))
 
 
-def _distinct(values: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    seen: list[Mapping[str, Any]] = []
-    for value in values:
-        if value not in seen:
-            seen.append(value)
-    return seen
-
-
-def _listed(told: Sequence[StoredEvent], facet: str, key: str) -> tuple[Mapping[str, Any], ...]:
-    """Collect the entries of a facet over all events: a facet that is sent again does not undo what was said."""
-    return tuple(
-        plain(entry)
-        for entry in _distinct(entry for event in told for entry in objects(mapping(event.facets.get(facet)).get(key)))
-    )
-
-
-def _checks(told: Sequence[StoredEvent]) -> tuple[Mapping[str, Any], ...]:
-    """Our own checks, and those tests of the standard facet that no check of ours repeats."""
-    checks = list(_listed(told, "orchestrail_checks", "checks"))
-    known = {check.get("name") for check in checks}
-    for test in _listed(told, "test", "tests"):
-        if test.get("name") not in known:
-            checks.append(
-                {
-                    "name": test.get("name"),
-                    "success": {"pass": True, "fail": False}.get(text(test.get("status")) or ""),
-                    "severity": test.get("severity"),
-                    "kind": test.get("type"),
-                }
-            )
-    return tuple(checks)
-
-
 def _not_captured(told: Sequence[StoredEvent]) -> tuple[tuple[str, str | None], ...]:
-    entries = _listed(told, "orchestrail_capture", "notCaptured")
+    entries = results.listed(told, "orchestrail_capture", "notCaptured")
     return tuple((what, text(entry.get("reason"))) for entry in entries if (what := text(entry.get("what"))))
 
 
 def _calls(told: Sequence[StoredEvent]) -> tuple[tuple[str, str], ...]:
-    pairs = ((text(entry.get("role")), text(entry.get("call"))) for entry in _listed(told, "orchestrail_step", "calls"))
+    pairs = (
+        (text(entry.get("role")), text(entry.get("call")))
+        for entry in results.listed(told, "orchestrail_step", "calls")
+    )
     return tuple((role, call) for role, call in pairs if role and call)
+
+
+def _usage(told: Sequence[StoredEvent]) -> dict[str, Any] | None:
+    """Add up what the processes used that had a part of the run: a task that waits elsewhere comes back in another one."""
+    stated = [mapping(mapping(event.facets.get("orchestrail_execution")).get("usage")) for event in told if event.ours]
+    parts = [part for part in stated if part]
+    if not parts:
+        return None
+    peaks = [peak for part in parts if (peak := whole(part.get("peakMemoryBytes"))) is not None]
+
+    def total(key: str) -> float | None:
+        known = [figure for part in parts if (figure := amount(part.get(key))) is not None]
+        return round(sum(known), 6) if len(known) == len(parts) else None
+
+    return {
+        "wall_seconds": total("wallSeconds"),
+        "processor_seconds": total("processorSeconds"),
+        "thread_seconds": total("threadSeconds"),
+        "child_seconds": total("childSeconds"),
+        "peak_memory_bytes": max(peaks, default=None),
+    }
 
 
 def _linked(told: Sequence[StoredEvent], direction: str) -> tuple[str, ...]:

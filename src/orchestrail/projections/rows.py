@@ -112,6 +112,8 @@ class RunRow:
         environment_facts: python, platform, distributions; stated on a root.
         capabilities: what the adapter can see; stated on a root.
         findings: requirements that its adapter found missed, or not decidable, when the run began.
+        seeds: what was seeded with what.
+        usage: what its execution used of time and memory; None where not known.
         not_captured: (what, reason) that the recorder knows it missed.
         owner: process that the run lived in.
         closed_by: `process` or `host`: who reports the end.
@@ -166,6 +168,8 @@ class RunRow:
     metrics: tuple[Mapping[str, Any], ...] = ()
     checks: tuple[Mapping[str, Any], ...] = ()
     serving: tuple[Mapping[str, Any], ...] = ()
+    seeds: tuple[Mapping[str, Any], ...] = ()
+    usage: Mapping[str, Any] | None = None
     not_captured: tuple[tuple[str, str | None], ...] = ()
     owner: Mapping[str, Any] | None = None
     closed_by: str | None = None

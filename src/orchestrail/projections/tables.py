@@ -16,7 +16,7 @@ from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, String, Tab
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.rows import Code, End, ReconciliationRow, RunRow, Use
 
-VERSION = "6"
+VERSION = "7"
 """Raise it with any change of the tables or of what goes into them."""
 
 metadata = MetaData()
@@ -142,6 +142,8 @@ def run_columns(row: RunRow) -> dict[str, Any]:
         "metrics": row.metrics,
         "checks": row.checks,
         "serving": row.serving,
+        "seeds": row.seeds,
+        "usage": row.usage,
         "not_captured": row.not_captured,
         "owner": row.owner,
         "inferred": row.inferred,
@@ -262,6 +264,8 @@ def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:
         metrics=tuple(facts["metrics"]),
         checks=tuple(facts["checks"]),
         serving=tuple(facts["serving"]),
+        seeds=tuple(facts["seeds"]),
+        usage=facts["usage"],
         not_captured=tuple((what, reason) for what, reason in facts["not_captured"]),
         owner=facts["owner"],
         inferred=tuple(facts["inferred"]),

@@ -57,6 +57,13 @@ def whole(value: object) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) and abs(value) <= _LARGEST else None
 
 
+def amount(value: object) -> float | None:
+    """Give a number that can be an amount: finite, and not below zero."""
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value <= _LARGEST:
+        return None
+    return float(value)
+
+
 def truth(value: object) -> bool | None:
     """Give a truth value."""
     return value if isinstance(value, bool) else None

@@ -65,6 +65,8 @@ def run_document(row: RunRow) -> Document:
         "metrics": list(row.metrics),
         "checks": list(row.checks),
         "serving": list(row.serving),
+        "seeds": list(row.seeds),
+        "usage": row.usage,
         "not_captured": [{"what": what, "reason": reason} for what, reason in row.not_captured],
         "capabilities": None if row.capabilities is None else list(row.capabilities),
         "owner": row.owner,

@@ -269,3 +269,48 @@ def test_a_service_says_once_how_it_prepares_data(made, spooled, run):
     text = run("show", made.run_id(1)).stdout
     assert text.count("eu-1") == 1
     assert "clean  version 1.0.0  code abababababab" in text
+
+
+def test_results_are_shown_with_what_they_are_of_and_who_told_them(made, spooled, run, answer):
+    """Failed checks first; of very many a few, unless all are asked for; the document has all."""
+    of = {"dataset": {"namespace": "file", "name": "/data/x.csv", "digest": None}}
+    checks = [
+        {"name": f"c{n}", "success": n != 29, "severity": "warn", "kind": "quality", "expected": None, "actual": None}
+        | of
+        for n in range(30)
+    ]
+    checks[29] |= {"column": "age", "failures": 3, "by": "pandera"}
+    metrics = [{"name": "auc", "value": 0.91234567, "dataset": None, "rows": 40, "by": "scikit-learn"}]
+    usage = {
+        "wallSeconds": 2,
+        "processorSeconds": 1.5,
+        "threadSeconds": None,
+        "childSeconds": 0,
+        "peakMemoryBytes": 5_000_000,
+    }
+    seeds = [{"name": "random.seed", "value": 7}, {"name": "random.seed", "value": None, "type": "str"}]
+    spooled(
+        made.event("START", 1),
+        made.event(
+            "COMPLETE",
+            1,
+            orchestrail_checks={"checks": checks},
+            orchestrail_metrics={"metrics": metrics},
+            orchestrail_execution={"usage": usage, "seeds": seeds},
+        ),
+    )
+    lines = [line.split(maxsplit=1) for line in run("show", made.run_id(1)).stdout.splitlines()[1:]]
+    shown = [text for word, text in lines if word == "check"]
+    assert shown[0] == "c29 failed  warn, quality, 3 failed, column age, of x.csv, by pandera"
+    assert shown[1:] == [
+        *(f"c{n} passed  warn, quality, of x.csv" for n in range(19)), "... and 10 more checks: --full lists them"
+    ]  # fmt: skip
+    assert [text for word, text in lines if word == "metric"] == ["auc 0.912346  40 rows, by scikit-learn"]
+    assert [text for word, text in lines if word == "seeds"] == ["random.seed 7, random.seed <str>"]
+    assert not [text for word, text in lines if word == "used"]
+    full = run("show", made.run_id(1), "--full").stdout
+    assert full.count("passed") == 29
+    assert "wall 2.00 s · processor 1.50 s · of child processes 0.00 s · peak memory of the process 5.0 MB" in full
+    root = answer("show", made.run_id(1))["root"]
+    assert (len(root["checks"]), root["metrics"], root["seeds"]) == (30, metrics, seeds)
+    assert root["usage"]["processor_seconds"] == 1.5

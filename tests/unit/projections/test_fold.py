@@ -496,3 +496,67 @@ def test_no_event_of_any_shape_breaks_the_fold(parts):
     back = run_row(columns, [use_row(use) for use in use_columns(run)])
     assert run_columns(back) == columns
     assert (back.inputs, back.outputs) == (run.inputs, run.outputs)
+
+
+def test_what_other_producers_measured_and_checked_of_data_sets_is_projected(made):
+    """From either place where a producer may put the facets; what ours repeat is there once."""
+    table = made.dataset("/orders") | {
+        "inputFacets": {
+            "dataQualityMetrics": {"rowCount": 7, "columnMetrics": {"id": {"nullCount": 0, "quantiles": {}}}},
+            "dataQualityAssertions": {
+                "assertions": [
+                    {"assertion": "not_null", "success": False, "column": "id", "severity": "warn"},
+                    {"assertion": "unique", "name": "orders_are_unique", "success": True},
+                ]
+            },
+        }
+    }
+    other = made.dataset("/x")
+    other["facets"]["dataQualityAssertions"] = {"assertions": [{"assertion": "expected", "success": "yes"}, 3]}
+    told = {"tests": [{"name": "orders_are_unique", "status": "pass"}, {"name": "alone", "status": "skip"}]}
+    run = row(
+        made,
+        made.event("COMPLETE", 1, producer=made.AIRFLOW, inputs=[table, other], test=told),
+        made.event("RUNNING", 1, producer=made.AIRFLOW, inputs=[table]),
+        made.event(
+            "RUNNING",
+            1,
+            orchestrail_metrics={
+                "metrics": [{"name": "row_count", "value": 7, "dataset": {"namespace": "file", "name": "/orders"}}]
+            },
+        ),
+    )
+    assert [(one["name"], one["value"], one.get("column")) for one in run.metrics] == [
+        ("row_count", 7, None),
+        ("null_count", 0, "id"),
+    ]
+    assert [(one["name"], one["success"], one["dataset"]["name"] if one.get("dataset") else None) for one in run.checks] == [
+        ("not_null", False, "/orders"),
+        ("orders_are_unique", True, "/orders"),
+        ("expected", None, "/x"),
+        ("alone", None, None),
+    ]  # fmt: skip
+
+
+def test_the_parts_of_a_run_in_several_processes_add_up(made):
+    """A task that waits elsewhere comes back in another process; what one of them cannot tell is not known of the whole."""
+
+    def part(kind: str, thread: object, peak: object, seeds: list[dict]) -> dict:
+        usage = {
+            "wallSeconds": 1.5,
+            "processorSeconds": 1,
+            "threadSeconds": thread,
+            "childSeconds": 0,
+            "peakMemoryBytes": peak,
+        }
+        return made.event(kind, 1, orchestrail_execution={"usage": usage, "seeds": seeds})
+
+    seed = {"name": "random.seed", "value": 3}
+    run = row(made, part("RUNNING", 0.5, 7, [seed]), part("COMPLETE", None, 5, [seed, seed | {"value": 4}]))
+    assert run.usage == {
+        "wall_seconds": 3.0, "processor_seconds": 2.0, "thread_seconds": None, "child_seconds": 0.0, "peak_memory_bytes": 7
+    }  # fmt: skip
+    assert [one["value"] for one in run.seeds] == [3, 4]
+    odd = made.event("RUNNING", 1, orchestrail_execution={"usage": {"wallSeconds": -1, "processorSeconds": "x"}})
+    assert set(row(made, odd).usage.values()) == {None}
+    assert row(made, made.event("START", 1)).usage is None

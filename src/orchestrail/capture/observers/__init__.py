@@ -46,6 +46,7 @@ OBSERVERS = {
     "fsspec.spec": "fsspec",
     "joblib": "pickles",
     "lightgbm.basic": "boosting",
+    "numpy.random": "seeds",
     "pandas.io.parquet": "pandas",
     "pickle": "pickles",
     "polars": "polars",
@@ -58,6 +59,7 @@ OBSERVERS = {
     "pyarrow.orc": "pyarrow",
     "pyarrow.parquet.core": "pyarrow",
     "s3transfer.tasks": "s3transfer",
+    "random": "seeds",
     "safetensors": "safetensors",
     "safetensors.numpy": "safetensors",
     "safetensors.torch": "safetensors",
@@ -145,6 +147,8 @@ class Patches:
         """
         original = getattr(module, name)
         watched = self._watching(original, before, after)
+        if inspect.ismethod(original):  # one that a module offers as a function: it is no method of ours
+            watched.__qualname__ = name
         home = sys.modules.get(getattr(original, "__module__", None) or "")
         for holder, key in dict.fromkeys(((module, name), (home, getattr(original, "__name__", name)))):
             if holder is not None and vars(holder).get(key) is original:

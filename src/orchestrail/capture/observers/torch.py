@@ -1,4 +1,4 @@
-"""torch: files that its C++ writes and reads, and steps of its optimizers. What `torch.load` reads is seen through `open`."""
+"""torch: files that its C++ writes and reads, steps of its optimizers, its seed. What `torch.load` reads is seen through `open`."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ import sys
 from types import ModuleType
 from typing import Any
 
-from orchestrail.capture.observers import Patches, Watch, models, paths
+from orchestrail.capture.observers import Patches, Watch, models, paths, seeds
 from orchestrail.capture.observing import capturing
 
 
 def attach(module: ModuleType, patches: Patches) -> None:
-    """Watch the saving of models and of compiled ones, and the loading of these."""
+    """Watch the saving of models and of compiled ones, the loading of these, and the seed."""
     library: Any = module
     patches.around(library.serialization._open_zipfile_writer_file, "__init__", before=_opens)
     patches.function(library, "save", before=functools.partial(_saves, "torch"))
@@ -21,6 +21,7 @@ def attach(module: ModuleType, patches: Patches) -> None:
     optimizer: Any = sys.modules["torch.optim.optimizer"]
     hook = optimizer.register_optimizer_step_pre_hook(functools.partial(_steps, patches.watch))
     patches.on_undo(hook.remove)
+    seeds.watch(patches, library, "manual_seed", "torch.manual_seed")
 
 
 def _steps(watch: Watch, optimizer: object, args: object, kwargs: object) -> None:
