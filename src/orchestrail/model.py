@@ -173,9 +173,18 @@ class RunRef:
 
 @dataclass(frozen=True, slots=True)
 class Marking:
-    """What `@orchestrail.step` and `@orchestrail.preprocessing` say about a function."""
+    """What is said of a step: by `@orchestrail.step` and `@orchestrail.preprocessing`, the orchestrator's texts, the settings.
 
-    role: str
+    Attributes:
+        role: one of `ROLES`; None where only a version is said.
+        operation: name of the data-preparation operation.
+        version: declared version of the step.
+        serve_time: whether serving applies it too.
+        fits_state: whether it learns something from the data.
+        train_only: whether it is for training data alone.
+    """
+
+    role: str | None
     operation: str | None = None
     version: str | None = None
     serve_time: bool | None = None
@@ -286,6 +295,8 @@ class RunStart:
         function: what will run: code digest, marking and path are taken from it.
         file: the source file that will run, where that is no function but a whole file: a DAG.
         marking: replaces the function's own marking.
+        texts: tags and descriptions that the host has of the step, in which something may be declared of it
+            (`orchestrail.declarations`); a marking in the code goes before them, the settings come after.
         parameters: arguments by name; recorded redacted.
         upstream: runs that this one was waiting for (`after` edges).
         closed_by: `process` when this process reports the end, `host` when another one does.
@@ -306,6 +317,7 @@ class RunStart:
     function: Callable[..., Any] | None = None
     file: Path | None = None
     marking: Marking | None = None
+    texts: Sequence[str] = ()
     parameters: Mapping[str, object] | None = None
     upstream: Sequence[RunRef] = ()
     closed_by: str = "process"

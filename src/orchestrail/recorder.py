@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
-from orchestrail import enforcement, roles
+from orchestrail import declarations, enforcement, roles, trouble
 from orchestrail.capture import files
 from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.environment import environment_facts
@@ -48,6 +48,8 @@ MAX_MESSAGE = 1000
 _REMEMBERED = 10_000
 _PLACES = 1_000
 """Source files, each in one tree of runs, whose place in git is remembered: a worker that lives long never sees a root end."""
+
+_MEND = "Mend it where the orchestrator has it: nothing of it is recorded as declared."
 
 STEP = "STEP"
 """Job type of a call of a marked function."""
@@ -85,6 +87,11 @@ class OpenRun:
     outputs: list[DatasetRef] = field(default_factory=list)
     not_captured: list[tuple[str, str]] = field(default_factory=list)
     roles_within: set[str] = field(default_factory=set)
+
+    @property
+    def role(self) -> str | None:
+        """The role that somebody declared; None where nobody did."""
+        return self.marking.role if self.marking is not None else None
 
     @property
     def results(self) -> Results:
@@ -127,6 +134,7 @@ class Recorder:
         self._lock = Lock()
         self._open: dict[str, OpenRun] = {}
         self._ended: OrderedDict[str, None] = OrderedDict()
+        self._complained: set[tuple[str, str]] = set()
         self._where: dict[tuple[str, str | None], Where] = {}
 
     def start(self, start: RunStart, *, may_refuse: bool = True) -> RunRef:
@@ -208,11 +216,11 @@ class Recorder:
             remember_environment()
         self._open[start.run_id] = run
         within = self._open.get(run.ref.parent_run_id or "")
-        if within is not None and start.job_type == STEP and run.marking is not None:
-            within.roles_within.add(run.marking.role)
+        if within is not None and start.job_type == STEP and run.role is not None:
+            within.roles_within.add(run.role)
         where = self._where_is(run)
         facets = self._start_facets(run, where)
-        if event_type == "START" and run.marking is not None:  # only roles are judged, and what is not marked has none
+        if event_type == "START" and run.role is not None:  # only roles are judged
             bodies = {key: facet.body for key, facet in facets.items() if facet.text}
             run.findings = enforcement.examine(bodies, self.info.capabilities)
             findings = enforcement.facet_of(run.findings)
@@ -359,13 +367,31 @@ class Recorder:
             ref = RunRef(start.run_id, job, carrier.root_run_id or carrier.run_id, root_job, carrier.run_id)
         else:
             ref = RunRef(start.run_id, job, start.run_id, job)
-        marking = start.marking or marking_of(start.function)
+        marking = self._declared(start)
         code: CodeFacts | None = None
         if start.function is not None:
             code = code_facts(start.function, cache=self._cache)
         elif start.file is not None:
             code = file_facts(start.file)
         return OpenRun(self, ref, start, parent_job, marking, code, files.FileCapture())
+
+    def _declared(self, start: RunStart) -> Marking | None:
+        """Unite what is said of a step: in its code first, then by the orchestrator, then in the settings."""
+        said = declarations.read(tuple(start.texts))
+        if said.problems:
+            self._complain(start.job_name, said.problems)
+        of_host = Marking(None, version=start.declared_version) if start.declared_version else None
+        in_code = start.marking or marking_of(start.function)
+        return declarations.merged(in_code, said.marking, of_host, self.settings.declared_of(start.job_name))
+
+    def _complain(self, job_name: str, problems: tuple[str, ...]) -> None:
+        """Have `doctor` tell, once in a process, of a declaration that cannot be understood."""
+        with guard("remark on a declaration"):
+            for problem in problems:
+                if (job_name, problem) not in self._complained and len(self._complained) < _REMEMBERED:
+                    self._complained.add((job_name, problem))
+                    what = redact_text(f"{job_name}: {problem}")
+                    trouble.note(self.settings.home, "declaration", what, host=self.info.name, do=_MEND)
 
     def _stated(self, run: OpenRun) -> Facets:
         by, metrics, checks = self.producer, run.results.metrics, run.results.checks
@@ -447,7 +473,7 @@ class Recorder:
         return {"fields": ["state", "ended_at"], "reason": reason, "by": self.info.name} if reason else None
 
     def _said(self, run: OpenRun) -> dict[str, Any] | None:
-        return build.step(run.marking, run.start.declared_version, run.code.digest if run.code is not None else None)
+        return build.step(run.marking, run.code.digest if run.code is not None else None)
 
     def _done(self, run: OpenRun) -> Facet:
         """Say what a step was seen to do, and its role where nobody declared one and that tells."""
@@ -455,8 +481,8 @@ class Recorder:
         if any(output.kind == "model" and output.observed == "at_write" for output in run.outputs):
             told.does("package", "a model file written")
         calls = tuple(told.calls)
-        role = roles.concluded({of for of, _ in calls}, run.roles_within) if run.marking is None else None
-        body = build.done(self._said(run), role, run.start.declared_version, calls)
+        role = roles.concluded({of for of, _ in calls}, run.roles_within) if run.role is None else None
+        body = build.done(self._said(run), role, calls)
         return fresh("orchestrail_step", body, self.producer)
 
     def _where_is(self, run: OpenRun) -> Where | None:

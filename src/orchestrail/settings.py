@@ -8,13 +8,17 @@ from __future__ import annotations
 import os
 import tomllib
 from collections.abc import Mapping
+from contextlib import suppress
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
+from orchestrail import declarations
 from orchestrail.enforcement import HINTS
 from orchestrail.errors import ConfigurationError
+from orchestrail.model import Marking
 
 _ENVIRONMENT = {
     "home": "ORCHESTRAIL_HOME",
@@ -35,6 +39,45 @@ _ENVIRONMENT = {
 }
 
 
+class Step(BaseModel):
+    """What the settings say of the steps of some jobs.
+
+    Attributes:
+        job: name of the job, or a pattern of names: `*` stands for any characters, `?` for one.
+        role: as `@orchestrail.step` takes it; `preprocess` where an operation is named.
+        operation: name of the data-preparation operation.
+        version: its declared version.
+        serve_time: whether serving applies it too.
+        fits_state: whether it learns something from the data.
+        train_only: whether it is for training data alone.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
+
+    job: str = Field(min_length=1)
+    role: str | None = None
+    operation: str | None = None
+    version: str | None = None
+    serve_time: bool | None = None
+    fits_state: bool | None = None
+    train_only: bool | None = None
+
+    @model_validator(mode="after")
+    def _can_be_declared(self) -> Step:
+        said = self.said
+        if not said:
+            raise ValueError(f"nothing is declared of the jobs {self.job!r}: give a role, an operation or a version")
+        problems = [declarations.problem_of(name, value) for name, value in said.items()]
+        if problem := next(filter(None, [*problems, declarations.contradiction(said)]), None):
+            raise ValueError(problem)
+        return self
+
+    @property
+    def said(self) -> dict[str, Any]:
+        """What is declared, by name."""
+        return {name: value for name in declarations.FIELDS if (value := getattr(self, name)) is not None}
+
+
 class Settings(BaseModel):
     """What can be set. The reference is docs/reference/settings.md.
 
@@ -50,6 +93,8 @@ class Settings(BaseModel):
         mode: `record`, or `enforce` to refuse runs that miss a requirement.
         enforce: ids of the requirements that refuse a run in mode `enforce`; in the environment separated by commas.
         disabled: True switches recording off.
+        steps: what is said of steps without touching their code; of several that fit a job, each fills in what those before it
+            leave open.
         airflow_url: Airflow's API, for `orchestrail reconcile airflow`.
         airflow_token: bearer token for it.
         airflow_user: name for it, where there is no token.
@@ -69,6 +114,7 @@ class Settings(BaseModel):
     mode: Literal["record", "enforce"] = "record"
     enforce: tuple[str, ...] = tuple(HINTS)
     disabled: bool = False
+    steps: tuple[Step, ...] = ()
     airflow_url: str | None = None
     airflow_token: SecretStr | None = None
     airflow_user: str | None = None
@@ -81,6 +127,16 @@ class Settings(BaseModel):
         spool = Path(values["spool"]).expanduser().absolute() if values.get("spool") else home / "spool"
         store = values.get("store") or f"sqlite:///{home / 'audit.db'}"
         return values | {"home": home, "spool": spool, "store": store}
+
+    def declared_of(self, job_name: str) -> Marking | None:
+        """Give what the settings say of a job's steps; None where they say nothing."""
+        fitting = (step for step in self.steps if fnmatchcase(job_name, step.job))
+        return declarations.merged(*(declarations.marking_of(step.said) for step in fitting))
+
+    @field_validator("steps", mode="before")
+    @classmethod
+    def _as_tuple(cls, value: Any) -> Any:
+        return tuple(value) if isinstance(value, list) else value
 
     @field_validator("enforce", mode="before")
     @classmethod
@@ -118,18 +174,26 @@ def load_settings(**arguments: Any) -> Settings:
         return Settings.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        name = str(first["loc"][0]) if first["loc"] else "settings"
+        place = first["loc"] or ("settings",)
+        name, inside = str(place[0]), place[1:]
         unknown = first["type"] == "extra_forbidden"
+        allowed = Step.model_fields if inside else Settings.model_fields
+        told = first["msg"].removeprefix("Value error, ")
         raise ConfigurationError(
-            f"The setting `{name}` cannot be used.",
-            f"{sources.get(name, 'default')}: {'There is no setting of that name' if unknown else first['msg']}.",
-            f"Allowed: {', '.join(Settings.model_fields)}." if unknown else "",
+            f"The setting `{name}{''.join(_inside(part) for part in inside)}` cannot be used.",
+            f"{sources.get(name, 'default')}: {'There is no setting of that name' if unknown else told}.",
+            f"Allowed: {', '.join(allowed)}." if unknown else "",
         ) from None
 
 
 def home_of_environment() -> Path:
     """Give the home as far as it is known without the settings file: trouble goes there where the settings cannot be used."""
     return Path(os.environ.get("ORCHESTRAIL_HOME") or "~/.orchestrail").expanduser()
+
+
+def _inside(part: int | str) -> str:
+    """Give a part of a setting's place as people count: `steps[1].role` is the role of the first step."""
+    return f"[{part + 1}]" if isinstance(part, int) else f".{part}"
 
 
 def _from_folder(name: str, value: Any, file: Path | None) -> Any:
@@ -140,19 +204,26 @@ def _from_folder(name: str, value: Any, file: Path | None) -> Any:
 
 
 def _settings_file(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
-    """Find the nearest settings file from `folder` upwards."""
+    """Find the settings file that the environment names, else the nearest one from `folder` upwards."""
+    if named := os.environ.get("ORCHESTRAIL_SETTINGS"):
+        file = Path(named).expanduser().absolute()
+        return file, _read(file)
     for here in (folder, *folder.parents):
         for name in ("orchestrail.toml", "pyproject.toml"):
             file = here / name
             if not file.is_file():
                 continue
-            try:
-                document = tomllib.loads(file.read_text(encoding="utf-8"))
-            except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-                if name == "pyproject.toml":  # not ours to judge
-                    continue
-                raise ConfigurationError(f"{file} cannot be read.", f"{error}.", "Mend or remove it.") from error
-            table = document if name == "orchestrail.toml" else document.get("tool", {}).get("orchestrail")
-            if isinstance(table, dict):
-                return file, table
+            if name == "orchestrail.toml":
+                return file, _read(file)
+            with suppress(ConfigurationError):  # not ours to judge
+                table = _read(file).get("tool", {}).get("orchestrail")
+                if isinstance(table, dict):
+                    return file, table
     return None, {}
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise ConfigurationError(f"{file} cannot be read.", f"{error}.", "Mend or remove it.") from error

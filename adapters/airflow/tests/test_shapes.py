@@ -332,3 +332,16 @@ def test_a_process_that_another_orchestrator_started_is_its_child(database: Home
 def test_dag_file_of_the_tests_is_where_it_is_said_to_be() -> None:
     """The tests above would pass with no DAG at all if Airflow looked elsewhere."""
     assert (DAGS / "shapes.py").is_file()
+
+
+def test_tags_and_descriptions_say_what_a_step_is_there_for(recorded) -> None:
+    """A docstring, which Airflow takes for the description of its task; `doc` of an operator; the tags of the DAG for its run."""
+
+    def said(task_id: str) -> list[Any]:
+        step = of(recorded.home, task_id)["run"]["facets"].get("orchestrail_step") or {}
+        return [step.get(name) for name in ("role", "roleSource", "operation", "version", "derived", "serveTime")]
+
+    assert said("clean") == ["preprocess", "declared", "clean", "1.3.0", False, True]
+    assert said("copy") == ["ingest", "declared", None, None, False, None]
+    assert said("") == [None, None, None, "4", False, None]
+    assert said("numbers") == [None] * 6

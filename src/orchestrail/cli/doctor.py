@@ -103,6 +103,7 @@ def _document(health: Health) -> dict[str, object]:
             "mode": health.settings.mode,
             "enforce": list(health.settings.enforce),
             "disabled": health.settings.disabled,
+            "steps": [{"job": step.job, **step.said} for step in health.settings.steps],
         },
         "python": platform.python_version(),
         "platform": sys.platform,
@@ -145,6 +146,9 @@ def _print(health: Health, output: Output) -> None:
     output.line(f"  spool  {health.settings.spool}")
     count = "" if health.events is None else f"  {health.events:,} events"
     output.line(f"  store  {health.settings.store}{count}")
+    for step in health.settings.steps:
+        said = ", ".join(f"{name} {value}" for name, value in step.said.items())
+        output.line(f"  steps  {clean(step.job)}  {clean(said)}")
     for writer in health.writers:
         name = f"{clean(writer.adapter)} {clean(writer.version)}"
         output.line(f"  lately {name}  {writer.runs:,} runs, the last {output.time(writer.last)}")

@@ -106,19 +106,16 @@ def code(facts: CodeFacts, where: Where) -> Body:
     }
 
 
-def step(marking: Marking | None, declared_version: str | None, code_digest: str | None) -> Body | None:
-    """Say what a step is there for; None where neither the code nor the orchestrator says."""
+def step(marking: Marking | None, code_digest: str | None) -> Body | None:
+    """Say what a step is there for; None where neither the code nor the orchestrator nor the settings say."""
     if marking is None:
-        if declared_version is None:
-            return None
-        return {"role": None, "roleSource": None, "operation": None, "version": declared_version, "derived": False}
-    version = marking.version or declared_version
-    derived = marking.operation is not None and version is None
+        return None
+    derived = marking.operation is not None and marking.version is None
     return {
         "role": marking.role,
-        "roleSource": "declared",
+        "roleSource": "declared" if marking.role is not None else None,
         "operation": marking.operation,
-        "version": code_digest if derived else version,
+        "version": code_digest if derived else marking.version,
         "derived": derived,
         "serveTime": marking.serve_time,
         "fitsState": marking.fits_state,
@@ -126,20 +123,17 @@ def step(marking: Marking | None, declared_version: str | None, code_digest: str
     }
 
 
-def done(
-    step: Body | None, role: str | None, declared_version: str | None, calls: Sequence[tuple[str, str]]
-) -> Body | None:
+def done(step: Body | None, role: str | None, calls: Sequence[tuple[str, str]]) -> Body | None:
     """Say at the end of a step what it was seen to do, and the role that is concluded from that where nobody declared one.
 
     Args:
         step: what was said of it at its beginning.
         role: the concluded role.
-        declared_version: as in `step`.
         calls: roles and names of the well-known calls that were seen.
     """
     if role is None and not calls:
         return None
-    said = step or {"role": None, "roleSource": None, "operation": None, "version": declared_version, "derived": False}
+    said = step or {"role": None, "roleSource": None, "operation": None, "version": None, "derived": False}
     if role is not None:
         said = said | {"role": role, "roleSource": "inferred"}
     return said | {"calls": [{"role": of, "call": name} for of, name in calls]}

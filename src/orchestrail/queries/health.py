@@ -14,8 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
+from fnmatch import fnmatchcase
 from importlib.metadata import distributions
 from pathlib import Path
+
+from sqlalchemy import Connection
 
 from orchestrail import __version__, plugins, trouble
 from orchestrail.errors import OrchestrailError
@@ -26,7 +29,7 @@ from orchestrail.projections.open_runs import open_runs
 from orchestrail.projections.rows import ReconciliationRow, RunRow
 from orchestrail.queries.beginnings import Beginning, beginnings
 from orchestrail.queries.reconciliations import last_reconciliations
-from orchestrail.queries.runs import runs
+from orchestrail.queries.runs import job_names, runs
 from orchestrail.queries.snapshot import snapshot
 from orchestrail.queries.writers import Writer, side_by_side, writers
 from orchestrail.settings import Settings
@@ -124,6 +127,7 @@ def examine(
                 lately = writers(connection, timestamp(datetime.now(UTC) - LATELY))
                 begins = beginnings(connection)
                 last = last_reconciliations(connection)
+                problems += _unmatched(settings, connection)
             askable = sorted(one.orchestrator for one in begins if one.orchestrator in READERS)
             health = replace(health, begins=begins, writers=lately, reconciled=dict.fromkeys(askable) | last)
             problems += _mixed(lately)
@@ -329,6 +333,18 @@ def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iter
         yield Problem("abandoned-runs", Severity.WARNING, what, "Run `orchestrail sweep`.")
     yield from _forgotten(store)
     yield from _unseen(store)
+
+
+def _unmatched(settings: Settings, connection: Connection) -> Iterator[Problem]:
+    """Find declarations in the settings that no job on the record fits."""
+    names = job_names(connection) if settings.steps else []
+    for number, step in enumerate(settings.steps, start=1):
+        if names and not any(fnmatchcase(name, step.job) for name in names):
+            what = f"`steps[{number}]` of the settings is about the jobs {step.job}, and no job on the record is called so."
+            do = (
+                "See the names with `orchestrail runs --all`; a job that is yet to run for the first time may be meant."
+            )
+            yield Problem("steps-unmatched", Severity.NOTE, what, do)
 
 
 def _mixed(lately: Sequence[Writer]) -> Iterator[Problem]:

@@ -122,3 +122,13 @@ def runs(
         conditions.append(run.system == system)
     newest_first = select(run.run_id).where(*conditions).order_by(began.desc(), run.first_seq.desc()).limit(limit)
     return list(load_runs(connection, connection.execute(newest_first).scalars()).values())
+
+
+def job_names(connection: Connection) -> list[str]:
+    """List the names of all jobs on the record, in order.
+
+    Args:
+        connection: a snapshot of the store.
+    """
+    name = tables.run.c.job_name
+    return list(connection.execute(select(name).distinct().order_by(name)).scalars())

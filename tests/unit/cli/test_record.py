@@ -101,6 +101,24 @@ def test_a_checkpoint_kept_outside_shows_what_came_after(story, made, spooled, a
     assert run("verify", "--home", str(tmp_path / "other"), "--against", str(file)).exit_code == 1
 
 
+def test_doctor_shows_what_the_settings_declare_of_steps(made, spooled, answer, run, tmp_path, monkeypatch):
+    """And says of a pattern that no job on the record fits it; not where there is no record yet."""
+    text = '[[steps]]\njob = "job.*"\noperation = "impute"\n[[steps]]\njob = "jab.*"\nrole = "train"\n'
+    (tmp_path / "orchestrail.toml").write_text(text)
+    monkeypatch.chdir(tmp_path)
+    assert "steps-unmatched" not in [problem["code"] for problem in answer("doctor")["problems"]]
+    spooled(made.event("START", 1, job="job.one"), made.event("COMPLETE", 1, job="job.one"))
+    document = answer("doctor")
+    assert document["settings"]["steps"] == [
+        {"job": "job.*", "operation": "impute"},
+        {"job": "jab.*", "role": "train"},
+    ]
+    (problem,) = document["problems"]
+    assert (problem["code"], problem["severity"]) == ("steps-unmatched", "note")
+    assert "`steps[2]` of the settings is about the jobs jab.*" in problem["what"]
+    assert "steps  job.*  operation impute" in run("doctor").stdout
+
+
 def test_sweep_closes_and_names_what_it_closed(made, spooled, answer, run):
     """The contract's runs, as ABORT with the concluded fields; nothing twice."""
     gone = this_process().as_dict() | {"startTicks": 1}

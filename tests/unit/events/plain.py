@@ -182,15 +182,14 @@ def _step(start: RunStart) -> dict[str, Any] | None:
     if marking is None:
         if start.declared_version is None:
             return None
-        version = start.declared_version
-        return {"role": None, "roleSource": None, "operation": None, "version": version, "derived": False}
+        marking = Marking(None)
     version = marking.version or start.declared_version
     derived = marking.operation is not None and version is None
     if derived and start.function is not None:
         version = code_facts(start.function).digest
     return {
         "role": marking.role,
-        "roleSource": "declared",
+        "roleSource": "declared" if marking.role else None,
         "operation": marking.operation,
         "version": version,
         "derived": derived,

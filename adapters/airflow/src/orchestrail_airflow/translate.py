@@ -30,6 +30,7 @@ from orchestrail_airflow.ledger import Entry
 MAX_NAMES = 1000
 """Entries of a conf that are recorded each by its name; of a larger one only the digest is taken."""
 
+_DESCRIPTIONS = ("doc_md", "doc", "doc_rst", "doc_yaml", "doc_json", "description")
 _ABORTS = ("AirflowTaskTimeout", "AirflowTaskTerminated", "KeyboardInterrupt")
 
 
@@ -99,6 +100,7 @@ def dag_run_start(
         trigger=text_of(getattr(dag_run, "run_type", None)),
         actor=actor_of(dag_run),
         tags=_texts(getattr(dag, "tags", None)),
+        texts=(*_texts(getattr(dag, "tags", None)), *descriptions_of(dag)),
         at=getattr(dag_run, "start_date", None),
         facts=_known(
             {
@@ -160,6 +162,7 @@ def task_start(
         previous_attempt=run_id(try_number - 1) if try_number > 1 else None,
         parent=parent,
         function=function_of(task),
+        texts=descriptions_of(task),
         parameters=_task_parameters(task, params) if task is not None else None,
         upstream=tuple(upstream),
         closed_by=closed_by,
@@ -206,6 +209,16 @@ def function_of(task: Any) -> Callable[..., Any] | None:
         return function
     kind: type = type(task)
     return None if kind.__module__.partition(".")[0] in ("airflow", "abc") else kind
+
+
+def descriptions_of(described: Any) -> tuple[str, ...]:
+    """Give the texts that a DAG or a task has for people, in which something may be declared of it.
+
+    Airflow takes a decorated function's docstring for `doc_md` where it has no other. Params are not looked at: who triggers a run
+    may set them, and a declaration is not about one run.
+    """
+    found = (getattr(described, name, None) for name in _DESCRIPTIONS)
+    return tuple(text for text in found if isinstance(text, str))
 
 
 def actor_of(dag_run: Any) -> str | None:

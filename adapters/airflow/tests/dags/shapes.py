@@ -63,7 +63,12 @@ class Wait(BaseOperator):
         (DATA / "after-waiting.txt").write_text("whole")
 
 
-@dag(dag_id="shapes", schedule=None, params={"threshold": 0.5, "api_key": "planted-param-secret"}, tags=["credit"])
+@dag(
+    dag_id="shapes",
+    schedule=None,
+    params={"threshold": 0.5, "api_key": "planted-param-secret"},
+    tags=["credit", "orchestrail:version=4"],
+)
 def shapes():
     @task
     def make(rows: int, password: str):
@@ -72,12 +77,17 @@ def shapes():
 
     @task
     def clean(factor: int = 2):
+        """Keep the first rows.
+
+        orchestrail:operation=clean orchestrail:version=1.3.0 orchestrail:serve_time=true
+        """
         rows = (DATA / "raw.csv").read_text().splitlines()
         (DATA / "clean.csv").write_text("\n".join(rows[:factor]))
         return len(rows)
 
     copy = Copy(
         task_id="copy",
+        doc="orchestrail:role=ingest",
         source=str(DATA / "clean.csv"),
         target="{{ var.value.get('none', '') }}" + str(DATA / "copy.csv"),
     )

@@ -222,6 +222,7 @@ class Listener:
             trigger=translate.trigger_of(flow_run),
             actor=translate.actor_of(flow_run),
             tags=translate.tags_of(flow_run.tags),
+            texts=translate.texts_of(flow_run.tags, flow.description),
             system=options.system or above.system,
             environment=options.environment or above.environment,
             mode=options.mode or above.mode,
@@ -375,6 +376,7 @@ class Listener:
             environment=above.environment,
             mode=above.mode,
             tags=translate.tags_of(task_run.tags),
+            texts=translate.texts_of(task.tags, task.description),
             declared_version=task.version,
         )
 

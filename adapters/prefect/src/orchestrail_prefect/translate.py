@@ -71,6 +71,14 @@ def tags_of(tags: Iterable[str]) -> tuple[str, ...]:
     return tuple(sorted(tag for tag in tags if not tag.startswith((f"{PARENT_TAG}=", f"{ROOT_TAG}="))))
 
 
+def texts_of(tags: Iterable[str], description: str | None) -> tuple[str, ...]:
+    """Give the texts in which something may be declared of a task or a flow.
+
+    Of a task its own tags, not those of its run: these have the tags of the flow run around it, which are about the flow.
+    """
+    return (*sorted(tags), *([description] if isinstance(description, str) else []))
+
+
 def trigger_of(flow_run: FlowRun) -> str | None:
     """Say what started a flow run; None where Prefect does not know (a call in Python)."""
     if flow_run.auto_scheduled:
