@@ -209,7 +209,7 @@ class _Home:
     def _check(self, way: str, found: dict[str, Any]) -> None:
         """See that what should be recorded was, and nothing else; remove it for the next."""
         spool, file = self._folder / "orchestrail" / "spool", self._folder / "provider.jsonl"
-        ours = sum(len(segment.read_bytes().splitlines()) - 1 for segment in spool.glob("*.seg"))
+        ours = sum(segment.read_bytes().count(b"\n\n") for segment in spool.glob("*.seg"))
         theirs = len(file.read_bytes().splitlines()) if file.exists() else 0
         shutil.rmtree(spool, ignore_errors=True)
         file.unlink(missing_ok=True)

@@ -62,7 +62,7 @@ def test_times_are_as_they_were_told_and_impossible_ones_are_marked(
     assert (outcome.stderr, outcome.status) == ("", 0)
     spool = tmp_path / "home" / "spool"
     (segment,) = spool.glob("*.seg")
-    lines = [json.loads(line.split(b" ", 3)[3]) for line in segment.read_bytes().splitlines()[1:]]
+    lines = [json.loads(line.split(b" ", 3)[3]) for line in segment.read_bytes().splitlines()[1:] if line]
     told = [(line["job"]["name"].removeprefix("program."), line["eventType"]) for line in lines]
     assert told == [
         ("main", "START"), ("main.back", "START"), ("main.back", "COMPLETE"), ("main.forth", "START"),

@@ -191,7 +191,7 @@ def test_doctor_sees_missing_events(made, story, answer):
     """A line was taken out of a segment before it was collected."""
     (segment,) = load_settings().spool.glob("*.seg")
     lines = segment.read_bytes().splitlines(keepends=True)
-    segment.write_bytes(b"".join(lines[:3] + lines[4:]))
+    segment.write_bytes(b"".join(lines[:4] + lines[5:]))
     document = answer("doctor", code=1)
     assert codes(document, "error") == {"events-missing"}
     assert "1 events" in document["problems"][0]["what"]

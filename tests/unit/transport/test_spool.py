@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -185,6 +186,75 @@ def test_threads_lose_nothing(tmp_path: Path) -> None:
     assert len(set(found)) == len(found) == 1600
 
 
+def test_a_segment_is_open_as_long_as_a_thread_writes_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A thread held up just before its write meets the end of the segment: its event is in that segment all the same."""
+    held, goes_on, real = threading.Event(), threading.Event(), os.write
+
+    def slow(fd: int, data: bytes) -> int:
+        if b'"late"' in data:
+            held.set()
+            assert goes_on.wait(60)
+        return real(fd, data)
+
+    monkeypatch.setattr(writing.os, "write", slow)
+    spool = Spool(tmp_path)
+    spool.append(b'"early"')
+    late = threading.Thread(target=spool.append, args=(b'"late"',))
+    late.start()
+    assert held.wait(60)
+    (path,) = segments(tmp_path)
+    spool.close()
+    assert is_owned(path)  # no collector deletes it
+    with (tmp_path / "the host's").open("w") as other:
+        goes_on.set()
+        late.join()
+        assert not Path(other.name).read_bytes()
+    assert [line.body for line in read_segment(path).lines] == [b'"early"', b'"late"']
+    spool.close()
+    assert not is_owned(path)
+
+
+@pytest.mark.swallows
+def test_what_is_appended_while_a_deleted_segment_is_written_again_is_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A thread that still has the deleted one: its event comes after, at the next sync."""
+    report_to(tmp_path / "home", "test")
+    held, goes_on, real = threading.Event(), threading.Event(), os.write
+
+    def slow(fd: int, data: bytes) -> int:
+        if b'"late"' in data and not goes_on.is_set():
+            held.set()
+            assert goes_on.wait(60)
+        return real(fd, data)
+
+    monkeypatch.setattr(writing.os, "write", slow)
+    folder = tmp_path / "spool"
+    spool = Spool(folder)
+    spool.append(b'"early"')
+    late = threading.Thread(target=spool.append, args=(b'"late"',))
+    late.start()
+    assert held.wait(60)
+    delete(folder, True)
+    spool.append(b'"between"')
+    wait_for(lambda: segments(folder))
+    goes_on.set()
+    late.join()
+    wait_for(lambda: len(bodies(folder)) == 3)
+    (path,) = segments(folder)
+    assert sorted(line.counter for line in read_segment(path).lines) == [1, 2, 3]
+    spool.close()
+    assert len(bodies(folder)) == 3
+
+
+def wait_for(holds: Callable[[], object]) -> None:
+    """Wait until something holds."""
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
 def test_no_thread_is_left_after_a_moment_or_at_a_fork(tmp_path: Path) -> None:
     """The sync is a matter of 200 ms: it neither lasts, nor stands in the way of a fork or an exit."""
     spool = Spool(tmp_path)
@@ -194,10 +264,7 @@ def test_no_thread_is_left_after_a_moment_or_at_a_fork(tmp_path: Path) -> None:
         os._exit(len([t for t in threading.enumerate() if t.name == "orchestrail-sync"]))
     _, status = os.wait()
     assert os.waitstatus_to_exitcode(status) == 0
-    deadline = time.monotonic() + 5
-    while any(t.name == "orchestrail-sync" for t in threading.enumerate()):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: not any(t.name == "orchestrail-sync" for t in threading.enumerate()))
 
 
 def test_a_burst_is_synced_by_one_thread(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -269,6 +336,7 @@ def test_a_full_disk_costs_the_event_and_shows_the_gap(tmp_path: Path, monkeypat
     segment = read_segment(segments(tmp_path)[0])
     assert [line.body for line in segment.lines] == [b'{"n":1}', b'{"n":3}']
     assert [line.counter for line in segment.lines] == [1, 3]
+    assert [len(raw) for _, raw, _ in segment.problems] == [19]  # what the disk took of it, without the break before it
 
 
 def test_what_fails_before_there_is_a_segment_is_a_gap_in_the_first_one(tmp_path: Path) -> None:
@@ -332,10 +400,7 @@ def test_a_deletion_is_noticed_while_the_process_goes_on(tmp_path: Path) -> None
     spool.append(b"{}")
     delete(tmp_path / "spool", True)
     spool.append(b"{}")
-    deadline = time.monotonic() + 60
-    while not segments(tmp_path / "spool"):
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: segments(tmp_path / "spool"))
     (path,) = segments(tmp_path / "spool")
     assert is_owned(path)
     spool.append(b"{}")
@@ -398,10 +463,7 @@ def test_the_host_does_not_wait_for_the_disk_where_a_segment_ends(
     spool = Spool(tmp_path)
     for _ in range(30):
         spool.append(b"x" * 100)
-    deadline = time.monotonic() + 60
-    while sum(is_owned(path) for path in segments(tmp_path)) > 1:
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    wait_for(lambda: sum(is_owned(path) for path in segments(tmp_path)) == 1)
     assert set(synced) == {"orchestrail-sync"}
     assert len(synced) >= len(segments(tmp_path))
     spool.close()
@@ -439,10 +501,11 @@ def test_torn_and_damaged_lines_are_shown_with_their_bytes(tmp_path: Path) -> No
     spool.close()
     (path,) = segments(tmp_path)
     rows = path.read_bytes().split(b"\n")
-    path.write_bytes(b"\n".join([rows[0], rows[1], b"nonsense", rows[2], b"3 17"]))
+    assert [bool(row) for row in rows] == [True, False, True, False, True, False]
+    path.write_bytes(b"\n".join([*rows[:3], b"nonsense", *rows[3:5], b"3 17"]))
     segment = read_segment(path)
     assert [line.body for line in segment.lines] == [b'{"n":1}', b'{"n":2}']
-    assert [(number, raw) for number, raw, _ in segment.problems] == [(3, b"nonsense")]
+    assert [(number, raw) for number, raw, _ in segment.problems] == [(4, b"nonsense")]
     assert segment.torn == b"3 17"
 
 
