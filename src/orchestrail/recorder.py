@@ -426,7 +426,9 @@ class Recorder:
             facets["executionParameters"] = fresh("executionParameters", build.execution_parameters(described), by)
         if run.ref.parent_run_id is None or start.parent is None:
             facets["orchestrail_capabilities"] = self._capabilities
-            facets["orchestrail_environment"] = fresh("orchestrail_environment", environment_facts(self._cache), by)
+            settings = self.settings
+            described = environment_facts(self._cache, variables=settings.variables, image=settings.image)
+            facets["orchestrail_environment"] = fresh("orchestrail_environment", described, by)
         return facets
 
     def _parent(self, run: OpenRun) -> Facet:

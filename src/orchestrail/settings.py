@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from orchestrail import declarations
+from orchestrail.capture.environment import VARIABLES
 from orchestrail.enforcement import HINTS
 from orchestrail.errors import ConfigurationError
 from orchestrail.model import Marking
@@ -32,6 +33,8 @@ _ENVIRONMENT = {
     "mode": "ORCHESTRAIL_MODE",
     "enforce": "ORCHESTRAIL_ENFORCE",
     "disabled": "ORCHESTRAIL_DISABLED",
+    "variables": "ORCHESTRAIL_VARIABLES",
+    "image": "ORCHESTRAIL_IMAGE",
     "airflow_url": "ORCHESTRAIL_AIRFLOW_URL",
     "airflow_token": "ORCHESTRAIL_AIRFLOW_TOKEN",
     "airflow_user": "ORCHESTRAIL_AIRFLOW_USER",
@@ -95,6 +98,8 @@ class Settings(BaseModel):
         disabled: True switches recording off.
         steps: what is said of steps without touching their code; of several that fit a job, each fills in what those before it
             leave open.
+        variables: names of the environment variables that are recorded; in the environment separated by commas.
+        image: the container image that the process runs in, by its digest where that is known.
         airflow_url: Airflow's API, for `orchestrail reconcile airflow`.
         airflow_token: bearer token for it.
         airflow_user: name for it, where there is no token.
@@ -115,6 +120,8 @@ class Settings(BaseModel):
     enforce: tuple[str, ...] = tuple(HINTS)
     disabled: bool = False
     steps: tuple[Step, ...] = ()
+    variables: tuple[str, ...] = VARIABLES
+    image: str | None = None
     airflow_url: str | None = None
     airflow_token: SecretStr | None = None
     airflow_user: str | None = None
@@ -138,7 +145,7 @@ class Settings(BaseModel):
     def _as_tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
-    @field_validator("enforce", mode="before")
+    @field_validator("enforce", "variables", mode="before")
     @classmethod
     def _separate(cls, value: Any) -> Any:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value

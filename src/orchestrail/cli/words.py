@@ -331,7 +331,7 @@ def _usage(usage: Mapping[str, Any]) -> str:
 
 
 def environment(row: RunRow, output: Output) -> str | None:
-    """Give the environment of a root run in a line."""
+    """Give the environment of a root run in a line; more of it where all is asked for."""
     facts = row.environment_facts
     if not facts:
         return None
@@ -341,15 +341,52 @@ def environment(row: RunRow, output: Output) -> str | None:
         " ".join(str(python[name]) for name in ("implementation", "version") if python.get(name)),
         " ".join(str(machine[name]) for name in ("system", "release", "machine") if machine.get(name)),
         f"{cpu['count']} CPUs" if cpu.get("count") else "",
+        *_cards(facts),
+        *_container(facts, output),
     ]
     packages = facts.get("distributions")
     if isinstance(packages, dict):
         parts.append(f"{len(packages)} packages {short_digest(_text(facts.get('distributionsDigest')), output)}")
+    origins = _object(facts.get("origins"))
+    if origins and output.full:
+        parts.append("not from an index: " + ", ".join(f"{name} ({_origin(one)})" for name, one in origins.items()))
+    elif origins:
+        parts.append(f"{len(origins)} of them not from an index")
+    if output.full and (variables := _object(facts.get("variables"))):
+        parts.append(" ".join(f"{name}={value}" for name, value in variables.items()))
     if session := _text(facts.get("session")):
         parts.append(
             {"notebook": "in a notebook", "console": "in a console", "pytest": "under pytest"}.get(session, "")
         )
     return clean(" · ".join(part for part in parts if part)) or None
+
+
+def _cards(facts: Mapping[str, Any]) -> list[str]:
+    cards = facts.get("gpus", [])
+    if not isinstance(cards, list):
+        return ["graphics cards unknown"]
+    models = [_text(card.get("model")) or "a graphics card" for card in cards if isinstance(card, dict)]
+    return [f"{models.count(model)} x {model}" for model in dict.fromkeys(models)]
+
+
+def _container(facts: Mapping[str, Any], output: Output) -> list[str]:
+    limits, container = _object(facts.get("limits")), _object(facts.get("container"))
+    parts = []
+    if cpus := limits.get("cpus"):
+        parts.append(f"limited to {_number(cpus)} CPUs")
+    if isinstance(bound := limits.get("memoryBytes"), int):
+        parts.append(f"limited to {_bytes(bound)} of memory")
+    if container:
+        image = _text(container.get("image"))
+        named = f"image {image}" if image else "image unknown"
+        told = f" {short_digest(container.get('id'), output)}" if container.get("id") else ""
+        parts.append(f"in a {container.get('runtime') or ''} container{told}, {named}".replace("  ", " "))
+    return parts
+
+
+def _origin(origin: Any) -> str:
+    known = _object(origin)
+    return " ".join(str(known[name]) for name in ("kind", "url", "commit") if known.get(name))
 
 
 def _object(value: Any) -> dict[str, Any]:

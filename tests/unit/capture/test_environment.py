@@ -40,7 +40,14 @@ def test_facts_describe_this_machine_and_this_python():
     """As Python itself tells them."""
     facts = environment_facts()
     assert facts["python"] == {"implementation": "cpython", "version": platform.python_version()}
-    assert facts["platform"] == {"system": "Linux", "release": platform.release(), "machine": platform.machine()}
+    assert facts["platform"] == {
+        "system": "Linux",
+        "release": platform.release(),
+        "machine": platform.machine(),
+        "distribution": platform.freedesktop_os_release()["PRETTY_NAME"],
+        "libc": " ".join(platform.libc_ver()),
+    }
+    assert facts["limits"]["usableCpus"] == len(os.sched_getaffinity(0))
     assert facts["cpu"]["count"] == os.cpu_count()
     assert facts["memoryBytes"] > 1 << 20
     assert isinstance(facts["gpus"], list)
@@ -53,7 +60,8 @@ def test_digests_are_as_documented():
     facts = environment_facts()
     lines = "".join(f"{name}=={version}\n" for name, version in facts["distributions"].items())
     assert facts["distributionsDigest"] == f"sha256:{hashlib.sha256(lines.encode()).hexdigest()}"
-    rest = {key: value for key, value in facts.items() if key not in ("digest", "memoryBytes", "session")}
+    passing = ("digest", "memoryBytes", "session", "limits", "container")
+    rest = {key: value for key, value in facts.items() if key not in passing}
     text = json.dumps(rest, sort_keys=True, separators=(",", ":"))
     assert facts["digest"] == f"sha256:{hashlib.sha256(text.encode()).hexdigest()}"
 
@@ -72,8 +80,8 @@ def test_nothing_of_the_person_or_the_host_is_in_it(monkeypatch, tmp_path):
 def test_every_process_gives_the_same_facts(run, tmp_path):
     """With and without a cache, whatever the hash seed."""
     program = "import json\nfrom orchestrail.capture.environment import environment_facts\nfrom pathlib import Path\n"
-    cached = program + "print(json.dumps(environment_facts(Path('cache'))))"
-    facts = [run(program + "print(json.dumps(environment_facts()))", PYTHONHASHSEED="1")]
+    cached = program + "print(json.dumps(environment_facts(Path('cache'), variables=())))"
+    facts = [run(program + "print(json.dumps(environment_facts(variables=())))", PYTHONHASHSEED="1")]
     facts += [run(cached, PYTHONHASHSEED=seed) for seed in "23"]
     assert facts[0] == facts[1] == facts[2]
     assert list((tmp_path / "cache").glob("environment-*.json"))
@@ -121,7 +129,7 @@ def test_a_folder_that_changed_just_now_is_not_cached(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "text", ["", "{", "[]", '{"format": 1}', '{"format": 1, "entries": {"x": 3}}', '{"format": 9, "entries": {}}', "\0"]
+    "text", ["", "{", "[]", '{"format": 2}', '{"format": 2, "entries": {"x": 3}}', '{"format": 9, "entries": {}}', "\0"]
 )
 def test_a_damaged_cache_is_written_anew(tmp_path, text):
     """It only ever saves time."""
@@ -138,6 +146,67 @@ def test_a_cache_that_cannot_be_written_is_done_without(tmp_path):
     """A file stands where the folder should be."""
     (tmp_path / "cache").write_text("")
     assert environment_facts(tmp_path / "cache") == environment_facts()
+
+
+ORIGINS = {
+    "editable-one": ({"url": "file:///home/somebody/secret", "dir_info": {"editable": True}}, {"kind": "editable"}),
+    "folder-one": ({"url": "file:///home/somebody/secret", "dir_info": {}}, {"kind": "folder"}),
+    "git-one": (
+        {
+            "url": "https://user:planted-marker-9@git.example/a/b.git?token=planted-marker-9",
+            "vcs_info": {"vcs": "git", "commit_id": "ab12"},
+        },
+        {"kind": "git", "commit": "ab12", "url": "https://git.example/a/b.git"},
+    ),
+    "wheel-one": (
+        {
+            "url": "https://files.example/x.whl?sig=planted-marker-9#sha256=1",
+            "archive_info": {"hash": "sha256=cd", "hashes": {"sha256": "cd"}},
+        },
+        {"kind": "archive", "sha256": "cd", "url": "https://files.example/x.whl"},
+    ),
+    "odd-one": ([1], {"kind": "unknown"}),
+    "from-an-index": (None, None),
+}
+
+
+def test_what_did_not_come_from_an_index_is_named_without_path_and_credentials(tmp_path, monkeypatch):
+    """As installers note it; read again from the cache."""
+    folder = tmp_path / "site"
+    for name, (told, _) in ORIGINS.items():
+        install(folder, name, "1.0")
+        if told is not None:
+            (folder / f"{name.replace('-', '_')}-1.0.dist-info" / "direct_url.json").write_text(json.dumps(told))
+    os.utime(folder, (OLD, OLD))
+    monkeypatch.setattr(sys, "path", [str(folder)])
+    expected = {name: origin for name, (_, origin) in sorted(ORIGINS.items()) if origin is not None}
+    for _ in range(2):
+        facts = environment_facts(tmp_path / "cache")
+        assert facts["origins"] == expected
+        assert "planted-marker-9" not in json.dumps(facts)
+        assert "somebody" not in json.dumps(facts)
+        environment._known.clear()
+    (cached,) = (tmp_path / "cache").iterdir()
+    assert "planted-marker-9" not in cached.read_text()
+
+
+def test_variables_are_those_that_the_settings_name(monkeypatch):
+    """Read at each start; without secrets, cut, and part of the digest."""
+    for name, value in {
+        "OMP_NUM_THREADS": "3",
+        "OTHER": "planted-1",
+        "MY_TOKEN": "planted-2",
+        "LONG": "x" * 5000,
+    }.items():
+        monkeypatch.setenv(name, value)
+    facts = environment_facts()
+    assert facts["variables"]["OMP_NUM_THREADS"] == "3"
+    assert "planted" not in json.dumps(facts)
+    monkeypatch.setenv("OMP_NUM_THREADS", "4")
+    changed = environment_facts()
+    assert (changed["variables"]["OMP_NUM_THREADS"], changed["digest"] != facts["digest"]) == ("4", True)
+    told = environment_facts(variables=("OTHER", "MY_TOKEN", "LONG", "NOT_SET"))["variables"]
+    assert told == {"LONG": "x" * 1000, "MY_TOKEN": "[redacted]", "OTHER": "planted-1"}
 
 
 def test_a_broken_installation_is_left_out(tmp_path, monkeypatch):

@@ -314,3 +314,29 @@ def test_results_are_shown_with_what_they_are_of_and_who_told_them(made, spooled
     root = answer("show", made.run_id(1))["root"]
     assert (len(root["checks"]), root["metrics"], root["seeds"]) == (30, metrics, seeds)
     assert root["usage"]["processor_seconds"] == 1.5
+
+
+def test_the_environment_tells_cards_limits_container_and_what_came_from_elsewhere(made, spooled, run):
+    """In a line; addresses, commits and variables where all is asked for."""
+    facts = {
+        "python": {"implementation": "cpython", "version": "3.11.7"},
+        "cpu": {"count": 8},
+        "gpus": [{"model": "NVIDIA L4"}, {"model": "NVIDIA L4"}, {"model": None}],
+        "limits": {"cpus": 1.5, "memoryBytes": 2_000_000_000, "usableCpus": 2},
+        "container": {"runtime": "docker", "id": "ab" * 32, "image": "r.example/t@sha256:1", "imageDigest": None},
+        "distributions": {"a": "1", "b": "2"},
+        "origins": {"a": {"kind": "git", "url": "https://g.example/a", "commit": "c0ffee"}},
+        "variables": {"OMP_NUM_THREADS": "3"},
+    }
+    spooled(made.event("COMPLETE", 1, orchestrail_environment=facts))
+    (line,) = [line for line in run("show", made.run_id(1)).stdout.splitlines() if line.split()[0] == "in"]
+    assert line.split(maxsplit=1)[1] == (
+        "cpython 3.11.7 · 8 CPUs · 2 x NVIDIA L4 · 1 x a graphics card · limited to 1.5 CPUs · limited to 2.0 GB of memory · "
+        "in a docker container abababababab, image r.example/t@sha256:1 · 2 packages unknown · 1 of them not from an index"
+    )
+    full = run("show", made.run_id(1), "--full").stdout
+    assert "not from an index: a (git https://g.example/a c0ffee) · OMP_NUM_THREADS=3" in full
+    spooled(
+        made.event("COMPLETE", 2, orchestrail_environment={"python": {"version": "3"}, "gpus": None, "container": {}})
+    )
+    assert "graphics cards unknown" in run("show", made.run_id(2)).stdout
