@@ -33,7 +33,7 @@ from orchestrail.guard import guard, note
 from orchestrail.locks import Lock
 from orchestrail.marking import marking_of
 from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Finding, Job, Marking, RunRef, RunStart, State
-from orchestrail.owner import this_process
+from orchestrail.owner import Owner, this_process
 from orchestrail.parameters import describe
 from orchestrail.redaction import kept, redact_message, redact_text, remember_environment
 from orchestrail.transport.spool import Spool
@@ -71,6 +71,9 @@ class OpenRun:
     Attributes:
         usage: what its code uses, from when it was first entered; None where no code of it runs here.
         findings: requirements that were not met, or not known to be, when it began.
+        owner: the process that began it.
+        joined: True where that is another process, which also ends it.
+        handed: what other processes are given of it (`orchestrail.joining`), with the secrets that were known then.
     """
 
     recorder: Recorder
@@ -87,6 +90,9 @@ class OpenRun:
     outputs: list[DatasetRef] = field(default_factory=list)
     not_captured: list[tuple[str, str]] = field(default_factory=list)
     roles_within: set[str] = field(default_factory=set)
+    owner: Owner = field(default_factory=this_process)
+    joined: bool = False
+    handed: tuple[frozenset[str], bytes] | None = None
 
     @property
     def role(self) -> str | None:
@@ -196,13 +202,34 @@ class Recorder:
             SpoolError: the spool cannot be written.
         """
         run = self._open.get(run_id)
-        if run is None:
-            return
+        if run is not None:
+            self.hand_in(run)
+            self._open.pop(run_id, None)
+
+    def join(self, ref: RunRef, start: RunStart, parent_job: Job | None, owner: Owner) -> OpenRun:
+        """Take part in a run that another process has begun and ends; nothing is put on the record yet.
+
+        Args:
+            ref: the run.
+            start: what was known when it began, as far as it can be handed over.
+            parent_job: the job of the spawning run.
+            owner: the process that began it.
+        """
+        run = OpenRun(self, ref, start, parent_job, None, None, files.FileCapture(), True, owner=owner, joined=True)
+        self._open[ref.run_id] = run
+        return run
+
+    def hand_in(self, run: OpenRun) -> None:
+        """Put on the record what a run read, wrote and stated here up to now, in a RUNNING event; what comes then is seen anew.
+
+        Raises:
+            SpoolError: the spool cannot be written.
+        """
         _close(run)
         if run.inputs or run.outputs or run.not_captured or run.results.any:
             facets = self._stated(run) | {"orchestrail_run": self._run_facet(run)}
             self._emit("RUNNING", run, facets, inputs=run.inputs, outputs=run.outputs)
-        self._open.pop(run_id, None)
+        run.files, run.inputs, run.outputs, run.not_captured = files.FileCapture(), [], [], []
 
     def _begin(self, event_type: str, start: RunStart) -> RunRef:
         opened = self._open.get(start.run_id)
@@ -259,6 +286,10 @@ class Recorder:
         Raises:
             SpoolError: the spool cannot be written.
         """
+        opened = self._open.get(run_id)
+        if opened is not None and opened.joined:  # a forked child ran on to where its parent ends the run
+            self.release(run_id)
+            return
         with self._lock:
             run = self._open.pop(run_id, None)
             told = run_id in self._ended
@@ -457,7 +488,7 @@ class Recorder:
             start.mode or self.settings.mode,
             start.trigger,
             start.actor,
-            this_process(),
+            run.owner,
             start.closed_by,
         )
         own = {

@@ -139,6 +139,11 @@ def remember(*values: object) -> None:
             _now = _Knowledge(secrets, tuple(sorted(secrets, key=len, reverse=True)))
 
 
+def known_secrets() -> frozenset[str]:
+    """Give the values that are known to be secret: the same object until one more is known."""
+    return _now.secrets
+
+
 def kept(make: Callable[[*Arguments], R]) -> Callable[[*Arguments], R]:
     """Keep what `make` gives for the same arguments, until one more secret becomes known: then it may hold that secret.
 

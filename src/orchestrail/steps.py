@@ -34,16 +34,21 @@ def marked(function: F, marking: Marking) -> F:
 
 
 def current_open_run() -> OpenRun | None:
-    """Find the run whose code is executing: by context, else by asking the adapters (threads of a host)."""
+    """Find the run whose code is executing: by context, else by asking the adapters (threads of a host).
+
+    A thread may outlive the run that started it: that one counts only where no adapter knows better.
+    """
     run = current.get()
-    if run is not None and run.recorder.at_work:
+    if run is not None and not run.recorder.at_work:
+        run = None
+    if run is not None and run.recorder.is_open(run.ref.run_id):
         return run
     ref = plugins.first_result("adapter_current_run")
     if ref is None:
-        return None
+        return run
     from orchestrail.adapter import active
 
-    return next((found for recorder in active() if (found := recorder.open_run(ref.run_id)) is not None), None)
+    return next((found for recorder in active() if (found := recorder.open_run(ref.run_id)) is not None), run)
 
 
 class StepRun:

@@ -16,10 +16,10 @@ it, and a reader of such a file is not said to read a model.
 A folder that an observer tells of, a partitioned data set say, is one data set with the digest of its manifest (`digest`); the
 files in it that were read or written with it are no data sets of their own.
 
-What cannot be seen: files that a library without an observer opens in C without the interpreter (HDF5 say), files that a child
-process opens, files opened relative to a folder descriptor (`dir_fd`; the name is taken relative to the working folder), memory
-maps made before the step began, files opened before the step began, links made with `os.link`. Threads are seen where the context
-variable is carried into them. Nothing is recorded here; that is the recorder's matter.
+What cannot be seen: files that a library without an observer opens in C without the interpreter (HDF5 say), files that another
+program opens (that one ran is told), files opened relative to a folder descriptor (`dir_fd`; the name is taken relative to the
+working folder), memory maps made before the step began, files opened before the step began, links made with `os.link`. Threads and
+child processes are seen where the run goes along (`orchestrail.joining`). Nothing is recorded here; that is the recorder's matter.
 """
 
 # On a host's path pathlib costs several times as much a call.
@@ -39,7 +39,7 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, folder_identity, size_text
 from orchestrail.capture.observers import missed, models
@@ -73,6 +73,11 @@ _TICK_NS = 100_000_000
 Identity = tuple[int, int, int, int]
 """Device, inode, size and time of the last change of a file; of a folder, size and latest change of all its files."""
 _UNKNOWN: Identity = (0, 0, 0, 0)
+_STARTS = frozenset(("subprocess.Popen", "os.system", "os.posix_spawn", "os.exec"))
+"""Audit events before another program begins."""
+_PROGRAM = re.compile(r"[\w.+-]{1,100}")
+# What libraries ask about the machine.
+_READ_NO_DATA = frozenset(("ldconfig", "lscpu", "nvidia-smi", "uname"))
 # Of SQLite and of DuckDB.
 _LOGS = ("-wal", "-journal", ".wal")
 
@@ -215,6 +220,21 @@ class FileCapture:
             self.opened(name, None, os.O_RDWR if database else os.O_WRONLY)
             self._mark(name, database=database)
         return self.told.facts(_printable(name), written=True)
+
+    def started(self, event: str, program: Any) -> None:
+        """Note that a program begins in a process of its own, or in the place of this one: nothing in it is seen.
+
+        Args:
+            event: the interpreter's audit event.
+            program: its path, of which the last part is kept; its arguments and the line of a shell may hold secrets.
+        """
+        if self._closed or self._process is not _process:
+            return
+        name = "sh" if event == "os.system" else _printable(os.fsdecode(program)).rpartition("/")[2]
+        if name not in _READ_NO_DATA:
+            self.told.misses(
+                name if _PROGRAM.fullmatch(name) else "a program", "it ran in a process that is not recorded"
+            )
 
     def leaves_out(self, path: object) -> bool:
         """Say whether a file or folder is none of the step's data."""
@@ -460,6 +480,11 @@ def set_ignored(prefixes: Iterable[str | os.PathLike[str]]) -> None:
     _left_out.cache_clear()
 
 
+def ignored() -> tuple[str, ...]:
+    """Give the folders that are left out, for a process that takes part in a run."""
+    return _ignored
+
+
 def _hook(event: str, args: tuple[object, ...]) -> None:
     capture = capturing.get()
     if capture is None:
@@ -469,6 +494,8 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
             capture.opened(*args)
         elif event == "os.rename":
             capture.renamed(args[0], args[1])
+        elif event in _STARTS:
+            capture.started(event, args[0])
     except Exception:  # an exception here would be raised by the user's `open`
         capture.failures += 1
 
@@ -583,4 +610,5 @@ _TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")
 # A forked child inherits the context, and with it a capture that the parent closes: what the child opens is not the parent's to
 # tell.
 _process = object()
-os.register_at_fork(after_in_child=_after_fork)
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_after_fork)

@@ -7,7 +7,7 @@ database or looks at another run.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence, Set
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -219,7 +219,16 @@ def _with_lifecycle(row: RunRow, told: Sequence[StoredEvent]) -> RunRow:
         error=error,
         inferred=tuple(sorted(inferred)),
         ends=ends,
+        not_captured=(*row.not_captured, *_late(told, end)),
     )
+
+
+def _late(told: Sequence[StoredEvent], end: End | None) -> Iterator[tuple[str, str]]:
+    """Find that a process which took part in the run went on after it had ended: the run may not have been all that it did."""
+    if end is None or end.inferred or end.at is None:
+        return
+    if any(event.type == "RUNNING" and event.producer == end.producer and (event.at or "") > end.at for event in told):
+        yield "a child process", "it went on after the run had ended; what it told of then stands here too"
 
 
 def _end(event: StoredEvent) -> End | None:

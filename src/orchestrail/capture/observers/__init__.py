@@ -42,11 +42,18 @@ _ESTIMATORS = (
 OBSERVERS = {
     "aiobotocore.client": "botocore",
     "botocore.client": "botocore",
+    "concurrent.futures.process": "work",
+    "concurrent.futures.thread": "work",
     "duckdb": "duckdb",
     "fsspec.spec": "fsspec",
     "joblib": "pickles",
+    "joblib.externals.loky.process_executor": "work",
     "lightgbm.basic": "boosting",
+    "loky.process_executor": "work",
+    "multiprocessing.pool": "work",
+    "multiprocessing.process": "work",
     "numpy.random": "seeds",
+    "os": "work",
     "pandas.io.parquet": "pandas",
     "pickle": "pickles",
     "polars": "polars",
@@ -58,20 +65,21 @@ OBSERVERS = {
     "pyarrow.json": "pyarrow",
     "pyarrow.orc": "pyarrow",
     "pyarrow.parquet.core": "pyarrow",
-    "s3transfer.tasks": "s3transfer",
     "random": "seeds",
+    "s3transfer.tasks": "s3transfer",
     "safetensors": "safetensors",
     "safetensors.numpy": "safetensors",
     "safetensors.torch": "safetensors",
-    **{f"sklearn.{name}": "estimators" for name in _ESTIMATORS},
     "sklearn.base": "sklearn",
     "sklearn.metrics": "sklearn",
     "sklearn.model_selection": "sklearn",
     "sklearn.pipeline": "sklearn",
     "sqlalchemy": "sqlalchemy",
     "sqlite3": "sqlite",
+    "threading": "work",
     "torch": "torch",
     "xgboost.core": "boosting",
+    **{f"sklearn.{name}": "estimators" for name in _ESTIMATORS},
 }
 """For each module of a library, the module here that observes it."""
 
@@ -395,6 +403,11 @@ def uninstall() -> None:
         while _attached:
             _attached.popitem()[1].undo()
         _watches.clear()
+
+
+def at_work() -> bool:
+    """Say whether imports are heard of in this process."""
+    return _finder in sys.meta_path
 
 
 def missed(capture: Any) -> None:
