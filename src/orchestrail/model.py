@@ -224,7 +224,7 @@ class DatasetRef:
         digest: `sha256:...` of the content, None where it was not taken.
         kind: `data` or `model`.
         role: one of `DATASET_ROLES`, or None.
-        observed: `at_read`, `at_write`, `declared` or `looked_up`.
+        observed: `at_read`, `at_write`, `at_collect`, `declared` or `looked_up`.
         weak: why the digest may not be what the step really saw; None where it is.
         type: OpenLineage `datasetType`: FILE, DIRECTORY, MODEL, DATAFRAME, TABLE ...
         rows: number of rows, None where not known.
@@ -232,6 +232,8 @@ class DatasetRef:
         fields: (name, type) pairs, empty where not known.
         format: how it is written: `parquet`, `safetensors` ...; None where not known.
         framework: what a model is made with, with its version; None where not known.
+        seen: of a file whose digest is left to the collector, its inode and the time of its last change in nanoseconds, as they
+            were when the step used it: `inode:mtime`.
     """
 
     namespace: str
@@ -248,6 +250,7 @@ class DatasetRef:
     fields: tuple[tuple[str, str], ...] = ()
     format: str | None = None
     framework: str | None = None
+    seen: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -215,7 +215,7 @@ class Recorder:
             parent_job: the job of the spawning run.
             owner: the process that began it.
         """
-        run = OpenRun(self, ref, start, parent_job, None, None, files.FileCapture(), True, owner=owner, joined=True)
+        run = OpenRun(self, ref, start, parent_job, None, None, self._capture(), True, owner=owner, joined=True)
         self._open[ref.run_id] = run
         return run
 
@@ -229,7 +229,7 @@ class Recorder:
         if run.inputs or run.outputs or run.not_captured or run.results.any:
             facets = self._stated(run) | {"orchestrail_run": self._run_facet(run)}
             self._emit("RUNNING", run, facets, inputs=run.inputs, outputs=run.outputs)
-        run.files, run.inputs, run.outputs, run.not_captured = files.FileCapture(), [], [], []
+        run.files, run.inputs, run.outputs, run.not_captured = self._capture(), [], [], []
 
     def _begin(self, event_type: str, start: RunStart) -> RunRef:
         opened = self._open.get(start.run_id)
@@ -404,7 +404,10 @@ class Recorder:
             code = code_facts(start.function, cache=self._cache)
         elif start.file is not None:
             code = file_facts(start.file)
-        return OpenRun(self, ref, start, parent_job, marking, code, files.FileCapture())
+        return OpenRun(self, ref, start, parent_job, marking, code, self._capture())
+
+    def _capture(self) -> files.FileCapture:
+        return files.FileCapture(max_file_bytes=self.settings.digest_max_bytes)
 
     def _declared(self, start: RunStart) -> Marking | None:
         """Unite what is said of a step: in its code first, then by the orchestrator, then in the settings."""

@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, f
 
 from orchestrail import declarations
 from orchestrail.capture.environment import VARIABLES
+from orchestrail.capture.digest import MAX_BYTES
 from orchestrail.enforcement import HINTS
 from orchestrail.errors import ConfigurationError
 from orchestrail.model import Marking
@@ -35,6 +36,8 @@ _ENVIRONMENT = {
     "disabled": "ORCHESTRAIL_DISABLED",
     "variables": "ORCHESTRAIL_VARIABLES",
     "image": "ORCHESTRAIL_IMAGE",
+    "digest_max_bytes": "ORCHESTRAIL_DIGEST_MAX_BYTES",
+    "collect_max_bytes": "ORCHESTRAIL_COLLECT_MAX_BYTES",
     "airflow_url": "ORCHESTRAIL_AIRFLOW_URL",
     "airflow_token": "ORCHESTRAIL_AIRFLOW_TOKEN",
     "airflow_user": "ORCHESTRAIL_AIRFLOW_USER",
@@ -100,6 +103,8 @@ class Settings(BaseModel):
             leave open.
         variables: names of the environment variables that are recorded; in the environment separated by commas.
         image: the container image that the process runs in, by its digest where that is known.
+        digest_max_bytes: larger files get their digest from the collector: a step does not wait for it.
+        collect_max_bytes: what the collector reads at one time for such digests; larger files get none.
         airflow_url: Airflow's API, for `orchestrail reconcile airflow`.
         airflow_token: bearer token for it.
         airflow_user: name for it, where there is no token.
@@ -122,6 +127,8 @@ class Settings(BaseModel):
     steps: tuple[Step, ...] = ()
     variables: tuple[str, ...] = VARIABLES
     image: str | None = None
+    digest_max_bytes: int = Field(default=MAX_BYTES, ge=0)
+    collect_max_bytes: int = Field(default=64 << 30, ge=0)
     airflow_url: str | None = None
     airflow_token: SecretStr | None = None
     airflow_user: str | None = None

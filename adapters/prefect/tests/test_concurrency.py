@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -170,7 +171,8 @@ def names(run: Any, direction: str = "outputs") -> set[str]:
 def test_all_runs_are_whole(many: Any) -> None:
     """A start and an end each, in the process that ran it."""
     assert {run.job: run.types for run in many.runs() if run.types != ["START", "COMPLETE"]} == {
-        "left": ["START", "FAIL"]
+        "left": ["START", "FAIL"],
+        "forking.forks": ["START", "RUNNING", "COMPLETE"],
     }
     assert many.problems() == []
     assert many.stdout == "False None\n"
@@ -231,9 +233,10 @@ def test_generator_flows(many: Any) -> None:
 
 
 def test_a_fork_records_on_its_own(many: Any) -> None:
-    """What the child does is not told by the parent; its task run is on the record, below the task that forked."""
+    """What the child does it tells itself, of the task that forked; its task run is on the record below that."""
     forked = many.run("forking.forks")
     assert names(forked) == {"parent.txt"}
+    assert [Path(one["name"]).name for one in forked.events[1]["outputs"]] == ["child.txt"]
     child = many.run("forking.reads")
     assert (child.parent, child.types) == (forked.id, ["START", "COMPLETE"])
     assert child.said["owner"]["pid"] != forked.said["owner"]["pid"]

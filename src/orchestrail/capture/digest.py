@@ -15,6 +15,7 @@ import os
 import stat
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -72,7 +73,9 @@ _Key = tuple[str, int, int, int, int, int]
 _known: dict[_Key, str] = {}
 
 
-def digest_file(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> FileDigest | None:
+def digest_file(
+    path: str | os.PathLike[str], max_bytes: int = MAX_BYTES, progress: Callable[[int], object] | None = None
+) -> FileDigest | None:
     """Take the digest of a regular file or of a folder.
 
     A file's digest is remembered in this process by path, device, inode, size and both times of change, except where the file
@@ -81,6 +84,7 @@ def digest_file(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Fil
     Args:
         path: the file or folder; a symbolic link is followed.
         max_bytes: a larger file, or a folder with more in it, is not read.
+        progress: called with the bytes of the file that were read.
 
     Returns:
         None where there is neither: nothing, a pipe, a socket, a device; nor where even its size cannot be known.
@@ -92,7 +96,7 @@ def digest_file(path: str | os.PathLike[str], max_bytes: int = MAX_BYTES) -> Fil
     if stat.S_ISDIR(state.st_mode):
         return digest_folder(name, max_bytes)
     with unobserved():
-        return _digest_file(name, state, max_bytes)
+        return _digest_file(name, state, max_bytes, progress)
 
 
 def digest_folder(
@@ -177,7 +181,9 @@ def _stat(path: str) -> os.stat_result | None:
         return None
 
 
-def _digest_file(path: str, state: os.stat_result, max_bytes: int) -> FileDigest | None:
+def _digest_file(
+    path: str, state: os.stat_result, max_bytes: int, progress: Callable[[int], object] | None
+) -> FileDigest | None:
     started = time.time_ns()
     if not stat.S_ISREG(state.st_mode):
         return None
@@ -212,6 +218,8 @@ def _digest_file(path: str, state: os.stat_result, max_bytes: int) -> FileDigest
                 keep = True
             hashed.update(block)
             read += len(block)
+            if progress is not None:
+                progress(read)
             if read > max_bytes:
                 return _result(None, before, f"larger than {size_text(max_bytes)}")
         after = os.fstat(descriptor)

@@ -433,7 +433,8 @@ class FileCapture:
         weak = found.weak if found.identity == read else "changed after it was opened"
         if weak is None and file.database:
             weak = _beside(name)
-        captured.inputs.append(_dataset(name, file, found.digest, read[2], "at_read", weak))
+        seen = _left_to_collector(found, read[1], read[3])
+        captured.inputs.append(_dataset(name, file, found.digest, read[2], "at_read", weak, seen=seen))
 
     def _close_output(self, name: str, file: _File, still_open: frozenset[tuple[int, int]], captured: Captured) -> None:
         beside = _beside(name) if file.database else None
@@ -455,7 +456,8 @@ class FileCapture:
             weak = weak or beside
         elif weak is None and (found.device, found.inode) in still_open:
             weak = "still open for writing when the step ended"
-        captured.outputs.append(_dataset(name, file, found.digest, found.size, "at_write", weak, models.kind_of(name)))
+        kind, seen = models.kind_of(name), _left_to_collector(found, found.inode, found.mtime_ns)
+        captured.outputs.append(_dataset(name, file, found.digest, found.size, "at_write", weak, kind, seen))
 
 
 def install() -> None:
@@ -545,8 +547,20 @@ def _printable(name: str) -> str:
     return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
 
 
+def _left_to_collector(found: FileDigest, inode: int, mtime_ns: int) -> str | None:
+    """Give what tells the collector that a file which was not read, because of its size alone, is still the same."""
+    return f"{inode}:{mtime_ns}" if found.digest is None and found.files is None else None
+
+
 def _dataset(
-    name: str, file: _File, digest: str | None, size: int, observed: str, weak: str | None, kind: str = "data"
+    name: str,
+    file: _File,
+    digest: str | None,
+    size: int,
+    observed: str,
+    weak: str | None,
+    kind: str = "data",
+    seen: str | None = None,
 ) -> DatasetRef:
     return DatasetRef(
         "file",
@@ -557,6 +571,7 @@ def _dataset(
         weak=weak,
         type="DIRECTORY" if file.folder else "FILE",
         bytes=size,
+        seen=seen,
     )
 
 

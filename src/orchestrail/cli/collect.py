@@ -12,6 +12,7 @@ from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect as take
+from orchestrail.operations.digests import take_digests
 
 
 def collect(
@@ -23,10 +24,14 @@ def collect(
     """Take what processes have spooled into the store."""
     output = Output(as_json=as_json)
     settings = settings_of(home, store)
-    done = take(settings, open_record(settings, create=True), source, output.progress("collecting segments"))
+    record = open_record(settings, create=True)
+    done = take(settings, record, source, output.progress("collecting segments"))
     for why in done.kept:
         output.remark(why)
     counts = {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined}
+    digested = take_digests(settings, record, output.progress("taking digests, megabytes"))
+    if digested.settled or digested.left:
+        output.remark(f"{digested.settled:,} digests of large files were settled, {digested.left:,} wait.")
     print_counts(counts, output)
     raise typer.Exit(1 if done.quarantined else 0)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from orchestrail.cli.output import Output
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
+from orchestrail.operations.digests import take_digests
 from orchestrail.queries.snapshot import Snapshot, Store, snapshot
 from orchestrail.settings import Settings, load_settings
 
@@ -27,6 +28,7 @@ def collected(settings: Settings, output: Output, *, no_collect: bool) -> Store:
             output.remark(f"{done.quarantined} events were refused; see `orchestrail quarantine list`.")
         for why in done.kept:
             output.remark(why)
+        take_digests(settings, store, output.progress("taking digests, megabytes"))
     return store
 
 

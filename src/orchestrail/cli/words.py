@@ -120,6 +120,8 @@ def dataset_text(dataset: DatasetRef, output: Output) -> Text:
     for part in (kind, dataset.framework, dataset.format, dataset.role, size(dataset)):
         if part:
             text.append(f"  {clean(part)}", style="dim")
+    if dataset.observed == "at_collect" and dataset.digest:
+        text.append("  digest by the collector", style="dim")
     if dataset.weak:
         text.append(f"  weak: {clean(dataset.weak)}", style=GAP)
     return text

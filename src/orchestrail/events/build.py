@@ -291,6 +291,7 @@ def dataset(dataset: DatasetRef, by: str, direction: str, quality: Mapping[str, 
             "rows": dataset.rows,
             "format": dataset.format,
             "framework": dataset.framework,
+            "seen": dataset.seen,
         },
     }
     facets = {key: facet(key, body, by) for key, body in bodies.items() if body is not None}

@@ -13,7 +13,7 @@ from orchestrail.projections.values import mapping, objects, sha256, text, whole
 if TYPE_CHECKING:
     from orchestrail.projections.fold import StoredEvent
 
-_OBSERVED = ("at_read", "at_write", "declared", "looked_up")
+_OBSERVED = ("at_read", "at_write", "at_collect", "declared", "looked_up")
 
 
 def uses(told: Sequence[StoredEvent], direction: str) -> tuple[Use, ...]:
@@ -36,7 +36,8 @@ def uses(told: Sequence[StoredEvent], direction: str) -> tuple[Use, ...]:
     for use in rows:
         for place, other in enumerate(united):
             if _covers(other.dataset, use.dataset):
-                united[place] = replace(other, dataset=_joined(use.dataset, other.dataset))
+                first = min(other, use, key=_place) if other.dataset.observed == "at_collect" else other
+                united[place] = replace(first, dataset=_joined(use.dataset, other.dataset))
                 break
         else:
             united.append(use)
@@ -69,6 +70,10 @@ def _key(dataset: DatasetRef) -> tuple[str, str, str, str]:
     return dataset.namespace, dataset.name, dataset.digest or "", dataset.version or ""
 
 
+def _place(use: Use) -> int:
+    return use.seq
+
+
 def _exactness(use: Use) -> tuple[bool, bool, int, tuple[str, str, str, str]]:
     return use.dataset.digest is None, use.dataset.version is None, use.seq, _key(use.dataset)
 
@@ -93,13 +98,14 @@ def _joined(first: DatasetRef, second: DatasetRef) -> DatasetRef:
         kind="model" if "model" in (first.kind, second.kind) else "data",
         role=second.role or first.role,
         observed=observed,
-        weak=second.weak if second.digest else first.weak,
+        weak=second.weak if second.digest or observed == "at_collect" else first.weak,
         type=second.type or first.type,
         rows=second.rows if second.rows is not None else first.rows,
         bytes=second.bytes if second.bytes is not None else first.bytes,
         fields=second.fields or first.fields,
         format=second.format or first.format,
         framework=second.framework or first.framework,
+        seen=second.seen or first.seen,
     )
 
 
@@ -128,6 +134,7 @@ def _datasets(event: Mapping[str, Any], direction: str) -> Iterator[DatasetRef]:
             fields=_fields(facets),
             format=text(ours.get("format")),
             framework=text(ours.get("framework")),
+            seen=text(ours.get("seen")),
         )
 
 

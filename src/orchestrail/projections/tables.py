@@ -96,11 +96,13 @@ use = Table(
     Column("type", String),
     Column("format", String),
     Column("framework", String),
+    Column("seen", String),
     Column("rows", Integer),
     Column("bytes", Integer),
     Column("fields_json", String, nullable=False),
 )
 Index("proj_use_digest", use.c.digest, use.c.direction, use.c.seq)
+Index("proj_use_seen", use.c.seen)
 Index("proj_use_name", use.c.name, use.c.namespace, use.c.direction, use.c.seq)
 
 edge = Table(
@@ -195,6 +197,7 @@ _DATASET = (
     "type",
     "format",
     "framework",
+    "seen",
     "rows",
     "bytes",
 )
