@@ -215,7 +215,7 @@ class Recorder:
             parent_job: the job of the spawning run.
             owner: the process that began it.
         """
-        run = OpenRun(self, ref, start, parent_job, None, None, self._capture(), True, owner=owner, joined=True)
+        run = OpenRun(self, ref, start, parent_job, None, None, self._capture(), entered=True, owner=owner, joined=True)
         self._open[ref.run_id] = run
         return run
 

@@ -16,8 +16,8 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from orchestrail import declarations
-from orchestrail.capture.environment import VARIABLES
 from orchestrail.capture.digest import MAX_BYTES
+from orchestrail.capture.environment import VARIABLES
 from orchestrail.enforcement import HINTS
 from orchestrail.errors import ConfigurationError
 from orchestrail.model import Marking

@@ -129,5 +129,6 @@ def _judged(dataset: DatasetRef, found: FileDigest | None) -> tuple[str | None, 
 def _event(each: Undigested, digest: str | None, weak: str | None) -> Incoming:
     now, by = datetime.now(UTC), producer(SOURCE, __version__)
     settled = replace(each.dataset, version=None, digest=digest, observed="at_collect", weak=weak, role=None)
-    datasets = {f"{each.direction}s": [settled]}
-    return incoming(run_event("OTHER", each.run_id, by, {}, plain_job(each.job), at=now, **datasets), SOURCE, now)
+    read, written = ([settled], []) if each.direction == "input" else ([], [settled])
+    event = run_event("OTHER", each.run_id, by, {}, plain_job(each.job), inputs=read, outputs=written, at=now)
+    return incoming(event, SOURCE, now)

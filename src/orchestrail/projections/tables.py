@@ -16,7 +16,7 @@ from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, String, Tab
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.rows import Code, End, ReconciliationRow, RunRow, Use
 
-VERSION = "7"
+VERSION = "8"
 """Raise it with any change of the tables or of what goes into them."""
 
 metadata = MetaData()
