@@ -268,10 +268,12 @@ class CodeFacts:
     """The code of a step.
 
     Attributes:
-        digest: with algorithm id, `py-tokens-1:sha256:...`; None where no source and no code object was found.
+        digest: with algorithm id, `py-tokens-2:sha256:...`; None where no source and no code object was found.
         name: `module.qualname`.
         path: source file, relative to the project where it lies in one.
         modules: (module name, digest) of the project's own modules that the digest covers.
+        unfollowed: modules among these, its own included, that import by names which are computed as they run: what these bring
+            in is not covered.
     """
 
     digest: str | None
@@ -280,6 +282,7 @@ class CodeFacts:
     modules: tuple[tuple[str, str], ...] = field(
         default=(), hash=False
     )  # may be hundreds, and the digest tells them apart
+    unfollowed: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

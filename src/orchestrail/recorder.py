@@ -49,6 +49,7 @@ _REMEMBERED = 10_000
 _PLACES = 1_000
 """Source files, each in one tree of runs, whose place in git is remembered: a worker that lives long never sees a root end."""
 
+_SHOWN = 5
 _MEND = "Mend it where the orchestrator has it: nothing of it is recorded as declared."
 
 STEP = "STEP"
@@ -436,7 +437,9 @@ class Recorder:
             "test": fresh("test", build.tests(checks), by),
             "orchestrail_metrics": fresh("orchestrail_metrics", {"metrics": metrics} if metrics else None, by),
             "orchestrail_checks": fresh("orchestrail_checks", {"checks": checks} if checks else None, by),
-            "orchestrail_capture": fresh("orchestrail_capture", build.capture(run.not_captured), by),
+            "orchestrail_capture": fresh(
+                "orchestrail_capture", build.capture([*run.not_captured, *_not_followed(run.code)]), by
+            ),
             "orchestrail_execution": fresh("orchestrail_execution", execution, by),
         }
 
@@ -601,6 +604,14 @@ def _close(run: OpenRun) -> None:
     run.outputs = _merge(written, run.outputs)
     run.inputs = _with_subjects(_merge(read, run.inputs), run.outputs, run.results)
     run.not_captured += not_captured
+
+
+def _not_followed(code: CodeFacts | None) -> list[tuple[str, str]]:
+    """Say which code may have run that the digest does not cover."""
+    if code is None or not code.unfollowed:
+        return []
+    shown = ", ".join(code.unfollowed[:_SHOWN]) + (", ..." if len(code.unfollowed) > _SHOWN else "")
+    return [("code", f"imports by computed names are not followed: {shown}")]
 
 
 def _merge(captured: list[DatasetRef], declared: list[DatasetRef]) -> list[DatasetRef]:

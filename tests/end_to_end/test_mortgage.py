@@ -21,7 +21,7 @@ RUN = {
     "cached_from", "error", "inferred",
 }  # fmt: skip
 DATASET = {"namespace", "name", "version", "digest", "kind", "role", "observed", "rows", "bytes", "fields"}
-CODE = re.compile(r"^py-tokens-1:sha256:[0-9a-f]{64}$")
+CODE = re.compile(r"^py-tokens-2:sha256:[0-9a-f]{64}$")
 
 
 def sha256(path: Path) -> str:

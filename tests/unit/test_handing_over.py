@@ -169,4 +169,4 @@ def test_a_whole_file_is_code_too(recorder: Recorder, tmp_path: Path) -> None:
         recorder.start(RunStart(new_run_id(), "dag", "DAG", file=file))
         digests.append(spooled_events(recorder.settings.spool)[-1]["run"]["facets"]["orchestrail_code"]["digest"])
     assert digests[0] == digests[1] != digests[2]
-    assert digests[0].startswith("py-tokens-1:sha256:")
+    assert digests[0].startswith("py-tokens-2:sha256:")

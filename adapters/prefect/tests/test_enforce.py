@@ -155,7 +155,7 @@ def test_a_refused_flow_fails_with_our_message(refused: Any, kind: str) -> None:
     (finding,) = run.start["orchestrail_requirements"]["findings"]
     assert (finding["requirement"], finding["verdict"]) == ("PREP-01", "fail")
     assert "PREP-01" in run.error
-    assert run.start["orchestrail_code"]["digest"].startswith("py-tokens-1:")
+    assert run.start["orchestrail_code"]["digest"].startswith("py-tokens-2:")
 
 
 @pytest.mark.parametrize("job", ["tasks.plain", "tasks.coroutine", "tasks.submitted", "below", "pool.pooled"])

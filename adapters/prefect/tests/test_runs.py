@@ -273,7 +273,7 @@ def test_a_flow_run_says_what_it_is(tour: Any) -> None:
 def test_a_task_run_says_what_it_is(tour: Any) -> None:
     """Code, declared version, tags and the values that its body got."""
     run = tour.run("success.copy")
-    assert run.start["orchestrail_code"]["digest"].startswith("py-tokens-1:sha256:")
+    assert run.start["orchestrail_code"]["digest"].startswith("py-tokens-2:sha256:")
     assert run.start["orchestrail_code"]["name"].endswith("copy")
     assert run.start["orchestrail_step"]["version"] == "2.1"
     assert [tag["key"] for tag in run.start["tags"]["tags"]] == ["etl"]

@@ -63,7 +63,7 @@ def test_a_process_with_steps(run: Run, tmp_path: Path) -> None:
     assert {k: facets["orchestrail_step"][k] for k in ("role", "operation", "version", "derived", "serveTime")} == {
         "role": "preprocess", "operation": "double", "version": "1.2.0", "derived": False, "serveTime": True,
     }  # fmt: skip
-    assert facets["orchestrail_code"]["digest"].startswith("py-tokens-1:sha256:")
+    assert facets["orchestrail_code"]["digest"].startswith("py-tokens-2:sha256:")
     assert facets["orchestrail_parameters"]["parameters"]["factor"] == {"type": "int", "value": 2}
     assert facets["parent"]["run"]["runId"] == facets["parent"]["root"]["run"]["runId"] == start["run"]["runId"]
 
@@ -310,3 +310,67 @@ def test_facts_stated_wrongly_are_noted_not_raised(run: Run) -> None:
     assert output["facets"]["orchestrail_dataset"]["digest"] is None
     assert output["facets"]["orchestrail_dataset"]["weak"]
     json.dumps(output)
+
+
+HELPERS = {
+    "preparation/__init__.py": "from .cleaning import clean\n",
+    "preparation/cleaning.py": "from .text import strip\n\ndef clean(rows):\n    return [strip(row) for row in rows]\n",
+    "preparation/text.py": "def strip(row):\n    # both ends\n    return row.strip()\n",
+}
+DECLARED = """
+    from preparation import clean
+
+    @orchestrail.preprocessing("clean", version="1.0.0")
+    def declared(rows):
+        return clean(rows)
+
+    @orchestrail.preprocessing("clean-again")
+    def derived(rows):
+        return clean(rows)
+
+    @audited
+    def main():
+        return derived(declared([" a "]))
+
+    main()
+"""
+
+
+def test_one_line_two_modules_away_is_another_version(run: Run, tmp_path: Path) -> None:
+    """A derived version changes with it, a declared one does not and its code shows; with a comment nothing changes."""
+    (tmp_path / "preparation").mkdir()
+
+    def versions(**changes: str) -> dict[str, tuple[str, bool, str]]:
+        for path, text in HELPERS.items():
+            (tmp_path / path).write_text(changes.get(Path(path).stem, text))
+        found = {}
+        for name in ("declared", "derived"):
+            events = run(DECLARED).of(f"program.main.{name}")
+            facets = [event for kind, event in events if kind == "START"][-1]["run"]["facets"]
+            step, code = facets["orchestrail_step"], facets["orchestrail_code"]
+            found[name] = (step["version"], step["derived"], code["digest"])
+        return found
+
+    before = versions()
+    assert versions(text=HELPERS["preparation/text.py"].replace("both", "its two")) == before
+    after = versions(text=HELPERS["preparation/text.py"].replace("strip()", "rstrip()"))
+    assert before["declared"][:2] == after["declared"][:2] == ("1.0.0", False)
+    assert before["declared"][2] != after["declared"][2]
+    assert (before["derived"][0], before["derived"][1]) == (before["derived"][2], True)
+    assert before["derived"][0] != after["derived"][0]
+
+
+def test_what_the_digest_does_not_cover_is_told(run: Run) -> None:
+    """A module that is imported by a computed name is followed nowhere, and the record says so."""
+    outcome = run("""
+        import importlib
+
+        @audited
+        def main(name="json"):
+            return importlib.import_module(name).dumps(1)
+
+        main()
+    """)
+    (_, end) = outcome.of("program.main")[-1]
+    (missing,) = end["run"]["facets"]["orchestrail_capture"]["notCaptured"]
+    assert missing == {"what": "code", "reason": "imports by computed names are not followed: program"}

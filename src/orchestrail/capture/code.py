@@ -1,6 +1,6 @@
 """The digest of the code that a step runs, from its source text without running or importing anything.
 
-`code_facts(function).digest` is `py-tokens-1:sha256:...` over the canonical tokens (`tokens`) of
+`code_facts(function).digest` is `py-tokens-2:sha256:...` over the canonical tokens (`tokens`) of
 
 - the function's own definition without its decorators, which say how a step is run, not what it does. Of a method the whole
   class counts, of an object that is called its class, of a nested function that uses variables of the function around it that
@@ -21,7 +21,10 @@ Where there is no source (`exec`, an interactive session, `-c`), or where the fu
 disk says any more, the digest is `py-bytecode-1.<major>.<minor>:sha256:...` over the code object (`bytecode`) and those of the
 functions that it names and that have no source either. Where there is no code object, of a C function say, the digest is None.
 
-Limits, all of static analysis: imports by computed names (`importlib.import_module`, `__import__`, entry points), attributes
+`import_module("a.b")` and `__import__("a.b")` are imports of what they name. Of modules that import by a name which is computed
+as they run, `CodeFacts.unfollowed` tells.
+
+Limits, all of static analysis: what such imports and entry points bring in, attributes
 that are set or replaced while the program runs, functions passed as arguments or looked up in a registry that another module
 fills, module-level statements that bind no reached name, effects of a package's `__init__` on modules that only it imports,
 `eval`, values of variables, C extensions, namespace packages' custom finders. Names are taken by scope, not by control flow:
@@ -42,7 +45,18 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path
-from types import CodeType, FunctionType, MemberDescriptorType, MethodType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    ClassMethodDescriptorType,
+    CodeType,
+    FunctionType,
+    MemberDescriptorType,
+    MethodDescriptorType,
+    MethodType,
+    MethodWrapperType,
+    ModuleType,
+    WrapperDescriptorType,
+)
 from typing import NamedTuple
 
 from orchestrail.capture import bytecode, tokens
@@ -56,6 +70,7 @@ from orchestrail.model import CodeFacts
 _DEPTH = 64
 _REMEMBERED = 2048
 _BEGAN_NS = time.time_ns()
+_OF_C = (BuiltinFunctionType, ClassMethodDescriptorType, MethodDescriptorType, MethodWrapperType, WrapperDescriptorType)
 
 
 def code_facts(function: Callable[..., object], project: Path | None = None, cache: Path | None = None) -> CodeFacts:
@@ -97,7 +112,8 @@ def _find_out(target: _Target, cache: Path | None) -> CodeFacts:
     kept = Outlines(cache) if cache is not None else None
     reach = _Reach(Finder(kept))
     digest = reach.digest(target)
-    facts = CodeFacts(digest, target.name(), target.file, tuple(sorted(reach.modules.items())))
+    modules = tuple(sorted(reach.modules.items()))
+    facts = CodeFacts(digest, target.name(), target.file, modules, tuple(sorted(reach.unfollowed)))
     if kept is not None:
         kept.save()
     return facts
@@ -186,13 +202,17 @@ class _Target:
         file = os.path.abspath(file) if file and not file.startswith("<") else ""
         return file if os.path.isfile(file) else None
 
-    def name(self) -> str:
-        """Give `module.qualname`, with the file's own name where the host gave the module one that tells nothing."""
+    def module_name(self) -> str:
+        """Give the module's name, or that of its file where the host gave the module one that tells nothing."""
         module, file = self.module, self.file
-        if file is not None:
-            stem = Path(file).parent.name if Path(file).name == "__init__.py" else Path(file).stem
-            if module.rpartition(".")[2] != stem:
-                module = stem
+        if file is None:
+            return module
+        stem = Path(file).parent.name if Path(file).name == "__init__.py" else Path(file).stem
+        return module if module.rpartition(".")[2] == stem else stem
+
+    def name(self) -> str:
+        """Give `module.qualname`."""
+        module = self.module_name()
         qualname = getattr(self.value, "__qualname__", None)
         if not isinstance(qualname, str):
             qualname = type(self.value).__qualname__
@@ -212,6 +232,8 @@ class _Target:
                 inner = value.__func__
             elif isinstance(value, FunctionType):
                 inner = value.__dict__.get("__wrapped__")
+                if isinstance(inner, _OF_C):  # then the wrapper is all the code that there is
+                    return value
             elif not isinstance(value, type):
                 inner = _static(value, "fn") or _static(value, "__wrapped__")
                 if inner is None:
@@ -232,10 +254,12 @@ class _Reach:
 
     Attributes:
         modules: digest by name, of the project's modules that it covers as a whole.
+        unfollowed: modules that import by computed names.
     """
 
     def __init__(self, finder: Finder) -> None:
         self.modules: dict[str, str] = {}
+        self.unfollowed: set[str] = set()
         self._finder = finder
         self._seen: set[int] = set()
 
@@ -269,6 +293,9 @@ class _Reach:
             pieces = [b"own", *closure.pieces()]
             modules = closure.modules
             self.modules.update(modules)
+            self.unfollowed |= closure.unfollowed
+            if closure.computed:
+                self.unfollowed.add(target.module_name())
             pieces += [part for name in sorted(modules) for part in (b"module", name.encode(), modules[name].encode())]
         except (OSError, SourceRefused, RecursionError):
             return None
@@ -316,12 +343,16 @@ class _Closure:
 
     Attributes:
         modules: digest by name of the modules that it covers as a whole.
+        unfollowed: those of them that import by computed names.
+        computed: whether the pieces of its own module do.
     """
 
     def __init__(
         self, source: Source, file: str, package: str, path: list[Definition], finder: Finder, *, around: bool
     ) -> None:
         self.modules: dict[str, str] = {}
+        self.unfollowed: set[str] = set()
+        self.computed = False
         self._source = source
         self._file = os.path.realpath(file)
         self._package = package
@@ -360,6 +391,8 @@ class _Closure:
             if outline is None:
                 continue
             self.modules[module] = outline.digest
+            if outline.computed:
+                self.unfollowed.add(module)
             # Only a package's own file passes names on; what a module imports, it uses.
             is_package = self._is_package(module)
             for found in outline.followed(self._wanted[module] if is_package else None):
@@ -382,6 +415,7 @@ class _Closure:
 
     def _follow(self, piece: Piece) -> None:
         self._names += piece.reads(self._bare) - self._named
+        self.computed |= piece.computed
         for found in piece.imports()[1]:
             self._import(found, self._package)
 

@@ -17,7 +17,7 @@ from orchestrail.capture.tokens import ALGORITHM
 
 MAX_OUTLINES = 4000
 
-_FORMAT = 1
+_FORMAT = 2
 
 
 class Outlines:
@@ -47,7 +47,7 @@ class Outlines:
         both = (
             [[one.module, one.level, one.name, one.bound] for one in part] for part in (outline.imports, outline.inner)
         )
-        self._added[key] = [outline.digest, *both, sorted(outline.binds), sorted(outline.reads)]
+        self._added[key] = [outline.digest, *both, sorted(outline.binds), sorted(outline.reads), outline.computed]
 
     def save(self) -> None:
         """Write what was put; the oldest ones are dropped where there are too many."""
@@ -77,8 +77,10 @@ class Outlines:
         return entries if isinstance(entries, dict) else {}
 
 
-def _outline(digest: str, imports: list[Any], inner: list[Any], binds: list[str], reads: list[str]) -> Outline:
+def _outline(
+    digest: str, imports: list[Any], inner: list[Any], binds: list[str], reads: list[str], computed: bool
+) -> Outline:
     if not digest.startswith(f"{ALGORITHM}:sha256:"):
         raise ValueError(digest)
     outer, inside = (tuple(Import(*one) for one in part) for part in (imports, inner))
-    return Outline(digest, outer, inside, frozenset(binds), frozenset(reads))
+    return Outline(digest, outer, inside, frozenset(binds), frozenset(reads), bool(computed))

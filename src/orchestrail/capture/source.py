@@ -62,6 +62,7 @@ class Outline:
         inner: imports inside its functions and classes.
         binds: names that it binds.
         reads: names that its statements, other than imports, read; of a package only.
+        computed: whether it imports by a name that is computed as it runs.
     """
 
     digest: str
@@ -69,6 +70,7 @@ class Outline:
     inner: tuple[Import, ...] = ()
     binds: frozenset[str] = frozenset()
     reads: frozenset[str] = frozenset()
+    computed: bool = False
 
     def followed(self, wanted: frozenset[str] | None) -> Iterator[Import]:
         """Give the imports that lead on to code that may run.
@@ -169,7 +171,7 @@ class _Scope:
         self.reads |= inside.reads - inside.binds
 
 
-@dataclass(slots=True, eq=False)
+@dataclass(eq=False)
 class Piece:
     """Top-level statements of a module that share their lines; nearly always one.
 
@@ -193,7 +195,17 @@ class Piece:
         outer: list[Import] = []
         inner: list[Import] = []
         _imports(self.nodes, outer, inner)
+        inner += self._called[0]
         return outer, inner
+
+    @property
+    def computed(self) -> bool:
+        """Whether it imports by a name that is computed as it runs."""
+        return self._called[1]
+
+    @cached_property
+    def _called(self) -> tuple[list[Import], bool]:
+        return _called(self.nodes)
 
     def reads(self, bare: frozenset[ast.AST] = frozenset()) -> set[str]:
         """Give the names that it reads from its module, those in the decorators of `bare` definitions left out."""
@@ -277,6 +289,8 @@ class Source:
         imports: list[Import] = []
         inner: list[Import] = []
         _imports(self.tree.body, imports, inner)
+        called, computed = _called(self.tree.body)
+        inner += called
         scope = _Scope(shallow=not is_package)
         scope.visit(*(node for node in self.tree.body if not isinstance(node, ast.Import | ast.ImportFrom)))
         return Outline(
@@ -285,6 +299,7 @@ class Source:
             tuple(inner),
             frozenset(scope.binds | {found.bound for found in imports}),
             frozenset(scope.reads) if is_package else frozenset(),
+            computed,
         )
 
     def function(self, code: CodeType) -> list[Definition]:
@@ -390,6 +405,27 @@ def _imports(body: Iterable[ast.AST], outer: list[Import], inner: list[Import]) 
             outer += parts_of(node)
         elif isinstance(node, _LINES_OF):
             _imports(node.body, inner, inner)
+
+
+def _called(body: Iterable[ast.AST]) -> tuple[list[Import], bool]:
+    """Give the modules that calls of `import_module` and `__import__` name, and whether there is one that names none."""
+    found: list[Import] = []
+    computed = False
+    for call in (node for statement in body for node in ast.walk(statement) if isinstance(node, ast.Call)):
+        match call.func:
+            case ast.Name(id="import_module" | "__import__") | ast.Attribute(attr="import_module"):
+                pass
+            case _:
+                continue
+        match call.args:
+            case [ast.Constant(value=str(name)), *_] if not name.startswith("."):
+                found.append(Import(name, 0, None, ""))
+            case [ast.Constant(value=str(name)), ast.Name(id="__package__" | "__name__")] if name.strip("."):
+                module = name.lstrip(".")
+                found.append(Import(module, len(name) - len(module), None, ""))
+            case _:
+                computed = True
+    return found, computed
 
 
 def labelled(digest: str) -> str:

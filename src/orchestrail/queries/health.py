@@ -395,7 +395,12 @@ def _unseen(store: Store) -> Iterator[Problem]:
     for row in rows[:_TOLD]:
         missed = [f"{what}: {reason}" if reason else what for what, reason in row.not_captured]
         what = f"{row.job.name} {row.run_id[-12:]} could not see all that it touched: {_some(missed)}."
-        yield Problem("not-captured", Severity.NOTE, what, "State it with record_input and record_output.")
+        yield Problem(
+            "not-captured",
+            Severity.NOTE,
+            what,
+            "State data with record_input and record_output; name modules where they are imported.",
+        )
     if len(rows) > _TOLD:
         what = f"{len(rows) - _TOLD} more runs of the last {LATELY.days} days could not see all that they touched."
         yield Problem("not-captured", Severity.NOTE, what, "`orchestrail show RUN` says what.")

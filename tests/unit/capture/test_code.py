@@ -49,10 +49,10 @@ def changed(path: str, old: str, new: str, base: dict = BASE) -> dict:
 def test_facts_name_the_function_its_file_and_its_modules(project):
     """Digest with its algorithm, module.qualname, path in the project, and each module that is covered with a digest of its own."""
     facts = project.facts(BASE)
-    assert re.fullmatch(r"py-tokens-1:sha256:[0-9a-f]{64}", facts.digest)
+    assert re.fullmatch(r"py-tokens-2:sha256:[0-9a-f]{64}", facts.digest)
     assert (facts.name, facts.path) == ("steps.step", "steps.py")
     assert [name for name, _ in facts.modules] == ["constants", "helpers"]
-    assert all(re.fullmatch(r"py-tokens-1:sha256:[0-9a-f]{64}", digest) for _, digest in facts.modules)
+    assert all(re.fullmatch(r"py-tokens-2:sha256:[0-9a-f]{64}", digest) for _, digest in facts.modules)
 
 
 def test_same_code_in_another_folder_has_the_same_digest(project):
@@ -442,7 +442,7 @@ CLASSES = """
 def test_of_a_method_the_class_and_its_bases_count(project, name):
     """A method may call any other of its class."""
     plain = project.digest({"steps.py": CLASSES}, name)
-    assert plain.startswith("py-tokens-1:")
+    assert plain.startswith("py-tokens-2:")
     for old, new in (("x * 2", "x * 3"), ("RATE = 1", "RATE = 2"), ("x + self", "x - self")):
         assert project.digest({"steps.py": CLASSES.replace(old, new)}, name) != plain, old
 
@@ -572,7 +572,7 @@ def test_a_second_look_gives_the_same_from_memory(project, monkeypatch):
 def test_a_function_that_holds_itself_ends(project):
     """A nested recursive function is its own free variable."""
     base = "def make():\n    def step(x):\n        return step(x - 1) if x else 0\n    return step\nstep = make()\n"
-    assert project.digest({"steps.py": base}).startswith("py-tokens-1:")
+    assert project.digest({"steps.py": base}).startswith("py-tokens-2:")
 
 
 def test_what_wraps_a_function_is_looked_through(project):
@@ -628,8 +628,8 @@ def test_no_code_of_an_object_runs_while_it_is_looked_at():
         def __call__(self, x):
             return x
 
-    assert code_facts(Wary()).digest.startswith("py-tokens-1:")
-    assert code_facts(functools.partial(Wary(), Wary())).digest.startswith("py-tokens-1:")
+    assert code_facts(Wary()).digest.startswith("py-tokens-2:")
+    assert code_facts(functools.partial(Wary(), Wary())).digest.startswith("py-tokens-2:")
 
 
 def test_a_method_called_fn_is_not_taken_for_the_function():
@@ -656,7 +656,7 @@ def test_c_functions_have_no_digest():
 def test_library_functions_are_digested_with_their_own_module():
     """A step may be a function of a library; its package is the environment's matter."""
     facts = code_facts(textwrap.dedent)
-    assert facts.digest.startswith("py-tokens-1:")
+    assert facts.digest.startswith("py-tokens-2:")
     assert facts.modules == ()
     assert facts.name == "textwrap.dedent"
 
@@ -694,14 +694,14 @@ def test_a_very_large_module_counts_by_its_bytes(project):
     large = "DATA = [\n" + "    1,\n" * 200_000 + "]\n"
     sources = {"steps.py": "from large import DATA\ndef step(x):\n    return DATA\n", "large.py": large}
     facts = project.facts(sources)
-    assert facts.digest.startswith("py-tokens-1:")
+    assert facts.digest.startswith("py-tokens-2:")
     assert project.digest({**sources, "large.py": large.replace("    1,\n]", "    2,\n]")}) != facts.digest
 
 
 def test_deeply_nested_source_is_not_fatal(project):
     """A definition that the parser gives up on falls back to its code object."""
     nested = "def step(x):\n    return x\nDEEP = " + " + ".join(["1"] * 1500) + "\n"
-    assert project.digest({"steps.py": nested}).startswith("py-tokens-1:")
+    assert project.digest({"steps.py": nested}).startswith("py-tokens-2:")
     assert project.digest({"steps.py": nested + "def other():\n    return DEEP\n"}, "other") is not None
 
 
@@ -749,7 +749,7 @@ def test_a_comment_added_after_loading_is_no_other_code(tmp_path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     file.write_text("def step(x):  # same\n    return x\n")
-    assert code_facts(module.step).digest.startswith("py-tokens-1:")
+    assert code_facts(module.step).digest.startswith("py-tokens-2:")
 
 
 EXECUTED = """
@@ -843,7 +843,7 @@ def test_a_damaged_cache_of_outlines_is_done_without(run, tmp_path, damage):
     whole = run(CACHED)
     (file,) = (tmp_path / "cache").iterdir()
     document = json.loads(file.read_text())
-    odd = (3, ["x"], ["py-tokens-1:sha256:", [1], [], [], []])
+    odd = (3, ["x"], ["py-tokens-2:sha256:", [1], [], [], []])
     entries = dict(zip(document["entries"], odd, strict=True))
     file.write_text(json.dumps({**document, "entries": entries}) if damage == "entries" else damage)
     assert run(CACHED) == whole

@@ -118,6 +118,28 @@ def test_a_changed_token_counts(text, data):
         assert canonical(lines) != canonical(text.split("\n"))
 
 
+@pytest.mark.parametrize(
+    ("one", "other", "alike"),
+    [
+        ('def f():\n    """Doc."""\n    return 1', "def f():\n    return 1", True),
+        ('"""Module."""\nx = 1\n"""About x,\nat length."""', "x = 1", True),
+        ("class A:\n    'one' \\\n    r'two'\n    b'three'\n    x = 1", "class A:\n    x = 1", True),
+        ('def f():\n    """Doc."""', "def f():\n    'Another.'", True),
+        ("x = 'a'", "x = 'b'", False),
+        ("f('a')", "f('b')", False),
+        ("'a'.join(x)", "'b'.join(x)", False),
+        ("'a'; x = 1", "x = 1", False),
+        ("f'{x()}'", "f'{y()}'", False),
+        ("rf'{x()}' 'a'", "'a'", False),
+        ("return_(\n'a'\n)", "return_(\n'b'\n)", False),
+        ("def f(): 'a'", "def f(): 'b'", False),
+    ],
+)
+def test_a_statement_that_is_nothing_but_a_string_is_left_out(one, other, alike):
+    """A docstring does nothing; a string that is part of something does, and so does one that is formatted."""
+    assert (canonical(one.split("\n")) == canonical(other.split("\n"))) is alike
+
+
 def test_an_outer_indent_is_left_out():
     """A method is the same text as a function."""
     text = ["    def f(x):", "        # c", "        return x"]
