@@ -201,7 +201,7 @@ def digest_of(path: Path) -> str:
     ],
 )
 def test_a_pipeline_leaves_what_it_touched_and_nothing_else(tmp_path, name, inputs):
-    """Read against what the kernel saw being opened, written against what changed on the disk; with the digests of what was there."""
+    """Read as the kernel saw files being opened, written as they changed on the disk; with the digests of what was there."""
     data, home, partitioned = tmp_path / "data", tmp_path / "home", PARTITIONED.get(name, set())
     laid_out(name, data)
     shutil.copytree(data, tmp_path / "before")
