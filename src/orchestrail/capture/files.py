@@ -151,6 +151,8 @@ class FileCapture:
         self._too_many = False
         self._closed = False
         self._process = _process
+        self.known: set[tuple[object, ...]] = set()
+        """What was given to `open` (path, mode, flags) and has nothing more to tell: the hook looks there first."""
         self.failures = 0
         self.told = Told()
 
@@ -167,18 +169,28 @@ class FileCapture:
         name = _name(path)
         if name is None or not isinstance(flags, int):
             return
-        access = flags & os.O_ACCMODE
-        if access == os.O_RDONLY and isinstance(mode, str) and not mode.startswith("r"):
-            access = os.O_WRONLY
-        if access == os.O_RDONLY and not self._renames and name in self._files:
-            return
+        # A rename puts another set in its place: what was found out before is then not kept.
+        known = self.known
+        if self._notes(name, mode, flags) and name is path and not self._renames:
+            known.add((path, mode, flags))
+
+    def _notes(self, name: str, mode: object, flags: int) -> bool:
+        """Note a file that is about to be opened; say whether to open it like that again has nothing more to tell."""
+        reads = not flags & os.O_ACCMODE and not (isinstance(mode, str) and mode[:1] != "r")
+        if reads and name in self._files and not self._renames:
+            return True
         if flags & _NOT_A_FILE or _left_out(name.rpartition("/")[0]) or name in _personal_files:
-            return
-        if access == os.O_RDONLY:
-            if not name.endswith(_NO_DATA_WHEN_READ):
-                self._reads(name)
-        else:
-            self._writes(name, reads=access == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL))
+            return True
+        if not reads:
+            self._writes(
+                name, reads=flags & os.O_ACCMODE == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL)
+            )
+            file = self._files.get(name)
+            return file is not None and file.written
+        if name.endswith(_NO_DATA_WHEN_READ):
+            return True
+        self._reads(name)
+        return name in self._files
 
     def read(self, path: object, *, database: bool = False) -> Facts | None:
         """Note a file or folder that a library is about to read by itself.
@@ -272,6 +284,7 @@ class FileCapture:
         if replaced is not None:
             self._before_change(replaced)
         if len(self._renames) < self._max_files:
+            self.known = set()
             self._renames.append(_Rename(threading.get_ident(), old, new, _identity(state), folder))
 
     def close(self) -> Captured:
@@ -493,7 +506,8 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
         return
     try:
         if event == "open":
-            capture.opened(*args)
+            if type(args[0]) is not str or args not in capture.known:
+                capture.opened(*args)
         elif event == "os.rename":
             capture.renamed(args[0], args[1])
         elif event in _STARTS:
