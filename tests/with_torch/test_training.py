@@ -42,7 +42,7 @@ def ran(program: str, folder: Path, **more: str) -> str:
 
 
 def test_a_training_loop_leaves_what_its_workers_read_and_its_checkpoints(tmp_path):
-    """As the kernel saw files being opened: labels and images, the latter by worker processes; with the digests of their content."""
+    """As the kernel saw files being opened: labels, and images by worker processes; with their digests."""
     data, home = tmp_path / "data", tmp_path / "home"
     laid_out(data)
     before = {file for file in data.rglob("*") if file.is_file()}
@@ -54,12 +54,7 @@ def test_a_training_loop_leaves_what_its_workers_read_and_its_checkpoints(tmp_pa
     assert len({event["run"]["runId"] for event in events}) == 1
     assert not any("orchestrail_capture" in event["run"]["facets"] for event in events)
     inputs, outputs = (
-        {
-            Path(one["name"]): one["facets"]
-            for event in events
-            for one in event[side]
-            if one["namespace"] == "file"
-        }
+        {Path(one["name"]): one["facets"] for event in events for one in event[side] if one["namespace"] == "file"}
         for side in ("inputs", "outputs")
     )
     assert inputs.keys() == touched == before

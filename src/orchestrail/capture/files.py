@@ -171,7 +171,7 @@ class FileCapture:
             return
         # A rename puts another set in its place: what was found out before is then not kept.
         known = self.known
-        if self._notes(name, mode, flags) and name is path and not self._renames:
+        if self._notes(name, mode, flags) and name is path and not self._renames and len(known) < self._max_files:
             known.add((path, mode, flags))
 
     def _notes(self, name: str, mode: object, flags: int) -> bool:
@@ -182,9 +182,7 @@ class FileCapture:
         if flags & _NOT_A_FILE or _left_out(name.rpartition("/")[0]) or name in _personal_files:
             return True
         if not reads:
-            self._writes(
-                name, reads=flags & os.O_ACCMODE == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL)
-            )
+            self._writes(name, reads=flags & os.O_ACCMODE == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL))
             file = self._files.get(name)
             return file is not None and file.written
         if name.endswith(_NO_DATA_WHEN_READ):

@@ -8,8 +8,9 @@ def column(data: np.ndarray, number: int) -> np.ndarray:
     return np.sort(data[:, number])
 
 
-def largest(data: np.ndarray, number: int) -> float:
-    return float(column(data, number).max())
+def largest(location: str, data: np.ndarray, number: int) -> float:
+    cached = joblib.Memory(location, verbose=0).cache(column)
+    return float(cached(data, number).max())
 
 
 def main() -> float:
@@ -17,7 +18,7 @@ def main() -> float:
     memory = joblib.Memory("cache", verbose=0)
     means = [float(memory.cache(column)(np.asarray(data), number).mean()) for number in range(2)]
     found = joblib.Parallel(n_jobs=2)(
-        joblib.delayed(largest)(np.asarray(data), number) for number in range(data.shape[1])
+        joblib.delayed(largest)("cache", np.asarray(data), number) for number in range(data.shape[1])
     )
     joblib.dump({"means": means, "largest": found}, "found.joblib.gz", compress=("gzip", 3))
     joblib.dump(np.asarray(data) * 2, "doubled.joblib")

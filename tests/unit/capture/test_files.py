@@ -15,10 +15,12 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from orchestrail.capture import files
 from orchestrail.capture.digest import MAX_BYTES
@@ -434,6 +436,54 @@ def test_a_file_that_the_step_only_moves_is_taken_from_there_and_put_here(tmp_pa
         ("production.pkl", sha256(b"model")),
         ("done.csv", sha256(b"data")),
     ]
+
+
+def test_a_name_that_another_file_takes_after_a_rename_counts_anew(tmp_path):
+    """Opened as often before as it may be: what is known of a name goes with the file that had it."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    with captured() as seen:
+        for mode in ("w", "r", "r", "w", "r"):
+            first.open(mode).close()
+        first.write_text("made")
+        os.rename(first, second)
+        subprocess.run([sys.executable, "-c", f"open({str(first)!r}, 'w').write('from elsewhere')"], check=True)
+        for _ in range(2):
+            assert first.read_text() == "from elsewhere"
+    assert names(seen[0]) == ["first"]
+    assert names(seen[1]) == ["second"]
+    assert seen[0][0].digest == sha256(b"from elsewhere")
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.sampled_from("rwam"), st.sampled_from("abc"), st.sampled_from("abc")), max_size=12))
+def test_what_is_known_of_an_opening_changes_nothing(actions):
+    """Files are opened and renamed in any order: the hook that remembers tells what one tells that does not."""
+
+    class Forgetful(FileCapture):
+        known = property(lambda self: set(), lambda self, value: None)
+
+    install()
+    found = []
+    for kind in (FileCapture, Forgetful):
+        with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+            for name in "ab":
+                put(Path(folder, name), name.encode())
+            capture = kind()
+            token = capturing.set(capture)
+            try:
+                for action, name, other in actions:
+                    with suppress(FileNotFoundError):
+                        if action == "m":
+                            os.rename(f"{folder}/{name}", f"{folder}/{other}")
+                        else:
+                            with open(f"{folder}/{name}", action) as file:
+                                file.write(other) if action != "r" else file.read()
+            finally:
+                capturing.reset(token)
+            inputs, outputs, missing = capture.close()
+            assert not missing
+            found.append([[(Path(one.name).name, one.digest, one.weak) for one in side] for side in (inputs, outputs)])
+    assert found[0] == found[1]
 
 
 def test_a_rename_that_fails_changes_nothing(tmp_path):
