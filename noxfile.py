@@ -17,6 +17,7 @@ nox.options.sessions = [
     "typecheck",
     "tests",
     "stores",
+    "quality",
     "adapter",
     "template",
     "end_to_end",
@@ -108,7 +109,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the core."""
     prepare(session, "test", "example", "capture")
-    elsewhere = ("architecture", "end_to_end", "with_boosting", "with_stores", "with_torch")
+    elsewhere = ("architecture", "end_to_end", "with_boosting", "with_quality", "with_stores", "with_torch")
     session.run("pytest", *(session.posargs or ("tests", *(f"--ignore=tests/{name}" for name in elsewhere))))
 
 
@@ -134,6 +135,14 @@ def boosting(session: nox.Session) -> None:
     prepare(session, "test", "example")
     session.install("lightgbm>=4.5", "xgboost-cpu>=3")
     session.run("pytest", "tests/with_boosting", *session.posargs)
+
+
+@nox.session
+def quality(session: nox.Session) -> None:
+    """Test what is captured of pandera and Great Expectations, which bring much that nothing else here needs."""
+    prepare(session, "test", "example", "capture")
+    session.install("great-expectations>=1.3", "pandera>=0.24")
+    session.run("pytest", "tests/with_quality", *session.posargs)
 
 
 @nox.session

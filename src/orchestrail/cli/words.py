@@ -288,8 +288,8 @@ def _check(check: Mapping[str, Any]) -> Text:
     text = Text(clean(f"{check.get('name')} ")).append(word, style=style)
     details = [str(check[name]) for name in ("severity", "kind") if check.get(name)]
     details += [f"{name} {_number(check[name])}" for name in ("expected", "actual") if check.get(name) is not None]
-    if (failures := check.get("failures")) is not None:
-        details.append(f"{failures} failed")
+    if failures := check.get("failures"):
+        details.append(f"{failures} rows failed")
     return _with_subject(text, check, details)
 
 

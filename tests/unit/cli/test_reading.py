@@ -301,7 +301,7 @@ def test_results_are_shown_with_what_they_are_of_and_who_told_them(made, spooled
     )
     lines = [line.split(maxsplit=1) for line in run("show", made.run_id(1)).stdout.splitlines()[1:]]
     shown = [text for word, text in lines if word == "check"]
-    assert shown[0] == "c29 failed  warn, quality, 3 failed, column age, of x.csv, by pandera"
+    assert shown[0] == "c29 failed  warn, quality, 3 rows failed, column age, of x.csv, by pandera"
     assert shown[1:] == [
         *(f"c{n} passed  warn, quality, of x.csv" for n in range(19)), "... and 10 more checks: --full lists them"
     ]  # fmt: skip
