@@ -140,6 +140,7 @@ def activate(name: str, plugin: Any) -> Recorder | None:
                 return None
             recorder = Recorder(info, settings)
             leave_out(str(settings.home), str(settings.spool))
+            files.set_rules(settings.capture_ignore, settings.capture_include)
             plugins.register(plugin, name)
             plugin.adapter_install(recorder=recorder, settings=settings)
             observers.install()

@@ -149,6 +149,7 @@ def _recorder(known: _Handed) -> Recorder:
         files.install()
         if not observers.at_work():
             files.set_ignored(known.ignored)
+            files.set_rules(settings.capture_ignore, settings.capture_include)
             observers.install()
         recorder = _recorders[key] = Recorder(known.info, settings)
     return recorder

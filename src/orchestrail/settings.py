@@ -16,6 +16,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator, model_validator
 
 from orchestrail import declarations
+from orchestrail.capture import rules
 from orchestrail.capture.digest import MAX_BYTES
 from orchestrail.capture.environment import VARIABLES
 from orchestrail.enforcement import HINTS
@@ -36,6 +37,8 @@ _ENVIRONMENT = {
     "disabled": "ORCHESTRAIL_DISABLED",
     "variables": "ORCHESTRAIL_VARIABLES",
     "image": "ORCHESTRAIL_IMAGE",
+    "capture_ignore": "ORCHESTRAIL_CAPTURE_IGNORE",
+    "capture_include": "ORCHESTRAIL_CAPTURE_INCLUDE",
     "digest_max_bytes": "ORCHESTRAIL_DIGEST_MAX_BYTES",
     "collect_max_bytes": "ORCHESTRAIL_COLLECT_MAX_BYTES",
     "airflow_url": "ORCHESTRAIL_AIRFLOW_URL",
@@ -103,6 +106,8 @@ class Settings(BaseModel):
             leave open.
         variables: names of the environment variables that are recorded; in the environment separated by commas.
         image: the container image that the process runs in, by its digest where that is known.
+        capture_ignore: patterns of paths of files that are no data; in the environment separated by commas.
+        capture_include: patterns of paths of files that are data although a rule leaves them out.
         digest_max_bytes: larger files get their digest from the collector: a step does not wait for it.
         collect_max_bytes: what the collector reads at one time for such digests; larger files get none.
         airflow_url: Airflow's API, for `orchestrail reconcile airflow`.
@@ -127,6 +132,8 @@ class Settings(BaseModel):
     steps: tuple[Step, ...] = ()
     variables: tuple[str, ...] = VARIABLES
     image: str | None = None
+    capture_ignore: tuple[str, ...] = ()
+    capture_include: tuple[str, ...] = ()
     digest_max_bytes: int = Field(default=MAX_BYTES, ge=0)
     collect_max_bytes: int = Field(default=64 << 30, ge=0)
     airflow_url: str | None = None
@@ -152,7 +159,12 @@ class Settings(BaseModel):
     def _as_tuple(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
-    @field_validator("enforce", "variables", mode="before")
+    @field_validator("capture_ignore", "capture_include")
+    @classmethod
+    def _fit_paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        return tuple(rules.checked(pattern) for pattern in value)
+
+    @field_validator("enforce", "variables", "capture_ignore", "capture_include", mode="before")
     @classmethod
     def _separate(cls, value: Any) -> Any:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
@@ -214,7 +226,13 @@ def _from_folder(name: str, value: Any, file: Path | None) -> Any:
     """Read a relative path in a settings file as seen from that file."""
     if name in ("home", "spool") and isinstance(value, str) and file and not value.startswith("~"):
         return file.parent / value
+    if name in ("capture_ignore", "capture_include") and isinstance(value, list) and file:
+        return [_pattern_from(file.parent, one) if isinstance(one, str) else one for one in value]
     return value
+
+
+def _pattern_from(folder: Path, pattern: str) -> str:
+    return pattern if pattern.startswith(rules.BEGINS) else f"{folder}/{pattern.removeprefix('./')}"
 
 
 def _settings_file(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:

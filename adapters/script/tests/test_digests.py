@@ -239,3 +239,6 @@ def test_files_of_another_machine_wait(run: Run, big: Path, monkeypatch: pytest.
     monkeypatch.setattr(digests, "this_process", lambda: elsewhere)
     assert record.take() == Digested(0, 0, 2)
     assert record.datasets()["big.bin"].weak == "larger than 1000 bytes"
+    problems = command(outcome, "doctor", "--json", "--no-collect")["problems"]
+    assert [one["code"] for one in problems] == ["digests-waiting"]
+    assert str(big) in problems[0]["what"]

@@ -7,8 +7,8 @@ step reads after it has written it is neither twice. Nothing here raises into an
 
 Left out: what belongs to the interpreter and installed packages, source and compiled Python files that are read, `/proc`,
 `/sys`, `/dev`, `/etc`, time zones, locales and certificates, settings and credentials in the home folder, what is named by
-`set_ignored`, folders that no observer tells of, pipes, sockets and devices, files that the step wrote and that are gone when it
-ends, files that it opened for writing and left as they were, and empty `*.lock` files.
+`set_ignored` and `set_rules`, log files that are written, folders that no observer tells of, pipes, sockets and devices, files that
+the step wrote and that are gone when it ends, files that it opened for writing and left as they were, and empty `*.lock` files.
 
 An output whose suffix is that of a model (`observers.models`) has the kind `model`. That says nothing of the library that wrote
 it, and a reader of such a file is not said to read a model.
@@ -17,13 +17,12 @@ A folder that an observer tells of, a partitioned data set say, is one data set 
 files in it that were read or written with it are no data sets of their own.
 
 What cannot be seen: files that a library without an observer opens in C without the interpreter (HDF5 say), files that another
-program opens (that one ran is told), files opened relative to a folder descriptor (`dir_fd`; the name is taken relative to the
-working folder), memory maps made before the step began, files opened before the step began, links made with `os.link`. Threads and
-child processes are seen where the run goes along (`orchestrail.joining`). Nothing is recorded here; that is the recorder's matter.
+program opens (that one ran is told), memory maps made and files opened before the step began. Threads and child processes are seen
+where the run goes along (`orchestrail.joining`). Nothing is recorded here; that is the recorder's matter.
 """
 
 # On a host's path pathlib costs several times as much a call.
-# ruff: noqa: PTH100, PTH111, PTH112, PTH116, PTH118, PTH208
+# ruff: noqa: PTH100, PTH111, PTH112, PTH115, PTH116, PTH118, PTH208
 from __future__ import annotations
 
 import os
@@ -44,6 +43,7 @@ from typing import Any, NamedTuple
 from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, folder_identity, size_text
 from orchestrail.capture.observers import missed, models
 from orchestrail.capture.observing import capturing
+from orchestrail.capture.rules import Ruled, ruled_by
 from orchestrail.capture.told import Facts, Told
 from orchestrail.datasets import all_as_plugins_know
 from orchestrail.model import DatasetRef
@@ -54,6 +54,8 @@ MAX_FILES = 10_000
 """Distinct files that one run keeps; the rest is only counted as missing."""
 MAX_RUN_BYTES = 4 << 30
 """Bytes that are read for digests at the end of one run."""
+# Written by `logging` and its rotating handlers.
+_LOG = re.compile(r"\.log(?:\.[\d_-]+)?$")
 _NO_DATA_WHEN_READ = (".py", ".pyi", ".so", ".pyc")
 _SYSTEM = (
     "/proc/", "/sys/", "/dev/", "/etc/", "/run/secrets/", "/var/run/secrets/", "/usr/share/zoneinfo/", "/usr/lib/zoneinfo/",
@@ -179,13 +181,15 @@ class FileCapture:
         reads = not flags & os.O_ACCMODE and not (isinstance(mode, str) and mode[:1] != "r")
         if reads and name in self._files and not self._renames:
             return True
-        if flags & _NOT_A_FILE or _left_out(name.rpartition("/")[0]) or name in _personal_files:
+        if flags & _NOT_A_FILE or (out := _leaves_out(name)):
             return True
         if not reads:
+            if out is None and _LOG.search(name):
+                return True
             self._writes(name, reads=flags & os.O_ACCMODE == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL))
             file = self._files.get(name)
             return file is not None and file.written
-        if name.endswith(_NO_DATA_WHEN_READ):
+        if out is None and name.endswith(_NO_DATA_WHEN_READ):
             return True
         self._reads(name)
         return name in self._files
@@ -249,7 +253,7 @@ class FileCapture:
     def leaves_out(self, path: object) -> bool:
         """Say whether a file or folder is none of the step's data."""
         name = _name(path)
-        return name is None or _left_out(name.rpartition("/")[0])
+        return name is None or bool(_leaves_out(name))
 
     def _observed(self, path: object) -> str | None:
         name = _name(path)
@@ -267,7 +271,7 @@ class FileCapture:
         if self._closed or self._process is not _process:
             return
         old, new = _name(source), _name(target)
-        if old is None or new is None or _left_out(new.rpartition("/")[0]):
+        if old is None or new is None or (out := _leaves_out(new)) or (out is None and _LOG.search(new)):
             return
         if self._renames:
             self._settle(old, new)
@@ -284,6 +288,11 @@ class FileCapture:
         if len(self._renames) < self._max_files:
             self.known = set()
             self._renames.append(_Rename(threading.get_ident(), old, new, _identity(state), folder))
+
+    def linked(self, source: object, target: object) -> None:
+        """Note a hard link that is about to be made: the content has another name, which the step put there."""
+        self.opened(source, None, os.O_RDONLY)
+        self.opened(target, None, os.O_WRONLY)
 
     def close(self) -> Captured:
         """End the capture: take the digests and say what was read and written. Later opens are not noted."""
@@ -484,18 +493,30 @@ def set_ignored(prefixes: Iterable[str | os.PathLike[str]]) -> None:
 
     Replaces what was set before.
     """
-    global _ignored
+    global _ignored, _places
     added = []
     for prefix in prefixes:
         folder = os.path.abspath(os.fspath(prefix))
         added += [folder.rstrip("/") + "/", os.path.realpath(folder).rstrip("/") + "/"]
+    _places = tuple(dict.fromkeys(added))
     _ignored = tuple(dict.fromkeys((*_always_ignored(), *added)))
     _left_out.cache_clear()
 
 
+def set_rules(ignore: Iterable[str], include: Iterable[str]) -> None:
+    """Leave out, or take in again, what the settings' patterns name; replaces what was set before.
+
+    Args:
+        ignore: patterns of what is no data (`rules`).
+        include: patterns of what is data although a rule of this module leaves it out; not what `set_ignored` names.
+    """
+    global _ruled
+    _ruled = ruled_by(ignore, include)
+
+
 def ignored() -> tuple[str, ...]:
-    """Give the folders that are left out, for a process that takes part in a run."""
-    return _ignored
+    """Give what `set_ignored` was given, for a process that takes part in a run."""
+    return _places
 
 
 def _hook(event: str, args: tuple[object, ...]) -> None:
@@ -507,11 +528,27 @@ def _hook(event: str, args: tuple[object, ...]) -> None:
             if type(args[0]) is not str or args not in capture.known:
                 capture.opened(*args)
         elif event == "os.rename":
-            capture.renamed(args[0], args[1])
+            capture.renamed(in_folder(args[0], args[2]), in_folder(args[1], args[3]))
+        elif event == "os.link":
+            capture.linked(in_folder(args[0], args[2]), in_folder(args[1], args[3]))
         elif event in _STARTS:
             capture.started(event, args[0])
     except Exception:  # an exception here would be raised by the user's `open`
         capture.failures += 1
+
+
+def in_folder(path: Any, descriptor: Any) -> Any:
+    """Give a path that is relative to a folder descriptor as a whole one; -1 stands for the working folder.
+
+    Returns:
+        None where the descriptor is none of a folder that can be named.
+    """
+    if descriptor == -1:
+        return path
+    try:
+        return os.path.join(os.readlink(f"/proc/self/fd/{descriptor}"), os.fsdecode(path))
+    except OSError:
+        return None
 
 
 def _name(path: object) -> str | None:
@@ -525,6 +562,13 @@ def _name(path: object) -> str | None:
         except OSError:  # the working folder is gone
             return None
     return path
+
+
+def _leaves_out(name: str) -> bool | None:
+    """Say whether a file is no data; False where the settings say that it is, None where nothing speaks against it."""
+    if _ruled is not None and (ruled := _ruled(name)) is not None and not (name + "/").startswith(_places):
+        return ruled
+    return (_left_out(name.rpartition("/")[0]) or name in _personal_files) or None
 
 
 @lru_cache(maxsize=1024)
@@ -631,6 +675,8 @@ def _after_fork() -> None:
 
 _installed_hook = False
 _ignored = _always_ignored()
+_places: tuple[str, ...] = ()
+_ruled: Ruled | None = None
 _personal_files = frozenset(os.path.join(os.path.expanduser("~"), name) for name in _PERSONAL_FILES)
 _temporary_folder = tempfile.gettempdir().rstrip("/") + "/"
 _TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")

@@ -103,6 +103,8 @@ def _document(health: Health) -> dict[str, object]:
             "mode": health.settings.mode,
             "enforce": list(health.settings.enforce),
             "disabled": health.settings.disabled,
+            "capture_ignore": list(health.settings.capture_ignore),
+            "capture_include": list(health.settings.capture_include),
             "steps": [{"job": step.job, **step.said} for step in health.settings.steps],
         },
         "python": platform.python_version(),
@@ -144,6 +146,12 @@ def _print(health: Health, output: Output) -> None:
     output.line("Record", style="bold")
     output.line(f"  home   {health.settings.home}")
     output.line(f"  spool  {health.settings.spool}")
+    for what, patterns in (
+        ("leaves out", health.settings.capture_ignore),
+        ("takes in", health.settings.capture_include),
+    ):
+        if patterns:
+            output.line(f"  {what}  {clean(', '.join(patterns))}")
     count = "" if health.events is None else f"  {health.events:,} events"
     output.line(f"  store  {health.settings.store}{count}")
     for step in health.settings.steps:

@@ -27,6 +27,7 @@ from orchestrail.histories import READERS
 from orchestrail.model import AdapterInfo, Capability, Problem, Severity
 from orchestrail.projections.open_runs import open_runs
 from orchestrail.projections.rows import ReconciliationRow, RunRow
+from orchestrail.projections.undigested import undigested
 from orchestrail.queries.beginnings import Beginning, beginnings
 from orchestrail.queries.reconciliations import last_reconciliations
 from orchestrail.queries.runs import job_names, runs
@@ -333,6 +334,13 @@ def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iter
         yield Problem("abandoned-runs", Severity.WARNING, what, "Run `orchestrail sweep`.")
     yield from _forgotten(store)
     yield from _unseen(store)
+    with store.read() as connection:
+        waiting = undigested(connection)
+    if waiting:
+        what = f"{len(waiting)} large files wait for their digest: {_some([each.dataset.name for each in waiting])}."
+        yield Problem(
+            "digests-waiting", Severity.NOTE, what, "Run `orchestrail collect` on the machine that holds them."
+        )
 
 
 def _unmatched(settings: Settings, connection: Connection) -> Iterator[Problem]:

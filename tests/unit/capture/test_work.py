@@ -158,7 +158,7 @@ def test_uninstalling_puts_everything_back():
     from orchestrail.capture import observers
 
     def found() -> list[object]:
-        names = ((threading.Thread, "start"), (BaseProcess, "start"), (os, "_exit"), (os, "execv"), (os, "execve"),
+        names = ((threading.Thread, "start"), (BaseProcess, "start"), (os, "_exit"), (os, "execv"), (os, "execve"), (os, "open"),
                  *((pool, name) for pool in (ThreadPoolExecutor, ProcessPoolExecutor) for name in ("submit", "__init__")),
                  *((Pool, name) for name in ("apply_async", "_guarded_task_generation", "__init__")))  # fmt: skip
         return [vars(holder)[name] for holder, name in names]

@@ -54,7 +54,7 @@ OBSERVERS = {
     "multiprocessing.pool": "work",
     "multiprocessing.process": "work",
     "numpy.random": "seeds",
-    "os": "work",
+    "os": "system",
     "pandas.io.parquet": "pandas",
     "pandera.api.pandas.container": "pandera",
     "pandera.api.polars.container": "pandera",

@@ -15,7 +15,6 @@ from typing import Any
 from orchestrail import joining
 from orchestrail.capture.observers import Patches
 from orchestrail.capture.observing import capturing
-from orchestrail.context import current
 
 Carry = Callable[[Callable[..., Any]], Callable[..., Any]]
 
@@ -31,10 +30,6 @@ def attach(module: ModuleType, patches: Patches) -> None:
         patches.replace(library.Pool, "__init__", _making)
         patches.replace(library.Pool, "apply_async", functools.partial(_handing, place=0, name="func"))
         patches.replace(library.Pool, "_guarded_task_generation", functools.partial(_handing, place=1, name="func"))
-    elif module.__name__ == "os":
-        patches.replace(library, "_exit", _leaving)
-        for name in ("execv", "execve"):
-            patches.replace(library, name, _leaving)
     else:
         executor = getattr(library, "ThreadPoolExecutor", None) or library.ProcessPoolExecutor
         patches.replace(executor, "__init__", _making)
@@ -135,18 +130,3 @@ def _making(original: Any) -> Any:
             return original(*bound.args, **bound.kwargs)
 
     return make
-
-
-def _leaving(original: Any) -> Any:
-    """Have a forked child hand in what it saw before it ends, or becomes another program."""
-
-    @functools.wraps(original)
-    def leave(*args: Any, **kwargs: Any) -> Any:
-        run = current.get()
-        if run is not None and run.joined:
-            if original.__name__ != "_exit" and args:
-                run.files.started("os.exec", args[0])
-            joining.hand_in()
-        return original(*args, **kwargs)
-
-    return leave
