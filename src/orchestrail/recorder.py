@@ -70,7 +70,8 @@ class OpenRun:
     """A run that this process has begun and not yet ended.
 
     Attributes:
-        usage: what its code uses, from when it was first entered; None where no code of it runs here.
+        usage: what its code uses, from when it was first entered; None where no code of it runs here, or not all of it.
+        in_parts: True where other processes run a part of its code: what one of them used says little.
         findings: requirements that were not met, or not known to be, when it began.
         owner: the process that began it.
         joined: True where that is another process, which also ends it.
@@ -85,6 +86,7 @@ class OpenRun:
     code: CodeFacts | None
     files: files.FileCapture
     usage: Usage | None = None
+    in_parts: bool = False
     entered: bool = False
     findings: tuple[Finding, ...] = ()
     inputs: list[DatasetRef] = field(default_factory=list)
@@ -204,6 +206,7 @@ class Recorder:
         """
         run = self._open.get(run_id)
         if run is not None:
+            run.usage = None
             self.hand_in(run)
             self._open.pop(run_id, None)
 
@@ -217,6 +220,7 @@ class Recorder:
             owner: the process that began it.
         """
         run = OpenRun(self, ref, start, parent_job, None, None, self._capture(), entered=True, owner=owner, joined=True)
+        run.in_parts = True
         self._open[ref.run_id] = run
         return run
 
@@ -242,6 +246,7 @@ class Recorder:
         files.install()
         if not self._open:
             remember_environment()
+        run.in_parts = event_type == "RUNNING"
         self._open[start.run_id] = run
         within = self._open.get(run.ref.parent_run_id or "")
         if within is not None and start.job_type == STEP and run.role is not None:
@@ -360,7 +365,8 @@ class Recorder:
         run = self._open.get(run_id)
         if run is None:
             return None
-        run.usage = run.usage or Usage()
+        if run.usage is None and not run.in_parts:
+            run.usage = Usage()
         return Entered(run, current.set(run), files.capturing.set(run.files))
 
     def leave(self, entered: Entered | None) -> None:

@@ -157,7 +157,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
             if facet
         ),
         seeds=results.listed(told, "orchestrail_execution", "seeds"),
-        usage=_usage(told),
+        usage=_usage(facets),
         not_captured=_not_captured(told),
         owner=plain(owner) if isinstance(owner := ours.get("owner"), dict) else None,
         closed_by=text(ours.get("closedBy")),
@@ -409,24 +409,16 @@ def _calls(told: Sequence[StoredEvent]) -> tuple[tuple[str, str], ...]:
     return tuple((role, call) for role, call in pairs if role and call)
 
 
-def _usage(told: Sequence[StoredEvent]) -> dict[str, Any] | None:
-    """Add up what the processes used that had a part of the run: a task that waits elsewhere comes back in another one."""
-    stated = [mapping(mapping(event.facets.get("orchestrail_execution")).get("usage")) for event in told if event.ours]
-    parts = [part for part in stated if part]
-    if not parts:
+def _usage(facets: Mapping[str, Any]) -> dict[str, Any] | None:
+    used = mapping(mapping(facets.get("orchestrail_execution")).get("usage"))
+    if not used:
         return None
-    peaks = [peak for part in parts if (peak := whole(part.get("peakMemoryBytes"))) is not None]
-
-    def total(key: str) -> float | None:
-        known = [figure for part in parts if (figure := amount(part.get(key))) is not None]
-        return round(sum(known), 6) if len(known) == len(parts) else None
-
     return {
-        "wall_seconds": total("wallSeconds"),
-        "processor_seconds": total("processorSeconds"),
-        "thread_seconds": total("threadSeconds"),
-        "child_seconds": total("childSeconds"),
-        "peak_memory_bytes": max(peaks, default=None),
+        "wall_seconds": amount(used.get("wallSeconds")),
+        "processor_seconds": amount(used.get("processorSeconds")),
+        "thread_seconds": amount(used.get("threadSeconds")),
+        "child_seconds": amount(used.get("childSeconds")),
+        "peak_memory_bytes": whole(used.get("peakMemoryBytes")),
     }
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from sklearn import metrics as measures
+from sklearn.cluster import KMeans
 from sklearn.datasets import load_wine
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import AdaBoostClassifier, RandomForestClassifier
 from sklearn.linear_model import LinearRegression, LogisticRegression
 from sklearn.metrics import accuracy_score, f1_score, make_scorer
-from sklearn.model_selection import GridSearchCV, cross_val_score, cross_validate
+from sklearn.model_selection import GridSearchCV, KFold, cross_val_score, cross_validate, train_test_split
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, StandardScaler
@@ -58,14 +59,15 @@ def test_several_figures_are_told_one_by_one(observed):
 
 
 def test_what_an_estimator_says_of_itself_is_told_by_its_class(observed):
-    """A classifier, a regressor, a pipeline, a search."""
+    """A classifier, a regressor, a pipeline, a search, one with a score of its own."""
     forest = RandomForestClassifier(5, random_state=0).fit(X, Y)
     line = LinearRegression().fit(X, Y)
     pipe = make_pipeline(StandardScaler(), LogisticRegression()).fit(X, Y)
     search = GridSearchCV(LogisticRegression(solver="liblinear"), {"C": [1, 2]}, cv=2).fit(X[:100], Y[:100])
+    means = KMeans(3, n_init=1, random_state=0).fit(X)
     with observed() as seen:
-        scores = [one.score(X, Y) for one in (forest, line, pipe, search)]
-    names = ["RandomForestClassifier", "LinearRegression", "Pipeline", "GridSearchCV"]
+        scores = [*(one.score(X, Y) for one in (forest, line, pipe, search)), means.score(X)]
+    names = ["RandomForestClassifier", "LinearRegression", "Pipeline", "GridSearchCV", "KMeans"]
     assert told(seen) == {f"{name}.score": score for name, score in zip(names, scores, strict=True)}
     assert {metric["rows"] for metric in seen.results.metrics} == {len(X)}
 
@@ -90,6 +92,25 @@ def test_a_cross_validation_is_told_and_what_it_calls_is_not(observed):
             f"cross_validate of RandomForestClassifier: train_a[{n}]": x for n, x in enumerate(both["train_a"].tolist())
         },
     }
+
+
+def test_the_seeds_of_what_is_fitted_and_split_are_told(observed):
+    """Of parts of a pipeline and of a search too; not those that scikit-learn draws for itself, nor where there is none."""
+    forest = RandomForestClassifier(3, random_state=np.int64(4))
+    with observed() as seen:
+        a, _, c, _ = train_test_split(X, Y, random_state=5)
+        list(KFold(3, shuffle=True, random_state=6).split(X))
+        make_pipeline(StandardScaler(), ("passthrough"), forest).fit(a, c)
+        GridSearchCV(AdaBoostClassifier(forest, n_estimators=2, random_state=7), {"learning_rate": [1]}, cv=2).fit(a, c)
+        KMeans(2, n_init=1).fit(X)
+        KMeans(2, n_init=1, random_state=np.random.RandomState(1)).fit(X)
+    assert [(one["name"], one["value"], one.get("type")) for one in seen.results.seeds] == [
+        ("train_test_split.random_state", 5, None),
+        ("KFold.random_state", 6, None),
+        ("RandomForestClassifier.random_state", 4, None),
+        ("AdaBoostClassifier.random_state", 7, None),
+        ("KMeans.random_state", None, "RandomState"),
+    ]
 
 
 def test_a_refused_call_tells_nothing(observed):

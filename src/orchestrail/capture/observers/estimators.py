@@ -1,4 +1,5 @@
-"""scikit-learn: what its estimators, splitters and functions are called for. From that the role of an unmarked step is concluded.
+"""scikit-learn: what its estimators, splitters and functions are called for. From that the role of an unmarked step is concluded;
+a `score` is a metric, and a `random_state` that something is fitted or split with is a seed.
 
 What scikit-learn calls by itself is not told: the transformers of a pipeline that is fitted, the fits of a search. The outermost
 call is. Only classes of scikit-learn's own are watched: a class of the user's that a script defines is pickled whole, and a
@@ -13,7 +14,7 @@ from functools import partial
 from types import FrameType, FunctionType, ModuleType
 from typing import Any
 
-from orchestrail.capture.observers import Patches
+from orchestrail.capture.observers import Patches, scores
 
 FUNCTIONS = {
     "train_test_split": "split",
@@ -43,7 +44,9 @@ _METHODS = {
 """What a method is called for; None where that depends on what it is a method of."""
 
 _LEARNERS = ("ClassifierMixin", "RegressorMixin", "ClusterMixin", "OutlierMixin", "DensityMixin", "BiclusterMixin")
+_RANDOM = ("fit", "partial_fit", "fit_predict", "fit_transform", "split")
 _DEPTH = 16
+_PARTS = 50
 # What calls scikit-learn to do its own work.
 _ABOVE = ("sklearn.", "lightgbm.", "xgboost.", "imblearn.")
 # Every function of scikit-learn that checks its parameters is called from here.
@@ -57,12 +60,12 @@ def attach(module: ModuleType, patches: Patches) -> None:
     for kind, name in _methods(module):
         if (kind, name) in _watched:
             continue
-        method = vars(kind)[name]
+        method, after = vars(kind)[name], _scored if name == "score" else None
         if isinstance(method, FunctionType):
-            patches.around(kind, name, before=partial(_called, name))
+            patches.around(kind, name, before=partial(_called, name), after=after)
         elif isinstance(getattr(method, "fn", None), FunctionType):
             # Not a method: what makes one where the object that it hands the call on to has one too.
-            patches.around(method, "fn", before=partial(_called, name))
+            patches.around(method, "fn", before=partial(_called, name), after=after)
         else:  # written in C
             continue
         _watched.add((kind, name))
@@ -103,6 +106,39 @@ def _called(name: str, capture: Any, estimator: object, *rest: object, **more: o
     role = _METHODS[name] or _fitted(estimator)
     if role is not None:
         _does(role, f"{type(estimator).__name__}.{name}", capture)
+    if name in _RANDOM:
+        seeds = dict(_seeds(estimator))
+        if seeds and not is_nested():
+            for told, seed in seeds.items():
+                capture.told.results.seed(told, seed)
+
+
+def _scored(capture: Any, estimator: object, of: object = None, *rest: object, result: object, **more: object) -> None:
+    if not is_nested():
+        scores.tell(capture, f"{type(estimator).__name__}.score", result, of)
+
+
+def _seeds(value: object) -> Iterator[tuple[str, object]]:
+    """Give the seeds of an estimator or splitter and of those that it was made of; what it makes itself has a name with `_` behind."""
+    known, left = {id(value)}, [value]
+    while left:
+        one = left.pop(0)
+        for name, given in list(getattr(one, "__dict__", {}).items()):
+            if name == "random_state" and given is not None:
+                yield f"{type(one).__name__}.random_state", given
+            elif not name.endswith("_"):
+                parts = [part for part in _parts(given) if id(part) not in known]
+                known.update(map(id, parts))
+                left += parts
+
+
+def _parts(given: object) -> Iterator[object]:
+    base: Any = sys.modules.get("sklearn.base")
+    if isinstance(given, base.BaseEstimator):
+        yield given
+    elif isinstance(given, list | tuple) and len(given) <= _PARTS:
+        for one in given:
+            yield from _parts(one)
 
 
 def _fitted(estimator: object) -> str | None:
