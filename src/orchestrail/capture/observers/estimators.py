@@ -119,7 +119,7 @@ def _scored(capture: Any, estimator: object, of: object = None, *rest: object, r
 
 
 def _seeds(value: object) -> Iterator[tuple[str, object]]:
-    """Give the seeds of an estimator or splitter and of those that it was made of; what it makes itself has a name with `_` behind."""
+    """Give the seeds of an estimator or splitter and of what it was made of; names of what it makes itself end in `_`."""
     known, left = {id(value)}, [value]
     while left:
         one = left.pop(0)
@@ -132,13 +132,14 @@ def _seeds(value: object) -> Iterator[tuple[str, object]]:
                 left += parts
 
 
-def _parts(given: object) -> Iterator[object]:
+def _parts(given: object, depth: int = 2) -> Iterator[object]:
+    """Give the estimators in a parameter: itself, or those of a list, or of pairs in it."""
     base: Any = sys.modules.get("sklearn.base")
     if isinstance(given, base.BaseEstimator):
         yield given
-    elif isinstance(given, list | tuple) and len(given) <= _PARTS:
+    elif depth and isinstance(given, list | tuple) and len(given) <= _PARTS:
         for one in given:
-            yield from _parts(one)
+            yield from _parts(one, depth - 1)
 
 
 def _fitted(estimator: object) -> str | None:
