@@ -72,6 +72,31 @@ def test_results_stand_on_their_data_set_and_on_the_run(run: Run) -> None:
         assert schema_problems(event, SPECIFICATION if SPECIFICATION.is_dir() else None) == []
 
 
+IN_MEMORY = """
+@audited
+def main():
+    for name, digest in (("first", "a"), ("second", "b")):
+        frame = orchestrail.DatasetRef("inmemory", name, digest="sha256:" + digest * 64)
+        orchestrail.record_input(frame)
+        again = orchestrail.DatasetRef("inmemory", "dataframe", digest="sha256:" + digest * 64)
+        orchestrail.record_check(f"of {name}", True, dataset=again)
+    orchestrail.record_check("of a frame of the step's own", True, dataset=orchestrail.DatasetRef("inmemory", "dataframe"))
+
+main()
+"""
+
+
+def test_a_frame_is_known_by_its_content_whatever_it_is_called(run: Run) -> None:
+    """Its checks stand on it; a frame that the step was not given is no input."""
+    outcome = run(IN_MEMORY)
+    _, (_, end) = outcome.of("program.main")
+    assert {
+        name: [one["assertion"] for one in facets["dataQualityAssertions"]["assertions"]]
+        for name, facets in of_datasets(end, "input").items()
+    } == {"first": ["of first"], "second": ["of second"]}
+    assert len(end["run"]["facets"]["test"]["tests"]) == 3
+
+
 BAD = """
 from decimal import Decimal
 

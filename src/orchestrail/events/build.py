@@ -177,7 +177,7 @@ _WHOLE = ("rowCount", "bytes", "fileCount", "nullCount", "distinctCount")
 def quality(
     metrics: Iterable[Mapping[str, Any]], checks: Iterable[Mapping[str, Any]]
 ) -> dict[tuple[str, str], dict[str, Body]]:
-    """Give the standard facets of what was measured and checked of data sets, by key, for each namespace and name.
+    """Give the standard facets of what was measured and checked of data sets, by key, for each data set (`place_of`).
 
     Args:
         metrics: as `orchestrail_metrics` has them; those that `dataQualityMetrics` has no field for are left out.
@@ -211,8 +211,14 @@ def quality(
     return found
 
 
+def place_of(namespace: str, name: str, digest: str | None) -> tuple[str, str]:
+    """Tell data sets apart: by name, in memory by content where that is known, because names there are what anybody calls them."""
+    return namespace, digest if namespace == "inmemory" and digest is not None else name
+
+
 def _facets_of(found: dict[tuple[str, str], dict[str, Body]], entry: Mapping[str, Any]) -> dict[str, Body]:
-    return found.setdefault((entry["dataset"]["namespace"], entry["dataset"]["name"]), {})
+    of = entry["dataset"]
+    return found.setdefault(place_of(of["namespace"], of["name"], of["digest"]), {})
 
 
 def execution(usage: Mapping[str, Any] | None, seeds: Sequence[Mapping[str, Any]]) -> Body | None:

@@ -49,7 +49,7 @@ Facets = dict[str, Facet]
 """Facets by key."""
 
 Quality = Mapping[tuple[str, str], Mapping[str, build.Body]]
-"""Facets of data sets, with what secrets they may hold, by key for each namespace and name."""
+"""Facets of data sets, with what secrets they may hold, by key, for each data set (`build.place_of`)."""
 
 
 def fresh(key: str, body: Mapping[str, Any] | None, by: str) -> Facet:
@@ -129,7 +129,7 @@ def run_event(
         job: the job as written by `steady_job` or `plain_job`.
         inputs: data sets read.
         outputs: data sets written.
-        quality: what was measured and checked of data sets: facets by namespace and name.
+        quality: what was measured and checked of data sets.
         at: when it happened; None for now.
     """
     return (
@@ -160,7 +160,9 @@ def _object(facets: Mapping[str, Facet]) -> str:
 def _datasets(datasets: Sequence[DatasetRef], by: str, direction: str, quality: Quality = MappingProxyType({})) -> str:
     if not datasets:
         return "[]"
-    told = ((dataset, quality.get((dataset.namespace, dataset.name))) for dataset in datasets)
+    told = (
+        (dataset, quality.get(build.place_of(dataset.namespace, dataset.name, dataset.digest))) for dataset in datasets
+    )
     return encode(
         [
             build.dataset(redact_dataset(dataset), by, direction, redact(facets) if facets else {})

@@ -94,8 +94,10 @@ def _figures(facet: Entry) -> Iterator[tuple[str | None, str, float]]:
 
 
 def _of_datasets(told: Sequence[StoredEvent], key: str) -> Iterator[tuple[Entry, Entry]]:
-    """Go through a facet of the data sets of a run, wherever its producer put it."""
+    """Go through a facet of the data sets of a run, wherever its producer put it; our adapters say the same in facets of ours."""
     for event in told:
+        if event.ours:
+            continue
         for direction in ("input", "output"):
             for dataset in objects(event.event.get(f"{direction}s")):
                 facets = mapping(dataset.get("facets"))
