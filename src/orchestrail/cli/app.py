@@ -16,6 +16,7 @@ from orchestrail.cli import (
     checkpoint,
     collect,
     demo,
+    diff,
     doctor,
     ingest,
     quarantine,
@@ -103,6 +104,7 @@ app.command()(demo.demo)
 app.command()(runs.runs)
 app.command()(show.show)
 app.command()(trace.trace)
+app.command()(diff.diff)
 app.command()(verify.verify)
 app.command()(checkpoint.checkpoint)
 app.command()(collect.collect)

@@ -80,12 +80,13 @@ def duration(row: RunRow) -> str | None:
 
 def place(dataset: DatasetRef) -> str:
     """Give a data set's name; a file in the working folder or below it by its relative path."""
-    if dataset.namespace != "file":
-        return clean(f"{dataset.namespace}:{dataset.name}")
-    here = os.path.normpath(Path.cwd())
-    if dataset.name.startswith(here.rstrip("/") + "/"):
-        return clean(os.path.relpath(dataset.name, here))
-    return clean(dataset.name)
+    return here(dataset.name) if dataset.namespace == "file" else clean(f"{dataset.namespace}:{dataset.name}")
+
+
+def here(path: str) -> str:
+    """Give the path of a file in the working folder or below it by its relative path; any other text as it is."""
+    folder = os.path.normpath(Path.cwd())
+    return clean(os.path.relpath(path, folder) if path.startswith(folder.rstrip("/") + "/") else path)
 
 
 def size(dataset: DatasetRef) -> str | None:

@@ -11,8 +11,11 @@ from typing import Any
 from orchestrail.model import DatasetRef
 from orchestrail.projections.rows import ReconciliationRow, RunRow
 from orchestrail.queries.beginnings import Beginning
+from orchestrail.queries.diff import Compared
+from orchestrail.queries.differences import Difference
 from orchestrail.queries.loading import Edge, dataset_key
 from orchestrail.queries.show import Shown
+from orchestrail.queries.sides import Side
 from orchestrail.queries.trace import Trace, TracedDataset
 
 Document = dict[str, Any]
@@ -170,4 +173,43 @@ def _traced(traced: TracedDataset) -> Document:
         "written_by": traced.writer,
         "also_written_by": list(traced.others),
         "note": traced.note,
+    }
+
+
+def diff_document(compared: Compared) -> Document:
+    """Give the answer of `orchestrail diff`."""
+    found = compared.differences
+    return {
+        "kind": compared.kind,
+        "a": _side(compared.a),
+        "b": _side(compared.b),
+        "findings": [asdict(finding) for finding in compared.findings],
+        "changed": [_difference(each) | {"note": each.note} for each in found.changed],
+        "same": [_difference(each) | {"note": each.note} for each in found.same],
+        "unknown": [_difference(each) | {"reason": each.note} for each in found.unknown],
+        "ambiguous": list(compared.ambiguous),
+        "not_shown": list(compared.not_shown),
+    }
+
+
+def _side(side: Side) -> Document:
+    return {
+        "given": side.target.given,
+        "kind": "service" if side.services else side.target.kind,
+        "dataset": dataset_document(side.dataset) if side.dataset else None,
+        "root_run_ids": [row.run_id for row in side.roots],
+        "runs": len(side.runs),
+        "whole": side.whole,
+        "not_recorded": list(side.missing),
+    }
+
+
+def _difference(difference: Difference) -> Document:
+    return {
+        "category": difference.category,
+        "subject": difference.subject,
+        "subject_b": difference.subject_b or difference.subject,
+        "fact": difference.fact,
+        "a": difference.a,
+        "b": difference.b,
     }

@@ -1,0 +1,140 @@
+"""The two sides of a comparison: which runs stand behind what a person names, a run, a service, or something that runs made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection
+
+from orchestrail.errors import NotRecorded
+from orchestrail.model import DatasetRef
+from orchestrail.projections.rows import RunRow
+from orchestrail.queries.loading import load_runs
+from orchestrail.queries.mapped import last_attempts
+from orchestrail.queries.show import began, show
+from orchestrail.queries.targets import Target, find_target
+from orchestrail.queries.trace import trace
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One side.
+
+    Attributes:
+        target: what was named.
+        roots: the root runs behind it, in the order in which they began.
+        runs: all that is compared, likewise: every run of the root runs, tries that were repeated included.
+        missing: ids of runs that others name and that are not recorded.
+        whole: False where no more than the trace of the target is compared, because a root run stands behind the other side too.
+    """
+
+    target: Target
+    roots: Sequence[RunRow]
+    runs: Sequence[RunRow]
+    missing: Sequence[str] = ()
+    whole: bool = True
+
+    @property
+    def dataset(self) -> DatasetRef | None:
+        """What was named, where it is no run."""
+        return self.target.dataset
+
+    @property
+    def services(self) -> Sequence[Mapping[str, Any]]:
+        """What a service states of itself, the last word of each deployment; empty for other runs."""
+        asked = self.target.run
+        stated = asked.serving if asked else ()
+        return list({str(service.get("deployment")): service for service in stated}.values())
+
+    @property
+    def final(self) -> list[RunRow]:
+        """The runs that count: the last try of each, and of what ran in a try that was repeated, what did not run again."""
+        last = last_attempts(self.runs)
+        repeated = {run_id for run_id, end in last.items() if run_id != end}
+        rows = {row.run_id: row for row in self.runs}
+        again = {row.job.name for row in self.runs if not _within(row, rows, repeated)}
+        return [
+            row
+            for row in self.runs
+            if row.run_id not in repeated and not (row.job.name in again and _within(row, rows, repeated))
+        ]
+
+
+def sides(connection: Connection, first: str, second: str | None) -> tuple[Side, Side]:
+    """Find both sides.
+
+    Args:
+        connection: a snapshot of the store.
+        first: a RUN or a TARGET.
+        second: another one; None for the training of the model that the service `first` loads.
+
+    Raises:
+        NotRecorded: no recorded run stands behind a side.
+        AmbiguousRun: it fits more than one thing.
+    """
+    a = side(connection, first)
+    b = side(connection, second) if second is not None else _training(connection, a)
+    shared = {row.run_id for row in a.roots} & {row.run_id for row in b.roots}
+    if shared and a.target != b.target and a.dataset and b.dataset:
+        return _traced_alone(connection, a), _traced_alone(connection, b)
+    return a, b
+
+
+def side(connection: Connection, given: str) -> Side:
+    """Find the runs behind what was given."""
+    return _of_target(connection, find_target(connection, given))
+
+
+def _of_target(connection: Connection, target: Target) -> Side:
+    if target.run is not None:
+        shown = show(connection, target.run)
+        if shown.root.run_id != target.run.run_id and not target.run.serving:
+            target = replace(target, run=shown.root)
+        return Side(target, [shown.root], sorted(shown.runs, key=began))
+    found = trace(connection, target)
+    if not target.written:
+        raise NotRecorded(
+            f"{target.given} was made by no recorded run.",
+            "Recorded runs only read it, so there is nothing behind it that could be compared.",
+            "Name a run, or something that a recorded run wrote.",
+        )
+    named = dict.fromkeys(row.root_run_id for row in found.runs)
+    roots = load_runs(connection, named)
+    runs = {row.run_id: row for root in roots.values() for row in show(connection, root).runs}
+    return Side(target, sorted(roots.values(), key=began), sorted(runs.values(), key=began), found.missing)
+
+
+def _traced_alone(connection: Connection, whole: Side) -> Side:
+    found = trace(connection, whole.target)
+    return replace(whole, runs=found.runs, missing=found.missing, whole=False)
+
+
+def _training(connection: Connection, service: Side) -> Side:
+    """Find the training of the model that a service loads."""
+    if not service.services:
+        raise NotRecorded(
+            f"{service.target.given} is no service: there is nothing to hold it against.",
+            "Only a service names by itself what it is to be compared with: the training of the model that it loads.",
+            "Name a second run or model: `orchestrail diff A B`.",
+        )
+    digests = [str(model["digest"]) for one in service.services if (model := one.get("model")) and model.get("digest")]
+    if not digests:
+        raise NotRecorded(
+            f"The service {service.target.given} names no model by digest.",
+            "Its file could not be read when the service began.",
+            "Name the model, or the run that made it, as the second argument.",
+        )
+    return side(connection, digests[-1])
+
+
+def _within(row: RunRow, rows: Mapping[str, RunRow], above: set[str]) -> bool:
+    passed: set[str] = set()
+    parent = row.parent_run_id
+    while parent is not None and parent in rows and parent not in passed:
+        if parent in above:
+            return True
+        passed.add(parent)
+        parent = rows[parent].parent_run_id
+    return False
