@@ -414,6 +414,9 @@ def _hold_step(found: Differences, name: str, a: RunRow, b: RunRow) -> None:
             mine, other = a.parameters.get(parameter), b.parameters.get(parameter)
             own = category if by_value(mine) and by_value(other) else "parameters"
             _hold_parameter(found, own, name, parameter, a.parameters, b.parameters)
+    for seed in dict.fromkeys(seed.get("name") for row in (a, b) for seed in row.seeds):
+        values = ([each.get("value") for each in row.seeds if each.get("name") == seed] for row in (a, b))
+        found.hold("parameters", name, f"seed {seed}", *map(one_of, values), expected=True)
     _hold_results(found, "metrics", name, a.metrics, b.metrics, ("value",))
     _hold_results(found, "checks", name, a.checks, b.checks, ("success", "actual", "expected", "severity"))
 

@@ -66,7 +66,7 @@ def by_value(value: Any) -> bool:
 
 
 def _parameters(groups: Sequence[Sequence[RunRow]]) -> Callable[[RunRow], str | None]:
-    """Name by the one parameter that each run of a group has another value of, else by all that are not the same for all of them."""
+    """Name by the one parameter of which each run of a group has another value, else by all that vary in a group."""
     values: dict[str, list[list[str]]] = defaultdict(lambda: [[] for _ in groups])
     for place, group in enumerate(groups):
         for row in group:

@@ -118,10 +118,22 @@ def parameters(**values):
 def test_parameters_are_held_by_value_and_secrets_prove_nothing(made, compared):
     """Values, digests of what was too large, types alone, null, and what was taken out."""
     mine = parameters(
-        seed=1, rate=0.5, gone=None, path="/a/x", table={"type": "T", "digest": "d1"}, thing={"type": "T"}, token="[redacted]"
+        seed=1,
+        rate=0.5,
+        gone=None,
+        path="/a/x",
+        table={"type": "T", "digest": "d1"},
+        thing={"type": "T"},
+        token="[redacted]",
     )
     other = parameters(
-        seed=2, rate=0.5, new=3, path="/b/x", table={"type": "T", "digest": "d2"}, thing={"type": "T"}, token="[redacted]"
+        seed=2,
+        rate=0.5,
+        new=3,
+        path="/b/x",
+        table={"type": "T", "digest": "d2"},
+        thing={"type": "T"},
+        token="[redacted]",
     )
     document = both(made, compared, mine, other)
     changed = {fact: values for (_, fact), values in entries(document, "changed", "parameters").items()}
@@ -165,7 +177,9 @@ def test_models_of_two_folders_are_matched(made, compared):
         model = made.dataset(f"{folder}/model-{first}", f"m{content}", kind="model", framework=f"sklearn {first}")
         events += process(made, first, outputs=[table])
         events.append(
-            made.event("COMPLETE", first + 2, job="train.fit", parent=first, inputs=[table], outputs=[model], second=first + 1)
+            made.event(
+                "COMPLETE", first + 2, job="train.fit", parent=first, inputs=[table], outputs=[model], second=first + 1
+            )
         )
     document = compared("/one/model-10", "/two/model-20", *events)
     assert entries(document, "changed", "model")["/one/model-10", "framework"] == ("sklearn 10", "sklearn 20")
@@ -319,14 +333,18 @@ def test_a_service_is_held_against_the_training_of_its_model(made, compared, sec
     alike = compared(made.run_id(30), second, *training, service(made, 30, made.digest("model"), prepared("x")))
     assert (alike["kind"], alike["findings"], alike["changed"]) == ("service", [], [])
     assert alike["a"]["kind"] == "service"
-    skewed = compared(made.run_id(30), second, *training, service(made, 30, made.digest("model"), prepared("y", "1.1.0")))
+    skewed = compared(
+        made.run_id(30), second, *training, service(made, 30, made.digest("model"), prepared("y", "1.1.0"))
+    )
     assert [finding["code"] for finding in skewed["findings"]] == ["serving-differs"]
     assert entries(skewed, "changed", "preprocessing")["clean", "version"] == ("1.1.0", "1.0.0")
 
 
 def test_an_operation_that_a_service_leaves_out_is_called_out_once_it_has_ended(made, compared):
     """While it runs it may yet call it; a service that stated nothing shows nothing."""
-    training = process(made, 10, outputs=[made.dataset("/m", "model", kind="model")], **(code("x") | step(serveTime=True)))
+    training = process(
+        made, 10, outputs=[made.dataset("/m", "model", kind="model")], **(code("x") | step(serveTime=True))
+    )
     other = prepared("z", operation="encode")
     digest = made.digest("model")
     ended = compared("/m", made.run_id(30), *training, service(made, 30, digest, other))
