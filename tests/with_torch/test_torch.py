@@ -83,3 +83,23 @@ def test_the_step_of_an_optimizer_tells_of_training():
     before.step()
     files.capturing.reset(token)
     assert not capture.told.calls
+
+
+def test_the_seed_of_torch_is_told(tmp_path):
+    """With the numbers that are drawn without us; whoever took the function from torch.random has the same."""
+    expected = torch.Generator().manual_seed(11)
+    drawn = torch.rand(3, generator=expected)
+    observers.install()
+    made = files.FileCapture()
+    token = files.capturing.set(made)
+    try:
+        assert torch.manual_seed(11) is torch.default_generator
+        torch.random.manual_seed(12)
+        torch.manual_seed(seed=11)
+    finally:
+        files.capturing.reset(token)
+        observers.uninstall()
+    assert torch.equal(torch.rand(3), drawn)
+    assert [tuple(seed.values()) for seed in made.told.results.seeds] == [
+        ("torch.manual_seed", 11), ("torch.manual_seed", 12)
+    ]  # fmt: skip

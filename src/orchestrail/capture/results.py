@@ -191,7 +191,7 @@ class Results:
 
         Args:
             name: what was seeded: `random.seed`. The same seed is kept once.
-            value: a whole number, or None where it was seeded anew by the system; of anything else the type alone is kept.
+            value: a whole number; of anything else the type alone is kept.
         """
         entry = {"name": short(name), **_seed(value)}
         if entry not in self._seeds.entries:
@@ -256,7 +256,7 @@ def _seed(value: object) -> Entry:
         return {"value": _whole(value)}
     if isinstance(value, SupportsIndex) and not _is_several(value):  # numpy's
         return {"value": _whole(operator.index(value))}
-    return {"value": None, "type": None if value is None else short(type(value).__name__)}
+    return {"value": None, "type": short(type(value).__name__)}
 
 
 def _failed(entry: Entry) -> bool:

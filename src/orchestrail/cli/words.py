@@ -312,9 +312,8 @@ def _with_subject(text: Text, entry: Mapping[str, Any], details: list[str]) -> T
 
 
 def _seed(seed: Mapping[str, Any]) -> str:
-    if seed.get("value") is not None:
-        return str(seed["value"])
-    return f"<{seed['type']}>" if seed.get("type") else "by the system"
+    value = seed.get("value")
+    return str(value) if value is not None else f"<{seed.get('type')}>"
 
 
 def _usage(usage: Mapping[str, Any]) -> str:

@@ -22,9 +22,16 @@ from orchestrail.redaction import kept, redact, redact_dataset
 Arguments = TypeVarTuple("Arguments")
 
 _OF_PLACED_RUNS = frozenset(
-    {"parent", "processing_engine", "jobDependencies", "orchestrail_capabilities", "orchestrail_environment"}
+    {
+        "parent",
+        "processing_engine",
+        "jobDependencies",
+        "orchestrail_capabilities",
+        "orchestrail_environment",
+        "orchestrail_execution",
+    }
 )
-"""Facets made of ids, versions and names that were redacted when their run was placed: they are not searched again."""
+"""Facets made of numbers, ids, versions, and names that were redacted when their run was placed: they are not searched again."""
 
 encode = json.JSONEncoder(check_circular=False, separators=(",", ":"), allow_nan=False).encode
 """Write a value as JSON on one line, ASCII only. Raises ValueError for a number that is none, TypeError for what is no JSON."""

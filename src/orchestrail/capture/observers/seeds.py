@@ -33,5 +33,6 @@ def watch(patches: Patches, module: Any, name: str, told: str) -> None:
 
 
 def _seeded(told: str, capture: Any, seed: object = None, *rest: object, result: object, **more: object) -> None:
-    if result is not seed or seed is None:  # a generator that was made before is given back as it is
+    # None asks for the system's own randomness, as libraries do in their workers; a generator is given back as it is.
+    if seed is not None and result is not seed:
         capture.told.results.seed(told, seed)
