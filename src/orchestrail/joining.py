@@ -8,6 +8,7 @@ back; the process that began the run ends it. Which calls hand work over is the 
 from __future__ import annotations
 
 import atexit
+import functools
 import os
 import pickle
 from collections.abc import Callable, Iterator
@@ -130,10 +131,16 @@ def _handed(run: OpenRun) -> bytes:
 
 def _joined(handed: bytes) -> OpenRun | None:
     with guard("take part in a run"), unobserved():
-        known: _Handed = pickle.loads(handed)  # noqa: S301 - from the process that sent the work itself
-        remember(*known.secrets)
-        return _recorder(known).join(known.ref, known.start, known.parent_job, known.owner)
+        known, recorder = _received(handed)
+        return recorder.join(known.ref, known.start, known.parent_job, known.owner)
     return None
+
+
+@functools.lru_cache(maxsize=8)
+def _received(handed: bytes) -> tuple[_Handed, Recorder]:
+    known: _Handed = pickle.loads(handed)  # noqa: S301 - from the process that sent the work itself
+    remember(*known.secrets)
+    return known, _recorder(known)
 
 
 def _recorder(known: _Handed) -> Recorder:

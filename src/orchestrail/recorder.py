@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 from orchestrail import declarations, enforcement, roles, trouble
 from orchestrail.capture import files
 from orchestrail.capture.code import code_facts, file_facts
+from orchestrail.capture.digest import share
 from orchestrail.capture.environment import environment_facts
 from orchestrail.capture.git import git_facts
 from orchestrail.capture.results import Results
@@ -139,6 +140,7 @@ class Recorder:
             "orchestrail_capabilities", build.capabilities(info.name, info.capabilities), self.producer
         )
         self._cache = settings.home / "cache"
+        share(self._cache)
         self._spool = Spool(settings.spool)
         self._lock = Lock()
         self._open: dict[str, OpenRun] = {}

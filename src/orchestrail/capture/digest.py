@@ -7,12 +7,14 @@ and `\\n`. Symbolic links are followed where they lead to a file, not where they
 """
 
 # On a host's path pathlib costs several times as much a call.
-# ruff: noqa: PTH116, PTH118, PTH208
+# ruff: noqa: PTH103, PTH105, PTH116, PTH118, PTH208
 from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -29,7 +31,11 @@ MAX_FILES = 10_000
 MAX_KEPT = 64
 """Databases that stay open after a digest, before those are closed that nobody uses."""
 
+MIN_SHARED = 1 << 20
+"""Files from this size are worth a look at what other processes found."""
+
 _BLOCK = 1 << 20
+_SLOTS = 3  # hexadecimal digits: 4,096 files of one line, whatever is digested
 _REMEMBERED = 8192
 _RECENT_NS = 2_000_000_000
 _MANIFEST = b"orchestrail-manifest 1\n"
@@ -67,10 +73,21 @@ class FileDigest:
 # (https://www.sqlite.org/howtocorrupt.html, section 2.2). So the one that a database was read with stays open, and is used again.
 _DATABASES = ((0, b"SQLite format 3\0"), (8, b"DUCK"))
 _kept: dict[tuple[int, int], int] = {}
+_DIGEST = re.compile(r"sha256:[0-9a-f]{64}")
 _EMPTY = f"sha256:{hashlib.sha256().hexdigest()}"
 
 _Key = tuple[str, int, int, int, int, int]
 _known: dict[_Key, str] = {}
+_shared: str | None = None
+
+
+def share(folder: str | os.PathLike[str]) -> None:
+    """Have the digests of larger files remembered in a folder, for all processes that name the same one.
+
+    Of a file a hash of what identifies it is kept there, and the digest; not its name.
+    """
+    global _shared
+    _shared = os.path.join(os.fspath(folder), "digests")
 
 
 def digest_file(
@@ -78,8 +95,8 @@ def digest_file(
 ) -> FileDigest | None:
     """Take the digest of a regular file or of a folder.
 
-    A file's digest is remembered in this process by path, device, inode, size and both times of change, except where the file
-    changed so shortly before that a later change might not move its times.
+    A file's digest is remembered by path, device, inode, size and both times of change, except where the file changed so shortly
+    before that a later change might not move its times: in this process, and of larger files for others (`share`).
 
     Args:
         path: the file or folder; a symbolic link is followed.
@@ -191,7 +208,7 @@ def _digest_file(
         return _result(None, state, f"larger than {size_text(max_bytes)}")
     if state.st_size == 0:
         return _result(_EMPTY, state)
-    known = _known.get(_key(path, state))
+    known = _known.get(_key(path, state)) or _found(_key(path, state))
     if known is not None:
         return _result(known, state)
     descriptor = _kept.get((state.st_dev, state.st_ino))
@@ -259,8 +276,38 @@ def _result(digest: str | None, state: os.stat_result, weak: str | None = None) 
     return FileDigest(digest, state.st_size, state.st_mtime_ns, state.st_ino, state.st_dev, weak)
 
 
+def _place(key: _Key) -> tuple[str, str]:
+    """Give the file that may hold a digest, and what it begins with if it does."""
+    identity = hashlib.sha256("\0".join(map(str, key)).encode("utf-8", "surrogateescape")).hexdigest()
+    return os.path.join(_shared or "", identity[:_SLOTS]), identity
+
+
+def _found(key: _Key) -> str | None:
+    if _shared is None or key[-1] < MIN_SHARED:
+        return None
+    place, identity = _place(key)
+    with suppress(OSError, ValueError):
+        with open(place, encoding="ascii") as file:  # noqa: PTH123
+            found, digest = file.read(200).split()
+        if found == identity and _DIGEST.fullmatch(digest):
+            return _known.setdefault(key, digest)
+    return None
+
+
+def _tell_others(key: _Key, digest: str) -> None:
+    place, identity = _place(key)
+    made = f"{place}.{os.getpid()}-{threading.get_ident()}"
+    with suppress(OSError):
+        os.makedirs(_shared or "", mode=0o700, exist_ok=True)
+        with open(made, "x", encoding="ascii") as file:  # noqa: PTH123
+            file.write(f"{identity} {digest}\n")
+        os.replace(made, place)
+
+
 def _remember(key: _Key, digest: str) -> None:
     # No lock: a fork while another thread held it would leave the child waiting for ever.
     if len(_known) >= _REMEMBERED:
         _known.clear()
     _known[key] = digest
+    if _shared is not None and key[-1] >= MIN_SHARED:
+        _tell_others(key, digest)

@@ -309,3 +309,68 @@ def test_databases_that_nobody_uses_any_more_are_let_go(tmp_path, monkeypatch):
     assert "0.db" in kept
     assert len(kept) <= 5
     used.close()
+
+
+READS = """
+import json, sys
+from orchestrail.capture import digest
+
+def read():
+    return int(open("/proc/self/io").read().split()[1])
+
+digest.share(sys.argv[1])
+before = read()
+found = digest.digest_file(sys.argv[2])
+print(json.dumps([found.digest, read() - before]))
+"""
+
+
+def test_processes_that_share_a_folder_read_a_file_once(tmp_path, run):
+    """By the kernel's count of bytes: the second process reads a line; a change is seen; the file's name is not kept."""
+    file, size = tmp_path / "secret-name", 5 << 20
+    file.write_bytes(os.urandom(size))
+    os.utime(file, LONG_AGO)
+    time.sleep(digest._RECENT_NS / 1e9 + 0.1)
+
+    def ask() -> tuple[str, int]:
+        found, read = run("", "-c", READS, str(tmp_path / "cache"), str(file))
+        assert found == sha256(file.read_bytes())
+        return found, read
+
+    assert ask()[1] >= size
+    first, read = ask()
+    assert read < 100_000
+    kept = list((tmp_path / "cache" / "digests").iterdir())
+    assert len(kept) == 1
+    assert "secret-name" not in kept[0].read_text()
+    with file.open("r+b") as stream:
+        stream.write(b"changed")
+    second, read = ask()
+    assert second != first
+    assert read >= size
+
+
+@pytest.mark.parametrize(
+    "content", [b"", b"x", b"a b c", b"\xff\xfe", b"0" * 64 + b" sha256:" + b"0" * 64, b"{identity} nothing"]
+)
+def test_a_damaged_memory_is_read_past(tmp_path, monkeypatch, content):
+    """What is no digest of this very file is not taken for one."""
+    file = tmp_path / "f"
+    file.write_bytes(os.urandom(digest.MIN_SHARED))
+    os.utime(file, LONG_AGO)
+    monkeypatch.setattr(digest, "_shared", None)
+    digest.share(tmp_path / "cache")
+    place, identity = digest._place(digest._key(str(file), file.stat()))
+    Path(place).parent.mkdir(parents=True)
+    Path(place).write_bytes(content.replace(b"{identity}", identity.encode()))
+    assert digest_file(file).digest == sha256(file.read_bytes())
+
+
+def test_a_memory_that_cannot_be_written_hurts_nobody(tmp_path, monkeypatch):
+    """A file stands where the folder should be."""
+    file = tmp_path / "f"
+    file.write_bytes(os.urandom(digest.MIN_SHARED))
+    time.sleep(digest._RECENT_NS / 1e9 + 0.1)
+    monkeypatch.setattr(digest, "_shared", None)
+    digest.share(file)
+    assert digest_file(file).digest == sha256(file.read_bytes())
