@@ -89,16 +89,21 @@ class AirflowChaos:
                     found.append((pid, parent))
         return found
 
+    def catch(self, which: int) -> bool:
+        """Kill one of the processes that are at an item, or the one that watches over it; False where it was gone already."""
+        at_work = self.at_work()
+        return bool(at_work) and kill(self.chance.choice(at_work)[which])
+
     def strike(self, kind: str) -> None:
         """Kill one of a kind."""
         if kind.startswith("task"):
-            deadline = time.monotonic() + 120
-            while time.monotonic() < deadline:
-                if at_work := self.at_work():
-                    if kill(self.chance.choice(at_work)[0 if kind == "task" else 1]):
-                        self.chaos.kills[kind] += 1
-                    break
-                time.sleep(0.01)
+            wait_for(
+                lambda: self.catch(0 if kind == "task" else 1),
+                PATIENCE,
+                f"a process is caught at work ({kind})",
+                every=0.01,
+            )
+            self.chaos.kills[kind] += 1
         else:
             tasks = children(self.scheduler) if kind != "scheduler" else []
             if kill(self.scheduler):
@@ -128,9 +133,8 @@ def main() -> int:
         CHAOS_TASKS=str(given.tasks),
     )
     home.migrate()
-    chaos = Chaos(
-        f"Airflow {version('apache-airflow')}, LocalExecutor", folder, home.environment(), given.seed, given.tasks
-    )
+    host = f"Airflow {version('apache-airflow')}, LocalExecutor"
+    chaos = Chaos(host, folder, home.environment(), given.seed, given.tasks, given.kills)
     with home.standalone() as server:
         airflow = AirflowChaos(chaos, home, server)
         run_id = server.trigger("chaos")

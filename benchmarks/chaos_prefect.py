@@ -234,7 +234,7 @@ def main() -> int:
         "CHAOS_FOLDER": str(folder),
         "CHAOS_SEED": str(given.seed),
     }
-    chaos = Chaos(f"Prefect {version('prefect')}", folder, environment, given.seed, given.tasks)
+    chaos = Chaos(f"Prefect {version('prefect')}", folder, environment, given.seed, given.tasks, given.kills)
     with server(environment, folder / "server.log") as url:
         prefect = PrefectChaos(chaos, url)
         rounds = 0

@@ -5,6 +5,7 @@ What Airflow 2.11 tells nobody is told apart by version: it is declared as a gap
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from typing import Any
 
 from airflow_home import IS_2, OUTSIDE, STATES, VERSION, Home, Scheduled, dag_runs, ends, facts
@@ -73,6 +74,9 @@ def test_a_killed_task_gets_its_end_from_airflows_own_table(scheduled: Scheduled
         ("dies", -1, 1): ["FAIL"],
         ("dies_once", -1, 1): ["FAIL"],
         ("dies_once", -1, 2): ["COMPLETE"],
+        ("dies_unheard", -1, 1): ["FAIL"],
+        ("dies_unheard_once", -1, 1): ["FAIL"],
+        ("dies_unheard_once", -1, 2): ["COMPLETE"],
         ("dies_with_its_supervisor", -1, 1): ["FAIL"],
         ("survives", -1, 1): ["COMPLETE"],
     }
@@ -80,6 +84,41 @@ def test_a_killed_task_gets_its_end_from_airflows_own_table(scheduled: Scheduled
     assert {facts(event)["toldBy"] for event in killed.values()} == {"scheduler"}
     if not IS_2:  # there the scheduler has a hook for this one too, with words of its own
         assert "gone" in killed["dying.dies"]["run"]["facets"]["errorMessage"]["message"]
+
+
+def test_a_task_killed_before_anybody_heard_of_it_is_concluded_with_airflows_own_times(scheduled: Scheduled) -> None:
+    """Of a process that is gone before listeners are called only Airflow's tables know; in 2.11 its scheduler has a hook for it."""
+    if IS_2:
+        assert {run["state"] for run in of_record(scheduled.home, "dying.dies_unheard")} == {"FAIL"}
+        return
+    last = scheduled.home.table(
+        "select start_date, end_date from task_instance where dag_id = 'dying' and task_id = 'dies_unheard'"
+    )
+    first = scheduled.home.table(
+        "select start_date, end_date from task_instance_history where dag_id = 'dying' and task_id = 'dies_unheard_once'"
+    )
+    for task_id, rows in (("dies_unheard", last), ("dies_unheard_once", first)):
+        ((started, ended),) = rows
+        one = of_record(scheduled.home, f"dying.{task_id}")[0]
+        assert (one["state"], one["attempt"]) == ("FAIL", 1)
+        assert (moment(one["started_at"]), moment(one["ended_at"])) == (moment(started), moment(ended))
+        assert {"started_at", "ended_at", "state"} <= set(one["inferred"])
+        (end,) = one["ends"]
+        assert "has told nothing" in end["reason"]
+    again = of_record(scheduled.home, "dying.dies_unheard_once")[1]
+    assert (again["state"], again["inferred"], len(again["ends"])) == ("COMPLETE", [], 1)
+
+
+def of_record(home: Home, job: str) -> list[dict[str, Any]]:
+    """Give the runs of a job as the command line tells them, by attempt."""
+    found = [run for run in home.copied().runs() if run["job"]["name"] == job]
+    return sorted(found, key=lambda run: run["attempt"])
+
+
+def moment(text: str) -> datetime:
+    """Read a time; Airflow's database has them in UTC without saying so."""
+    found = datetime.fromisoformat(text)
+    return found if found.tzinfo else found.replace(tzinfo=UTC)
 
 
 def test_a_task_that_a_person_ended_while_it_ran(scheduled: Scheduled) -> None:

@@ -37,6 +37,7 @@ class Entry:
         owner: the process that began it; None where it was told without being begun.
         ended: whether its end was told.
         state: the end that was told last; None where it is not known.
+        begun_at: when its beginning was first noted, in seconds since 1970; None where it was not.
     """
 
     run_id: str
@@ -46,6 +47,7 @@ class Entry:
     owner: Owner | None
     ended: bool
     state: str | None = None
+    begun_at: float | None = None
 
     @property
     def is_alive(self) -> bool | None:
@@ -75,8 +77,8 @@ class Ledger:
         Returns:
             Where the ledger goes on after this note, in bytes.
         """
-        owner = this_process().as_dict()
-        return self._append({"begun": run_id, "task": task_id, "map": map_index, "try": try_number, "owner": owner})
+        about = {"begun": run_id, "task": task_id, "map": map_index, "try": try_number}
+        return self._append({**about, "owner": this_process().as_dict(), "at": time.time()})
 
     def ended(
         self, run_id: str, task_id: str = "", map_index: int = -1, try_number: int = 0, *, state: State | None = None
@@ -117,6 +119,7 @@ class Ledger:
                     owner or (before.owner if before else None),
                     "ended" in said,
                     said.get("state"),
+                    before.begun_at if before and before.begun_at is not None else said.get("at"),
                 )
         return entries
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import pairwise
 from typing import Any
 
 from orchestrail import DatasetRef
@@ -49,6 +50,7 @@ class Instance:
         started: when it began.
         ended: when it ended.
         host: where it ran; None where it never did.
+        queued: when it was last given to an executor; None where it never was.
         is_past: whether another try came after it.
     """
 
@@ -59,6 +61,7 @@ class Instance:
     started: datetime | None
     ended: datetime | None
     host: str | None
+    queued: datetime | None = None
     is_past: bool = False
 
     @property
@@ -67,7 +70,7 @@ class Instance:
         return _ENDS.get(self.state or "", State.ABORT if self.is_past else None)
 
 
-_COLUMNS = ("task_id", "map_index", "try_number", "state", "start_date", "end_date", "hostname")
+_COLUMNS = ("task_id", "map_index", "try_number", "state", "start_date", "end_date", "hostname", "queued_dttm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +106,12 @@ class Reconciling:
     def tell_of(self, instances: Iterable[Instance]) -> None:
         """Tell of those task instances that nobody told of."""
         told = self.ledger.read()
+        since = min((entry.begun_at for entry in told.values() if entry.begun_at is not None), default=None)
         tasks = getattr(self.dag, "task_dict", {})
         for one in instances:
             task = tasks.get(one.task_id)
+            run_id = translate.task_run_id(self.namespace, self.dag_run, one.task_id, one.try_number, one.map_index)
+            entry = told.get(run_id)
             start = translate.task_start(
                 self.namespace,
                 self.dag_run,
@@ -114,14 +120,15 @@ class Reconciling:
                 one.try_number,
                 one.map_index,
                 upstream=[]
-                if one.host
+                if entry is not None
                 else translate.upstream_of(self.dag_run.dag_id, self.parent, waited_for(task), told.values()),
                 at=one.started,
                 closed_by=self.closed_by,
             )
-            entry = told.get(start.run_id)
             if entry is None:
-                state = self._never_told(one, start, does_nothing=getattr(task, "inherits_from_empty_operator", True))
+                is_covered = since is not None and one.queued is not None and one.queued.timestamp() >= since
+                does_nothing = getattr(task, "inherits_from_empty_operator", True)
+                state = self._never_told(one, start, is_covered=is_covered, does_nothing=does_nothing)
             elif entry.ended:
                 state = self._told_otherwise(one, start, entry)
             else:
@@ -129,20 +136,38 @@ class Reconciling:
             if state is not None:
                 self.ledger.ended(start.run_id, one.task_id, one.map_index, one.try_number, state=state)
 
-    def _never_told(self, one: Instance, start: RunStart, *, does_nothing: bool) -> State | None:
+    def _never_told(self, one: Instance, start: RunStart, *, is_covered: bool, does_nothing: bool) -> State | None:
         if one.state in _NEVER_RAN and not (one.host and one.state == "skipped"):
             self._skip(one, start, _NEVER_RAN[one.state])
             return State.SKIPPED
-        if one.host or one.state not in (
-            "success",
-            "failed",
-        ):  # it ran, and told of itself where it ran; or is not over
+        if one.host:
+            return self._never_heard_of(one, start) if is_covered else None
+        if one.state not in ("success", "failed"):  # it is not over
             return None
         change = manual.last_of(self.changes, one.task_id, one.state)
         if one.state == "success" and does_nothing and change is None:
             self.recorder.start(start, may_refuse=False)
         error = "Airflow failed it before it began." if one.state == "failed" and change is None else None
-        self._finish(one, start, error=error, change=change)
+        concluded = None
+        if one.ended is None and one.queued is not None:
+            one, concluded = replace(one, ended=one.queued), "Airflow keeps no end of it: it was queued then"
+        self._finish(one, start, error=error, change=change, inferred=concluded)
+        return one.end
+
+    def _never_heard_of(self, one: Instance, start: RunStart) -> State | None:
+        """Conclude a try that Airflow began and failed, and whose process told nothing: killed before any listener was called.
+
+        Or it told where we cannot look, in another host's spool: then that goes before what is told here. One that succeeded did.
+        """
+        if one.end not in (State.FAIL, State.ABORT) or not (one.is_past or one.state == "failed"):
+            return None
+        change = None if one.is_past else manual.last_of(self.changes, one.task_id, "failed", since=one.started)
+        error, concluded = None, None
+        if change is None:
+            error = f"The process of the task told nothing, not even that it began; Airflow has it as {one.state}."
+            concluded = f"Airflow has it as {one.state}, and its process has told nothing"
+        self.recorder.resume(start)  # a process that did tell of its beginning knows more of it
+        self._finish(one, start, error=error, inferred=concluded, change=change)
         return one.end
 
     def _skip(self, one: Instance, start: RunStart, reason: str) -> None:
@@ -251,7 +276,29 @@ def _instances(dag_run: Any) -> list[Instance]:
                     earlier.append(replace(one, is_past=True))
     for one in _in_memory(dag_run):
         last[one.task_id, one.map_index] = one
-    return sorted([*earlier, *last.values()], key=lambda one: (one.task_id, one.map_index, one.try_number))
+    return untried(sorted([*earlier, *last.values()], key=lambda one: (one.task_id, one.map_index, one.try_number)))
+
+
+def untried(instances: Iterable[Instance]) -> list[Instance]:
+    """Take from tries that never began the host and the times of the try before, which Airflow leaves in their rows.
+
+    So it does where it takes a queued try back, because its scheduler is gone (3), or fails it.
+
+    Args:
+        instances: those of one DAG run, by task, map index and number of the try.
+    """
+    rows = list(instances)
+    found = rows[:1]
+    for before, one in pairwise(rows):
+        is_next = (one.task_id, one.map_index, one.try_number) == (
+            before.task_id,
+            before.map_index,
+            before.try_number + 1,
+        )
+        if is_next and one.started is not None and one.started == before.started:
+            one = replace(one, host=None, started=None, ended=one.ended if one.ended != before.ended else None)
+        found.append(one)
+    return found
 
 
 def _in_memory(dag_run: Any) -> Iterator[Instance]:
@@ -275,5 +322,6 @@ def _instance(
     started: datetime | None,
     ended: datetime | None,
     host: str | None,
+    queued: datetime | None,
 ) -> Instance:
-    return Instance(task_id, map_index, try_number, text_of(state), started, ended, host or None)
+    return Instance(task_id, map_index, try_number, text_of(state), started, ended, host or None, queued)

@@ -216,8 +216,21 @@ def failing():
     broken >> always()
 
 
-@dag(dag_id="dying", schedule=None)
+def die():
+    """End the process that renders a template with this: before any listener hears of the task."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+@dag(dag_id="dying", schedule=None, user_defined_macros={"die": die})
 def dying():
+    @task
+    def dies_unheard(template):
+        return template
+
+    @task(retries=1, retry_delay=timedelta(seconds=0))
+    def dies_unheard_once(template):
+        return template
+
     @task
     def dies():
         (DATA / "last-words.txt").write_text("gone")
@@ -237,7 +250,8 @@ def dying():
     def survives():
         return 1
 
-    [dies(), dies_with_its_supervisor(), dies_once()] >> survives()
+    unheard = [dies_unheard("{{ die() }}"), dies_unheard_once("{{ die() if ti.try_number == 1 else 'alive' }}")]
+    [dies(), dies_with_its_supervisor(), dies_once(), *unheard] >> survives()
 
 
 @dag(dag_id="patient", schedule=None)
