@@ -38,6 +38,21 @@ def test_a_run_that_is_begun_again_has_not_ended(tmp_path: Path) -> None:
     assert not ledger.read()[RUN].ended
 
 
+def test_when_a_run_was_first_begun(tmp_path: Path) -> None:
+    """Of a try that is deferred and begins again, the first time; of one that was never begun, none."""
+    ledger = Ledger.of(tmp_path, "dag", "run")
+    before = time.time()
+    ledger.begun(RUN, "task")
+    after = time.time()
+    ledger.begun(RUN, "task")
+    ledger.ended(RUN, "task")
+    ledger.ended(OTHER, "task")
+    begun_at = ledger.read()[RUN].begun_at
+    assert begun_at is not None
+    assert before <= begun_at <= after
+    assert ledger.read()[OTHER].begun_at is None
+
+
 def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     """By run or by task: a DAG of ten thousand tasks asks for a few."""
     ledger = Ledger.of(tmp_path, "dag", "run")

@@ -21,7 +21,7 @@ from orchestrail.testing import spooled_events
 from orchestrail_airflow import plugin, translate
 from orchestrail_airflow.ledger import Ledger
 from orchestrail_airflow.manual import Change
-from orchestrail_airflow.reconcile import Instance, Reconciling
+from orchestrail_airflow.reconcile import Instance, Reconciling, untried
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 DAG_RUN = SimpleNamespace(dag_id="dag", run_id="manual__1", logical_date=NOW, run_after=NOW, clear_number=0, conf=None)
@@ -44,8 +44,12 @@ def told_of(
     ended: State | None = None,
     changes: tuple[Change, ...] = (),
     cut_off: bool = False,
+    known_since: datetime | None = None,
 ) -> list[dict[str, Any]]:
-    """Give the events that the end of the DAG run tells, where the ledger holds what is said."""
+    """Give the events that the end of the DAG run tells, where the ledger holds what is said.
+
+    The ledger begins with the beginning of the DAG run, where `known_since` says when that was told.
+    """
     home.mkdir(exist_ok=True)
     found = load_settings(home=home, spool=home / "spool")
     info = plugin.adapter_info()
@@ -53,10 +57,9 @@ def told_of(
     ledger = Ledger.of(found.spool, "dag", "manual__1")
     run_id = translate.task_run_id("bank", DAG_RUN, "task", 1, -1)
     if begun_by is not None:
-        ledger.begun(run_id, "task", -1, 1)
-        text = ledger.path.read_text()
-        said = json.loads(text) | {"owner": begun_by.as_dict()}
-        ledger.path.write_text(json.dumps(said, separators=(",", ":")) + "\n")
+        noted(ledger, run_id, "task", -1, 1, owner=begun_by.as_dict())
+    if known_since is not None:
+        noted(ledger, REF.run_id, at=known_since.timestamp())
     if ended is not None:
         ledger.ended(run_id, "task", -1, 1, state=ended)
     recorder = Recorder(info, found)
@@ -67,6 +70,14 @@ def told_of(
     recorder.close()
     assert spooled_events(found.spool) == first  # what was told once is not told again
     return first
+
+
+def noted(ledger: Ledger, *what: Any, **otherwise: object) -> None:
+    """Note a beginning as another process, or one at another time, would have noted it."""
+    ledger.begun(*what)
+    *before, last = ledger.path.read_text().splitlines()
+    said = json.dumps(json.loads(last) | otherwise, separators=(",", ":"))
+    ledger.path.write_text("".join(f"{line}\n" for line in (*before, said)))
 
 
 def only(events: list[dict[str, Any]]) -> dict[str, Any]:
@@ -104,6 +115,71 @@ def test_what_ran_before_we_were_there_is_not_told(tmp_path: Path) -> None:
     """It began without us: the record begins where the installation does. What never ran can still be told as skipped."""
     assert told_of(tmp_path, instance("success"), instance("failed", try_number=2)) == []
     assert facts(only(told_of(tmp_path, instance("upstream_failed", try_number=0, host=None))))["state"] == "SKIPPED"
+
+
+QUEUED = NOW - timedelta(seconds=5)
+KNOWN = NOW - timedelta(minutes=1)
+
+
+@pytest.mark.parametrize("one", [instance("failed", queued=QUEUED), instance("failed", queued=QUEUED, is_past=True)])
+def test_a_try_of_which_no_process_told_is_concluded(tmp_path: Path, one: Instance) -> None:
+    """Its process was killed before any listener was called: Airflow's times, and no word that this was seen."""
+    begun, ended = told_of(tmp_path, replace(one, ended=NOW + timedelta(seconds=2)), known_since=KNOWN)
+    assert (begun["eventType"], ended["eventType"], facts(ended)["toldBy"]) == ("RUNNING", "FAIL", "scheduler")
+    assert [one["eventTime"] for one in (begun, ended)] == [
+        "2026-03-01T12:00:00.000000Z",
+        "2026-03-01T12:00:02.000000Z",
+    ]
+    assert ended["run"]["facets"]["orchestrail_inferred"]["fields"] == ["state", "ended_at"]
+    assert "told nothing" in ended["run"]["facets"]["errorMessage"]["message"]
+
+
+def test_of_which_no_process_told_only_a_failed_try_is_concluded(tmp_path: Path) -> None:
+    """One that succeeded, or skipped itself, did run, and was recorded where it ran or nowhere; what is not over has no end."""
+    for state in ("success", "skipped", "running", "up_for_retry", "deferred", None):
+        assert told_of(tmp_path / str(state), instance(state, queued=QUEUED), known_since=KNOWN) == []
+
+
+def test_a_try_from_before_the_ledger_is_not_concluded(tmp_path: Path) -> None:
+    """The installation was not there yet, or the ledger was lost, and what it held was told."""
+    before = instance("failed", queued=QUEUED, is_past=True)
+    assert told_of(tmp_path / "before", before, known_since=NOW) == []
+    assert told_of(tmp_path / "unknown", replace(before, queued=None), known_since=KNOWN) == []
+
+
+def test_a_state_given_by_hand_to_a_try_of_which_no_process_told(tmp_path: Path) -> None:
+    """Who and why, and nothing is concluded."""
+    changes = (replace(MARKED, state="failed"),)
+    _, ended = told_of(tmp_path, instance("failed", queued=QUEUED), known_since=KNOWN, changes=changes)
+    assert (facts(ended)["toldBy"], facts(ended)["changedBy"]) == ("person", "sha256:somebody")
+    assert "orchestrail_inferred" not in ended["run"]["facets"]
+
+
+def test_a_queued_try_that_airflow_took_back_never_began(tmp_path: Path) -> None:
+    """Its row has the host and the times of the try before: none of them is its own. The rows are those of a real run."""
+    first = instance("failed", queued=QUEUED, is_past=True, ended=NOW + timedelta(seconds=1))
+    again = replace(first, try_number=2, queued=NOW + timedelta(seconds=4))
+    last = instance("success", try_number=3, started=NOW + timedelta(seconds=40), ended=NOW + timedelta(seconds=41))
+    found = untried([first, again, last])
+    assert found == [first, replace(again, host=None, started=None, ended=None), last]
+    event = only(told_of(tmp_path, *found, begun_by=GONE, ended=State.FAIL, known_since=KNOWN))
+    assert (event["eventType"], facts(event)["attempt"]) == ("FAIL", 2)
+    assert event["eventTime"] == "2026-03-01T12:00:04.000000Z"
+    assert "before it began" in event["run"]["facets"]["errorMessage"]["message"]
+    assert "queued" in event["run"]["facets"]["orchestrail_inferred"]["reason"]
+
+
+def test_several_tries_that_never_began_have_nothing_of_the_one_before_them() -> None:
+    """2.11 gives them an end of their own. Other tasks, and mapped ones, are not the try before."""
+    first = instance("failed", is_past=True)
+    second, third = replace(first, try_number=2), replace(first, try_number=3, ended=NOW + timedelta(seconds=9))
+    other = replace(first, map_index=0, try_number=4)
+    assert [(one.host, one.started, one.ended) for one in untried([first, second, third, other])] == [
+        ("here", NOW, NOW),
+        (None, None, None),
+        (None, None, third.ended),
+        ("here", NOW, NOW),
+    ]
 
 
 def test_why_a_task_never_ran_is_told_in_words(tmp_path: Path) -> None:
@@ -175,6 +251,7 @@ OWNERS = st.sampled_from([None, GONE, ELSEWHERE, this_process()])
     st.booleans(),
     st.sampled_from([None, "here"]),
     st.sampled_from([(), (MARKED,)]),
+    st.sampled_from([None, KNOWN, NOW]),
 )
 @settings(max_examples=150, deadline=None)
 def test_no_try_gets_two_ends_without_a_change(
@@ -186,11 +263,14 @@ def test_no_try_gets_two_ends_without_a_change(
     is_past: bool,
     host: str | None,
     changes: tuple[Change, ...],
+    known_since: datetime | None,
 ) -> None:
     """Whatever Airflow and the ledger hold: one end at most, none of what is not over, no end a second time."""
-    one = instance(state, is_past=is_past, host=host)
+    one = instance(state, is_past=is_past, host=host, queued=QUEUED)
     home = tmp_path_factory.mktemp("any")
-    events = told_of(home, one, begun_by=begun_by, ended=ended, changes=changes, cut_off=cut_off)
+    events = told_of(
+        home, one, begun_by=begun_by, ended=ended, changes=changes, cut_off=cut_off, known_since=known_since
+    )
     told = [end for found in ends(events).values() for end in found]
     assert len(told) <= 1
     if one.end is None:

@@ -28,8 +28,8 @@ GAPS = (
     Gap("cached", never="Airflow keeps no results that a later run takes over."),
     Gap(
         "workers_on_other_hosts",
-        never="A task that is killed on another host leaves nothing here, unless the hosts share one ORCHESTRAIL_SPOOL. "
-        "`orchestrail reconcile airflow` finds it.",
+        never="What a task did that is killed on another host is not told here, unless the hosts share one ORCHESTRAIL_SPOOL: "
+        "only that Airflow failed it, when its DAG run ends.",
     ),
     Gap(
         "end_from_trigger",
