@@ -11,6 +11,7 @@ import re
 import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -129,6 +130,12 @@ def is_resumed(instance: Any, task: Any) -> bool:
     if getattr(instance if server is None else server, "next_method", None):
         return True
     return bool(getattr(task, "reschedule", False) and getattr(server, "task_reschedule_count", 0))
+
+
+def began(instance: Any) -> datetime | None:
+    """Say when a try began that the database has; None where it did not: then the time there is that of the try before it."""
+    started, queued = loaded(instance, "start_date"), loaded(instance, "queued_dttm")
+    return started if None not in (started, queued) and started >= queued else None
 
 
 def waited_for(task: Any) -> list[str]:

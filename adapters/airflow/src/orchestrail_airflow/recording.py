@@ -278,6 +278,8 @@ class Recording:
             start = replace(start, facts={**start.facts, **facts})
             self.recorder.skip(start, "marked as skipped")
         else:
+            if entry is None and not by_hand and (began := host.began(instance)) is not None:
+                self.recorder.resume(replace(start, at=began))  # its process was killed before it could tell
             self.recorder.finish(
                 start.run_id,
                 end,
