@@ -106,9 +106,12 @@ def read_segment(path: Path) -> Segment:
         )
     if rows and not head:
         problems.append((1, rows[0], "the heading is damaged"))
+    # In most segments an empty row stands before each record: where the next row is none, a full disk has cut this one off.
+    is_spaced = rows[1:2] == [b""]
     for number, row in enumerate(rows[1:], start=2):
         match = _LINE.match(row)
-        if match:
+        behind = rows[number] if number < len(rows) else torn
+        if match and not (is_spaced and behind):
             lines.append(Line(int(match[1]), int(match[2]), bytes.fromhex(match[3].decode()), match[4]))
         elif row:
             problems.append((number, row, "the line is not a record: cut off by a crash or a full disk, or damaged"))

@@ -93,7 +93,7 @@ def test_an_unfinished_line_of_an_open_segment_is_left_alone(settings, store):
     spool.append(event(0))
     (path,) = segments(settings.spool)
     with path.open("ab") as file:
-        file.write(b"2 17")
+        file.write(b"\n2 17")
     assert counts(collect(settings, store)) == (1, 0, 0)
     spool.close()
     assert counts(collect(settings, store)) == (0, 1, 1)

@@ -502,10 +502,10 @@ def test_torn_and_damaged_lines_are_shown_with_their_bytes(tmp_path: Path) -> No
     (path,) = segments(tmp_path)
     rows = path.read_bytes().split(b"\n")
     assert [bool(row) for row in rows] == [True, False, True, False, True, False]
-    path.write_bytes(b"\n".join([*rows[:3], b"nonsense", *rows[3:5], b"3 17"]))
+    path.write_bytes(b"\n".join([*rows[:4], b"nonsense", *rows[3:], rows[4][:-3], b"3 17"]))
     segment = read_segment(path)
     assert [line.body for line in segment.lines] == [b'{"n":1}', b'{"n":2}']
-    assert [(number, raw) for number, raw, _ in segment.problems] == [(4, b"nonsense")]
+    assert [(number, raw) for number, raw, _ in segment.problems] == [(5, b"nonsense"), (9, rows[4][:-3])]
     assert segment.torn == b"3 17"
 
 
