@@ -28,6 +28,7 @@ from orchestrail.model import Capability
 from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.documents import beginnings_document, shown_document
+from orchestrail.queries.mapped import siblings
 from orchestrail.queries.runs import find_run
 from orchestrail.queries.show import Shown
 from orchestrail.queries.show import show as rebuild
@@ -67,10 +68,11 @@ def print_shown(shown: Shown, output: Output, asked: RunRow | None = None) -> No
     for edge in shown.edges:
         if edge.kind == "after" and not edge.captured:
             waited[edge.end].append(edge.start)
+    apart = siblings(shown.runs)
     nodes: dict[str, Node] = {}
     for row in shown.runs:
         parent = rows.get(row.parent_run_id or "")
-        node = nodes[row.run_id] = Node(heading(row, output, parent))
+        node = nodes[row.run_id] = Node(heading(row, output, parent, apart.get(row.run_id)))
         if asked is not None and row.run_id == asked.run_id != shown.root.run_id:
             node.title.append("  <- asked for", style="cyan")
         if row.run_id == shown.root.run_id:
@@ -80,7 +82,9 @@ def print_shown(shown: Shown, output: Output, asked: RunRow | None = None) -> No
         node.details += facts(row, output)
         node.details += _data(row, output)
         for run_id in waited[row.run_id]:
-            name = job_name(rows[run_id], parent) if run_id in rows else "a run that is not recorded"
+            name = "a run that is not recorded"
+            if run_id in rows:
+                name = job_name(rows[run_id], output, parent, apart.get(run_id))
             label = Text(f"{name} {short_id(run_id, output)}  ").append("handed on in memory: not captured", style=GAP)
             node.details.append(("after", label))
         if row.parent_run_id and parent is None:

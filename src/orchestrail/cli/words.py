@@ -53,12 +53,12 @@ def short_digest(digest: str | None, output: Output) -> str:
     return clean(digest.rpartition(":")[2][:SHORT])
 
 
-def job_name(row: RunRow, parent: RunRow | None = None) -> str:
-    """Give a job's name, without that of the job it runs in."""
+def job_name(row: RunRow, output: Output, parent: RunRow | None = None, apart: str | None = None) -> str:
+    """Give a job's name, without that of the job it runs in, and what tells the run apart from others of the job."""
     name = row.job.name
     if parent is not None and name.startswith(f"{parent.job.name}."):
         name = name[len(parent.job.name) + 1 :]
-    return clean(name)
+    return clean(f"{name} {_cut(apart, output)}" if apart else name)
 
 
 def counted(number: int, one: str, many: str) -> str:
@@ -128,9 +128,9 @@ def dataset_text(dataset: DatasetRef, output: Output) -> Text:
     return text
 
 
-def heading(row: RunRow, output: Output, parent: RunRow | None = None) -> Text:
+def heading(row: RunRow, output: Output, parent: RunRow | None = None, apart: str | None = None) -> Text:
     """Give the first line of a run: name, state, role, attempt, duration and the end of its id."""
-    text = Text(job_name(row, parent), style="bold").append("  ").append(state_mark(row.state))
+    text = Text(job_name(row, output, parent, apart), style="bold").append("  ").append(state_mark(row.state))
     if row.state == "ABORT" and "state" in row.inferred:
         text.append(" (concluded)", style=GAP)
     if row.role:
@@ -273,7 +273,10 @@ def _code(row: RunRow, output: Output) -> Text | None:
 def _value(value: Any, output: Output) -> str:
     if isinstance(value, dict) and set(value) <= {"type", "digest"}:
         return clean(f"<{value.get('type')} {short_digest(value.get('digest'), output)}>")
-    text = clean(repr(value))
+    return _cut(clean(repr(value)), output)
+
+
+def _cut(text: str, output: Output) -> str:
     return text if output.full or len(text) <= 60 else f"{text[:57]}..."
 
 

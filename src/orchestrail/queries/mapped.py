@@ -41,8 +41,21 @@ def told_apart(*groups: Sequence[RunRow]) -> list[dict[str, str]] | None:
     return None
 
 
-def numbered(rows: Sequence[RunRow]) -> dict[str, str]:
-    """Name the runs of one job and parent for people: by what tells them apart, else by their order."""
+def siblings(rows: Iterable[RunRow]) -> dict[str, str]:
+    """Name every run that has others of its job beside it in the same parent, by run id; a retry is named as what it retries."""
+    groups: dict[tuple[str | None, str], list[RunRow]] = defaultdict(list)
+    for row in rows:
+        groups[row.parent_run_id, row.job.name].append(row)
+    return {run_id: name for group in groups.values() for run_id, name in _numbered(group).items()}
+
+
+def by_value(value: Any) -> bool:
+    """Say whether a parameter was recorded by value, and not by type and digest."""
+    return not (isinstance(value, Mapping) and value and value.keys() <= {"type", "digest"})
+
+
+def _numbered(rows: Sequence[RunRow]) -> dict[str, str]:
+    """Name the runs of one job and parent by what tells them apart, else by their order."""
     last = last_attempts(rows)
     final = [row for row in rows if last[row.run_id] == row.run_id]
     if len(final) < 2:
@@ -50,19 +63,6 @@ def numbered(rows: Sequence[RunRow]) -> dict[str, str]:
     names = told_apart(final)
     known = names[0] if names else {row.run_id: f"#{place}" for place, row in enumerate(final, start=1)}
     return {run_id: known[end] for run_id, end in last.items()}
-
-
-def siblings(rows: Iterable[RunRow]) -> dict[str, str]:
-    """Name every run that has others of its job beside it in the same parent, by run id."""
-    groups: dict[tuple[str | None, str], list[RunRow]] = defaultdict(list)
-    for row in rows:
-        groups[row.parent_run_id, row.job.name].append(row)
-    return {run_id: name for group in groups.values() for run_id, name in numbered(group).items()}
-
-
-def by_value(value: Any) -> bool:
-    """Say whether a parameter was recorded by value, and not by type and digest."""
-    return not (isinstance(value, Mapping) and value and value.keys() <= {"type", "digest"})
 
 
 def _parameters(groups: Sequence[Sequence[RunRow]]) -> Callable[[RunRow], str | None]:

@@ -105,6 +105,48 @@ def test_show_draws_the_tree(story, run, monkeypatch):
     assert text.count("handed on in memory: not captured") == 2
 
 
+def mapped(made, *said):
+    """A flow with a mapped step `part`, one run for each of what is said."""
+    runs = [
+        made.event("COMPLETE", 0xD001 + place, job="train.part", parent=0xD001, second=place, **facts)
+        for place, facts in enumerate(said, start=1)
+    ]
+    last = made.event("COMPLETE", 0xD0FF, job="train.sum", parent=0xD001, second=50, upstream=(0xD002,))
+    return [made.event("COMPLETE", 0xD001, job="train"), *runs, last]
+
+
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        (
+            [
+                {"orchestrail_parameters": {"parameters": {"region": {"value": region}, "rate": {"value": 1}}}}
+                for region in ("north", "south")
+            ],
+            ["part region='north'", "part region='south'"],
+        ),
+        ([{"ours": {"nativeId": f"run/part/{number}"}} for number in (0, 1)], ["part [0]", "part [1]"]),
+        ([{}, {}], ["part #1", "part #2"]),
+        ([{}], ["part"]),
+    ],
+    ids=["parameter", "number", "order", "alone"],
+)
+def test_show_tells_the_runs_of_a_mapped_step_apart(made, spooled, run, said, names):
+    """By the parameter that varies, else by the orchestrator's number, else by their order; one alone has its name alone."""
+    spooled(*mapped(made, *said))
+    lines = run("show", "d001").stdout.splitlines()
+    assert [line.split("  ")[0][3:] for line in lines if line[3:7] == "part"] == names
+    assert f"after  {names[0]} 00000000d002" in "\n".join(lines)
+
+
+def test_show_names_a_retry_as_what_it_retries(made, spooled, run):
+    """A mapped run that was tried again is one of two, not one of three."""
+    tried = [{"ours": {"attempt": 1}}, {"ours": {"attempt": 2, "previousAttempt": made.run_id(0xD002)}}, {}]
+    spooled(*mapped(made, *tried))
+    lines = run("show", "d001").stdout.splitlines()
+    assert [line.split("  ")[0][3:] for line in lines if line[3:7] == "part"] == ["part #1", "part #1", "part #2"]
+
+
 def test_show_full_cuts_nothing_off(made, story, run):
     """Whole digests and whole run ids."""
     text = run("show", "a004", "--full").stdout
