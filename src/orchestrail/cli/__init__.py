@@ -15,6 +15,8 @@ def main() -> NoReturn:
     """Run the command that was typed, and end the process with its exit code."""
     try:
         from orchestrail.cli.app import app
+
+        app(prog_name="orchestrail")
     except ModuleNotFoundError as error:
         sys.stderr.write(
             "orchestrail: The command line is not installed in this environment.\n"
@@ -31,5 +33,4 @@ def main() -> NoReturn:
         sys.exit(2)
     except KeyboardInterrupt:
         sys.exit(130)
-    app(prog_name="orchestrail")
     sys.exit(0)

@@ -1,41 +1,53 @@
-"""The commands put together, and the one place where an error becomes a message and an exit code. No command lives here."""
+"""The commands put together, and the one place where an error becomes a message and an exit code. No command lives here.
+
+A command is imported when it is asked for: the others need libraries that take longer to load than most answers take to give.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
 import traceback
+from importlib import import_module
 from pathlib import Path
 from typing import Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
+from typer.main import get_command
 
 from orchestrail import __version__
-from orchestrail.cli import (
-    checkpoint,
-    collect,
-    demo,
-    diff,
-    doctor,
-    ingest,
-    quarantine,
-    reconcile,
-    runs,
-    ship,
-    show,
-    sweep,
-    trace,
-    verify,
-)
 from orchestrail.errors import OrchestrailError
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
 
+COMMANDS = {
+    "demo": "Take the tour: record a real run, then show it.",
+    "runs": "List root runs, newest first.",
+    "show": "Show a root run as a whole.",
+    "trace": "Show everything that produced a file or a run.",
+    "diff": "Say what changed between two runs or models.",
+    "verify": "Recompute the log, to show whether it was altered.",
+    "checkpoint": "Print the signed head of the log.",
+    "collect": "Take what processes have spooled into the store.",
+    "ship": "Send the spool to another folder.",
+    "ingest": "Append OpenLineage events from files.",
+    "quarantine": "List, show and retry what was refused.",
+    "sweep": "Close runs whose process died.",
+    "reconcile": "Compare the orchestrator's own records with the store.",
+    "doctor": "Say what is installed, off, stuck or unseen.",
+}
+"""Each command with the first line of its help: what the overview shows. A module and what it defines are called as the command."""
+
 
 class Commands(TyperGroup):
     """The group of commands; whatever goes wrong in one ends here, never in a traceback."""
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> tuple[str | None, Any, list[str]]:
+        """Load the command that was asked for in place of its line in the overview."""
+        name, listed, rest = super().resolve_command(ctx, args)
+        return name, _load(name) if name in COMMANDS else listed, rest
 
     def invoke(self, ctx: Any) -> Any:
         """Run a command, and say in three parts what went wrong if something did."""
@@ -50,10 +62,21 @@ class Commands(TyperGroup):
             sys.exit(INTERRUPTED)
         except BrokenPipeError:
             _let_go_of_output()
+        except ImportError:
+            raise  # the command line's own word for it says what to install
         except Exception as error:
             if type(error).__module__.partition(".")[0] in ("click", "typer"):
                 raise
             _own_mistake(error)
+
+
+def _load(name: str) -> Any:
+    command = getattr(import_module(f"orchestrail.cli.{name}"), name)
+    if not isinstance(command, typer.Typer):
+        alone = typer.Typer(add_completion=False, rich_markup_mode=None)
+        alone.command()(command)
+        command = alone
+    return get_command(command)
 
 
 def complain(what: str, why: str = "", do: str = "") -> None:
@@ -100,17 +123,9 @@ def _options(
     """Run IDs, lineage and preprocessing versions of workflow orchestrators, in one audit store."""
 
 
-app.command()(demo.demo)
-app.command()(runs.runs)
-app.command()(show.show)
-app.command()(trace.trace)
-app.command()(diff.diff)
-app.command()(verify.verify)
-app.command()(checkpoint.checkpoint)
-app.command()(collect.collect)
-app.command()(ship.ship)
-app.command()(ingest.ingest)
-app.add_typer(quarantine.app, name="quarantine")
-app.command()(sweep.sweep)
-app.command()(reconcile.reconcile)
-app.command()(doctor.doctor)
+def _listed() -> None:
+    """Stand for a command that is not loaded."""
+
+
+for _name, _help in COMMANDS.items():
+    app.command(_name, help=_help)(_listed)

@@ -13,19 +13,19 @@ from orchestrail.cli.record import collected, settings_of
 from orchestrail.operations import open_record
 from orchestrail.operations.quarantine import list_quarantined, retry_quarantined, show_quarantined
 
-app = typer.Typer(help="List, show and retry what was refused.", rich_markup_mode=None)
+quarantine = typer.Typer(add_completion=False, rich_markup_mode=None)
 
 Entry = Annotated[int, typer.Argument(metavar="ID", min=1, help="Number of the entry.")]
 
 
-@app.callback(invoke_without_command=True)
+@quarantine.callback(invoke_without_command=True)
 def _list_by_default(context: typer.Context) -> None:
     """List, show and retry what was refused."""
     if context.invoked_subcommand is None:
         list_entries()
 
 
-@app.command("list")
+@quarantine.command("list")
 def list_entries(
     every: Annotated[bool, typer.Option("--all", help="Those that a retry resolved too.")] = False,
     as_json: Json = False,
@@ -48,7 +48,7 @@ def list_entries(
         output.line(f"   {entry.reason}  {len(entry.body):,} bytes{'  resolved' if entry.event_id else ''}")
 
 
-@app.command("show")
+@quarantine.command("show")
 def show_entry(
     entry_id: Entry,
     as_json: Json = False,
@@ -68,7 +68,7 @@ def show_entry(
         sys.stdout.buffer.write(entry.body)
 
 
-@app.command("retry")
+@quarantine.command("retry")
 def retry_entries(
     entry_ids: Annotated[
         list[int] | None, typer.Argument(metavar="[ID]...", help="Which entries; all without.")

@@ -9,7 +9,7 @@ import json
 from typing import Any, Literal
 from uuid import UUID
 
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from orchestrail.errors import EventRefused
 
@@ -17,21 +17,26 @@ MAX_EVENT = 16 * 2**20
 """Bytes. Larger ones are refused: no producer has a reason to send them, and one could exhaust the reader."""
 
 
-class _Job(BaseModel):
+class _Part(BaseModel):
+    # Made when the first event is checked: most commands find none that is new.
+    model_config = ConfigDict(defer_build=True)
+
+
+class _Job(_Part):
     namespace: str = Field(min_length=1)
     name: str = Field(min_length=1)
 
 
-class _Run(BaseModel):
+class _Run(_Part):
     runId: UUID
 
 
-class _Dataset(BaseModel):
+class _Dataset(_Part):
     namespace: str
     name: str
 
 
-class _Base(BaseModel):
+class _Base(_Part):
     eventTime: AwareDatetime
     producer: str = Field(min_length=1)
     schemaURL: str = Field(min_length=1)
