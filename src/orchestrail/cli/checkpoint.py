@@ -12,6 +12,7 @@ from orchestrail.cli.options import Home, Json, NoCollect, StoreUrl
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.operations.checkpoint import checkpoint as newest
+from orchestrail.queries.words import counted
 
 
 def checkpoint(
@@ -33,4 +34,4 @@ def checkpoint(
     elif out is None:
         sys.stdout.write(note)
     if out is not None:
-        output.remark(f"The head of {head.size:,} events was written to {out}.")
+        output.remark(f"The head of {counted(head.size, 'event')} was written to {out}.")

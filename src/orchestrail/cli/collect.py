@@ -13,6 +13,7 @@ from orchestrail.cli.record import settings_of
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect as take
 from orchestrail.operations.digests import take_digests
+from orchestrail.queries.words import counted
 
 
 def collect(
@@ -31,7 +32,8 @@ def collect(
     counts = {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined}
     digested = take_digests(settings, record, output.progress("taking digests, megabytes"))
     if digested.settled or digested.left:
-        output.remark(f"{digested.settled:,} digests of large files were settled, {digested.left:,} wait.")
+        settled = counted(digested.settled, "digest of a large file was", "digests of large files were")
+        output.remark(f"{settled} settled, {counted(digested.left, 'waits', 'wait')}.")
     print_counts(counts, output)
     raise typer.Exit(1 if done.quarantined else 0)
 
@@ -41,6 +43,10 @@ def print_counts(counts: dict[str, int], output: Output) -> None:
     if output.as_json:
         output.document(counts)
         return
-    output.line(f"{counts['appended']:,} events appended, {counts['duplicates']:,} were there already.")
+    there = counted(counts["duplicates"], "was", "were")
+    output.line(f"{counted(counts['appended'], 'event')} appended, {there} there already.")
     if counts["quarantined"]:
-        output.line(f"{counts['quarantined']:,} were refused; see `orchestrail quarantine list`.", style="yellow")
+        output.line(
+            f"{counted(counts['quarantined'], 'was', 'were')} refused; see `orchestrail quarantine list`.",
+            style="yellow",
+        )

@@ -13,13 +13,14 @@ from rich.text import Text
 from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
-from orchestrail.cli.words import GAP, counted, dataset_text, heading, here, orchestrator, short_digest
+from orchestrail.cli.words import GAP, dataset_text, heading, here, orchestrator, short_digest
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.diff import CATEGORIES, Compared
 from orchestrail.queries.diff import diff as compare
 from orchestrail.queries.differences import Difference
 from orchestrail.queries.documents import beginnings_document, diff_document
 from orchestrail.queries.sides import Side
+from orchestrail.queries.words import counted
 
 _SHOWN = 8
 _LONGEST = 60
@@ -88,7 +89,7 @@ def print_diff(compared: Compared, output: Output) -> None:
     if found.same:
         output.line("The same", style="bold")
         parts = [f"{_WORDS.get(category, category)} {len(entries)}" for category, entries in _by_category(found.same)]
-        output.line(f"  {counted(len(found.same), 'fact', 'facts')}: {', '.join(parts)}", style="dim")
+        output.line(f"  {counted(len(found.same), 'fact')}: {', '.join(parts)}", style="dim")
     _print_unknown(found.unknown, output)
     if compared.ambiguous:
         output.line("Matched in doubt", style="bold")
@@ -126,7 +127,7 @@ def _print_changed(category: str, entries: Sequence[Difference], output: Output)
         subjects = dict.fromkeys(entry.subject for entry in entries)
         shown = ", ".join(subject.rpartition("/")[2] for subject in list(subjects)[:_SHOWN])
         more = f" and {len(subjects) - _SHOWN} more" if len(subjects) > _SHOWN else ""
-        output.line(Text(f"  {word}: {counted(len(entries), 'fact', 'facts')} of {clean(shown)}{more}"))
+        output.line(Text(f"  {word}: {counted(len(entries), 'fact')} of {clean(shown)}{more}"))
         return
     output.line(f"  {word}")
     lines = _code_lines(entries, output) if category == "code" and not output.full else _lines(entries, output)
@@ -218,7 +219,7 @@ def _print_unknown(entries: Sequence[Difference], output: Output) -> None:
     """Print what cannot be compared, by reason."""
     if not entries:
         return
-    output.line(f"Not comparable: {counted(len(entries), 'fact', 'facts')}", style="bold")
+    output.line(f"Not comparable: {counted(len(entries), 'fact')}", style="bold")
     groups: dict[tuple[str, str], list[str]] = defaultdict(list)
     for entry in entries:
         groups[entry.note or "", f"{_WORDS.get(entry.category, entry.category)}, {entry.fact}"].append(entry.subject)

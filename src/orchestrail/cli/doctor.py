@@ -22,6 +22,7 @@ from orchestrail.operations.sweep import abandoned
 from orchestrail.queries import ReconciliationRow
 from orchestrail.queries.documents import beginnings_document
 from orchestrail.queries.health import Health, examine, problem_of
+from orchestrail.queries.words import counted
 from orchestrail.settings import Settings, home_of_environment
 from orchestrail.transport.segments import segments
 
@@ -152,14 +153,14 @@ def _print(health: Health, output: Output) -> None:
     ):
         if patterns:
             output.line(f"  {what}  {clean(', '.join(patterns))}")
-    count = "" if health.events is None else f"  {health.events:,} events"
+    count = "" if health.events is None else f"  {counted(health.events, 'event')}"
     output.line(f"  store  {health.settings.store}{count}")
     for step in health.settings.steps:
         said = ", ".join(f"{name} {value}" for name, value in step.said.items())
         output.line(f"  steps  {clean(step.job)}  {clean(said)}")
     for writer in health.writers:
         name = f"{clean(writer.adapter)} {clean(writer.version)}"
-        output.line(f"  lately {name}  {writer.runs:,} runs, the last {output.time(writer.last)}")
+        output.line(f"  lately {name}  {counted(writer.runs, 'run')}, the last {output.time(writer.last)}")
     for beginning in health.begins:
         output.line(f"  begins {clean(beginning.orchestrator)}  {output.time(beginning.since)}")
     for name, row in health.reconciled.items():

@@ -14,7 +14,7 @@ from orchestrail.cli.options import Home, Json, StoreUrl
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
 from orchestrail.cli.runs import parse_since
-from orchestrail.cli.words import GAP, counted
+from orchestrail.cli.words import GAP
 from orchestrail.errors import ConfigurationError, NotRecorded
 from orchestrail.histories import open_history
 from orchestrail.operations import open_record
@@ -22,6 +22,7 @@ from orchestrail.operations.reconcile import SETTLE
 from orchestrail.operations.reconcile import reconcile as compare_with
 from orchestrail.queries.documents import reconciliation_document
 from orchestrail.queries.reconciliations import last_reconciliations
+from orchestrail.queries.words import counted
 from orchestrail.settings import Settings
 
 _SHOWN = 20
@@ -120,7 +121,7 @@ def _print(found: Mapping[str, Any], limit: int | None, output: Output) -> None:
     if found["job"] is not None:
         output.line(f"  limited to {found['job']}", style=GAP)
     attempts = found["attempts"]
-    there = counted(attempts["orchestrator"], "attempt", "attempts")
+    there = counted(attempts["orchestrator"], "attempt")
     output.line(f"  {there} there, {attempts['record']:,} on the record, {attempts['agreed']:,} alike")
     for kind, what in (
         ("missing", "missing from the record"),

@@ -11,6 +11,7 @@ from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
 from orchestrail.operations.digests import take_digests
 from orchestrail.queries.snapshot import Snapshot, Store, snapshot
+from orchestrail.queries.words import counted
 from orchestrail.settings import Settings, load_settings
 
 
@@ -25,7 +26,9 @@ def collected(settings: Settings, output: Output, *, no_collect: bool) -> Store:
     if not no_collect:
         done = collect(settings, store, progress=output.progress("collecting segments"))
         if done.quarantined:
-            output.remark(f"{done.quarantined} events were refused; see `orchestrail quarantine list`.")
+            output.remark(
+                f"{counted(done.quarantined, 'event was', 'events were')} refused; see `orchestrail quarantine list`."
+            )
         for why in done.kept:
             output.remark(why)
         take_digests(settings, store, output.progress("taking digests, megabytes"))

@@ -12,6 +12,7 @@ from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
 from orchestrail.errors import ConfigurationError
 from orchestrail.operations.ship import ship as send
+from orchestrail.queries.words import counted
 
 
 def ship(
@@ -33,4 +34,5 @@ def ship(
         counts = {"appended": 0, "duplicates": 0, "quarantined": 0}
         output.document(counts | {"moved": done.moved, "copied": done.copied})
     else:
-        output.line(f"{done.moved} segments moved to {to}, {done.copied} copied that are still being written.")
+        writing = counted(done.copied, "copied that is", "copied that are")
+        output.line(f"{counted(done.moved, 'segment')} moved to {to}, {writing} still being written.")

@@ -13,6 +13,7 @@ from orchestrail.operations.sweep import sweep as close_dead
 from orchestrail.queries.documents import run_document
 from orchestrail.queries.loading import load_runs
 from orchestrail.queries.snapshot import snapshot
+from orchestrail.queries.words import counted
 
 
 def sweep(as_json: Json = False, full: Full = False, home: Home = None, store: StoreUrl = None) -> None:
@@ -29,7 +30,7 @@ def sweep(as_json: Json = False, full: Full = False, home: Home = None, store: S
     if as_json:
         output.document({"closed": [run_document(row) for row in closed], "left_open": list(swept.left_open)})
         return
-    output.line(f"{len(closed)} runs closed; {len(swept.left_open)} stay open.")
+    output.line(f"{counted(len(closed), 'run')} closed; {counted(len(swept.left_open), 'stays', 'stay')} open.")
     for row in closed:
         reason = next((end.reason for end in row.ends if end.inferred and end.reason), "")
         output.line(Text("  ").append(heading(row, output)).append(f"  {reason}"))

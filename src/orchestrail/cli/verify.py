@@ -11,6 +11,7 @@ from orchestrail.cli.options import Home, Json, StoreUrl
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
 from orchestrail.operations.verify import verify as recompute
+from orchestrail.queries.words import counted
 from orchestrail.settings import Settings
 
 
@@ -44,10 +45,10 @@ def recompute_and_print(
         output.document(found | {"notes": list(result.notes)})
         return result.ok
     if result.ok:
-        output.line(f"The log of {result.size:,} events is what its signed checkpoints say.", style="green")
+        output.line(f"The log of {counted(result.size, 'event')} is what its signed checkpoints say.", style="green")
         output.line(f"root hash {result.root_hash}")
     else:
-        output.line(f"The log of {result.size:,} events does not verify:", style="red")
+        output.line(f"The log of {counted(result.size, 'event')} does not verify:", style="red")
     for problem in problems:
         output.line(f"  {problem}")
     for note in result.notes:

@@ -13,6 +13,7 @@ from rich.text import Text
 from orchestrail.cli.output import Output, clean
 from orchestrail.model import DatasetRef
 from orchestrail.queries import RunRow
+from orchestrail.queries.words import counted
 
 SHORT = 12
 """Digits of a digest, and of a run id's end, that are shown: enough to find it again."""
@@ -61,11 +62,6 @@ def job_name(row: RunRow, output: Output, parent: RunRow | None = None, apart: s
     return clean(f"{name} {_cut(apart, output)}" if apart else name)
 
 
-def counted(number: int, one: str, many: str) -> str:
-    """Give a number with what it is of."""
-    return f"{number:,} {one if number == 1 else many}"
-
-
 def duration(row: RunRow) -> str | None:
     """Give how long a run took; None where one of its times is not known, or they cannot be true."""
     if row.started_at is None or row.ended_at is None or row.ends_before_start:
@@ -93,7 +89,7 @@ def size(dataset: DatasetRef) -> str | None:
     """Give rows and bytes as far as they are known."""
     parts = []
     if dataset.rows is not None:
-        parts.append(f"{dataset.rows:,} rows")
+        parts.append(counted(dataset.rows, "row"))
     if dataset.bytes is not None:
         parts.append(_bytes(dataset.bytes))
     return ", ".join(parts) or None
@@ -213,7 +209,7 @@ def _results(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
         for entry in shown:
             yield word, put(entry)
         if len(shown) < len(entries):
-            rest = counted(len(entries) - len(shown), f"more {word}", f"more {word}s")
+            rest = counted(len(entries) - len(shown), f"more {word}")
             yield word, Text(f"... and {rest}: --full lists them", style="dim")
 
 
@@ -293,14 +289,14 @@ def _check(check: Mapping[str, Any]) -> Text:
     details = [str(check[name]) for name in ("severity", "kind") if check.get(name)]
     details += [f"{name} {_number(check[name])}" for name in ("expected", "actual") if check.get(name) is not None]
     if failures := check.get("failures"):
-        details.append(f"{failures} rows failed")
+        details.append(f"{counted(failures, 'row')} failed")
     return _with_subject(text, check, details)
 
 
 def _metric(metric: Mapping[str, Any]) -> Text:
     text = Text(clean(f"{metric.get('name')} {_number(metric.get('value'))}"))
     rows = metric.get("rows")
-    return _with_subject(text, metric, [] if rows is None else [f"{rows} rows"])
+    return _with_subject(text, metric, [] if rows is None else [counted(rows, "row")])
 
 
 def _with_subject(text: Text, entry: Mapping[str, Any], details: list[str]) -> Text:
@@ -345,13 +341,15 @@ def environment(row: RunRow, output: Output) -> str | None:
     parts = [
         " ".join(str(python[name]) for name in ("implementation", "version") if python.get(name)),
         " ".join(str(machine[name]) for name in ("system", "release", "machine") if machine.get(name)),
-        f"{cpu['count']} CPUs" if cpu.get("count") else "",
+        counted(cpu["count"], "CPU") if cpu.get("count") else "",
         *_cards(facts),
         *_container(facts, output),
     ]
     packages = facts.get("distributions")
     if isinstance(packages, dict):
-        parts.append(f"{len(packages)} packages {short_digest(_text(facts.get('distributionsDigest')), output)}")
+        parts.append(
+            f"{counted(len(packages), 'package')} {short_digest(_text(facts.get('distributionsDigest')), output)}"
+        )
     origins = _object(facts.get("origins"))
     if origins and output.full:
         parts.append("not from an index: " + ", ".join(f"{name} ({_origin(one)})" for name, one in origins.items()))
@@ -378,7 +376,7 @@ def _container(facts: Mapping[str, Any], output: Output) -> list[str]:
     limits, container = _object(facts.get("limits")), _object(facts.get("container"))
     parts = []
     if cpus := limits.get("cpus"):
-        parts.append(f"limited to {_number(cpus)} CPUs")
+        parts.append(f"limited to {counted(cpus, 'CPU')}")
     if isinstance(bound := limits.get("memoryBytes"), int):
         parts.append(f"limited to {_bytes(bound)} of memory")
     if container:

@@ -20,6 +20,7 @@ from orchestrail.queries.diff_environment import hold_environment
 from orchestrail.queries.differences import Differences, one_of
 from orchestrail.queries.mapped import by_value, told_apart
 from orchestrail.queries.sides import Side, sides
+from orchestrail.queries.words import counted
 
 CATEGORIES = (
     "preprocessing",
@@ -361,7 +362,9 @@ def _matched_mapped(
     if len(a) == len(b):
         ambiguous.append(f"{where}: {len(a)} runs on each side, which nothing recorded tells apart; matched in order")
         return [(f"{above} #{n}".strip(), one, two) for n, (one, two) in enumerate(zip(a, b, strict=True), start=1)]
-    ambiguous.append(f"{where}: {len(a)} runs against {len(b)}, which nothing recorded tells apart; not matched")
+    ambiguous.append(
+        f"{where}: {counted(len(a), 'run')} against {len(b)}, which nothing recorded tells apart; not matched"
+    )
     found.leave("steps", where, "each run", len(a), len(b), "nothing recorded tells which run matches which")
     return []
 
@@ -508,7 +511,9 @@ def _not_shown(a: Side, b: Side) -> list[str]:
     said = dict.fromkeys(NOT_SHOWN)
     for where, side in (("A", a), ("B", b)):
         if gaps := sum(len(row.not_captured) for row in side.runs):
-            said[f"what could not be captured on side {where}: {gaps} times, listed by `orchestrail show`"] = None
+            said[
+                f"what could not be captured on side {where}: {counted(gaps, 'time')}, listed by `orchestrail show`"
+            ] = None
         if side.missing:
             said[f"runs that others name and that are not recorded: {len(side.missing)} on side {where}"] = None
         for row in side.roots:

@@ -32,6 +32,7 @@ from orchestrail.queries.beginnings import Beginning, beginnings
 from orchestrail.queries.reconciliations import last_reconciliations
 from orchestrail.queries.runs import job_names, runs
 from orchestrail.queries.snapshot import snapshot
+from orchestrail.queries.words import counted
 from orchestrail.queries.writers import Writer, side_by_side, writers
 from orchestrail.settings import Settings
 from orchestrail.store import store_path
@@ -270,7 +271,7 @@ def _notes(home: Path) -> Iterator[Problem]:
             yield Problem("remark", Severity.NOTE, what, f"{note['do']} Then: `orchestrail doctor --clear`.")
             continue
         what = f"{_when(note.get('time'))}{host}, while trying to {note.get('where')}: {note.get('error')}"
-        what += f" ({note.get('count')} times)"
+        what += f" ({counted(note.get('count'), 'time')})"
         do = "Runs of that time may be recorded incompletely. When it is dealt with: `orchestrail doctor --clear`."
         yield Problem("trouble", Severity.ERROR, what, do)
 
@@ -302,12 +303,13 @@ def _spool(settings: Settings) -> Iterator[Problem]:
         waiting.append((age, path.name, damaged))
     old = [name for age, name, _ in waiting if age > OLD_SECONDS]
     if old:
-        what = f"{len(old)} segments of ended processes lie in the spool for more than a day: {_some(old)}."
+        what = f"{counted(len(old), 'segment of ended processes lies', 'segments of ended processes lie')} in the spool"
+        what += f" for more than a day: {_some(old)}."
         yield Problem(
             "spool-stuck", Severity.ERROR, what, "Run `orchestrail collect`; see who owns the files if they stay."
         )
     elif waiting:
-        what = f"{len(waiting)} segments of ended processes wait in the spool."
+        what = f"{counted(len(waiting), 'segment of ended processes waits', 'segments of ended processes wait')} in the spool."
         yield Problem("spool-waiting", Severity.NOTE, what, "The next reading command collects them.")
     damaged_names = [name for _, name, damaged in waiting if damaged]
     if damaged_names:
@@ -320,24 +322,25 @@ def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iter
     if gaps:
         missing = sum(last - first + 1 for gap in gaps for first, last in gap.missing)
         where = _some([f"{gap.emitter[:12]} {_ranges(gap.missing)}" for gap in gaps])
-        what = f"{missing} events were numbered by their process and never arrived: {where}."
+        what = f"{counted(missing, 'event was', 'events were')} numbered by their process and never arrived: {where}."
         do = "Collect every spool that there is; what stays missing was lost or removed on the way."
         yield Problem("events-missing", Severity.ERROR, what, do)
     refused = len(store.quarantined())
     if refused:
-        what = f"{refused} events are in quarantine."
+        what = f"{counted(refused, 'event is', 'events are')} in quarantine."
         yield Problem("quarantine", Severity.ERROR, what, "See `orchestrail quarantine list`.")
     dead = abandoned(store)
     if dead:
         names = _some([f"{row.job.name} {row.run_id[-12:]}" for row in dead])
-        what = f"{len(dead)} runs are open whose process is gone: {names}."
+        what = f"{counted(len(dead), 'run is', 'runs are')} open whose process is gone: {names}."
         yield Problem("abandoned-runs", Severity.WARNING, what, "Run `orchestrail sweep`.")
     yield from _forgotten(store)
     yield from _unseen(store)
     with store.read() as connection:
         waiting = undigested(connection)
     if waiting:
-        what = f"{len(waiting)} large files wait for their digest: {_some([each.dataset.name for each in waiting])}."
+        files = counted(len(waiting), "large file waits for its digest", "large files wait for their digest")
+        what = f"{files}: {_some([each.dataset.name for each in waiting])}."
         yield Problem(
             "digests-waiting", Severity.NOTE, what, "Run `orchestrail collect` on the machine that holds them."
         )
@@ -389,7 +392,8 @@ def _forgotten(store: Store) -> Iterator[Problem]:
             names = by_orchestrator.setdefault(row.orchestrator or "unknown", [])
             names.append(f"{row.job.name} {row.run_id[-12:]}")
     for orchestrator, names in sorted(by_orchestrator.items()):
-        what = f"{len(names)} runs that {orchestrator} ends are open for more than a day: {_some(names)}."
+        what = f"{counted(len(names), f'run that {orchestrator} ends is', f'runs that {orchestrator} ends are')}"
+        what += f" open for more than a day: {_some(names)}."
         yield Problem(
             "open-runs", Severity.WARNING, what, f"Run `orchestrail reconcile {orchestrator}`; it asks {orchestrator}."
         )
@@ -410,7 +414,8 @@ def _unseen(store: Store) -> Iterator[Problem]:
             "State data with record_input and record_output; name modules where they are imported.",
         )
     if len(rows) > _TOLD:
-        what = f"{len(rows) - _TOLD} more runs of the last {LATELY.days} days could not see all that they touched."
+        more, they = counted(len(rows) - _TOLD, "more run"), "it" if len(rows) - _TOLD == 1 else "they"
+        what = f"{more} of the last {LATELY.days} days could not see all that {they} touched."
         yield Problem("not-captured", Severity.NOTE, what, "`orchestrail show RUN` says what.")
 
 

@@ -96,7 +96,7 @@ def test_show_draws_the_tree(story, run, monkeypatch):
     assert "├─ clean  ✔ COMPLETE  preprocess  1.50 s  00000000a002" in lines
     assert any(line.startswith("└─ fit  ✔ COMPLETE") and line.endswith("<- asked for") for line in lines)
     assert "system scoring · environment dev" in text
-    assert "cpython 3.11.7 · Linux 6 x86_64 · 1 packages" in text
+    assert "cpython 3.11.7 · Linux 6 x86_64 · 1 package " in text
     assert "impute  version 1.2.0" in text
     assert "code   abababababab  steps.py" in text
     assert "read   raw.csv  sha256:" in text

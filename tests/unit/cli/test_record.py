@@ -138,7 +138,7 @@ def test_doctor_asks_for_reconciling_where_an_orchestrator_keeps_quiet_for_long(
     spooled(today | {"eventTime": datetime.now(UTC).isoformat()})
     (problem,) = answer("doctor")["problems"]
     assert (problem["code"], problem["severity"]) == ("open-runs", "warning")
-    assert "1 runs" in problem["what"]
+    assert "1 run that airflow ends is open" in problem["what"]
     assert "orchestrail reconcile airflow" in problem["do"]
 
 
@@ -194,7 +194,7 @@ def test_doctor_sees_missing_events(made, story, answer):
     segment.write_bytes(b"".join(lines[:4] + lines[5:]))
     document = answer("doctor", code=1)
     assert codes(document, "error") == {"events-missing"}
-    assert "1 events" in document["problems"][0]["what"]
+    assert "1 event was numbered" in document["problems"][0]["what"]
 
 
 def lately(made, run, version, hours):
