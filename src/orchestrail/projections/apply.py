@@ -7,10 +7,10 @@ Each call is one transaction: a reader sees the tables as they were, or as they 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from sqlalchemy import Connection, bindparam, column, delete, insert, inspect, select, table, update
 
@@ -47,6 +47,15 @@ class Log(Protocol):
     def project(self) -> AbstractContextManager[Connection]:
         """Open a write transaction for the tables."""
         ...
+
+
+class _Result(NamedTuple):
+    """The stored result that a run computed or took, as far as other runs are concerned by it."""
+
+    cache_key: str
+    ended_seq: int
+    orchestrator: str | None
+    state: str | None
 
 
 def apply(log: Log, progress: Progress | None = None) -> int:
@@ -154,10 +163,10 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     news = [{"run_id": run, "seq": event.seq} for run, told in grown.items() for event in told if event.seq >= first]
     connection.execute(insert(tables.event), news)
     before = _links(connection, grown)
-    cached = _cache_keys(connection, grown)
+    results = _results(connection, grown)
     rows = [fold(told) for told in grown.values()]
     _replace(connection, [replace(row, root_run_id=before.get(row.run_id, (row.run_id, None))[0]) for row in rows])
-    _trace_cached(connection, cached | {row.cache_key for row in rows if row.cache_key})
+    _trace_cached(connection, results, _results(connection, grown))
     moved = [
         row.run_id
         for row in rows
@@ -204,34 +213,63 @@ def _replace(connection: Connection, rows: Sequence[RunRow]) -> None:
         connection.execute(insert(tables.edge), edges)
 
 
-def _cache_keys(connection: Connection, runs: Iterable[str]) -> set[str]:
-    """Read the cache keys of those of the runs that have a row."""
+def _results(connection: Connection, runs: Iterable[str]) -> dict[str, _Result]:
+    """Read the results of those of the runs that have a row, a cache key and an end."""
     columns = tables.run.c
-    keyed = select(columns.cache_key).where(columns.cache_key.is_not(None))
+    wanted = columns.run_id, columns.cache_key, columns.ended_seq, columns.orchestrator, columns.state
+    keyed = select(*wanted).where(columns.cache_key.is_not(None), columns.ended_seq.is_not(None))
     return {
-        key for chunk in _chunks(runs) for key in connection.execute(keyed.where(columns.run_id.in_(chunk))).scalars()
+        run_id: _Result(*result)
+        for chunk in _chunks(runs)
+        for run_id, *result in connection.execute(keyed.where(columns.run_id.in_(chunk)))
     }
 
 
-def _trace_cached(connection: Connection, keys: Iterable[str]) -> None:
+def _trace_cached(connection: Connection, before: Mapping[str, _Result], after: Mapping[str, _Result]) -> None:
     """Conclude who computed what cached runs took, where their adapter could not tell: another process computed it, or long ago.
 
     The nearest run of the same orchestrator that had completed under the same cache key, by place in the log; else nobody knows.
+    What lies before the first run that is new or other than it was stays as it is: one result may be taken without end.
     """
+    since: dict[str, int] = {}
+    for run_id in before.keys() | after.keys():
+        was, now = before.get(run_id), after.get(run_id)
+        # A run that took its result was folded anew, without what was concluded of it.
+        if was != now or (now is not None and now.state == State.CACHED):
+            for one in (was, now):
+                if one is not None:
+                    since[one.cache_key] = min(one.ended_seq, since.get(one.cache_key, one.ended_seq))
     columns = tables.run.c
-    ended = select(tables.run).where(columns.ended_seq.is_not(None), columns.orchestrator.is_not(None))
-    for chunk in _chunks(sorted(keys)):
-        computed: dict[tuple[str, str], str] = {}
+    ended = select(tables.run).where(
+        columns.state.in_([State.COMPLETE, State.CACHED]), columns.orchestrator.is_not(None)
+    )
+    for chunk in _chunks(sorted(since, key=since.__getitem__)):
+        first = since[chunk[0]]
+        computed: dict[tuple[str, str], str | None] = {}
         for found in connection.execute(
-            ended.where(columns.cache_key.in_(chunk)).order_by(columns.ended_seq)
+            ended.where(columns.cache_key.in_(chunk), columns.ended_seq >= first).order_by(columns.ended_seq)
         ).mappings():
             result = found["cache_key"], found["orchestrator"]
             if found["state"] == State.COMPLETE:
                 computed[result] = found["run_id"]
-            elif found["state"] == State.CACHED and found["cached_from"] != computed.get(result):
+                continue
+            if result not in computed:
+                computed[result] = _computed_before(connection, *result, first)
+            if found["cached_from"] != computed[result]:
                 row = tables.run_row(found)
                 if row.cached_from is None or "cached_from" in row.inferred:
-                    _conclude_origin(connection, row, computed.get(result))
+                    _conclude_origin(connection, row, computed[result])
+
+
+def _computed_before(connection: Connection, cache_key: str, orchestrator: str, seq: int) -> str | None:
+    columns = tables.run.c
+    earlier = select(columns.run_id).where(
+        columns.cache_key == cache_key,
+        columns.state == State.COMPLETE,
+        columns.ended_seq < seq,
+        columns.orchestrator == orchestrator,
+    )
+    return connection.execute(earlier.order_by(columns.ended_seq.desc()).limit(1)).scalar()
 
 
 def _conclude_origin(connection: Connection, row: RunRow, origin: str | None) -> None:

@@ -16,7 +16,7 @@ from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, String, Tab
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.rows import Code, End, ReconciliationRow, RunRow, Use
 
-VERSION = "8"
+VERSION = "9"
 """Raise it with any change of the tables or of what goes into them."""
 
 metadata = MetaData()
@@ -75,7 +75,7 @@ Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)
 Index("proj_run_native", run.c.native_id)
 Index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
-Index("proj_run_cache_key", run.c.cache_key, run.c.ended_seq)
+Index("proj_run_cache_key", run.c.cache_key, run.c.state, run.c.ended_seq)
 
 use = Table(
     "proj_use",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from contextlib import contextmanager
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -162,6 +163,57 @@ def test_what_was_concluded_of_a_cached_run_follows_the_log(made):
         log.add(made.event("FAIL", failed))
         apply(log)
         assert origins(log) == {made.run_id(3): (origin, origin is not None)}
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.tuples(st.sampled_from(("COMPLETE", "FAIL", "RUNNING")), st.integers(1, 12), st.sampled_from(SAID))),
+    st.data(),
+)
+def test_takers_of_a_result_have_the_same_origin_in_any_steps(made, told, data):
+    """Many runs compute and take few results, runs turn out otherwise later, and events of them are told again."""
+    log = made.MemoryLog()
+    for kind, run, said in told:
+        log.add(made.event(kind, run, ours=said))
+        if data.draw(st.booleans()):
+            apply(log)
+    apply(log)
+    stepwise = log.tables()
+    rebuild(log)
+    assert log.tables() == stepwise
+
+
+def test_one_more_taker_costs_the_same_however_many_there_were(made):
+    """Counted in steps of SQLite's machine: what the takers before it took is not read again."""
+
+    class Counted(made.MemoryLog):
+        steps = 0
+
+        def count(self):
+            self.steps += 1
+
+        @contextmanager
+        def project(self):
+            with super().project() as connection:
+                sqlite = connection.connection.driver_connection
+                sqlite.set_progress_handler(self.count, 10)
+                yield connection
+                sqlite.set_progress_handler(None, 0)
+
+    log, taken = Counted(), {"cacheKey": "k", "state": "CACHED"}
+    log.add(made.event("COMPLETE", 1, ours={"cacheKey": "k"}))
+    apply(log)
+    costs = []
+    for first, many in ((1_000, 20), (2_000, 600)):
+        log.add(*[made.event("COMPLETE", first + number, ours=taken) for number in range(many)])
+        apply(log)
+        log.steps = 0
+        log.add(made.event("COMPLETE", first + many, ours=taken))
+        apply(log)
+        costs.append(log.steps)
+    few, many = costs
+    assert 0 < many < few * 1.5
+    assert set(origins(log).values()) == {(made.run_id(1), True)}
 
 
 def test_tables_of_another_version_are_made_anew(made):
