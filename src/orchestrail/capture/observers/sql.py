@@ -58,7 +58,8 @@ _QUOTED = r"""'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|`[^`]*(?:`|\Z)"""
 _ESCAPED = r"""'(?:[^'\\]|\\.|'')*(?:'|\Z)"""
 _DOLLARS = r"(?<![\w$])\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)"
 _COMMENT = r"(?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))|;"
-_COMMENT_MYSQL = r"(?P<comment>--(?=\s|\Z)[^\n]*|\#[^\n]*|/\*.*?(?:\*/|\Z))|;"
+# Two dashes before anything but white space, a control character or the end are two minuses in MySQL: `1--1` is 2.
+_COMMENT_MYSQL = r"(?P<comment>--(?=[\x00-\x20\x7f]|\Z)[^\n]*|\#[^\n]*|/\*.*?(?:\*/|\Z))|;|-(?=-)"
 _PIECES = {
     "": re.compile(f"{_QUOTED}|{_COMMENT}", re.DOTALL),
     "postgres": re.compile(rf"\b[eE]{_ESCAPED}|{_QUOTED}|{_DOLLARS}|{_COMMENT}", re.DOTALL),
@@ -268,12 +269,13 @@ def analyse(text: str, dialect: str) -> tuple[Statement, ...]:
 
 
 def split(text: str, dialect: str) -> Iterator[str]:
-    """Give the statements of a text, without comments."""
+    """Give the statements of a text, without comments; two minuses stand apart, so that what follows makes no comment of them."""
     statement, begin = "", 0
     for piece in _PIECES.get(dialect, _PIECES[""]).finditer(text):
-        if piece["comment"] is None and piece[0] != ";":
+        if piece["comment"] is None and piece[0] not in (";", "-"):
             continue
-        statement, begin = statement + text[begin : piece.start()] + " ", piece.end()
+        kept = "- " if piece[0] == "-" else " "
+        statement, begin = statement + text[begin : piece.start()] + kept, piece.end()
         if piece[0] == ";":
             if statement.strip():
                 yield statement.strip()
