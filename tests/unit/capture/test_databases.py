@@ -414,6 +414,7 @@ def test_a_database_is_opened_where_its_place_cannot_be_told(tmp_path, monkeypat
 )
 @example(["--", "select * from a"], "mysql")
 @example(["select 1---/**/ 2 from a"], "mysql")
+@example(["select '\\'", "\\\n"], "mysql")
 def test_statements_of_a_text_are_told_one_by_one(statements, dialect):
     """A split statement is not split again, and what is no comment stays in its order."""
     found = list(sql.split(";".join(statements), dialect))

@@ -55,7 +55,7 @@ _WORDS = _SILENT | _MAY_BE_EMPTY | _OTHERS
 _FIRST = re.compile(r"[\s(]*([A-Za-z]+)")
 # What holds no end of a statement, comments, and ends. What is not closed goes on to the end of the text, as databases see it.
 _QUOTED = r"""'(?:[^']|'')*(?:'|\Z)|"(?:[^"]|"")*(?:"|\Z)|`[^`]*(?:`|\Z)"""
-_ESCAPED = r"""'(?:[^'\\]|\\.|'')*(?:'|\Z)"""
+_ESCAPED = r"""'(?:[^'\\]|\\(?:.|\Z)|'')*(?:'|\Z)"""
 _DOLLARS = r"(?<![\w$])\$(?P<tag>\w*)\$.*?(?:\$(?P=tag)\$|\Z)"
 _COMMENT = r"(?P<comment>--[^\n]*|/\*.*?(?:\*/|\Z))|;"
 # Two dashes before anything but white space, a control character or the end are two minuses in MySQL: `1--1` is 2.
