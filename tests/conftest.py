@@ -44,6 +44,7 @@ class Observed:
         self.missing: list[tuple[str, str]] = []
         self.calls: list[tuple[str, str]] = []
         self.results = Results()
+        self.other_runs: dict[tuple[str, str], None] = {}
 
     def names(self) -> tuple[list[str], list[str]]:
         """Give the names of what was read and written; of files, those without their folders."""
@@ -75,6 +76,7 @@ def observed() -> Iterator[Callable[[], AbstractContextManager[Observed]]]:
             files.capturing.reset(token)
             seen.inputs, seen.outputs, seen.missing = made.close()
             seen.calls = list(made.told.calls)
+            seen.other_runs = made.told.other_runs
             seen.results = made.told.results
             assert made.failures == 0
 

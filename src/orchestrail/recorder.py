@@ -449,7 +449,14 @@ class Recorder:
                 "orchestrail_capture", build.capture([*run.not_captured, *_not_followed(run.code)]), by
             ),
             "orchestrail_execution": fresh("orchestrail_execution", execution, by),
+            "tags": fresh("tags", self._tags_with_other_runs(run), by),
         }
+
+    def _tags_with_other_runs(self, run: OpenRun) -> build.Body | None:
+        other_runs = tuple(run.files.told.other_runs)
+        if not other_runs:
+            return None  # the tags that the run began with stand
+        return build.tags(tuple(run.start.tags), self.info.name.upper(), other_runs)
 
     def _start_facets(self, run: OpenRun, where: Where | None) -> Facets:
         start, code, by = run.start, run.code, self.producer

@@ -150,6 +150,7 @@ class FileCapture:
         self._read_bytes = 0
         self._files: dict[str, _File] = {}
         self._renames: list[_Rename] = []
+        self._apart: dict[str, None] = {}
         self._too_many = False
         self._closed = False
         self._process = _process
@@ -249,6 +250,12 @@ class FileCapture:
             self.told.misses(
                 name if _PROGRAM.fullmatch(name) else "a program", "it ran in a process that is not recorded"
             )
+
+    def sets_apart(self, folder: object) -> None:
+        """Leave out what is in a folder: it is a data set of another name, which an observer tells."""
+        name = _name(folder)
+        if name is not None:
+            self._apart[name] = None
 
     def leaves_out(self, path: object) -> bool:
         """Say whether a file or folder is none of the step's data."""
@@ -434,6 +441,7 @@ class FileCapture:
         """Leave out the files that belong to a folder which is a data set itself."""
         read = [name for name, file in self._files.items() if file.folder and file.read is not None]
         written = [name for name, file in self._files.items() if file.folder and file.written]
+        read, written = [*read, *self._apart], [*written, *self._apart]
         for found, folders in ((captured.inputs, read), (captured.outputs, written)):
             if folders:
                 below = tuple(_printable(name) + "/" for name in folders)

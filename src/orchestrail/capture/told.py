@@ -16,6 +16,8 @@ from orchestrail.model import DatasetRef
 
 MAX_DATASETS = 10_000
 """Data sets that are no files that one run keeps."""
+MAX_OTHER_RUNS = 100
+"""Runs of other systems that one run names."""
 MAX_MISSING = 100
 """Distinct places where capture could not look that one run names."""
 MAX_CALLS = 100
@@ -56,6 +58,8 @@ class Told:
         self._too_many = False
         self.calls: dict[tuple[str, str], None] = {}
         """The well-known calls that were seen, each with the role that it speaks of, in order."""
+        self.other_runs: dict[tuple[str, str], None] = {}
+        """(system, id) of runs that other systems keep of the same work."""
         self.results = Results()
         """What was measured, checked and seeded."""
         self.notes: dict[str, Any] = {}
@@ -106,6 +110,11 @@ class Told:
         """
         if len(self.calls) < MAX_CALLS:
             self.calls[role, call] = None
+
+    def works_in(self, system: str, run_id: str) -> None:
+        """Take note of a run that another system, a registry of models say, keeps of the same work."""
+        if len(self.other_runs) < MAX_OTHER_RUNS:
+            self.other_runs[system, run_id] = None
 
     def misses(self, what: str, reason: str) -> None:
         """Take note of something that was not seen."""

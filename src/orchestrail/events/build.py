@@ -88,9 +88,17 @@ def run_of(
     }
 
 
-def tags(texts: tuple[str, ...], source: str) -> Body | None:
-    """Give a run's tags as the orchestrator has them."""
-    return {"tags": [{"key": text, "value": text, "source": source} for text in texts]} if texts else None
+def tags(texts: tuple[str, ...], source: str, other_runs: tuple[tuple[str, str], ...] = ()) -> Body | None:
+    """Give a run's tags as the orchestrator has them, and the runs that other systems keep of the same work.
+
+    Args:
+        texts: the orchestrator's.
+        source: the orchestrator.
+        other_runs: (system, id) pairs; the tag is `mlflow.run_id`, as an example.
+    """
+    found = [{"key": text, "value": text, "source": source} for text in texts]
+    found += [{"key": f"{system}.run_id", "value": run_id, "source": system.upper()} for system, run_id in other_runs]
+    return {"tags": found} if found else None
 
 
 def code(facts: CodeFacts, where: Where) -> Body:

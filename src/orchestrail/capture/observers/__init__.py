@@ -55,6 +55,12 @@ OBSERVERS = {
     "multiprocessing.process": "work",
     "numpy.random": "seeds",
     "os": "system",
+    "mlflow.models.model": "mlflow",
+    "mlflow.store.artifact.models_artifact_repo": "mlflow",
+    "mlflow.store.artifact.runs_artifact_repo": "mlflow",
+    "mlflow.tracing.client": "mlflow",
+    "mlflow.tracking._model_registry.client": "mlflow",
+    "mlflow.tracking._tracking_service.client": "mlflow",
     "pandas.io.parquet": "pandas",
     "pandera.api.pandas.container": "pandera",
     "pandera.api.polars.container": "pandera",
@@ -247,6 +253,32 @@ class Patches:
             return result
 
         return watched
+
+    def unseen(self, holder: Any, name: str, before: Notice | None = None, after: Notice | None = None) -> None:
+        """Leave out what a function itself reads and writes: the books of its library, which are nobody's data.
+
+        Args:
+            holder: the class or module.
+            name: the function's name in it.
+            before: as in `around`.
+            after: as in `around`.
+
+        Raises:
+            AttributeError: there is no such function.
+        """
+
+        def make(original: Callable[..., Any]) -> Callable[..., Any]:
+            @functools.wraps(original)
+            def alone(*args: Any, **kwargs: Any) -> Any:
+                with unobserved():
+                    return original(*args, **kwargs)
+
+            return self._watching(alone, before, after)
+
+        def of_class(original: Any) -> Any:
+            return classmethod(make(original.__func__)) if isinstance(original, classmethod) else make(original)
+
+        self.replace(holder, name, of_class)
 
     def for_maker(self, kind: type, *methods: str) -> None:
         """Have methods of an object work for the run in which it was made, where the thread that calls them carries none.
