@@ -7,8 +7,9 @@ step reads after it has written it is neither twice. Nothing here raises into an
 
 Left out: what belongs to the interpreter and installed packages, source and compiled Python files that are read, `/proc`,
 `/sys`, `/dev`, `/etc`, time zones, locales and certificates, settings and credentials in the home folder, what is named by
-`set_ignored` and `set_rules`, log files that are written, folders that no observer tells of, pipes, sockets and devices, files that
-the step wrote and that are gone when it ends, files that it opened for writing and left as they were, and empty `*.lock` files.
+`set_ignored` and `set_rules`, caches of libraries (of a snapshot in the cache of the Hugging Face hub, its repository is told
+instead), log files that are written, folders that no observer tells of, pipes, sockets and devices, files that the step wrote and
+that are gone when it ends, files that it opened for writing and left as they were, and empty `*.lock` files.
 
 An output whose suffix is that of a model (`observers.models`) has the kind `model`. That says nothing of the library that wrote
 it, and a reader of such a file is not said to read a model.
@@ -41,7 +42,7 @@ from functools import lru_cache
 from typing import Any, NamedTuple
 
 from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, folder_identity, size_text
-from orchestrail.capture.observers import missed, models
+from orchestrail.capture.observers import hub, missed, models
 from orchestrail.capture.observing import capturing
 from orchestrail.capture.rules import Ruled, ruled_by
 from orchestrail.capture.told import Facts, Told
@@ -182,7 +183,11 @@ class FileCapture:
         reads = not flags & os.O_ACCMODE and not (isinstance(mode, str) and mode[:1] != "r")
         if reads and name in self._files and not self._renames:
             return True
-        if flags & _NOT_A_FILE or (out := _leaves_out(name)):
+        if flags & _NOT_A_FILE:
+            return True
+        if out := _leaves_out(name):
+            if reads and isinstance(out, DatasetRef):
+                self.told.reads(out)
             return True
         if not reads:
             if out is None and _LOG.search(name):
@@ -207,6 +212,7 @@ class FileCapture:
         """
         name = self._observed(path)
         if name is None:
+            self.opened(path, None, os.O_RDONLY)  # it may stand for something else
             return None
         if os.path.isdir(name):
             self._reads(name, folder=True)
@@ -527,6 +533,12 @@ def ignored() -> tuple[str, ...]:
     return _places
 
 
+def leave_out(folder: str) -> None:
+    """Leave out the cache of a library from now on."""
+    _caches.append(os.path.abspath(folder).rstrip("/") + "/")
+    _left_out.cache_clear()
+
+
 def _hook(event: str, args: tuple[object, ...]) -> None:
     capture = capturing.get()
     if capture is None:
@@ -572,18 +584,20 @@ def _name(path: object) -> str | None:
     return path
 
 
-def _leaves_out(name: str) -> bool | None:
-    """Say whether a file is no data; False where the settings say that it is, None where nothing speaks against it."""
+def _leaves_out(name: str) -> bool | DatasetRef | None:
+    """Say whether a file is no data, or which data set it stands for; False where the settings say that it is data."""
     if _ruled is not None and (ruled := _ruled(name)) is not None and not (name + "/").startswith(_places):
         return ruled
     return (_left_out(name.rpartition("/")[0]) or name in _personal_files) or None
 
 
 @lru_cache(maxsize=1024)
-def _left_out(folder: str) -> bool:
-    """Say whether the files of a folder are no data; most opens are in a few folders."""
+def _left_out(folder: str) -> bool | DatasetRef:
+    """Say whether the files of a folder are no data, or which data set they stand for; most opens are in a few folders."""
     below = folder + "/"
-    return below.startswith(_ignored) or any(part in below for part in _INSTALLED)
+    if below.startswith((*_ignored, *_caches)) or any(part in below for part in _INSTALLED):
+        return True
+    return hub.in_cache(folder)
 
 
 def _temporary(name: str) -> bool:
@@ -685,6 +699,7 @@ _installed_hook = False
 _ignored = _always_ignored()
 _places: tuple[str, ...] = ()
 _ruled: Ruled | None = None
+_caches: list[str] = []
 _personal_files = frozenset(os.path.join(os.path.expanduser("~"), name) for name in _PERSONAL_FILES)
 _temporary_folder = tempfile.gettempdir().rstrip("/") + "/"
 _TEMPORARY = re.compile(r"tmp[a-z0-9_]{8}")

@@ -6,12 +6,13 @@ observed here, and no value of a row is ever taken.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
 from orchestrail.capture.frames import label_of
 from orchestrail.capture.results import Results
+from orchestrail.guard import guard
 from orchestrail.model import DatasetRef
 
 MAX_DATASETS = 10_000
@@ -36,6 +37,7 @@ class Facts:
         fields: (name, type) pairs.
         kind: `data` or `model`; None where the library cannot tell.
         format: how the file is written: `parquet`, `safetensors` ...
+        version: the library's own version of it, beside its digest.
         framework: what the model in it is made with, with its version: `scikit-learn 1.5.0`.
     """
 
@@ -44,6 +46,7 @@ class Facts:
     kind: str | None = None
     format: str | None = None
     framework: str | None = None
+    version: str | None = None
 
 
 class Told:
@@ -53,6 +56,7 @@ class Told:
         self._inputs: dict[Key, tuple[DatasetRef, str | None]] = {}
         self._outputs: dict[Key, tuple[DatasetRef, str | None]] = {}
         self._made: set[Key] = set()
+        self._at_end: list[Callable[[], object]] = []
         self._facts: dict[tuple[str, str, bool], Facts] = {}
         self._missing: dict[tuple[str, str], None] = {}
         self._too_many = False
@@ -111,6 +115,10 @@ class Told:
         if len(self.calls) < MAX_CALLS:
             self.calls[role, call] = None
 
+    def at_end(self, action: Callable[[], object]) -> None:
+        """Have something told when the run ends, which is not known before."""
+        self._at_end.append(action)
+
     def works_in(self, system: str, run_id: str) -> None:
         """Take note of a run that another system, a registry of models say, keeps of the same work."""
         if len(self.other_runs) < MAX_OTHER_RUNS:
@@ -123,6 +131,13 @@ class Told:
 
     def join(self, inputs: list[DatasetRef], outputs: list[DatasetRef], missing: list[tuple[str, str]]) -> None:
         """Complete what was seen of the files of the run, in place."""
+        for action in self._at_end:
+            with guard("complete what was told of a run"):
+                action()
+        for key, (output, _) in list(self._outputs.items()):
+            read = self._inputs.get(key)
+            if read is not None and output.version is not None and read[0].version == output.version:
+                del self._inputs[key]  # read back
         for found, told, written in ((inputs, self._inputs, False), (outputs, self._outputs, True)):
             found[:] = [self._described(dataset, written) for dataset in found]
             files = {dataset.name: dataset for dataset in found}
@@ -154,6 +169,7 @@ class Told:
             kind=facts.kind or dataset.kind,
             format=facts.format,
             framework=facts.framework,
+            version=facts.version or dataset.version,
         )
 
     def _keep(self, kept: dict[Key, tuple[DatasetRef, str | None]], dataset: DatasetRef, within: str | None) -> None:

@@ -167,7 +167,7 @@ def test_an_import_of_another_module_is_not_searched_for(observed, monkeypatch):
 def test_every_observer_is_there():
     """What the table names exists, and every module beside it is used."""
     folder = Path(observers.__file__).parent
-    shared = {"__init__", "models", "objects", "paths", "scores", "sql", "stacks"}
+    shared = {"__init__", "hub", "models", "objects", "paths", "scores", "sql", "stacks"}
     assert {path.stem for path in folder.glob("*.py")} - shared == set(observers.OBSERVERS.values())
     for name in set(observers.OBSERVERS.values()):
         assert callable(importlib.import_module(f"orchestrail.capture.observers.{name}").attach)

@@ -44,6 +44,11 @@ OBSERVERS = {
     "botocore.client": "botocore",
     "concurrent.futures.process": "work",
     "concurrent.futures.thread": "work",
+    "datasets.arrow_dataset": "datasets",
+    "datasets.builder": "datasets",
+    "datasets.config": "datasets",
+    "deltalake.table": "deltalake",
+    "deltalake.writer.writer": "deltalake",
     "duckdb": "duckdb",
     "fsspec.spec": "fsspec",
     "great_expectations.validator.validator": "great_expectations",
@@ -73,6 +78,7 @@ OBSERVERS = {
     "pandera.errors": "pandera",
     "pickle": "pickles",
     "polars": "polars",
+    "polars.io.delta._dataset": "deltalake",
     "psycopg": "psycopg",
     "pyarrow.csv": "pyarrow",
     "pyarrow.dataset": "pyarrow",
@@ -216,7 +222,7 @@ class Patches:
         Raises:
             AttributeError: there is no such function.
         """
-        self.replace(holder, name, lambda original: self._watching(original, before, after))
+        self.replace(holder, name, lambda original: _alike(original, lambda f: self._watching(f, before, after)))
 
     def _watching(
         self, original: Callable[..., Any], before: Notice | None, after: Notice | None
@@ -275,10 +281,7 @@ class Patches:
 
             return self._watching(alone, before, after)
 
-        def of_class(original: Any) -> Any:
-            return classmethod(make(original.__func__)) if isinstance(original, classmethod) else make(original)
-
-        self.replace(holder, name, of_class)
+        self.replace(holder, name, lambda original: _alike(original, make))
 
     def for_maker(self, kind: type, *methods: str) -> None:
         """Have methods of an object work for the run in which it was made, where the thread that calls them carries none.
@@ -327,6 +330,13 @@ def _holds(cell: CellType, value: object) -> bool:
         return cell.cell_contents is value
     except ValueError:  # it is empty
         return False
+
+
+def _alike(original: Any, make: Callable[[Callable[..., Any]], Any]) -> Any:
+    """Make something of a function; a method of a class or a static one stays one."""
+    if isinstance(original, classmethod | staticmethod):
+        return type(original)(make(original.__func__))
+    return make(original)
 
 
 class _Maker:

@@ -14,7 +14,7 @@ from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrail.capture.observers import objects
+from orchestrail.capture.observers import hub, objects
 from orchestrail.capture.told import Facts
 from orchestrail.model import DatasetRef
 
@@ -22,6 +22,7 @@ MAX_MATCHES = 10_000
 """Files of one pattern that are told."""
 
 _ADDRESS = re.compile(r"^([a-zA-Z][a-zA-Z0-9+.-]+)://")
+_LAKEFS_COMMIT = re.compile(r"[0-9a-f]{64}")
 _PATTERN = re.compile(r"[*?\[]")
 # The same store under the names that libraries have for it.
 _SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "az": "abfss", "abfs": "abfss", "adl": "abfss"}
@@ -83,10 +84,15 @@ def text_of(given: object) -> str | None:
 
 
 def remote(address: str, observed: str) -> DatasetRef:
-    """Name what lies at an address."""
+    """Name what lies at an address; one of the hub of Hugging Face or of lakeFS tells a version too."""
     parts = urlsplit(address)
     scheme = _SCHEMES.get(parts.scheme.lower(), parts.scheme.lower())
-    host = parts.netloc.rpartition("@")[2]
-    return DatasetRef(
-        f"{scheme}://{host}", parts.path.strip("/") or "/", observed=observed, weak=objects.UNPINNED, type="FILE"
-    )
+    host, name = parts.netloc.rpartition("@")[2], parts.path.strip("/")
+    version: str | None = None
+    weak: str | None = objects.UNPINNED
+    if scheme == "hf":
+        return hub.at_address(address.partition("://")[2], observed)
+    if scheme == "lakefs" and name:
+        version, _, name = name.partition("/")
+        weak = None if _LAKEFS_COMMIT.fullmatch(version) else hub.MOVES
+    return DatasetRef(f"{scheme}://{host}", name or "/", version=version, observed=observed, weak=weak, type="FILE")
