@@ -41,6 +41,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from orchestrail.capture import dvc
 from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, folder_identity, size_text
 from orchestrail.capture.observers import hub, missed, models
 from orchestrail.capture.observing import capturing
@@ -327,6 +328,9 @@ class FileCapture:
         if self._files:
             self._leave_out_parts(captured)
         self.told.join(*captured)
+        versions = dvc.Versions()
+        for found in (captured.inputs, captured.outputs):
+            found[:] = [_as_dvc_knows(one, versions) for one in found]
         captured.inputs[:] = all_as_plugins_know(captured.inputs)
         captured.outputs[:] = all_as_plugins_know(captured.outputs)
         if self._too_many:
@@ -651,6 +655,13 @@ def _dataset(
         bytes=size,
         seen=seen,
     )
+
+
+def _as_dvc_knows(dataset: DatasetRef, versions: dvc.Versions) -> DatasetRef:
+    if dataset.namespace != "file" or dataset.version or dataset.weak or dataset.digest is None:
+        return dataset
+    version = versions.of(dataset.name, dataset.bytes or 0)
+    return dataset if version is None else replace(dataset, version=version)
 
 
 def _beside(name: str) -> str | None:
