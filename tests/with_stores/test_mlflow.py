@@ -77,7 +77,7 @@ def test_a_run_of_mlflow_leaves_models_artifacts_and_metrics(place, observed, tm
 def test_registering_later_names_the_version(place, observed):
     """The registry's name and its count."""
     with mlflow.start_run():
-        info = mlflow.sklearn.log_model(fitted(), name="model")
+        info = mlflow.sklearn.log_model(fitted(), name="model", pip_requirements=[])
     with observed() as seen:
         mlflow.register_model(info.model_uri, "later")
         mlflow.register_model(info.model_uri, "later")
@@ -86,7 +86,7 @@ def test_registering_later_names_the_version(place, observed):
 
 def test_a_model_in_a_plain_folder_is_a_folder(observed, tmp_path):
     """Saved and loaded without any run: one data set, with the digest of the folder."""
-    mlflow.sklearn.save_model(fitted(), str(tmp_path / "saved"))
+    mlflow.sklearn.save_model(fitted(), str(tmp_path / "saved"), pip_requirements=[])
     with observed() as seen:
         mlflow.sklearn.load_model(str(tmp_path / "saved"))
     (one,) = seen.inputs

@@ -589,7 +589,7 @@ def _name(path: object) -> str | None:
 
 
 def _leaves_out(name: str) -> bool | DatasetRef | None:
-    """Say whether a file is no data, or which data set it stands for; False where the settings say that it is data."""
+    """Say whether a file is no data, or which it stands for; False where the settings say that it is, None where nothing speaks."""
     if _ruled is not None and (ruled := _ruled(name)) is not None and not (name + "/").startswith(_places):
         return ruled
     return (_left_out(name.rpartition("/")[0]) or name in _personal_files) or None
