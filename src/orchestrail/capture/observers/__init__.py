@@ -88,7 +88,6 @@ OBSERVERS = {
     "pyarrow.orc": "pyarrow",
     "pyarrow.parquet.core": "pyarrow",
     "random": "seeds",
-    "s3transfer.tasks": "s3transfer",
     "safetensors": "safetensors",
     "safetensors.numpy": "safetensors",
     "safetensors.torch": "safetensors",
