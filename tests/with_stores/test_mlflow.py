@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
+
 import mlflow
 import numpy as np
 import pandas as pd
 import pytest
 from mlflow.models import infer_signature
+from mlflow.tracking.context.git_context import GitRunContext
 from sklearn.linear_model import LinearRegression
 
 FRAME = pd.DataFrame({"a": [0.0, 1.0, 2.0], "b": [1.0, 3.0, 5.0]})
@@ -110,3 +114,17 @@ def test_namespaces_hold_no_secret(address, namespace):
     from orchestrail.capture.observers.mlflow import _namespace
 
     assert _namespace(SimpleNamespace(tracking_uri=address)) == namespace
+
+
+def test_what_mlflow_asks_of_git_is_not_read(observed, tmp_path, monkeypatch):
+    """Of a program in a repository, MLflow looks up the commit: that is no data of the run."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@example.org")
+    for arguments in (("init", "-q"), (*who, "commit", "-q", "--allow-empty", "-m", "first")):
+        subprocess.run(["git", *arguments], cwd=tmp_path, check=True)
+    (tmp_path / "program.py").touch()
+    monkeypatch.setattr(sys, "argv", [str(tmp_path / "program.py")])
+    with observed() as seen:
+        context = GitRunContext()
+        assert context.in_context()
+        assert context.tags()["mlflow.source.git.commit"]
+    assert not seen.inputs

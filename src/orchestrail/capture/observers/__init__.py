@@ -66,6 +66,7 @@ OBSERVERS = {
     "mlflow.tracing.client": "mlflow",
     "mlflow.tracking._model_registry.client": "mlflow",
     "mlflow.tracking._tracking_service.client": "mlflow",
+    "mlflow.tracking.context.git_context": "mlflow",
     "pandas.io.parquet": "pandas",
     "pandera.api.pandas.container": "pandera",
     "pandera.api.polars.container": "pandera",

@@ -32,7 +32,7 @@ _ROLES = {"train": "train", "training": "train", "validation": "validation", "ev
 
 
 def attach(module: ModuleType, patches: Patches) -> None:
-    """Watch a client of one of MLflow's services, or how models are found and loaded."""
+    """Watch a client of one of MLflow's services, how models are found and loaded, or how the code's version is."""
     library: Any = module
     if module.__name__ == "mlflow.models.model":
         patches.unseen(library.Model, "load", after=_loaded)
@@ -42,6 +42,9 @@ def attach(module: ModuleType, patches: Patches) -> None:
     elif module.__name__ == "mlflow.store.artifact.runs_artifact_repo":
         for name in ("__init__", "download_artifacts"):
             patches.unseen(library.RunsArtifactRepository, name)
+    elif module.__name__ == "mlflow.tracking.context.git_context":
+        for name in ("in_context", "tags"):  # the first that is called reads what git keeps
+            patches.unseen(library.GitRunContext, name)
     else:
         client = getattr(library, _CLIENTS[module.__name__])
         notices = _NOTICES.get(module.__name__, {})
