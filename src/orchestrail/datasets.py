@@ -12,10 +12,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from orchestrail import plugins
-from orchestrail.capture import frames
+from orchestrail.capture import fitted, frames
 from orchestrail.capture.digest import digest_file
 from orchestrail.capture.observing import unobserved
-from orchestrail.model import DatasetRef
+from orchestrail.model import IN_MEMORY, DatasetRef
 
 _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -39,11 +39,11 @@ def dataset_of(value: object, *, observed: str = "looked_up") -> DatasetRef:
     found = _identified(value)
     if found is not None:
         return found
-    frame = frames.identify(value)
-    if frame is not None:
-        return frame
+    held = frames.identify(value, observed) or fitted.identify(value, observed)
+    if held is not None:
+        return held
     kind = type(value)
-    return DatasetRef("inmemory", f"{kind.__module__}.{kind.__qualname__}", weak="this kind of object has no digest")
+    return DatasetRef(IN_MEMORY, f"{kind.__module__}.{kind.__qualname__}", weak="this kind of object has no digest")
 
 
 def as_plugins_know(dataset: DatasetRef) -> DatasetRef:

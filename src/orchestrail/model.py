@@ -15,6 +15,9 @@ from typing import Any
 ROLES = ("ingest", "preprocess", "split", "train", "evaluate", "package", "deploy", "serve", "monitor", "other")
 """Roles of a step, after the life-cycle stages that Art. 10 and Annex IV(2) name."""
 
+IN_MEMORY = "inmemory"
+"""Namespace of data sets that lie nowhere but in a process. Their names say where they were met, not what they are."""
+
 DATASET_ROLES = ("train", "validation", "test", "reference", "source", "serving_input")
 
 
@@ -305,6 +308,7 @@ class RunStart:
             (`orchestrail.declarations`); a marking in the code goes before them, the settings come after.
         parameters: arguments by name; recorded redacted.
         upstream: runs that this one was waiting for (`after` edges).
+        order_only: those of `upstream` that are known to have handed no value on to this one.
         closed_by: `process` when this process reports the end, `host` when another one does.
         declared_version: version that the host knows for the step (a Prefect task's `version`).
         namespace: job namespace where it is not that of the settings.
@@ -326,6 +330,7 @@ class RunStart:
     texts: Sequence[str] = ()
     parameters: Mapping[str, object] | None = None
     upstream: Sequence[RunRef] = ()
+    order_only: Sequence[RunRef] = ()
     closed_by: str = "process"
     system: str | None = None
     environment: str | None = None

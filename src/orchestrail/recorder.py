@@ -22,6 +22,7 @@ from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.digest import share
 from orchestrail.capture.environment import environment_facts
 from orchestrail.capture.git import git_facts
+from orchestrail.capture.memory import Handed
 from orchestrail.capture.results import Results
 from orchestrail.capture.usage import Usage
 from orchestrail.context import current
@@ -33,7 +34,18 @@ from orchestrail.events.text import Facet, Facets, extended, fresh, run_event, s
 from orchestrail.guard import guard, note
 from orchestrail.locks import Lock
 from orchestrail.marking import marking_of
-from orchestrail.model import AdapterInfo, CodeFacts, DatasetRef, Finding, Job, Marking, RunRef, RunStart, State
+from orchestrail.model import (
+    IN_MEMORY,
+    AdapterInfo,
+    CodeFacts,
+    DatasetRef,
+    Finding,
+    Job,
+    Marking,
+    RunRef,
+    RunStart,
+    State,
+)
 from orchestrail.owner import Owner, this_process
 from orchestrail.parameters import describe
 from orchestrail.redaction import kept, redact_message, redact_text, remember_environment
@@ -86,6 +98,7 @@ class OpenRun:
     marking: Marking | None
     code: CodeFacts | None
     files: files.FileCapture
+    memory: Handed
     usage: Usage | None = None
     in_parts: bool = False
     entered: bool = False
@@ -221,7 +234,10 @@ class Recorder:
             parent_job: the job of the spawning run.
             owner: the process that began it.
         """
-        run = OpenRun(self, ref, start, parent_job, None, None, self._capture(), entered=True, owner=owner, joined=True)
+        memory = Handed(ref.job.name, ref.root_run_id)
+        run = OpenRun(
+            self, ref, start, parent_job, None, None, self._capture(), memory, entered=True, owner=owner, joined=True
+        )
         run.in_parts = True
         self._open[ref.run_id] = run
         return run
@@ -237,6 +253,7 @@ class Recorder:
             facets = self._stated(run) | {"orchestrail_run": self._run_facet(run)}
             self._emit("RUNNING", run, facets, inputs=run.inputs, outputs=run.outputs)
         run.files, run.inputs, run.outputs, run.not_captured = self._capture(), [], [], []
+        run.memory.inputs, run.memory.outputs = [], []
 
     def _begin(self, event_type: str, start: RunStart) -> RunRef:
         opened = self._open.get(start.run_id)
@@ -272,6 +289,7 @@ class Recorder:
         cached_from: str | None = None,
         facts: Mapping[str, object] | None = None,
         inputs: Sequence[DatasetRef] = (),
+        result: object = None,
         at: datetime | None = None,
         start: RunStart | None = None,
         changed: bool = False,
@@ -286,6 +304,7 @@ class Recorder:
             cached_from: for CACHED, the run whose result was taken.
             facts: further fields of `orchestrail_run`.
             inputs: data sets that are known now to have been read.
+            result: what the step gave back, for COMPLETE: frames, arrays and fitted state in it are outputs.
             at: when it ended; None for now.
             start: what is known of the run, where another process began it.
             changed: True where somebody gave a run that had ended another end; then it is not ignored.
@@ -311,7 +330,7 @@ class Recorder:
                 run = self._place(start)
             if run is not None:
                 run.inputs += inputs
-                self._end(run, state, error, cached_from, facts, at, inferred)
+                self._end(run, state, error, cached_from, facts, result, at, inferred)
         except BaseException:
             self._reopen(run_id, run, told=told)
             raise
@@ -323,9 +342,15 @@ class Recorder:
         error: BaseException | str | None,
         cached_from: str | None,
         facts: Mapping[str, object] | None,
+        result: object,
         at: datetime | None,
         inferred: str | None,
     ) -> None:
+        if state is State.COMPLETE:
+            with guard("look at what a step gives"):
+                run.memory.gives(result)
+        elif state is State.CACHED:
+            run.memory.inputs.clear()  # its code did not run
         _close(run)
         facets = self._stated(run) | {
             "orchestrail_run": self._run_facet(run, state, cached_from, facts),
@@ -362,13 +387,23 @@ class Recorder:
             known = {"parent": self._parent(run), "orchestrail_run": self._run_facet(run)}
             self._emit("RUNNING", run, known | added)
 
-    def enter(self, run_id: str) -> Entered | None:
-        """Make a run the current one of this context; None when it is not open here."""
+    def enter(self, run_id: str, arguments: Mapping[str, object] | None = None) -> Entered | None:
+        """Make a run the current one of this context, whose code is about to execute.
+
+        Args:
+            run_id: the run.
+            arguments: what its code gets, where that is not what `start` was told.
+
+        Returns:
+            What `leave` needs; None when the run is not open here.
+        """
         run = self._open.get(run_id)
         if run is None:
             return None
         if run.usage is None and not run.in_parts:
             run.usage = Usage()
+        with guard("look at what a step is given"):
+            run.memory.takes(arguments or run.start.parameters or {})
         return Entered(run, current.set(run), files.capturing.set(run.files))
 
     def leave(self, entered: Entered | None) -> None:
@@ -413,7 +448,8 @@ class Recorder:
             code = code_facts(start.function, cache=self._cache)
         elif start.file is not None:
             code = file_facts(start.file)
-        return OpenRun(self, ref, start, parent_job, marking, code, self._capture())
+        memory = Handed(job.name, ref.root_run_id)
+        return OpenRun(self, ref, start, parent_job, marking, code, self._capture(), memory)
 
     def _capture(self) -> files.FileCapture:
         return files.FileCapture(max_file_bytes=self.settings.digest_max_bytes)
@@ -518,6 +554,7 @@ class Recorder:
             "nativeId": start.native_id,
             "attempt": start.attempt,
             "previousAttempt": start.previous_attempt,
+            "orderOnly": [ref.run_id for ref in start.order_only] or None,
             "state": state.value if state in (State.CACHED, State.SKIPPED) else None,
             "cachedFrom": cached_from,
         }
@@ -616,8 +653,8 @@ def _error(error: BaseException | str | None) -> dict[str, str] | None:
 def _close(run: OpenRun) -> None:
     """End the capture of a run, and join what was seen with what was said; a second time there is nothing more to see."""
     read, written, not_captured = run.files.close()
-    run.outputs = _merge(written, run.outputs)
-    run.inputs = _with_subjects(_merge(read, run.inputs), run.outputs, run.results)
+    run.outputs = _merge([*written, *run.memory.outputs], run.outputs)
+    run.inputs = _with_subjects(_merge([*read, *run.memory.inputs], run.inputs), run.outputs, run.results)
     run.not_captured += not_captured
 
 
@@ -631,9 +668,9 @@ def _not_followed(code: CodeFacts | None) -> list[tuple[str, str]]:
 
 def _merge(captured: list[DatasetRef], declared: list[DatasetRef]) -> list[DatasetRef]:
     """Unite what was seen with what was said: what was seen decides the digest, what was said role, kind and version."""
-    found = {(dataset.namespace, dataset.name): dataset for dataset in captured}
+    found = {_key(dataset): dataset for dataset in captured}
     for dataset in declared:
-        key = (dataset.namespace, dataset.name)
+        key = _key(dataset)
         seen = found.get(key)
         if seen is None:
             found[key] = dataset
@@ -654,8 +691,14 @@ def _with_subjects(inputs: list[DatasetRef], outputs: list[DatasetRef], results:
     known = {(dataset.namespace, dataset.name) for dataset in (*inputs, *outputs)}
     # A frame that nobody names as an input is the step's own.
     return inputs + [
-        dataset for key, dataset in results.subjects.items() if key not in known and dataset.namespace != "inmemory"
+        dataset for key, dataset in results.subjects.items() if key not in known and dataset.namespace != IN_MEMORY
     ]
+
+
+def _key(dataset: DatasetRef) -> tuple[str, str]:
+    """Tell data sets apart: by name, in memory by content, because there names are only ours or what the user says."""
+    in_memory = dataset.namespace == IN_MEMORY and dataset.digest is not None
+    return dataset.namespace, dataset.digest or "" if in_memory else dataset.name
 
 
 def arguments_of(function: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:

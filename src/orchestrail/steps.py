@@ -64,12 +64,12 @@ class StepRun:
     def __init__(self, run: OpenRun, entered: Entered | None) -> None:
         self._recorder, self._run_id, self._entered = run.recorder, run.ref.run_id, entered
 
-    def end(self, error: BaseException | None = None) -> None:
+    def end(self, error: BaseException | None = None, result: object = None) -> None:
         """Put the end of the call on the record."""
         with guard("end a step"):
             state = State.COMPLETE if error is None else State.FAIL if isinstance(error, Exception) else State.ABORT
             try:
-                self._recorder.finish(self._run_id, state, error=error)
+                self._recorder.finish(self._run_id, state, error=error, result=result)
             finally:
                 self._recorder.leave(self._entered)
 

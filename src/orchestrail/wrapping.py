@@ -15,8 +15,8 @@ F = TypeVar("F", bound=Callable[..., Any])
 class Ending(Protocol):
     """What is told that a call has ended."""
 
-    def end(self, error: BaseException | None = None) -> None:
-        """Take note of the end; must not raise."""
+    def end(self, error: BaseException | None = None, result: object = None) -> None:
+        """Take note of the end, with what was raised or returned; must not raise."""
 
 
 Begin = Callable[[tuple[Any, ...], Mapping[str, Any]], Ending | None]
@@ -47,10 +47,10 @@ def _begun(begin: Begin, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> En
         raise refusal.with_traceback(None) from refusal.__cause__
 
 
-def _tell(ending: Ending | None, error: BaseException | None = None) -> None:
+def _tell(ending: Ending | None, error: BaseException | None = None, result: object = None) -> None:
     if ending is not None:
         # A generator that its reader closes early has done what it was asked for.
-        ending.end(None if isinstance(error, GeneratorExit) else error)
+        ending.end(None if isinstance(error, GeneratorExit) else error, result)
 
 
 def _call(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
@@ -62,7 +62,7 @@ def _call(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
         except BaseException as error:
             _tell(ending, error)
             raise
-        _tell(ending)
+        _tell(ending, result=result)
         return result
 
     return call
@@ -77,7 +77,7 @@ def _wait(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
         except BaseException as error:
             _tell(ending, error)
             raise
-        _tell(ending)
+        _tell(ending, result=result)
         return result
 
     return wait
@@ -92,7 +92,7 @@ def _produce(function: Callable[..., Any], begin: Begin) -> Callable[..., Any]:
         except BaseException as error:
             _tell(ending, error)
             raise
-        _tell(ending)
+        _tell(ending, result=result)
         return result
 
     return produce

@@ -19,9 +19,9 @@ from orchestrail.cli.words import GAP, dataset_text, facts, heading, orchestrato
 from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.documents import beginnings_document, trace_document
-from orchestrail.queries.loading import Edge, dataset_key
+from orchestrail.queries.loading import Edge, dataset_key, is_unidentified
 from orchestrail.queries.targets import find_target
-from orchestrail.queries.trace import Trace
+from orchestrail.queries.trace import NOT_CAPTURED, UNCHANGED, Trace
 from orchestrail.queries.trace import trace as find_trace
 
 
@@ -158,8 +158,12 @@ class _Picture:
             node.details.append(("note", Text(found.note, style=GAP)))
         if found.others:
             node.details.append(("also by", Text(self._others(found.others), style="dim")))
+        for run_id in found.passed:
+            node.details += self._through(run_id)
         if found.writer is None:
-            if key != (dataset_key(self.traced.target.dataset) if self.traced.target.dataset else None):
+            if is_unidentified(found.dataset):
+                node.title.append(f"  {NOT_CAPTURED}", style=GAP)
+            elif key != (dataset_key(self.traced.target.dataset) if self.traced.target.dataset else None):
                 node.title.append("  source", style="cyan")
             return node
         for edge in self.leading.get(key, ()):
@@ -172,6 +176,12 @@ class _Picture:
                     node.details.append(("note", Text(clean(edge.note), style="dim")))
         waiting.append((node, found.writer))
         return node
+
+    def _through(self, run_id: str) -> list[tuple[str, Text]]:
+        """Tell of a run that was given a data set and gave it back as it was."""
+        row = self.rows[run_id]
+        line = heading(row, self.output).append(f"  {UNCHANGED}", style="dim")
+        return [("through", line), *(fact for fact in facts(row, self.output) if fact[0] == "prep")]
 
     def _run(self, node: Node, run_id: str, waiting: list[tuple[Node, str]]) -> None:
         """Draw a run into the node of what it made: its line, its facts, and below them what it came from."""
@@ -218,11 +228,11 @@ class _Picture:
         return child
 
     def _behind(self, node: Node, edge: Edge, waiting: list[tuple[Node, str]]) -> None:
-        if edge.kind == "read" and edge.captured:
+        if edge.kind == "read" and (edge.captured or edge.note == NOT_CAPTURED):
             node.children.append(self._dataset(edge.start, waiting))
         elif edge.kind in ("after", "cached_from"):
             said = edge.note or ("its result was computed by" if edge.kind == "cached_from" else "after")
-            child = Node(Text(said, style=GAP if edge.note else ""))
+            child = Node(Text(said, style="" if edge.captured else GAP))
             node.children.append(child)
             waiting.append((child, edge.start))
 

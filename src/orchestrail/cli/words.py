@@ -11,7 +11,7 @@ from typing import Any
 from rich.text import Text
 
 from orchestrail.cli.output import Output, clean
-from orchestrail.model import DatasetRef
+from orchestrail.model import IN_MEMORY, DatasetRef
 from orchestrail.queries import RunRow
 from orchestrail.queries.words import counted
 
@@ -76,6 +76,9 @@ def duration(row: RunRow) -> str | None:
 
 def place(dataset: DatasetRef) -> str:
     """Give a data set's name; a file in the working folder or below it by its relative path."""
+    if dataset.namespace == IN_MEMORY:
+        what = "fitted state" if dataset.type == "FITTED_STATE" else "value"
+        return clean(f"{what} of {dataset.name}")
     return here(dataset.name) if dataset.namespace == "file" else clean(f"{dataset.namespace}:{dataset.name}")
 
 

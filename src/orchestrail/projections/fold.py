@@ -163,6 +163,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
         closed_by=text(ours.get("closedBy")),
         upstream=_linked(told, "upstream"),
         downstream=_linked(told, "downstream"),
+        order_only=tuple(found for name in texts(ours.get("orderOnly")) if (found := run_id(name))),
         inputs=without_read_back(uses(told, "input"), told),
         outputs=uses(told, "output"),
     )

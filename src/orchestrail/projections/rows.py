@@ -115,6 +115,7 @@ class RunRow:
         seeds: what was seeded with what.
         usage: what its execution used of time and memory; None where not known.
         not_captured: (what, reason) that the recorder knows it missed.
+        order_only: those runs of `upstream` that are known to have handed nothing on to it.
         owner: process that the run lived in.
         closed_by: `process` or `host`: who reports the end.
         ends: every end that was told.
@@ -177,6 +178,7 @@ class RunRow:
     ends: tuple[End, ...] = ()
     upstream: tuple[str, ...] = ()
     downstream: tuple[str, ...] = ()
+    order_only: tuple[str, ...] = ()
     inputs: tuple[Use, ...] = ()
     outputs: tuple[Use, ...] = ()
 

@@ -19,6 +19,9 @@ from orchestrail.projections.rows import Code, End, ReconciliationRow, RunRow, U
 VERSION = "9"
 """Raise it with any change of the tables or of what goes into them."""
 
+ORDER = "order"
+"""Kind of an `after` edge with which no value went, as far as its adapter knows."""
+
 metadata = MetaData()
 
 meta = Table("proj_meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
@@ -152,6 +155,7 @@ def run_columns(row: RunRow) -> dict[str, Any]:
         "ends": [asdict(end) for end in row.ends],
         "upstream": row.upstream,
         "downstream": row.downstream,
+        "order_only": row.order_only,
     }
     return {
         "run_id": row.run_id,
@@ -205,7 +209,7 @@ _DATASET = (
 
 def edge_columns(row: RunRow) -> list[dict[str, str]]:
     """Lay out the edges that a run states: from its parent, from and to the runs around it, from where its result was cached."""
-    edges = [("after", upstream, row.run_id) for upstream in row.upstream]
+    edges = [(ORDER if upstream in row.order_only else "after", upstream, row.run_id) for upstream in row.upstream]
     edges += [("after", row.run_id, downstream) for downstream in row.downstream]
     if row.parent_run_id:
         edges.append(("parent", row.parent_run_id, row.run_id))
@@ -275,6 +279,7 @@ def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:
         ends=tuple(End(**end) for end in facts["ends"]),
         upstream=tuple(facts["upstream"]),
         downstream=tuple(facts["downstream"]),
+        order_only=tuple(facts["order_only"]),
         inputs=tuple(each for each in listed if each.direction == "input"),
         outputs=tuple(each for each in listed if each.direction == "output"),
     )

@@ -8,12 +8,15 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from orchestrail.model import DatasetRef
+from orchestrail.model import IN_MEMORY, DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.rows import RunRow, Use
 from orchestrail.projections.tables import run_row, use_row
 
 _CHUNK = 400
+ORDER_ONLY = "waited for: no value of it is known to have been handed on"
+AFTER = ("after", tables.ORDER)
+"""Kinds under which the tables hold `after` edges."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +29,7 @@ class Edge:
         kind: `read`, `wrote`, `parent`, `after` or `cached_from`.
         proof: what shows that both ends mean the same data: `digest`, `version`, or no more than the `name`; None where no data
             is claimed to have passed.
-        captured: False where a value was handed on in memory, so that nothing shows which.
+        captured: False where a value may have been handed on in memory and nothing shows which.
         concluded: True where nobody stated the edge: the one run ended before the other one began, in the same parent.
         note: what a reader should know beside it.
     """
@@ -49,6 +52,16 @@ def dataset_key(dataset: DatasetRef) -> str:
 def proof_of(dataset: DatasetRef) -> str:
     """Say how far a data set is identified."""
     return "digest" if dataset.digest else "version" if dataset.version else "name"
+
+
+def is_in_memory(dataset: DatasetRef) -> bool:
+    """Say whether a data set lay nowhere but in a process."""
+    return dataset.namespace == IN_MEMORY
+
+
+def is_unidentified(dataset: DatasetRef) -> bool:
+    """Say whether all that is known of a data set is that it was in memory: its name says then nothing about its content."""
+    return is_in_memory(dataset) and not dataset.digest and not dataset.version
 
 
 def load_runs(connection: Connection, run_ids: Iterable[str]) -> dict[str, RunRow]:
@@ -118,10 +131,16 @@ def run_ids(connection: Connection, *conditions: ColumnElement[bool]) -> list[st
 
 
 def run_edges(connection: Connection, *conditions: ColumnElement[bool]) -> list[Edge]:
-    """Load edges between runs, each once, whoever stated it."""
+    """Load edges between runs, each once, whoever stated it; that no value went with one outweighs that it is there."""
     columns = tables.edge.c
     query = select(columns.from_run, columns.to_run, columns.kind).where(*conditions).distinct()
-    return [Edge(*row) for row in connection.execute(query.order_by(columns.kind, columns.from_run, columns.to_run))]
+    rows = connection.execute(query.order_by(columns.kind, columns.from_run, columns.to_run)).all()
+    ordered = {(start, end) for start, end, kind in rows if kind == tables.ORDER}
+    return [
+        Edge(start, end, "after", note=ORDER_ONLY) if kind == tables.ORDER else Edge(start, end, kind)
+        for start, end, kind in rows
+        if kind != "after" or (start, end) not in ordered
+    ]
 
 
 def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:

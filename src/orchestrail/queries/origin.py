@@ -11,6 +11,7 @@ from orchestrail.model import DatasetRef, State
 from orchestrail.projections import tables
 from orchestrail.projections.rows import Use
 from orchestrail.projections.tables import use_row
+from orchestrail.queries.loading import is_unidentified
 
 _END_OF_LOG = 2**62
 
@@ -24,12 +25,14 @@ class Reading:
         seq: place in the log of the reading; the end of the log for somebody who asks now.
         at: claimed time of the reading, None for somebody who asks now.
         run_id: the run that read; None for somebody who asks now.
+        root_run_id: its root run.
     """
 
     dataset: DatasetRef
     seq: int = _END_OF_LOG
     at: str | None = None
     run_id: str | None = None
+    root_run_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,17 +44,20 @@ class Origin:
         proof: `digest`, `version` or `name`; None for a source.
         others: runs that wrote the same digest too.
         note: what makes the answer less plain than it looks.
+        passed: runs of the same root run that read it before and gave it back unchanged: a check, a cleaning that found nothing.
     """
 
     writer: Use | None
     proof: str | None
     others: Sequence[str] = ()
     note: str | None = None
+    passed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class _Writing:
     use: Use
+    root_run_id: str
     first_seq: int
     cached: bool
     unchanged: bool
@@ -83,7 +89,9 @@ def origin_of(connection: Connection, reading: Reading) -> Origin:
     chosen = chosen or _nearest([each for each in equal if each not in same and each.use.seq < seen], reading)
     if chosen:
         note = None if chosen.use.seq < reading.seq else "it stands later in the log than the reading"
-        return Origin(chosen.use, "digest", tuple(run_id for run_id in others if run_id != chosen.use.run_id), note)
+        passed = _passed(found, chosen, reading)
+        apart = {chosen.use.run_id, *passed}
+        return Origin(chosen.use, "digest", tuple(run_id for run_id in others if run_id not in apart), note, passed)
     if chosen := _nearest([each for each in same if not each.use.dataset.digest], reading):
         matches = dataset.version is not None and chosen.use.dataset.version == dataset.version
         return Origin(chosen.use, "version" if matches else "name", others)
@@ -91,8 +99,21 @@ def origin_of(connection: Connection, reading: Reading) -> Origin:
     return Origin(None, None, others, "recorded runs wrote other contents under this name" if changed else None)
 
 
+def _passed(found: Sequence[_Writing], chosen: _Writing, reading: Reading) -> tuple[str, ...]:
+    return tuple(
+        each.use.run_id
+        for each in found
+        if each.unchanged
+        and each.root_run_id == reading.root_run_id
+        and each.use.dataset.digest == reading.dataset.digest
+        and chosen.use.seq < each.use.seq < reading.seq
+    )
+
+
 def _named_origin(dataset: DatasetRef, same: Sequence[_Writing], reading: Reading) -> Origin:
     """Find the writer of what has no digest: by version where it has one, else by name alone."""
+    if is_unidentified(dataset):
+        return Origin(None, None)
     if dataset.version:
         if chosen := _nearest([each for each in same if each.use.dataset.version == dataset.version], reading):
             return Origin(chosen.use, "version")
@@ -124,13 +145,15 @@ def _writings(connection: Connection, reading: Reading) -> list[_Writing]:
         .label("unchanged")
     )
     query = (
-        select(tables.use, run.first_seq, run.state, unchanged)
+        select(tables.use, run.root_run_id, run.first_seq, run.state, unchanged)
         .join_from(tables.use, tables.run, use.run_id == run.run_id)
         .where(use.direction == "output", condition, use.run_id != (reading.run_id or ""))
         .order_by(use.seq, use.run_id, use.place)
     )
     found = [
-        _Writing(use_row(row), row["first_seq"], row["state"] == State.CACHED, bool(row["unchanged"]))
+        _Writing(
+            use_row(row), row["root_run_id"], row["first_seq"], row["state"] == State.CACHED, bool(row["unchanged"])
+        )
         for row in connection.execute(query).mappings()
     ]
     # A run that took its result from a cache wrote nothing, whatever it reported, where the one that computed it is known.

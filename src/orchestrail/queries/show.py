@@ -70,10 +70,10 @@ def _edges_between(connection: Connection, rows: Mapping[str, RunRow]) -> list[E
 
 def _judged(edge: Edge, rows: Mapping[str, RunRow]) -> Edge:
     """Say of an `after` edge whether data that both ends recorded goes with it."""
-    if edge.kind != "after":
+    if edge.kind != "after" or edge.note is not None:
         return edge
-    given = {dataset_key(use.dataset) for use in rows[edge.start].outputs}
-    taken = {dataset_key(use.dataset) for use in rows[edge.end].inputs}
+    given = {use.dataset.digest or dataset_key(use.dataset) for use in rows[edge.start].outputs}
+    taken = {use.dataset.digest or dataset_key(use.dataset) for use in rows[edge.end].inputs}
     return replace(edge, captured=not given.isdisjoint(taken))
 
 

@@ -8,7 +8,7 @@ bytes is `orchestrail.queries.origin`'s matter.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
 from sqlalchemy import Connection, or_
@@ -16,12 +16,24 @@ from sqlalchemy import Connection, or_
 from orchestrail.model import DatasetRef, State
 from orchestrail.projections import tables
 from orchestrail.projections.rows import RunRow, Use
-from orchestrail.queries.loading import Edge, dataset_key, load_runs, proof_of, run_edges, run_ids, wrote_itself
+from orchestrail.queries.loading import (
+    AFTER,
+    Edge,
+    dataset_key,
+    is_in_memory,
+    is_unidentified,
+    load_runs,
+    proof_of,
+    run_edges,
+    run_ids,
+    wrote_itself,
+)
 from orchestrail.queries.origin import Origin, Reading, origin_of
 from orchestrail.queries.show import began
 from orchestrail.queries.targets import Target
 
-IN_MEMORY = "handed on in memory: not captured"
+NOT_CAPTURED = "handed on in memory: not captured"
+UNCHANGED = "gave it back unchanged"
 ENCLOSING = "read by the enclosing run; handed on in memory: not captured"
 RAN_BEFORE = "a step before it in the same run: what it handed on was not captured"
 QUERY = "QUERY"
@@ -37,12 +49,14 @@ class TracedDataset:
         writer: the run that wrote it; None for a source.
         others: runs that wrote the same digest too.
         note: what makes the answer less plain than it looks.
+        passed: runs that it went through unchanged on its way.
     """
 
     dataset: DatasetRef
     writer: str | None
     others: Sequence[str] = ()
     note: str | None = None
+    passed: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +84,10 @@ class Trace:
 
     @property
     def sources(self) -> list[TracedDataset]:
-        """Data sets that no recorded run wrote."""
-        return [traced for traced in self.datasets.values() if traced.writer is None]
+        """Data sets that no recorded run wrote; what has no identity at all is a gap, and no source."""
+        return [
+            traced for traced in self.datasets.values() if traced.writer is None and not is_unidentified(traced.dataset)
+        ]
 
 
 def trace(connection: Connection, target: Target) -> Trace:
@@ -134,7 +150,7 @@ class _Tracer:
     def _expand(self, row: RunRow) -> None:
         self._include(row)
         for use in row.inputs:
-            self._read(row, use)
+            self._read(row, use, NOT_CAPTURED if is_unidentified(use.dataset) else None)
         below = [child for child in self._descendants(row.run_id) if child.state != State.SKIPPED]
         for child in below:
             self._ask(child.run_id)
@@ -143,7 +159,8 @@ class _Tracer:
         told = self._upstream(row, writers)
         self._enclosing(row, below)
         self._before_enclosing(row)
-        if not (row.inputs or told or row.state == State.CACHED or any(run.inputs for run in below)):
+        known = any(not is_unidentified(use.dataset) for run in (row, *below) for use in run.inputs)
+        if not (known or told or row.state == State.CACHED):
             self._ran_before(row)
 
     def _join(self, edge: Edge) -> None:
@@ -206,13 +223,15 @@ class _Tracer:
     def _origin(self, row: RunRow, use: Use) -> Origin:
         key = row.run_id, dataset_key(use.dataset)
         if key not in self._origins:
-            self._origins[key] = origin_of(self.connection, Reading(use.dataset, use.seq, use.at, row.run_id))
+            self._origins[key] = origin_of(
+                self.connection, Reading(use.dataset, use.seq, use.at, row.run_id, row.root_run_id)
+            )
         return self._origins[key]
 
     def _read(self, row: RunRow, use: Use, note: str | None = None) -> None:
         """Put an input of a run into the trace, and ask for the run that wrote it."""
-        edge = Edge(dataset_key(use.dataset), row.run_id, "read", proof_of(use.dataset), captured=not note, note=note)
-        self._join(edge)
+        proof = None if is_unidentified(use.dataset) else proof_of(use.dataset)
+        self._join(Edge(dataset_key(use.dataset), row.run_id, "read", proof, captured=not note, note=note))
         self._add(use.dataset, self._origin(row, use))
 
     def _add(self, dataset: DatasetRef, origin: Origin) -> None:
@@ -229,7 +248,13 @@ class _Tracer:
                 format=dataset.format or made.format,
                 framework=dataset.framework or made.framework,
             )
-            self.datasets[key] = TracedDataset(described, origin.writer.run_id, origin.others, origin.note)
+            # What came later to it passed more runs than what came first.
+            passed = tuple(dict.fromkeys([*(known.passed if known is not None else ()), *origin.passed]))
+            others = tuple(run_id for run_id in origin.others if run_id not in passed)
+            self.datasets[key] = TracedDataset(described, origin.writer.run_id, others, origin.note, passed)
+            for run_id in origin.passed:
+                self._join(Edge(run_id, key, "wrote", "digest", note=UNCHANGED))
+                self._ask(run_id)
         elif known is None:
             self.datasets[key] = TracedDataset(dataset, None, origin.others, origin.note)
 
@@ -247,14 +272,16 @@ class _Tracer:
             self._ask(row.cached_from)
 
     def _writers_behind(self, rows: Sequence[RunRow]) -> set[str]:
-        """Name the runs that wrote what these runs read."""
-        origins = (self._origin(row, use) for row in rows for use in row.inputs)
-        return {origin.writer.run_id for origin in origins if origin.writer is not None}
+        """Name the runs that wrote what these runs read, or through which it went."""
+        origins = [self._origin(row, use) for row in rows for use in row.inputs]
+        return {origin.writer.run_id for origin in origins if origin.writer is not None} | {
+            run_id for origin in origins for run_id in origin.passed
+        }
 
     def _upstream(self, row: RunRow, writers: set[str]) -> bool:
         """Follow the runs that this one waited for, where the data does not lead to them already; say whether it named any."""
         columns = tables.edge.c
-        edges = run_edges(self.connection, columns.kind == "after", columns.to_run == row.run_id)
+        edges = run_edges(self.connection, columns.kind.in_(AFTER), columns.to_run == row.run_id)
         above = {ancestor.run_id for ancestor in self._ancestors(row)}
         below = {child.run_id for child in self._descendants(row.run_id)}
         named = False
@@ -262,8 +289,9 @@ class _Tracer:
             if edge.start in above or edge.start in below or edge.start == row.run_id:
                 continue
             upstream = self._row(edge.start)
+            gap = edge if edge.note is not None else replace(edge, captured=False, note=NOT_CAPTURED)
             if upstream is None:
-                self._join(Edge(edge.start, row.run_id, "after", captured=False, note=IN_MEMORY))
+                self._join(gap)
                 named = True
                 continue
             if upstream.state == State.SKIPPED or row.run_id in {one.run_id for one in self._ancestors(upstream)}:
@@ -272,7 +300,7 @@ class _Tracer:
             gave = {use.run_id for use in upstream.outputs} | {edge.start}
             gave |= {child.run_id for child in self._descendants(edge.start)}
             if not gave & writers:
-                self._join(Edge(edge.start, row.run_id, "after", captured=False, note=IN_MEMORY))
+                self._join(gap)
                 self._ask(edge.start)
             elif upstream.state == State.CACHED:
                 self._join(Edge(edge.start, row.run_id, "after"))
@@ -282,14 +310,25 @@ class _Tracer:
     def _enclosing(self, row: RunRow, below: Sequence[RunRow]) -> None:
         """Follow what the runs around this one read themselves, but for what came of this run or after it."""
         own = {row.run_id, *(child.run_id for child in below)}
+        taken = [(run, use) for run in (row, *below) for use in run.inputs]
         until = max([row.last_seq, *(child.last_seq for child in below)])
         for above in self._ancestors(row):
             if above.run_id in self._asked:
                 continue
+            held = {use.dataset.digest for use in above.inputs if is_in_memory(use.dataset) and use.dataset.digest}
+            # A value that came down as it was is seen there; one that was changed on its way is of an origin that is not known.
+            seen = taken and all(self._is_explained(run, use, held) for run, use in taken)
             for use in above.inputs:
+                if seen and use.dataset.digest in held:
+                    continue
                 writer = self._origin(above, use).writer
                 if writer is None or (writer.seq < until and writer.run_id not in own):
                     self._read(above, use, ENCLOSING)
+
+    def _is_explained(self, row: RunRow, use: Use, held: Set[str | None]) -> bool:
+        if not is_in_memory(use.dataset) or use.dataset.digest in held:
+            return True
+        return self._origin(row, use).writer is not None
 
     def _before_enclosing(self, row: RunRow) -> None:
         """Follow the runs that the runs around this one waited for: what they gave may have come down to it."""
@@ -309,7 +348,7 @@ class _Tracer:
         siblings = run_ids(self.connection, columns.parent_run_id == row.parent_run_id)
         stated = tables.edge.c
         if any(
-            run_edges(self.connection, stated.kind == "after", stated.to_run.in_(siblings[start : start + 400]))
+            run_edges(self.connection, stated.kind.in_(AFTER), stated.to_run.in_(siblings[start : start + 400]))
             for start in range(0, len(siblings), 400)
         ):
             return

@@ -7,9 +7,10 @@ import decimal
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 
-from orchestrail.capture import frames
+from orchestrail.capture import content, frames
 from orchestrail.capture.frames import identify
 
 
@@ -34,6 +35,14 @@ def frame() -> pd.DataFrame:
         {"age": [31, 45, 28], "income": [1.5, None, 3.0], "city": ["Bonn", "Köln", None]},
         index=pd.Index(["a", "b", "c"], name="key"),
     )
+
+
+def as_column(values: list[object]) -> pd.Series:
+    """A column that holds the very objects."""
+    column = pd.Series([None] * len(values), dtype=object)
+    for number, value in enumerate(values):
+        column.iat[number] = value
+    return column
 
 
 def test_a_frame_is_named_with_rows_bytes_and_fields():
@@ -109,25 +118,34 @@ def test_frames_of_every_plain_type_have_a_digest():
 
 @pytest.mark.parametrize(
     "values",
-    [
-        [[1], [2]],
-        [{"a": 1}, {"b": 2}],
-        [{1}, {2}],
-        [1, "x"],
-        [Wary(), Wary()],
-        [None, Wary()],
-        [np.zeros(2), np.ones(2)],
-    ],
-    ids=["lists", "dicts", "sets", "mixed", "objects", "some objects", "arrays"],
+    [[{"a": 1}, {"b": 2}], [{1}, {2}], [Wary(), Wary()], [None, Wary()], [[1, Wary()], [2]], [(Wary(),), ()]],
+    ids=["dicts", "sets", "objects", "some objects", "in a list", "in a tuple"],
 )
 def test_columns_of_objects_have_no_digest(values):
     """And no code of theirs runs; the rest of the frame is described."""
-    column = pd.Series([None, None], dtype=object)
-    for number, value in enumerate(values):
-        column.iat[number] = value
-    found = identify(pd.DataFrame({"x": [1, 2], "y": column}))
-    assert (found.digest, found.weak, found.rows) == (None, "a column holds objects that are no plain values", 2)
+    found = identify(pd.DataFrame({"x": [1, 2], "y": as_column(values)}))
+    assert (found.digest, found.weak, found.rows) == (None, "it holds objects that are no plain values", 2)
     assert [name for name, _ in found.fields] == ["x", "y"]
+
+
+@pytest.mark.parametrize(
+    ("values", "others"),
+    [
+        ([1, "x"], [[1, "y"], ["1", "x"], ["x", 1]]),
+        ([1, 1.0], [[1.0, 1], [1, True]]),
+        ([[1], [2]], [[[1, 2], []], [(1,), (2,)], [["1"], [2]]]),
+        ([["a", None], []], [[["a"], [None]], [["a", "None"], []]]),
+        ([np.zeros(2), np.ones(2)], [[np.zeros(2), np.zeros(2)], [np.zeros(2), np.ones(2, "f4")]]),
+        ([2**80, 1], [[2**80 + 1, 1], [str(2**80), "1"]]),
+        (["x", None], [["x", pd.NA], ["x", pd.NaT], ["x", "None"]]),
+    ],
+)
+def test_columns_of_plain_objects_are_told_apart(values, others):
+    """Mixed types, lists, arrays, numbers of any size, what is missing in several ways: by exact type and content."""
+    digests = [identify(pd.DataFrame({"y": as_column(each)})).digest for each in (values, values, *others)]
+    assert None not in digests
+    assert digests[0] == digests[1]
+    assert digests[0] not in digests[2:]
 
 
 def test_labels_of_objects_are_not_asked_for_their_text():
@@ -199,8 +217,9 @@ def test_what_lies_between_the_fields_of_a_record_does_not_count():
 @pytest.mark.parametrize(
     ("array", "weak"),
     [
-        (np.array([Wary()], dtype=object), "the array holds Python objects"),
-        (np.array([(1, None)], dtype=[("a", "i4"), ("b", "O")]), "the array holds Python objects"),
+        (np.array([Wary()], dtype=object), "it holds objects that are no plain values"),
+        (np.array([(1, Wary())], dtype=[("a", "i4"), ("b", "O")]), "it holds objects that are no plain values"),
+        (np.zeros(2, "longdouble"), "numbers of this width have bytes that mean nothing"),
         (np.ma.masked_array([1, 2], [0, 1]), "the array is masked"),
     ],
 )
@@ -209,22 +228,29 @@ def test_arrays_whose_content_is_not_theirs_have_no_digest(array, weak):
     assert (identify(array).digest, identify(array).weak) == (None, weak)
 
 
-def test_large_ones_have_no_digest(monkeypatch):
+def test_large_ones_have_no_digest():
     """They are described all the same."""
-    monkeypatch.setattr(frames, "MAX_BYTES", 100)
-    for value in (np.zeros(13), pd.DataFrame({"x": range(100)})):
-        found = identify(value)
-        assert (found.digest, found.weak) == (None, "larger than 0 MB")
+    for value in (np.zeros(13), pd.DataFrame({"x": range(100)}), pl.DataFrame({"x": range(100)})):
+        found = identify(value, max_bytes=100)
+        assert (found.digest, found.weak) == (None, "more than 256 MB were handed over at once")
         assert found.rows == len(value)
 
 
-def test_frames_with_many_texts_have_no_digest(monkeypatch):
-    """Hashing text takes a hundred times as long as hashing numbers; categories are numbers."""
-    monkeypatch.setattr(frames, "MAX_TEXTS", 10)
-    texts = pd.DataFrame({"a": ["x"] * 6, "b": ["y"] * 6})
-    assert identify(texts).weak == "more than 10 texts"
+@pytest.mark.parametrize(
+    ("bound", "weak"),
+    [
+        ("MAX_OBJECTS", "more than 10 Python objects"),
+        ("MAX_CHARACTERS", "more than 0 million characters in Python objects"),
+    ],
+)
+def test_frames_with_many_objects_have_no_digest(monkeypatch, bound, weak):
+    """They are gone through one by one; categories and texts of Arrow are not."""
+    monkeypatch.setattr(content, bound, 10)
+    texts = pd.DataFrame({"a": ["x"] * 6, "b": ["y"] * 6}, dtype=object)
+    assert identify(texts).weak == weak
     assert identify(texts[["a"]]).weak is None
     assert identify(texts.astype("category")).weak is None
+    assert identify(texts.astype("string[pyarrow]")).weak is None
     assert identify(pd.DataFrame({"a": range(100)})).weak is None
 
 
@@ -236,15 +262,58 @@ def test_wide_frames_name_their_first_fields(monkeypatch):
     assert identify(one).digest != identify(other).digest
 
 
-def test_a_subclass_that_misbehaves_does_not_raise():
-    """A class of anybody's may answer anything."""
+def test_a_subclass_is_asked_nothing():
+    """A class of anybody's may answer anything; its content is that of the frame in it."""
 
     class Broken(pd.DataFrame):
+        @property
+        def _constructor(self) -> type:
+            raise RuntimeError("no")
+
         def memory_usage(self, *args: object, **kwargs: object) -> object:
             raise RuntimeError("no")
 
-    found = identify(Broken({"x": [1]}))
-    assert (found.digest, found.weak) == (None, "the content could not be read")
+        def __len__(self) -> int:
+            raise RuntimeError("no")
+
+    found, plain = identify(Broken({"x": [1]})), identify(pd.DataFrame({"x": [1]}))
+    assert (found.digest, found.weak, found.rows) == (plain.digest, None, 1)
+
+    class Odd(np.ndarray):
+        def __array_finalize__(self, other: object) -> None:
+            pass
+
+        def __array_function__(self, *args: object, **kwargs: object) -> object:
+            raise RuntimeError("no")
+
+    assert identify(np.arange(3).view(Odd)).digest == identify(np.arange(3)).digest
+
+
+def test_a_type_of_another_library_has_no_digest():
+    """Its arrays are code that nobody here knows."""
+
+    class Kind(pd.api.extensions.ExtensionDtype):
+        name, type = "kind", object
+
+        def __str__(self) -> str:
+            return "kind"
+
+    class Values(pd.api.extensions.ExtensionArray):
+        dtype = Kind()
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, at: object) -> object:
+            return self
+
+        def copy(self) -> Values:
+            return self
+
+        nbytes = 0
+
+    found = identify(pd.DataFrame({"x": [1, 2], "y": pd.Series(Values())}))
+    assert (found.digest, found.weak) == (None, "a column is of a type of another library")
 
 
 @pytest.mark.parametrize(

@@ -150,6 +150,7 @@ def _run(
         "nativeId": start.native_id,
         "attempt": start.attempt,
         "previousAttempt": start.previous_attempt,
+        "orderOnly": None,
         "system": start.system or settings.system,
         "environment": start.environment or settings.environment,
         "mode": start.mode or settings.mode,

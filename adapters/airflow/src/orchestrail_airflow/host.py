@@ -6,10 +6,11 @@ Each function names the versions that it is made for. None of them touches a Con
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -20,6 +21,8 @@ from orchestrail_airflow.carrier import KEY
 
 _CONTEXTS = ("airflow.sdk.definitions.context", "airflow.utils.context")
 """Where Airflow has the names of what it passes to functions: in 3, in 2.11."""
+_REFERENCES = ("airflow.sdk.definitions.xcom_arg", "airflow.models.xcom_arg")
+"""Where Airflow has `XComArg`: in 3, in 2.11."""
 _MASKERS = (
     "airflow.sdk._shared.secrets_masker.secrets_masker",  # 3.2 and later, in a task
     "airflow._shared.secrets_masker.secrets_masker",  # 3.2 and later, elsewhere
@@ -155,6 +158,54 @@ def waited_for(task: Any) -> list[str]:
         else:
             found.add(name)
     return sorted(found)
+
+
+def given_by(task: Any) -> set[str] | None:
+    """Name the tasks whose values a task is given, by its DAG; None where it may take one itself, which no DAG tells.
+
+    A task takes values through its arguments and fields (`XComArg`), through templates, and with `xcom_pull` in its code: that
+    takes the context, which a function has to ask for and every operator gets.
+    """
+    known = getattr(getattr(task, "dag", None), "task_dict", {}).get(getattr(task, "task_id", None))
+    references = next(
+        (getattr(sys.modules.get(name), "XComArg", None) for name in _REFERENCES if name in sys.modules), None
+    )
+    if known is None or references is None:
+        return None
+    values = [getattr(known, name, None) for name in getattr(known, "template_fields", ())]
+    if _asks_for_context(task) or any("xcom_pull" in text for text in _texts_in(values)):
+        return None
+    found = {operator.task_id for operator, _ in references.iter_xcom_references(values)}
+    if getattr(known, "is_mapped", False):
+        found |= {operator.task_id for operator in known.iter_mapped_dependencies()}
+    return found
+
+
+def _asks_for_context(task: Any) -> bool:
+    function = getattr(task, "python_callable", None)
+    if not callable(function):
+        return type(task).__module__.partition(".")[0] != "airflow"
+    parameters = inspect.signature(function).parameters.values()
+    return any(one.kind is one.VAR_KEYWORD or one.name in context_names() for one in parameters)
+
+
+def _texts_in(value: Any, depth: int = 5) -> Iterator[str]:
+    if type(value) is str:
+        yield value
+    elif depth and type(value) in (list, tuple, dict):
+        for part in value.values() if type(value) is dict else value:
+            yield from _texts_in(part, depth - 1)
+
+
+def watch_result(task: Any, tell: Callable[[object], None]) -> None:
+    """Be told what a task returns, before it goes into an XCom; not where the task has a hook of its own there.
+
+    Args:
+        task: the operator, as it is prepared for this try.
+        tell: called with the result; must not raise.
+    """
+    if getattr(task, "_post_execute_hook", tell) is None:
+        task._post_execute_hook = lambda context, result=None: tell(result)
 
 
 def refuse(instance: Any, refusal: Exception) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import orchestrail
@@ -45,6 +46,7 @@ class _AtWork:
         since: where the ledger goes on after the note that it began.
         environment: the variables set for its child processes.
         entered: what `Recorder.enter` gave.
+        result: what the task returned.
     """
 
     ref: RunRef
@@ -54,6 +56,7 @@ class _AtWork:
     since: int
     environment: ChildEnvironment
     entered: Any
+    result: object = None
 
 
 @dataclass(slots=True)
@@ -171,6 +174,9 @@ class Recording:
             self._told_of(dag_run, dag, ledger, entries, parent)
         before = entries.get(run_id)
         again = (before is not None and not before.ended) or host.is_resumed(instance, task)
+        given_by: set[str] | None = None
+        with guard("airflow: whose values a task is given"):
+            given_by = host.given_by(task)
         start = translate.task_start(
             self.namespace,
             dag_run,
@@ -181,6 +187,7 @@ class Recording:
             task=task,
             instance=instance,
             upstream=translate.upstream_of(dag_run.dag_id, parent, waited_for, entries.values()),
+            given_by=given_by,
             params=params,
             at=None if again else host.loaded(instance, "start_date"),
             closed_by=self._closed_by,
@@ -193,7 +200,8 @@ class Recording:
         with guard("airflow: name the parent of a triggered DAG run"):
             host.hand_on(task, conf_of(ref))
         entered = self.recorder.enter(run_id)
-        self._at_work = _AtWork(ref, task, note, ledger, since, ChildEnvironment(ref), entered)
+        at_work = self._at_work = _AtWork(ref, task, note, ledger, since, ChildEnvironment(ref), entered)
+        host.watch_result(task, partial(setattr, at_work, "result"))
         for asset in translate.assets_of(task.inlets, self.namespace):
             orchestrail.record_input(asset)
 
@@ -221,6 +229,7 @@ class Recording:
                 end,
                 error=translate.error_text(error) if failed else None,
                 facts={"reason": "skipped itself"} if state == "skipped" else None,
+                result=at_work.result,
                 at=host.loaded(instance, "end_date"),
             )
             at_work.ledger.ended(*at_work.note, state=end)

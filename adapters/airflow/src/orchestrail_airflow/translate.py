@@ -6,7 +6,7 @@ a task), so attributes are asked for by name, and what is not there is not said.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
 from hashlib import sha256
 from itertools import islice
@@ -125,7 +125,8 @@ def task_start(
     *,
     task: Any = None,
     instance: Any = None,
-    upstream: Iterable[RunRef] = (),
+    upstream: Sequence[RunRef] = (),
+    given_by: Set[str] | None = None,
     params: Mapping[str, object] | None = None,
     at: datetime | None = None,
     closed_by: str = "host",
@@ -142,6 +143,7 @@ def task_start(
         task: the operator, None where it is not at hand.
         instance: Airflow's object of the task instance, None likewise.
         upstream: runs that it was waiting for.
+        given_by: the tasks whose values it is given; None where that is not known.
         params: the params that it is given.
         at: when it began.
         closed_by: `process` where the whole DAG run happens in this process.
@@ -165,6 +167,7 @@ def task_start(
         texts=descriptions_of(task),
         parameters=_task_parameters(task, params) if task is not None else None,
         upstream=tuple(upstream),
+        order_only=_order_only(dag_run.dag_id, upstream, given_by),
         closed_by=closed_by,
         at=at,
         facts=_known(
@@ -198,6 +201,13 @@ def upstream_of(dag_id: str, parent: RunRef, task_ids: Iterable[str], entries: I
         )
         for key in sorted(last)
     ]
+
+
+def _order_only(dag_id: str, upstream: Sequence[RunRef], given_by: Set[str] | None) -> tuple[RunRef, ...]:
+    if given_by is None:
+        return ()
+    giving = {job_of(dag_id, task_id) for task_id in given_by}
+    return tuple(run for run in upstream if run.job.name not in giving)
 
 
 def function_of(task: Any) -> Callable[..., Any] | None:

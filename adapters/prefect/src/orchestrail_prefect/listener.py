@@ -127,10 +127,12 @@ class Listener:
                 self._recorder.release(attempt.ref.run_id)
         self._leave(context)
 
-    def _enter(self, context: object, native: str) -> None:
+    def _enter(self, context: FlowRunContext | TaskRunContext, native: str) -> None:
         attempt = self._open.get(native)
         if attempt is not None:
-            self._leaving[id(context)] = partial(self._recorder.leave, self._recorder.enter(attempt.ref.run_id))
+            # A flow run's own parameters are what Prefect's server keeps of them: as JSON.
+            entered = self._recorder.enter(attempt.ref.run_id, context.parameters)
+            self._leaving[id(context)] = partial(self._recorder.leave, entered)
 
     def _leave(self, context: object) -> None:
         leave = self._leaving.pop(id(context), None)
@@ -180,7 +182,7 @@ class Listener:
         attempt = self._open.pop(str(flow_run.id), None)
         error = translate.error_of(state, end)
         if attempt is not None:
-            self._recorder.finish(attempt.ref.run_id, end, error=error)
+            self._recorder.finish(attempt.ref.run_id, end, error=error, result=translate.result_of(state, end))
             return
         begun = _times_begun(flow_run, state)
         start = self._flow_start(flow, flow_run, options, max(1, begun))
@@ -310,7 +312,10 @@ class Listener:
         assets = AssetContext.get()
         if assets is not None and (assets.downstream_assets or assets.direct_asset_dependencies):
             facts |= self._state_assets(attempt, assets, native, end)
-        self._recorder.finish(attempt.ref.run_id, end, error=error, cached_from=cached_from, facts=facts)
+        context = _context_of(native)
+        state = context.task_run.state if context is not None else None
+        result = translate.result_of(state, end) if state is not None else None
+        self._recorder.finish(attempt.ref.run_id, end, error=error, cached_from=cached_from, facts=facts, result=result)
 
     def _state_assets(self, attempt: _Attempt, assets: AssetContext, native: str, end: State) -> dict[str, str]:
         # A run that never reached its body, or crashed, ends in the asset context of the run around it.
@@ -372,6 +377,7 @@ class Listener:
             function=task.fn,
             parameters=parameters,
             upstream=[family[run] for run in translate.upstream_of(task_run.task_inputs) if run in family],
+            order_only=[family[run] for run in sorted(translate.order_only(task_run.task_inputs)) if run in family],
             system=above.system,
             environment=above.environment,
             mode=above.mode,

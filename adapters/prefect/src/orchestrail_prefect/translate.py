@@ -43,10 +43,20 @@ def error_of(state: PrefectState[Any], end: State) -> BaseException | str | None
     """Give what went wrong: the exception where the state carries one, else its message; None for a run that completed."""
     if end not in (State.FAIL, State.ABORT):
         return None
+    data = _data_of(state)
+    return data if isinstance(data, BaseException) else state.message
+
+
+def result_of(state: PrefectState[Any], end: State) -> object:
+    """Give what the code of a run that completed returned, where the state has it; a stored result is not loaded."""
+    return _data_of(state) if end is State.COMPLETE else None
+
+
+def _data_of(state: PrefectState[Any]) -> object:
     data: object = state.data
     if type(data).__name__ == "ResultRecord":  # no public name; its module is not the same in 3.5 and 3.8
         data = getattr(data, "result", None)
-    return data if isinstance(data, BaseException) else state.message
+    return data
 
 
 def carrier_of(flow_run: FlowRun) -> Carrier | None:
@@ -106,6 +116,12 @@ def upstream_of(task_inputs: Mapping[str, Iterable[Any]]) -> list[str]:
         if hasattr(run, "id")
     }
     return sorted(found)
+
+
+def order_only(task_inputs: Mapping[str, Iterable[Any]]) -> set[str]:
+    """Give Prefect's ids of the runs that a task run only waited for, and whose results it was not given."""
+    waited_for = set(upstream_of({"wait_for": task_inputs.get("wait_for") or ()}))
+    return waited_for - set(upstream_of({name: runs for name, runs in task_inputs.items() if name != "wait_for"}))
 
 
 def result_key(data: Mapping[str, Any] | None) -> str | None:
