@@ -668,9 +668,9 @@ def _not_followed(code: CodeFacts | None) -> list[tuple[str, str]]:
 
 def _merge(captured: list[DatasetRef], declared: list[DatasetRef]) -> list[DatasetRef]:
     """Unite what was seen with what was said: what was seen decides the digest, what was said role, kind and version."""
-    found = {_key(dataset): dataset for dataset in captured}
+    found = {build.place_of(dataset.namespace, dataset.name, dataset.digest): dataset for dataset in captured}
     for dataset in declared:
-        key = _key(dataset)
+        key = build.place_of(dataset.namespace, dataset.name, dataset.digest)
         seen = found.get(key)
         if seen is None:
             found[key] = dataset
@@ -693,12 +693,6 @@ def _with_subjects(inputs: list[DatasetRef], outputs: list[DatasetRef], results:
     return inputs + [
         dataset for key, dataset in results.subjects.items() if key not in known and dataset.namespace != IN_MEMORY
     ]
-
-
-def _key(dataset: DatasetRef) -> tuple[str, str]:
-    """Tell data sets apart: by name, in memory by content, because there names are only ours or what the user says."""
-    in_memory = dataset.namespace == IN_MEMORY and dataset.digest is not None
-    return dataset.namespace, dataset.digest or "" if in_memory else dataset.name
 
 
 def arguments_of(function: object, args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> dict[str, Any] | None:

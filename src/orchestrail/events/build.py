@@ -11,7 +11,7 @@ from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from orchestrail.events.facets import facet
-from orchestrail.model import Capability, CodeFacts, DatasetRef, Job, Marking, RunRef
+from orchestrail.model import IN_MEMORY, Capability, CodeFacts, DatasetRef, Job, Marking, RunRef
 from orchestrail.owner import Owner
 from orchestrail.parameters import as_text
 
@@ -221,7 +221,7 @@ def quality(
 
 def place_of(namespace: str, name: str, digest: str | None) -> tuple[str, str]:
     """Tell data sets apart: by name, in memory by content where that is known, because names there are what anybody calls them."""
-    return namespace, digest if namespace == "inmemory" and digest is not None else name
+    return namespace, digest if namespace == IN_MEMORY and digest is not None else name
 
 
 def _facets_of(found: dict[tuple[str, str], dict[str, Body]], entry: Mapping[str, Any]) -> dict[str, Body]:
