@@ -68,18 +68,6 @@ def identify(value: object, observed: str = "looked_up", max_bytes: int = MAX_BY
     )
 
 
-def is_transformer(value: object) -> bool:
-    """Say whether an estimator prepares data and predicts nothing, by its class; a pipeline does what its last step does."""
-    if not is_known(value):
-        return False
-    steps = _dictionary_of(value, "__dict__").get("steps")
-    if type(steps) is list and steps and type(steps[-1]) is tuple and len(steps[-1]) == 2:
-        last = steps[-1][1]
-        return type(last) is str or last is None or is_transformer(last)
-    names = {name for kind in type.mro(type(value)) for name in vars(kind)}
-    return "transform" in names and "predict" not in names
-
-
 class _State:
     """A digest in the making.
 

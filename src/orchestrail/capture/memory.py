@@ -23,6 +23,8 @@ from orchestrail.model import DatasetRef
 MAX_VALUES = 100
 """Parts of one argument or result that are looked at."""
 _REMEMBERED = 10_000
+_PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
+"""Classes of which nothing is data that is handed on: most steps are given such alone, and must pay nothing for it."""
 
 _names: OrderedDict[tuple[str, str], str] = OrderedDict()
 """By root run and digest the name of a value. No lock: every step is one atomic operation."""
@@ -61,6 +63,8 @@ class Handed:
         if self._given is not None:
             return
         self._given = []
+        if not arguments:
+            return
         looked = _Looking(self.job, self.root, "at_read")
         for name, argument in arguments.items():
             for place, value in _values(f".{name}", argument):
@@ -72,6 +76,8 @@ class Handed:
 
     def gives(self, result: object) -> None:
         """Look at the result of the step, and at its arguments again, as it ends."""
+        if result is None and not self._given:
+            return
         looked = _Looking(self.job, self.root, "at_write")
         for place, value in _values("", result):
             found = looked.at(place, value)
@@ -127,13 +133,15 @@ def name_of(root: str, digest: str | None, name: str) -> str:
 
 def _values(place: str, value: object) -> Iterator[tuple[str, object]]:
     """Give the values that may be data, each with its place: the value itself, or what is in it."""
+    if type(value) in _PLAIN:
+        return
     if _may_be_data(value):
         yield place, value
         return
     for number, part in enumerate(_parts(value)):
         if number >= MAX_VALUES:
             return
-        if _may_be_data(part):
+        if type(part) not in _PLAIN and _may_be_data(part):
             yield f"{place}.{number}", part
 
 

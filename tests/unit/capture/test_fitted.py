@@ -25,13 +25,13 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.naive_bayes import GaussianNB
 from sklearn.neighbors import KNeighborsClassifier
 from sklearn.neural_network import MLPClassifier
-from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, QuantileTransformer, StandardScaler
 from sklearn.svm import SVC
 from sklearn.tree import DecisionTreeClassifier
 
 from orchestrail.capture import fitted
-from orchestrail.capture.fitted import identify, is_transformer
+from orchestrail.capture.fitted import identify
 
 X = pd.DataFrame(np.random.default_rng(1).normal(size=(60, 3)), columns=["a", "b", "c"])
 Y = (X["a"] + X["b"] > 0).astype(int)
@@ -140,14 +140,3 @@ def test_state_beyond_the_bounds_has_no_digest(monkeypatch):
     monkeypatch.setattr(fitted, "MAX_NODES", 3)
     assert identify(StandardScaler().fit(X)).weak == "the fitted state holds too much to be hashed"
     assert identify(StandardScaler().fit(X), max_bytes=1).digest is None
-
-
-def test_what_prepares_data_is_told_from_what_predicts():
-    """By class; a pipeline is what its last step is."""
-    assert is_transformer(StandardScaler())
-    assert is_transformer(make_pipeline(SimpleImputer(), StandardScaler()))
-    assert is_transformer(ColumnTransformer([]))
-    assert not is_transformer(LogisticRegression())
-    assert not is_transformer(KMeans())
-    assert not is_transformer(make_pipeline(StandardScaler(), LogisticRegression()))
-    assert not is_transformer(object())

@@ -164,7 +164,8 @@ def given_by(task: Any) -> set[str] | None:
     """Name the tasks whose values a task is given, by its DAG; None where it may take one itself, which no DAG tells.
 
     A task takes values through its arguments and fields (`XComArg`), through templates, and with `xcom_pull` in its code: that
-    takes the context, which a function has to ask for and every operator gets.
+    takes the context, which every operator gets, and a function asks for with a parameter or with `get_current_context`. One
+    that leaves asking to another function is not seen.
     """
     known = getattr(getattr(task, "dag", None), "task_dict", {}).get(getattr(task, "task_id", None))
     references = next(
@@ -185,6 +186,8 @@ def _asks_for_context(task: Any) -> bool:
     function = getattr(task, "python_callable", None)
     if not callable(function):
         return type(task).__module__.partition(".")[0] != "airflow"
+    if "get_current_context" in getattr(getattr(inspect.unwrap(function), "__code__", None), "co_names", ()):
+        return True
     parameters = inspect.signature(function).parameters.values()
     return any(one.kind is one.VAR_KEYWORD or one.name in context_names() for one in parameters)
 
