@@ -19,7 +19,7 @@ from orchestrail.cli.words import GAP, dataset_text, facts, heading, orchestrato
 from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.documents import beginnings_document, trace_document
-from orchestrail.queries.loading import Edge, dataset_key, is_unidentified
+from orchestrail.queries.loading import Edge, dataset_key, is_in_memory
 from orchestrail.queries.targets import find_target
 from orchestrail.queries.trace import NOT_CAPTURED, UNCHANGED, Trace
 from orchestrail.queries.trace import trace as find_trace
@@ -161,7 +161,7 @@ class _Picture:
         for run_id in found.passed:
             node.details += self._through(run_id)
         if found.writer is None:
-            if is_unidentified(found.dataset):
+            if is_in_memory(found.dataset):
                 node.title.append(f"  {NOT_CAPTURED}", style=GAP)
             elif key != (dataset_key(self.traced.target.dataset) if self.traced.target.dataset else None):
                 node.title.append("  source", style="cyan")

@@ -84,9 +84,9 @@ class Trace:
 
     @property
     def sources(self) -> list[TracedDataset]:
-        """Data sets that no recorded run wrote; what has no identity at all is a gap, and no source."""
+        """Data sets that no recorded run wrote; what lay only in a process came from somewhere: it is a gap, and no source."""
         return [
-            traced for traced in self.datasets.values() if traced.writer is None and not is_unidentified(traced.dataset)
+            traced for traced in self.datasets.values() if traced.writer is None and not is_in_memory(traced.dataset)
         ]
 
 
