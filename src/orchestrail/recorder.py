@@ -379,13 +379,15 @@ class Recorder:
         }
         self._emit("OTHER", run, facets, where=where, at=start.at)
 
-    def running(self, run_id: str, facets: Mapping[str, Mapping[str, Any] | None]) -> None:
-        """Add facts to an open run with a RUNNING event."""
+    def running(
+        self, run_id: str, facets: Mapping[str, Mapping[str, Any] | None], inputs: Sequence[DatasetRef] = ()
+    ) -> None:
+        """Add facts to an open run with a RUNNING event, and what it is known by now to have read."""
         run = self._open.get(run_id)
         if run is not None:
             added = {key: fresh(key, body, self.producer) for key, body in facets.items()}
             known = {"parent": self._parent(run), "orchestrail_run": self._run_facet(run)}
-            self._emit("RUNNING", run, known | added)
+            self._emit("RUNNING", run, known | added, inputs=inputs)
 
     def enter(self, run_id: str, arguments: Mapping[str, object] | None = None) -> Entered | None:
         """Make a run the current one of this context, whose code is about to execute.

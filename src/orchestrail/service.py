@@ -13,6 +13,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from orchestrail import declarations
 from orchestrail.capture.code import code_facts
 from orchestrail.context import carrier_from_environment
 from orchestrail.datasets import dataset_of
@@ -50,7 +51,7 @@ class serving:
         self.deployment = deployment
         self._model, self._system = model, system
         self._lock = Lock()
-        self._stated: dict[object, dict[str, Any]] = {}
+        self._stated: dict[object, dict[str, Any] | None] = {}
         self._recorder: Recorder | None = None
         self._entered: Entered | None = None
         self._ref: RunRef | None = None
@@ -92,8 +93,13 @@ class serving:
         with self._lock:
             if key in self._stated:
                 return
-            self._stated[key] = _identity(function, marking, self._recorder.settings.home / "cache")
-            preparation = list(self._stated.values())
+            self._stated[key] = None  # whoever else calls it meanwhile does not wait
+        settings = self._recorder.settings
+        declared = settings.declared_of(f"serving.{self.deployment}.{getattr(function, '__name__', '')}")
+        identity = _identity(function, declarations.merged(marking, declared) or marking, settings.home / "cache")
+        with self._lock:
+            self._stated[key] = identity
+            preparation = [one for one in self._stated.values() if one is not None]
         self._recorder.running(self._ref.run_id, {"orchestrail_serving": {**self._facts, "preparation": preparation}})
 
     def _begin(self) -> None:
@@ -122,7 +128,9 @@ class serving:
         run = self.run
         if run is not None:
             run.inputs.append(model)
-        recorder.running(self._ref.run_id, {"orchestrail_serving": {**self._facts, "preparation": []}})
+        # A service may run for months, and be killed: what it serves is told now.
+        stated = {"orchestrail_serving": {**self._facts, "preparation": []}}
+        recorder.running(self._ref.run_id, stated, inputs=[model])
         self._entered = recorder.enter(self._ref.run_id)
 
 
@@ -134,6 +142,8 @@ def _identity(function: Callable[..., Any], marking: Marking, cache: Path) -> di
         "derived": marking.version is None,
         "codeDigest": code.digest,
         "serveTime": marking.serve_time,
+        "fitsState": marking.fits_state,
+        "trainOnly": marking.train_only,
     }
 
 

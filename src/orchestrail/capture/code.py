@@ -15,7 +15,7 @@
 A module is the project's own when its source is neither under the standard library nor in `site-packages` or `dist-packages`;
 this product's modules are no part of it. Wrappers (`functools.wraps`, `partial`, bound methods, objects with `fn`) are looked
 through. The digest does not depend on where files lie, on comments, blank lines, layout, line endings, the encoding, the
-process or the hash seed.
+process or the hash seed, nor on whether the step's module is run or imported, and by which name.
 
 Where there is no source (`exec`, an interactive session, `-c`), or where the function that was loaded is not what the source on
 disk says any more, the digest is `py-bytecode-1.<major>.<minor>:sha256:...` over the code object (`bytecode`) and those of the
@@ -34,7 +34,7 @@ process.
 """
 
 # On a host's path pathlib costs several times as much a call.
-# ruff: noqa: PTH100, PTH113, PTH116
+# ruff: noqa: PTH100, PTH113, PTH116, PTH120
 from __future__ import annotations
 
 import ast
@@ -184,7 +184,8 @@ class _Target:
     @property
     def module(self) -> str:
         """Name of the module that it is defined in."""
-        # A function's `__module__` is what its library wants it to be called.
+        if isinstance(self.value, type):
+            return _module_of(self.value)
         function = self.function
         name = getattr(self.value, "__module__", None) if function is None else function.__globals__.get("__name__")
         return name if isinstance(name, str) else ""
@@ -288,7 +289,7 @@ class _Reach:
             closure = _Closure(source, file, _package(target), path, self._finder, around=nested)
             if target.owner is not None:
                 for one in target.owner.__mro__:
-                    closure.take(one.__module__, one.__qualname__.partition(".")[0])
+                    closure.take(_module_of(one), one.__qualname__.partition(".")[0])
             closure.run()
             pieces = [b"own", *closure.pieces()]
             modules = closure.modules
@@ -296,7 +297,8 @@ class _Reach:
             self.unfollowed |= closure.unfollowed
             if closure.computed:
                 self.unfollowed.add(target.module_name())
-            pieces += [part for name in sorted(modules) for part in (b"module", name.encode(), modules[name].encode())]
+            named = sorted((closure.label(name), digest) for name, digest in modules.items())
+            pieces += [part for label, digest in named for part in (b"module", label.encode(), digest.encode())]
         except (OSError, SourceRefused, RecursionError):
             return None
         return pieces + self._held(target.held)
@@ -413,6 +415,22 @@ class _Closure:
             piece = source.pieces[index]
             yield from (b"piece", source.text(piece.first, piece.last, without))
 
+    def label(self, module: str) -> str:
+        """Give what a module is called in the digest: of one in the same package its place as seen from here, else its name.
+
+        So it does not count whether the package is imported as `app` or, from a folder further up, as `src.app`.
+        """
+        located = self._finder.locate(module)
+        if located is None or located.file is None:
+            return module
+        file = os.path.realpath(located.file)
+        around = os.path.dirname(file)
+        above = module.count(".") - (located.search is None)  # folders from there to that of the outermost package
+        if above < 0:
+            return module
+        top, here = around.rsplit(os.sep, above)[0] + os.sep, os.path.dirname(self._file) + os.sep
+        return os.path.relpath(file, here) if here.startswith(top) else module
+
     def _follow(self, piece: Piece) -> None:
         self._names += piece.reads(self._bare) - self._named
         self.computed |= piece.computed
@@ -499,6 +517,16 @@ def _is_loaded(source: Source, file: str, code: CodeType) -> bool:
     return any(
         one.co_firstlineno == code.co_firstlineno and bytecode.canonical(one) == loaded for one in _inner(compiled)
     )
+
+
+def _module_of(kind: type) -> str:
+    """Name the module that a class is defined in: its `__module__` is what its library wants it to be called, its methods know."""
+    for one in list(vars(kind).values()):
+        if isinstance(one, FunctionType) and one.__qualname__.startswith(f"{kind.__qualname__}."):
+            name = one.__globals__.get("__name__")
+            if isinstance(name, str):
+                return name
+    return kind.__module__ if isinstance(kind.__module__, str) else ""
 
 
 def _package(target: _Target) -> str:

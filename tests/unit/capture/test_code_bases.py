@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
+
+from .conftest import SOURCE, write
 
 PREPARATION = {
     "flows/train.py": """
@@ -235,3 +239,78 @@ def test_a_wrapper_around_what_is_written_in_c_is_the_code_that_there_is(project
     assert found is not None
     other = {"steps.py": sources["steps.py"].replace("return method(rows)", "return list(method(rows))")}
     assert project.digest(other) != found
+
+
+IDENTICAL = """
+import json, sys
+from orchestrail.capture.code import code_facts
+sys.path[:0] = sys.argv[2:]
+module = __import__("importlib").import_module(sys.argv[1])
+print(json.dumps({name: code_facts(getattr(module, name)).digest for name in ("clean", "encode")}))
+"""
+PACKAGE = {
+    "src/app/__init__.py": "",
+    "src/app/preparation.py": """
+        from app_tables import WORDS
+        from .helpers.text import strip
+
+        def clean(rows):
+            return [strip(row) for row in rows]
+
+        def encode(rows):
+            return [WORDS[row] for row in rows]
+
+        if __name__ == "__main__":
+            import json
+            from orchestrail.capture.code import code_facts
+            print(json.dumps({name: code_facts(globals()[name]).digest for name in ("clean", "encode")}))
+    """,
+    "src/app/helpers/__init__.py": "",
+    "src/app/helpers/text.py": "from ..constants import SPACE\n\ndef strip(row):\n    return row.strip(SPACE)\n",
+    "src/app/constants.py": "SPACE = ' '\n",
+    "shared/app_tables.py": "WORDS = {'a': 1}\n",
+}
+
+
+def test_the_same_files_are_the_same_code_by_whatever_name_they_are_imported(run, tmp_path):
+    """As `app.preparation`, as `src.app.preparation`, run with `-m`, from other folders, copied to elsewhere."""
+    found = []
+    for number, place in enumerate(("one", "two/deeper")):
+        folder = tmp_path / place
+        write(folder, PACKAGE)
+        script = tmp_path / f"identical{number}.py"
+        script.write_text(IDENTICAL)
+        shared = str(folder / "shared")
+        found.append(run("", str(script), "app.preparation", str(folder / "src"), shared, cwd=folder))
+        found.append(run("", str(script), "src.app.preparation", str(folder), shared, cwd=tmp_path))
+        path = f"{SOURCE}:{shared}"
+        found.append(run("", "-m", "app.preparation", cwd=folder / "src", PYTHONPATH=path))
+        found.append(run("", "-m", "src.app.preparation", cwd=folder, PYTHONPATH=path))
+    assert len({json.dumps(one) for one in found}) == 1
+    assert found[0]["clean"] != found[0]["encode"]
+
+
+def test_two_modules_that_change_places_are_other_code(project):
+    """What stands in which module counts."""
+    one = {
+        "steps.py": "import a, b\ndef step():\n    return a.X - b.X\n", "a.py": "X = 1\n", "b.py": "X = 2\n"
+    }  # fmt: skip
+    assert project.digest(one) != project.digest({**one, "a.py": one["b.py"], "b.py": one["a.py"]})
+    inside = {"p/__init__.py": "", "p/steps.py": "from . import a, b\ndef step():\n    return a.X - b.X\n"}
+    inside |= {"p/a.py": one["a.py"], "p/b.py": one["b.py"]}
+    swapped = {**inside, "p/a.py": one["b.py"], "p/b.py": one["a.py"]}
+    assert project.digest(inside, "step", "p.steps") != project.digest(swapped, "step", "p.steps")
+
+
+def test_a_class_that_its_library_calls_otherwise_is_found_where_it_is(project):
+    """Libraries set `__module__` to the place that a class is to be imported from."""
+    sources = {
+        "lib/__init__.py": "from lib._inner import Scaler\nScaler.__module__ = 'lib'\n",
+        "lib/_inner.py": "class Scaler:\n    def apply(self, rows):\n        return rows\n",
+        "steps.py": "from lib import Scaler\nstep = Scaler().apply\nkind = Scaler\n",
+    }
+    other = {**sources, "lib/_inner.py": sources["lib/_inner.py"].replace("return rows", "return rows[1:]")}
+    for name in ("step", "kind"):
+        before, after = project.digest(sources, name), project.digest(other, name)
+        assert before.startswith("py-tokens-2:")
+        assert before != after
