@@ -54,7 +54,8 @@ _NAMES = (
 )
 _QUICK = re.compile(
     r"(?i)pass|pwd|secret|token|key|credential|authorization|bearer|cookie|dsn|jwt|://|sig|eyj|akia|asia|gh[pousr]_|github_pat|"
-    r"glpat|sk-|xox|aiza|begin|npm_|hf_|basic "
+    r"glpat|sk-|k_live_|k_test_|whsec_|xox|aiza|begin|npm_|hf_|basic |hooks\.slack|webhooks|telegram|"
+    r"\[sql: |\[parameters: |detail: |context: |query: |statement: |line \d|duplicate|invalid input"
 )
 
 
@@ -69,7 +70,13 @@ def _of_parts(found: re.Match[str]) -> str:
 
 # Each takes a time that rises with the length of the text alone: what could begin anew at every character of a match that fails
 # would take its square, minutes for a text of 64 kB. So such a form takes all that it looks at, and says itself whether it is one.
+_END = r"(?=\n(?:HINT|DETAIL|CONTEXT|QUERY|STATEMENT|LINE \d+): |\n\[parameters: |\n\(Background on |\Z)"
 _FORMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...] = (
+    # What a database or its driver says of a statement: its text, its parameters, the row that it does not take.
+    (re.compile(rf"\[(SQL|parameters): .*?{_END}", re.DOTALL), rf"[\1: {MARK}]"),
+    (re.compile(rf"^(DETAIL|CONTEXT|QUERY|STATEMENT): .*?{_END}", re.DOTALL | re.MULTILINE), rf"\1:  {MARK}"),
+    (re.compile(r"^(LINE \d+): [^\n]*", re.MULTILINE), rf"\1: {MARK}"),
+    (re.compile(r"(?i)(Duplicate entry |duplicate key value is |invalid input syntax for [a-z ]{1,40}: )[^\n]*"), rf"\1{MARK}"),
     (re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|$)", re.DOTALL), MARK),
     # user:password@ and token@ in a URL
     (re.compile(r"(?<=[A-Za-z0-9+.-])://[^\s/?#'\"]*@"), f"://{MARK}@"),
@@ -78,7 +85,26 @@ _FORMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"(?i)\b(bearer|basic)\s+[a-z0-9+/=._~-]{6,}"), rf"\1 {MARK}"),
     (re.compile(r"\beyJ[A-Za-z0-9_-]{6,}(\.[A-Za-z0-9_-]+(?:\.[A-Za-z0-9_-]*)?)?"), _of_parts),
     (re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{12,}\b"), MARK),
-    (re.compile(r"\b(?:gh[pousr]_|github_pat_|glpat-|npm_|hf_|xox[abeoprs]-|sk-)[A-Za-z0-9_-]{10,}"), MARK),
+    (
+        re.compile(
+            r"\b(?:gh[pousr]_|github_pat_|glpat-|npm_|hf_|xox[abeoprs]-|sk-|[rs]k_(?:live|test)_|whsec_)[A-Za-z0-9_-]{10,}"
+        ),
+        MARK,
+    ),
+    # addresses that are a secret themselves
+    (
+        re.compile(
+            r"(hooks\.slack\.com/(?:services|workflows|triggers)/|discord(?:app)?\.com/api/webhooks/|api\.telegram\.org/bot)"
+            r"[^\s'\"]+"
+        ),
+        rf"\1{MARK}",
+    ),
+    (re.compile(r"(?i)\b(cookie: *)(?![\"'\[])[^\r\n\"']+"), rf"\1{MARK}"),
+    # "--password", "value"
+    (
+        re.compile(rf"(?i)([\"']--?(?:[a-z0-9]+[-_]){{0,4}}(?:{_NAMES})[\"'], ?)(?:\"[^\"]*\"|'[^']*')"),
+        rf'\1"{MARK}"',
+    ),
     (re.compile(r"\bAIza[A-Za-z0-9_-]{20,}"), MARK),
     # name = value, name: value, "name": "value", --name value
     (
@@ -207,6 +233,7 @@ def redact_message(text: str, name: str = "") -> str:
         name: what stays of a long one: the error's type.
     """
     if len(text) <= MAX_TEXT:
+        remember_environment()  # what the step has put into it since
         return redact_text(text)
     return f"{name}: [{len(text):,} characters, not kept]".removeprefix(": ")
 
@@ -224,7 +251,12 @@ def redact(value: Any) -> Any:
             for key, item in value.items()
         }
     if kind is list or kind is tuple:
-        return [redact(item) for item in value]
+        return [
+            MARK
+            if type(before) is str and before[:1] == "-" and type(item) is str and is_sensitive(before)
+            else redact(item)
+            for before, item in zip((None, *value), value, strict=False)
+        ]
     # What JSON has as the text or the object that it is made of: a member of an enum, a named tuple.
     if isinstance(value, str):
         return redact_text(str.__str__(value))

@@ -37,6 +37,17 @@ SECRET = "zq7Xp_marker-0042"
         f"-----BEGIN RSA PRIVATE KEY-----\n{SECRET}\n-----END RSA PRIVATE KEY-----",
         f"eyJhbGciOiJ.eyJ{SECRET}.sig",
         f"sk-proj-{SECRET}",
+        f"sk_live_{SECRET}",
+        f"https://hooks.slack.com/services/T01/B02/{SECRET}",
+        f"Cookie: lang=en; sessionid={SECRET}; theme=dark",
+        f"run ['mysql', '--db-password', '{SECRET}']",
+        f'["--token","{SECRET}"]',
+        f"(sqlite3.IntegrityError) failed\n[SQL: select '{SECRET}]\n']\n[parameters: ('{SECRET}',)]\n(Background on this error)",
+        f"(E) failed\n[SQL: select ?]\n[parameters: [{{'x': '{SECRET}\n]'}}, {{'x': '{SECRET}'}}]]",
+        f"duplicate key\nDETAIL:  Key (name)=({SECRET}\n{SECRET}) already exists.",
+        f"syntax error\nLINE 1: select '{SECRET}' fro\n    ^\nCONTEXT:  SQL statement \"{SECRET}\"\nHINT:  none",
+        f"(1062, \"Duplicate entry '{SECRET}' for key 'users.name'\")",
+        f'invalid input syntax for type integer: "{SECRET}"',
     ],
 )
 def test_secrets_of_known_forms_are_taken_out(text: str) -> None:
@@ -46,7 +57,29 @@ def test_secrets_of_known_forms_are_taken_out(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "piece", ["a.", "a://", "a://b:", "a-", "eyJ-", "-eyJaaaaaa", "-token-", "_token ", "password=", "'", "-"]
+    "piece",
+    [
+        "a.",
+        "a://",
+        "a://b:",
+        "a-",
+        "eyJ-",
+        "-eyJaaaaaa",
+        "-token-",
+        "_token ",
+        "password=",
+        "'",
+        "-",
+        "[SQL: ",
+        "\nDETAIL: ",
+        "LINE 1: ",
+        "cookie: ",
+        "'--token', ",
+        "--a-a-a",
+        "Duplicate entry",
+        "invalid input syntax for a ",
+        "hooks.slack.com/services/",
+    ],
 )
 def test_a_long_text_is_searched_in_a_time_that_rises_with_its_length(piece: str) -> None:
     """No text begins to match at each of its characters: if one did, this would take an hour."""
@@ -65,6 +98,8 @@ def test_a_long_text_is_searched_in_a_time_that_rises_with_its_length(piece: str
         "key error: 'income'",
         "FileNotFoundError: [Errno 2] No such file or directory: 'keys/data.csv'",
         "https://host:8080/a/@scope/b",
+        "in line 3: a detail: of the context: duplicate rows, no cookies",
+        '["--rows", "5", "--table", "loans"]',
     ],
 )
 def test_ordinary_texts_stay(text: str) -> None:
