@@ -41,7 +41,7 @@ MESSAGES = {
     "JWT": "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiIx{0}.c2ln",
     "PEM": "-----BEGIN PRIVATE KEY-----\n{0}\n-----END PRIVATE KEY-----",
     "PostgreSQL detail": 'duplicate key value violates "u"\nDETAIL:  Key (name)=({0}) already exists.',
-    "PostgreSQL line": "syntax error at or near\nLINE 1: select '{0}' fro x\n                  ^",
+    "PostgreSQL line": "syntax error at or near\nLINE 1: select '{0}' form x\n                  ^",
     "Slack hook": "POST https://hooks.slack.com/services/T0AB12/B0CD34/{0}",
     "Slack token": "xoxb-123456-{0}",
     "Stripe key": "sk_live_{0}",

@@ -45,7 +45,7 @@ SECRET = "zq7Xp_marker-0042"
         f"(sqlite3.IntegrityError) failed\n[SQL: select '{SECRET}]\n']\n[parameters: ('{SECRET}',)]\n(Background on this error)",
         f"(E) failed\n[SQL: select ?]\n[parameters: [{{'x': '{SECRET}\n]'}}, {{'x': '{SECRET}'}}]]",
         f"duplicate key\nDETAIL:  Key (name)=({SECRET}\n{SECRET}) already exists.",
-        f"syntax error\nLINE 1: select '{SECRET}' fro\n    ^\nCONTEXT:  SQL statement \"{SECRET}\"\nHINT:  none",
+        f"syntax error\nLINE 1: select '{SECRET}' form\n    ^\nCONTEXT:  SQL statement \"{SECRET}\"\nHINT:  none",
         f"(1062, \"Duplicate entry '{SECRET}' for key 'users.name'\")",
         f'invalid input syntax for type integer: "{SECRET}"',
     ],
