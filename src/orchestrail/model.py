@@ -308,7 +308,7 @@ class RunStart:
             (`orchestrail.declarations`); a marking in the code goes before them, the settings come after.
         parameters: arguments by name; recorded redacted.
         upstream: runs that this one was waiting for (`after` edges).
-        order_only: those of `upstream` that are known to have handed no value on to this one.
+        order_only: those of `upstream` that this one waited for, and that no argument shows to have handed a value on.
         closed_by: `process` when this process reports the end, `host` when another one does.
         declared_version: version that the host knows for the step (a Prefect task's `version`).
         namespace: job namespace where it is not that of the settings.

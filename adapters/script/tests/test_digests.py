@@ -220,6 +220,7 @@ def test_a_collector_that_is_killed_loses_nothing(run: Run, tmp_path: Path) -> N
     )
     size = record.store.size()
     while record.store.size() < size + 2:
+        assert process.poll() is None or record.store.size() >= size + 2
         time.sleep(0.01)
     process.send_signal(signal.SIGKILL)
     process.wait()

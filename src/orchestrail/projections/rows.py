@@ -115,7 +115,7 @@ class RunRow:
         seeds: what was seeded with what.
         usage: what its execution used of time and memory; None where not known.
         not_captured: (what, reason) that the recorder knows it missed.
-        order_only: those runs of `upstream` that are known to have handed nothing on to it.
+        order_only: those runs of `upstream` that it waited for, and that no argument shows to have handed a value on.
         owner: process that the run lived in.
         closed_by: `process` or `host`: who reports the end.
         ends: every end that was told.
