@@ -15,15 +15,13 @@ from fnmatch import fnmatchcase
 from functools import cached_property
 from typing import Any
 
-from orchestrail import __version__
 from orchestrail.events.build import timestamp
-from orchestrail.events.facets import field_name, producer
-from orchestrail.events.text import fresh, job_event, plain_job
 from orchestrail.histories import Attempt, History, understood
 from orchestrail.model import Job
 from orchestrail.operations.collect import collect
 from orchestrail.operations.comparison import Bounds, Closing, Comparison, Finding, Recorded, compare
-from orchestrail.operations.conclusions import concluded_end, incoming
+from orchestrail.operations.conclusions import concluded_end
+from orchestrail.operations.records import own_record
 from orchestrail.projections.apply import apply
 from orchestrail.projections.attempts import attempts_of, attempts_since, first_recorded, with_all_above
 from orchestrail.projections.rows import RunRow
@@ -169,7 +167,9 @@ def reconcile(
         comparison=comparison,
     )
     ends = [_end(closing, record.rows, history.orchestrator) for closing in comparison.closing]
-    appended = store.append([*ends, _record(result, settings)])
+    about = Job(settings.namespace, f"orchestrail.reconcile.{result.orchestrator}")
+    said = own_record("orchestrail_reconciliation", result.document(LISTED), SOURCE, about)
+    appended = store.append([*ends, said])
     apply(store)
     return replace(result, sequence=appended.size - 1)
 
@@ -281,13 +281,6 @@ def _end(closing: Closing, rows: Mapping[str, RunRow], orchestrator: str) -> Inc
     return concluded_end(rows[closing.ours.run_id], closing.state, reason, SOURCE, at)
 
 
-def _record(result: Reconciled, settings: Settings) -> Incoming:
-    by, now = producer(SOURCE, __version__), datetime.now(UTC)
-    job = Job(settings.namespace, f"orchestrail.reconcile.{result.orchestrator}")
-    said = fresh("orchestrail_reconciliation", _camel(result.document(LISTED)), by)
-    return incoming(job_event(by, plain_job(job, {"orchestrail_reconciliation": said}), now), SOURCE, now)
-
-
 def _finding(finding: Finding) -> dict[str, Any]:
     theirs, ours = finding.theirs, finding.ours
     return {
@@ -301,10 +294,3 @@ def _finding(finding: Finding) -> dict[str, Any]:
         "started_at": (theirs.started_at if theirs else None) or (ours.started_at if ours else None),
         "reason": finding.reason,
     }
-
-
-def _camel(value: Any) -> Any:
-    """Write the names of a document as facets have them."""
-    if isinstance(value, dict):
-        return {field_name(name): _camel(member) for name, member in value.items()}
-    return [_camel(member) for member in value] if isinstance(value, list) else value

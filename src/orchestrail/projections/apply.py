@@ -10,15 +10,15 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, bindparam, column, delete, insert, inspect, select, table, update
+from sqlalchemy import Connection, Table, bindparam, column, delete, insert, inspect, select, table, update
 
 from orchestrail.model import State
 from orchestrail.projections import tables
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
-from orchestrail.projections.reconciliations import reconciliation
-from orchestrail.projections.rows import ReconciliationRow, RunRow
+from orchestrail.projections.records import Kept, records_in
+from orchestrail.projections.rows import RunRow
 from orchestrail.projections.tree import Link, root_of
 from orchestrail.store.base import Progress, Record
 
@@ -145,16 +145,14 @@ def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
 
 def _take(connection: Connection, batch: Sequence[Record]) -> None:
     grown: dict[str, list[StoredEvent]] = defaultdict(list)
-    reconciled: dict[str, ReconciliationRow] = {}
+    kept: list[Kept] = []
     for record in batch:
         event = stored_event(record.seq, record.body)
         if event is not None:
             grown[event.run_id].append(event)
-        elif (result := reconciliation(record.seq, record.body)) is not None:
-            reconciled[result.orchestrator] = result
-    for orchestrator, result in reconciled.items():
-        connection.execute(delete(tables.reconciliation).where(tables.reconciliation.c.orchestrator == orchestrator))
-        connection.execute(insert(tables.reconciliation), tables.reconciliation_columns(result))
+        else:
+            kept.extend(records_in(record))
+    _keep(connection, kept)
     if not grown:
         return
     for run_id, earlier in _earlier(connection, grown).items():
@@ -174,6 +172,19 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     ]
     if moved:
         _place(connection, moved)
+
+
+def _keep(connection: Connection, kept: Iterable[Kept]) -> None:
+    """Keep records of our own, the later one of those that have the same key."""
+    latest = {(record.table, record.key): record.columns for record in kept}
+    by_table: dict[Table, list[dict[str, Any]]] = defaultdict(list)
+    for (into, _), columns in latest.items():
+        by_table[into].append(columns)
+    for into, rows in by_table.items():
+        key = [each.name for each in into.primary_key]
+        same = (into.c[name] == bindparam(f"its_{name}") for name in key)
+        connection.execute(delete(into).where(*same), [{f"its_{name}": row[name] for name in key} for row in rows])
+        connection.execute(insert(into), rows)
 
 
 def _earlier(connection: Connection, runs: Iterable[str]) -> dict[str, list[StoredEvent]]:

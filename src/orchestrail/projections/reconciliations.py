@@ -1,4 +1,4 @@
-"""From the event of a reconciliation to its row: a pure function. The event is made by `orchestrail.operations.reconcile`.
+"""From the facet of a reconciliation to its row: a pure function. The facet is made by `orchestrail.operations.reconcile`.
 
 The row is the result in the words of the command that found it. What lacks a time or a number is no result: unknown is not none.
 """
@@ -6,13 +6,12 @@ The row is the result in the words of the command that found it. What lacks a ti
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from typing import Any
 
 from orchestrail.events.facets import field_name
-from orchestrail.projections.fold import OURS
 from orchestrail.projections.rows import ReconciliationRow
-from orchestrail.projections.values import mapping, moment, objects, parse, text, whole
+from orchestrail.projections.values import mapping, moment, objects, text, whole
 
-_FACET = "orchestrail_reconciliation"
 _READ: Mapping[str, Callable[[object], str | None]] = {
     "orchestrator": text,
     "version": text,
@@ -43,12 +42,8 @@ _FINDING: Mapping[str, Callable[[object], str | int | None]] = {
 _MAY_LACK = {"version", "record_begins", "job", "runs_before_record"}
 
 
-def reconciliation(seq: int, body: bytes | None) -> ReconciliationRow | None:
-    """Read an event of the log; None where it is erased, not ours, or no result of a reconciliation."""
-    event = parse(body) if body is not None else {}
-    facet = mapping(mapping(mapping(event.get("job")).get("facets")).get(_FACET))
-    if not (text(event.get("producer")) or "").startswith(OURS):
-        return None
+def reconciliation(facet: Mapping[str, Any], seq: int, received_at: str) -> ReconciliationRow | None:
+    """Read a facet; None where it is no result of a reconciliation."""
     stated = {name: read(facet.get(field_name(name))) for name, read in _READ.items()}
     numbers = {
         group: {name: whole(mapping(facet.get(field_name(group))).get(field_name(name))) for name in names}

@@ -32,9 +32,13 @@ FIELDS = [
 ]
 
 
+def facet(event):
+    return event["job"]["facets"]["orchestrail_reconciliation"]
+
+
 def test_a_result_is_read_in_the_words_of_the_command(made):
     """Names, counts, findings and their reasons."""
-    row = reconciliation(7, made.body(made.reconciliation(missing=2, surplus=1, job="mortgage*")))
+    row = reconciliation(facet(made.reconciliation(missing=2, surplus=1, job="mortgage*")), 7, made.at(301))
     assert (row.orchestrator, row.seq) == ("prefect", 7)
     assert row.result["read_at"] == made.at(300)
     assert row.result["job"] == "mortgage*"
@@ -50,22 +54,13 @@ def test_a_result_is_read_in_the_words_of_the_command(made):
 )
 def test_what_lacks_a_part_is_no_result(made, field):
     """A number that is not known is not none."""
-    assert reconciliation(0, made.body(made.reconciliation(**{field: None}))) is None
-
-
-def test_another_producer_reconciles_nothing(made):
-    """Nor do an erased event and one about something else."""
-    assert reconciliation(0, made.body(made.reconciliation(producer=made.AIRFLOW))) is None
-    assert reconciliation(0, None) is None
-    assert reconciliation(0, made.body(made.event("START", 1))) is None
+    assert reconciliation(facet(made.reconciliation(**{field: None})), 0, made.at(301)) is None
 
 
 @given(st.dictionaries(st.sampled_from(FIELDS), anything))
 def test_any_facet_can_be_read(made, fields):
     """Whatever stands in it, the row can be written as JSON again, and no count is unknown."""
-    event = made.reconciliation()
-    event["job"]["facets"]["orchestrail_reconciliation"] |= fields
-    row = reconciliation(0, made.body(event))
+    row = reconciliation(facet(made.reconciliation()) | fields, 0, made.at(301))
     if row is not None:
         assert json.loads(json.dumps(row.result, allow_nan=False)) == row.result
         assert all(isinstance(number, int) for number in row.result["counts"].values())
