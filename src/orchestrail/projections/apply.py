@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, bindparam, column, delete, insert, ins
 
 from orchestrail.model import State
 from orchestrail.projections import tables
+from orchestrail.projections.facts import Facts, facts_of
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
 from orchestrail.projections.records import Kept, records_in
 from orchestrail.projections.rows import RunRow
@@ -163,7 +164,9 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     before = _links(connection, grown)
     results = _results(connection, grown)
     rows = [fold(told) for told in grown.values()]
+    facts = [facts_of(row, told) for row, told in zip(rows, grown.values(), strict=True)]
     _replace(connection, [replace(row, root_run_id=before.get(row.run_id, (row.run_id, None))[0]) for row in rows])
+    _replace_facts(connection, facts)
     _trace_cached(connection, results, _results(connection, grown))
     moved = [
         row.run_id
@@ -222,6 +225,18 @@ def _replace(connection: Connection, rows: Sequence[RunRow]) -> None:
         connection.execute(insert(tables.use), uses)
     if edges := [edge for row in rows for edge in tables.edge_columns(row)]:
         connection.execute(insert(tables.edge), edges)
+
+
+def _replace_facts(connection: Connection, facts: Sequence[Facts]) -> None:
+    for chunk in _chunks(each.step.run_id for each in facts):
+        for kind in tables.FACTS:
+            connection.execute(delete(kind).where(kind.c.run_id.in_(chunk)))
+    laid_out: dict[Table, list[dict[str, Any]]] = defaultdict(list)
+    for each in facts:
+        for kind, columns in tables.fact_columns(each):
+            laid_out[kind].append(columns)
+    for kind, rows in laid_out.items():
+        connection.execute(insert(kind), rows)
 
 
 def _results(connection: Connection, runs: Iterable[str]) -> dict[str, _Result]:

@@ -7,16 +7,17 @@ filtered or joined on is a column; the rest of a run is one JSON column.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Column, Index, Integer, MetaData, RowMapping, String, Table
+from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, RowMapping, String, Table
 
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
+from orchestrail.projections.facts import Check, Claim, Facts, Served, ServedOperation, StepFacts
 from orchestrail.projections.rows import Code, End, ReconciliationRow, RunRow, Use
 
-VERSION = "10"
+VERSION = "11"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -120,6 +121,32 @@ Index("proj_edge_from", edge.c.from_run)
 Index("proj_edge_to", edge.c.to_run)
 Index("proj_edge_stated_by", edge.c.stated_by)
 
+_TYPES = {"str": String, "int": Integer, "bool": Boolean, "float": Float}
+
+
+def _typed(name: str, of: type, numbered: bool = True) -> Table:
+    """Make the table of a dataclass of facts: a column for each field, in their order."""
+    columns: list[Column[Any]] = [Column("run_id", String, primary_key=True)]
+    columns += [Column("place", Integer, primary_key=True)] if numbered else []
+    for each in fields(of):
+        kind, optional, _ = str(each.type).partition(" |")
+        if each.name != "run_id":
+            columns.append(Column(each.name, _TYPES[kind], nullable=bool(optional)))
+    return Table(name, metadata, *columns)
+
+
+step = _typed("proj_step", StepFacts, numbered=False)
+Index("proj_step_operation", step.c.operation, step.c.version)
+claim = _typed("proj_claim", Claim)
+check = _typed("proj_check", Check)
+Index("proj_check_digest", check.c.digest)
+served = _typed("proj_served", Served)
+Index("proj_served_digest", served.c.digest)
+served_operation = _typed("proj_served_operation", ServedOperation)
+
+FACTS = (step, claim, check, served, served_operation)
+"""The tables of the facts that requirements are judged by."""
+
 reconciliation = Table(
     "proj_reconciliation",
     metadata,
@@ -205,6 +232,19 @@ _DATASET = (
     "rows",
     "bytes",
 )
+
+
+def fact_columns(facts: Facts) -> Iterator[tuple[Table, dict[str, Any]]]:
+    """Lay out the facts of a run, each with its table."""
+    yield step, asdict(facts.step)
+    listed: tuple[tuple[Table, tuple[Claim | Check | Served | ServedOperation, ...]], ...] = (
+        (claim, facts.claims),
+        (check, facts.checks),
+        (served, facts.served),
+        (served_operation, facts.operations),
+    )
+    for table, rows in listed:
+        yield from ((table, asdict(row) | {"place": place}) for place, row in enumerate(rows))
 
 
 def edge_columns(row: RunRow) -> list[dict[str, str]]:

@@ -1,0 +1,212 @@
+"""Models and deployments with all that they are judged by: what made them, what read them, who serves them.
+
+A model is an output of kind `model`, known by its digest. One that only went into another model, a candidate that was packaged say,
+is a part of that one and none of its own, unless it is served.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy.orm import aliased
+
+from orchestrail.model import DatasetRef
+from orchestrail.projections import tables
+from orchestrail.queries.facts import (
+    Check,
+    RunFacts,
+    Served,
+    ServedOperation,
+    Use,
+    load_checks,
+    load_facts,
+    load_operations,
+    load_served,
+    load_uses,
+)
+from orchestrail.queries.loading import Edge, dataset_key
+from orchestrail.queries.loading import load_uses as load_whole_uses
+from orchestrail.queries.targets import Target
+from orchestrail.queries.trace import TracedDataset, trace
+
+
+@dataclass(frozen=True)
+class Deployment:
+    """A service that stated what it serves, or a deploy step.
+
+    Attributes:
+        run: its run.
+        served: the model that it stated; None where it stated none.
+        operations: how it stated to prepare its data; None where it states nothing of the kind.
+        inputs: what it read.
+    """
+
+    run: RunFacts
+    served: Served | None
+    operations: tuple[ServedOperation, ...] | None
+    inputs: tuple[Use, ...]
+
+    @property
+    def digest(self) -> str | None:
+        """Digest of the model: as it stated, else that of the one model that it read."""
+        if self.served is not None:
+            return self.served.digest
+        read = {use.dataset.digest for use in self.inputs if use.dataset.kind == "model"}
+        return next(iter(read)) if len(read) == 1 else None
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model with what made it and what became of it.
+
+    Attributes:
+        key: its digest; the key of its data set where it has none.
+        written: everything that wrote it, by place in the log.
+        closure: all runs behind it, those that enclose them included, in the order in which they began.
+        inputs: what these read.
+        outputs: what these wrote.
+        checks: what these checked and measured.
+        datasets: the data sets behind it, by key, each with who wrote it.
+        sources: those that no recorded run wrote.
+        edges: what leads from one to the other.
+        missing: runs that others name and that are not recorded.
+        readers: runs that read it, with what they read and checked.
+        deployments: services and deploy steps of it.
+    """
+
+    key: str
+    written: tuple[Use, ...]
+    closure: tuple[RunFacts, ...]
+    inputs: Mapping[str, tuple[Use, ...]]
+    outputs: Mapping[str, tuple[Use, ...]]
+    checks: Mapping[str, tuple[Check, ...]]
+    datasets: Mapping[str, TracedDataset]
+    sources: tuple[TracedDataset, ...]
+    edges: tuple[Edge, ...]
+    missing: tuple[str, ...]
+    readers: tuple[RunFacts, ...]
+    deployments: tuple[Deployment, ...]
+
+    @property
+    def dataset(self) -> DatasetRef:
+        """The model as it was first written."""
+        return self.written[0].dataset
+
+    @property
+    def maker(self) -> RunFacts | None:
+        """The run that wrote it first."""
+        return next((run for run in self.closure if run.run_id == self.written[0].run_id), None)
+
+    def in_role(self, *roles: str) -> tuple[RunFacts, ...]:
+        """Give the runs behind it that have one of some roles."""
+        return tuple(run for run in self.closure if run.role in roles)
+
+
+def model_keys(connection: Connection, *conditions: ColumnElement[bool]) -> list[str]:
+    """List the models, by place in the log of who wrote them first: digests, and keys of those without one.
+
+    Args:
+        connection: a snapshot of the store.
+        conditions: on the use that wrote them.
+    """
+    use = tables.use.c
+    wrote = list(load_whole_uses(connection, use.direction == "output", use.kind == "model", *conditions))
+    parts = _parts(connection) - _served(connection)
+    keys = (each.dataset.digest or dataset_key(each.dataset) for each in wrote)
+    return [key for key in dict.fromkeys(keys) if key not in parts]
+
+
+def _parts(connection: Connection) -> set[str]:
+    """Find the models that a run read which wrote another one."""
+    read, wrote = aliased(tables.use), aliased(tables.use)
+    query = (
+        select(read.c.digest)
+        .join_from(read, wrote, read.c.run_id == wrote.c.run_id)
+        .where(
+            read.c.direction == "input",
+            wrote.c.direction == "output",
+            wrote.c.kind == "model",
+            read.c.digest.is_not(None),
+            read.c.digest != wrote.c.digest,
+        )
+    )
+    return set(connection.execute(query.distinct()).scalars())
+
+
+def _served(connection: Connection) -> set[str]:
+    query = select(tables.served.c.digest).where(tables.served.c.digest.is_not(None))
+    return set(connection.execute(query.distinct()).scalars())
+
+
+def models(connection: Connection, keys: Sequence[str]) -> Iterator[Model]:
+    """Load models with all that they are judged by.
+
+    Args:
+        connection: a snapshot of the store.
+        keys: as `model_keys` lists them; what nothing wrote is passed over.
+    """
+    for key in keys:
+        if (found := model(connection, key)) is not None:
+            yield found
+
+
+def model(connection: Connection, key: str) -> Model | None:
+    """Load one model; None where no recorded run wrote it."""
+    use = tables.use.c
+    if key.startswith("sha256:"):
+        written = load_whole_uses(connection, use.direction == "output", use.digest == key)
+    else:
+        named = load_whole_uses(connection, use.direction == "output", use.kind == "model", use.digest.is_(None))
+        written = [each for each in named if dataset_key(each.dataset) == key]
+    if not written:
+        return None
+    traced = trace(connection, Target(given=key, kind="dataset", dataset=written[0].dataset))
+    readers = select(use.run_id).where(use.direction == "input", use.digest == key)
+    read_by = list(dict.fromkeys(connection.execute(readers).scalars())) if written[0].dataset.digest else []
+    ids = [row.run_id for row in traced.runs]
+    facts = load_facts(connection, [*ids, *read_by])
+    uses = load_uses(connection, facts)
+    return Model(
+        key=key,
+        written=tuple(written),
+        closure=tuple(facts[run_id] for run_id in ids),
+        inputs={run_id: uses[run_id, "input"] for run_id in facts},
+        outputs={run_id: uses[run_id, "output"] for run_id in facts},
+        checks=load_checks(connection, facts),
+        datasets=traced.datasets,
+        sources=tuple(traced.sources),
+        edges=tuple(traced.edges),
+        missing=tuple(traced.missing),
+        readers=tuple(facts[run_id] for run_id in read_by),
+        deployments=tuple(each for each in deployments(connection, [*read_by, *_serving(connection, key)])),
+    )
+
+
+def _serving(connection: Connection, digest: str) -> list[str]:
+    return list(connection.execute(select(tables.served.c.run_id).where(tables.served.c.digest == digest)).scalars())
+
+
+def deployment_runs(connection: Connection, *conditions: ColumnElement[bool]) -> list[str]:
+    """List the runs of services and deploy steps, by place in the log."""
+    run = tables.run.c
+    stated = select(tables.served.c.run_id)
+    query = select(run.run_id).where((run.role.in_(("deploy", "serve"))) | run.run_id.in_(stated), *conditions)
+    return list(connection.execute(query.order_by(run.first_seq)).scalars())
+
+
+def deployments(connection: Connection, run_ids: Sequence[str]) -> Iterator[Deployment]:
+    """Load the deployments among some runs."""
+    facts = load_facts(connection, run_ids)
+    uses = load_uses(connection, facts)
+    served, operations = load_served(connection, facts), load_operations(connection, facts)
+    for run_id, run in facts.items():
+        if run_id in served or run.role in ("deploy", "serve"):
+            stated = served.get(run_id, ())
+            yield Deployment(
+                run,
+                stated[-1] if stated else None,
+                operations.get(run_id, ()) if run_id in served else None,
+                uses[run_id, "input"],
+            )

@@ -1,0 +1,52 @@
+"""What a judgement depends on beside the facts: the day, and the limits that the recorded manifest sets. Pure values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import date, datetime, timedelta
+
+MUTABLE = ("latest", "main", "master", "head", "production", "staging", "champion", "current", "stable", "dev")
+"""Version names that say nothing about content: branches, aliases, stages."""
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """Limits that the user sets in `[policy]`; the defaults are orchestrail's own.
+
+    Attributes:
+        grace_hours: how long a run may name a parent that is not recorded, before it counts as missing.
+        max_run_age_days: how long a run may be open.
+        mutable_versions: version names that do not pin a data set.
+        retention_months: how long events are kept; None where nobody said it.
+        max_anchor_age_days: how old the newest fixed point that somebody else holds may be.
+        max_export_test_age_days: how old the last test of an export may be.
+    """
+
+    grace_hours: int = 24
+    max_run_age_days: int = 7
+    mutable_versions: tuple[str, ...] = MUTABLE
+    retention_months: int | None = None
+    max_anchor_age_days: int = 35
+    max_export_test_age_days: int = 180
+
+
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What all units are judged by.
+
+    Attributes:
+        day: the UTC day of the judgement: ages and expiries are judged by its end.
+        policy: limits.
+        quarantined: events that were refused and may belong to any run.
+    """
+
+    day: date
+    policy: Policy = field(default_factory=Policy)
+    quarantined: int = 0
+
+    def older(self, moment: str | None, limit: timedelta) -> bool:
+        """Say whether a time, RFC 3339 in UTC, lies more than a limit before the end of the day; an unknown time does not."""
+        if moment is None:
+            return False
+        end = datetime.combine(self.day, datetime.min.time()) + timedelta(days=1)
+        return end - datetime.fromisoformat(moment.rstrip("Z")) > limit

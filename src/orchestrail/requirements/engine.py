@@ -1,0 +1,105 @@
+"""From a unit of facts to the outcome of one requirement, and from outcomes to its verdict. Pure: no SQL, no clock.
+
+An evaluator is a generator: it yields a result for each subject that it finds in a unit. It is registered with `judges` under the
+id of its requirement and the type of its units; `orchestrail.requirements.checks` holds them all.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from typing import Any, TypeVar
+
+from orchestrail.requirements.circumstances import Circumstances
+from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, Why
+
+Unit = TypeVar("Unit")
+LISTED = 100
+"""Subjects that do not pass and that a verdict lists; all of them are counted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluator:
+    """How one requirement is judged.
+
+    Attributes:
+        requirement: its id in the catalogue.
+        of: the type of the units that it is judged in.
+        judge: yields a result for each subject in a unit.
+    """
+
+    requirement: str
+    of: type
+    judge: Callable[[Any, Circumstances], Iterator[Result]]
+
+
+EVALUATORS: dict[str, Evaluator] = {}
+"""All evaluators by requirement; filled by importing `orchestrail.requirements.checks`."""
+
+
+def judges(
+    requirement: str, of: type[Unit]
+) -> Callable[[Callable[[Unit, Circumstances], Iterator[Result]]], Callable[[Unit, Circumstances], Iterator[Result]]]:
+    """Register an evaluator.
+
+    Args:
+        requirement: its id in the catalogue.
+        of: the type of its units.
+    """
+
+    def register(
+        judge: Callable[[Unit, Circumstances], Iterator[Result]],
+    ) -> Callable[[Unit, Circumstances], Iterator[Result]]:
+        if requirement in EVALUATORS:
+            raise ValueError(f"{requirement} has two evaluators")
+        EVALUATORS[requirement] = Evaluator(requirement, of, judge)
+        return judge
+
+    return register
+
+
+def outcome(evaluator: Evaluator, unit: object, circumstances: Circumstances) -> Outcome:
+    """Judge a unit by one requirement."""
+    counts: Counter[Status] = Counter()
+    kept: list[Result] = []
+    for result in evaluator.judge(unit, circumstances):
+        counts[result.status] += 1
+        if result.status is not Status.PASS:
+            kept.append(result)
+    kept.sort(key=lambda result: (ORDER.index(result.status), result.subject))
+    return Outcome(dict(counts), tuple(kept))
+
+
+def verdict(requirement: str, outcomes: Iterable[Outcome]) -> Verdict:
+    """Put the outcomes of all units together.
+
+    No subjects is unknown, never a pass; so is a part of the subjects that nothing decides about.
+    """
+    counts: Counter[Status] = Counter()
+    results: list[Result] = []
+    for each in outcomes:
+        counts.update(each.counts)
+        results += each.results
+    results.sort(key=lambda result: ORDER.index(result.status))
+    return summed(requirement, counts, results)
+
+
+def summed(requirement: str, counts: Counter[Status], results: list[Result]) -> Verdict:
+    """Make the verdict of counts and of the results that do not pass, the worst first."""
+    total = sum(counts.values())
+    status = next((each for each in ORDER if counts[each]), Status.UNKNOWN)
+    why: Why | None = None
+    worst = next((result for result in results if result.status is status), None)
+    if not total:
+        why, reason = Why.NO_SUBJECTS, "nothing of the kind is on the record"
+    elif status is Status.PASS:
+        reason = f"{total} of {total} hold"
+    elif worst is None:
+        reason = f"{counts[status]} of {total}"
+    else:
+        share = f"{counts[status]} of {total}: " if total > 1 else ""
+        reason = f"{share}{worst.reason}"
+        if status is Status.UNKNOWN:
+            why = Why.PARTIAL if counts[status] < total else worst.why
+    return Verdict(requirement, status, reason, why, dict(counts), tuple(results[:LISTED]))
