@@ -52,6 +52,9 @@ OURS = (
     "orchestrail_capture",
     "orchestrail_dataset",
     "orchestrail_reconciliation",
+    "orchestrail_statement",
+    "orchestrail_persons",
+    "orchestrail_withdrawal",
 )
 
 

@@ -8,7 +8,7 @@ reader, a table and a line in `KINDS`; what a facet means is its reader's matter
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from sqlalchemy import Table
@@ -16,7 +16,9 @@ from sqlalchemy import Table
 from orchestrail.projections import tables
 from orchestrail.projections.fold import OURS
 from orchestrail.projections.reconciliations import reconciliation
+from orchestrail.projections.statements import persons, statement
 from orchestrail.projections.values import mapping, parse, text
+from orchestrail.projections.withdrawals import withdrawal
 from orchestrail.store.base import Record
 
 Row = TypeVar("Row")
@@ -42,6 +44,9 @@ class Kind(Generic[Row]):
 
 KINDS: tuple[Kind[Any], ...] = (
     Kind("orchestrail_reconciliation", reconciliation, tables.reconciliation, tables.reconciliation_columns),
+    Kind("orchestrail_statement", statement, tables.statement, tables.statement_columns),
+    Kind("orchestrail_persons", persons, tables.persons, tables.persons_columns),
+    Kind("orchestrail_withdrawal", withdrawal, tables.withdrawal, asdict),
 )
 
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
+from orchestrail.statements.content import Content, Signed
+from orchestrail.statements.persons import Person
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +87,65 @@ class ReconciliationRow:
     orchestrator: str
     seq: int
     result: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class StatementRow:
+    """What a person stated, waived or took back, as one entry of the log has it.
+
+    Attributes:
+        seq: place in the log.
+        received_at: when the log took it, RFC 3339 in UTC.
+        content: what is stated; its id names the statement.
+        signatures: over the content; not checked yet.
+    """
+
+    seq: int
+    received_at: str
+    content: Content
+    signatures: tuple[Signed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class PersonsRow:
+    """The persons whose signatures count, as one entry of the log has them.
+
+    Attributes:
+        seq: place in the log.
+        received_at: when the log took it, RFC 3339 in UTC.
+        persons: all of them.
+    """
+
+    seq: int
+    received_at: str
+    persons: tuple[Person, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WithdrawalRow:
+    """A data set or model that is to be used no more.
+
+    Attributes:
+        seq: place of the record in the log.
+        received_at: when the log took it, RFC 3339 in UTC.
+        namespace: where its name is valid.
+        name: what it is called.
+        version: the version that is withdrawn; None for all.
+        digest: of the bytes that are withdrawn, wherever they lie; None for all that bore the name.
+        withdrawn_at: since when, RFC 3339 in UTC.
+        reason: why.
+        by: who withdrew it, a person or a pseudonym; None where that was not said.
+    """
+
+    seq: int
+    received_at: str
+    namespace: str
+    name: str
+    version: str | None
+    digest: str | None
+    withdrawn_at: str
+    reason: str
+    by: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,9 +15,20 @@ from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, RowMapp
 
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.facts import Check, Claim, Facts, Served, ServedOperation, StepFacts
-from orchestrail.projections.rows import Code, End, ReconciliationRow, RunRow, Use
+from orchestrail.projections.rows import (
+    Code,
+    End,
+    PersonsRow,
+    ReconciliationRow,
+    RunRow,
+    StatementRow,
+    Use,
+    WithdrawalRow,
+)
+from orchestrail.statements.content import Signed, content_of
+from orchestrail.statements.persons import person_of
 
-VERSION = "11"
+VERSION = "12"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -155,6 +166,37 @@ reconciliation = Table(
     Column("result", String, nullable=False),
 )
 
+statement = Table(
+    "proj_statement",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("received_at", String, nullable=False),
+    Column("content", String, nullable=False),
+    Column("signatures", String, nullable=False),
+)
+
+persons = Table(
+    "proj_persons",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("received_at", String, nullable=False),
+    Column("persons", String, nullable=False),
+)
+
+withdrawal = Table(
+    "proj_withdrawal",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("received_at", String, nullable=False),
+    Column("namespace", String, nullable=False),
+    Column("name", String, nullable=False),
+    Column("version", String),
+    Column("digest", String),
+    Column("withdrawn_at", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("by", String),
+)
+
 
 def run_columns(row: RunRow) -> dict[str, Any]:
     """Lay a run out in columns."""
@@ -273,6 +315,39 @@ def reconciliation_columns(row: ReconciliationRow) -> dict[str, Any]:
 def reconciliation_row(columns: RowMapping) -> ReconciliationRow:
     """Make the result of a reconciliation of its columns."""
     return ReconciliationRow(columns["orchestrator"], columns["seq"], json.loads(columns["result"]))
+
+
+def statement_columns(row: StatementRow) -> dict[str, Any]:
+    """Lay out what a person stated."""
+    return {
+        "seq": row.seq,
+        "received_at": row.received_at,
+        "content": json.dumps(row.content.document(), separators=(",", ":")),
+        "signatures": json.dumps([asdict(signed) for signed in row.signatures], separators=(",", ":")),
+    }
+
+
+def statement_row(columns: RowMapping) -> StatementRow:
+    """Make what a person stated of its columns."""
+    signed = tuple(Signed(**one) for one in json.loads(columns["signatures"]))
+    return StatementRow(columns["seq"], columns["received_at"], content_of(json.loads(columns["content"])), signed)
+
+
+def persons_columns(row: PersonsRow) -> dict[str, Any]:
+    """Lay out the persons whose signatures count."""
+    said = json.dumps([person.document() for person in row.persons], separators=(",", ":"))
+    return {"seq": row.seq, "received_at": row.received_at, "persons": said}
+
+
+def persons_row(columns: RowMapping) -> PersonsRow:
+    """Make the persons whose signatures count of their columns."""
+    known = tuple(person_of(one["name"], one) for one in json.loads(columns["persons"]))
+    return PersonsRow(columns["seq"], columns["received_at"], known)
+
+
+def withdrawal_row(columns: RowMapping) -> WithdrawalRow:
+    """Make a withdrawal of its columns."""
+    return WithdrawalRow(**columns)
 
 
 def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:

@@ -142,6 +142,18 @@ def reconciliation(
     }
 
 
+def record(facet: str, **fields: Any) -> dict[str, Any]:
+    """The event of a record of our own, about a job and no run."""
+    return {
+        "eventTime": at(300),
+        "producer": RECONCILE,
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/JobEvent",
+        "job": {"namespace": "default", "name": "orchestrail.record", "facets": {facet: fields}},
+        "inputs": [],
+        "outputs": [],
+    }
+
+
 def body(event: dict[str, Any]) -> bytes:
     """The bytes of an event, as the spool holds them."""
     return json.dumps(event, separators=(",", ":")).encode()
@@ -154,8 +166,8 @@ class MemoryLog:
         self.bodies: list[bytes | None] = list(bodies or [])
         self._engine = create_engine("sqlite://", poolclass=StaticPool)
         with self._engine.begin() as connection:
-            connection.exec_driver_sql("CREATE TABLE log (seq INTEGER PRIMARY KEY, event_id TEXT)")
-            connection.exec_driver_sql("CREATE TABLE payload (event_id TEXT PRIMARY KEY, body BLOB)")
+            connection.exec_driver_sql("CREATE TABLE log (seq INTEGER PRIMARY KEY, event_id BLOB)")
+            connection.exec_driver_sql("CREATE TABLE payload (event_id BLOB PRIMARY KEY, body BLOB)")
 
     def add(self, *events: dict[str, Any]) -> None:
         """Append events."""
@@ -181,9 +193,10 @@ class MemoryLog:
         """Open a transaction."""
         with self._engine.begin() as connection:
             for seq, body in enumerate(self.bodies):
-                connection.exec_driver_sql("INSERT OR REPLACE INTO log VALUES (?, ?)", (seq, str(seq)))
+                event_id = seq.to_bytes(32)
+                connection.exec_driver_sql("INSERT OR REPLACE INTO log VALUES (?, ?)", (seq, event_id))
                 if body is not None:
-                    connection.exec_driver_sql("INSERT OR REPLACE INTO payload VALUES (?, ?)", (str(seq), body))
+                    connection.exec_driver_sql("INSERT OR REPLACE INTO payload VALUES (?, ?)", (event_id, body))
             yield connection
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:
