@@ -1,6 +1,7 @@
 """Settings: argument, then environment, then `orchestrail.toml` (or `[tool.orchestrail]` in `pyproject.toml`), then default.
 
-Read once by whoever needs them; nothing here is cached and nothing is written.
+Read once by whoever needs them; nothing here is cached and nothing is written. What people state about their systems lies in the
+same file, in tables of other names: those are passed over here, so that a mistake in them disturbs no run.
 """
 
 from __future__ import annotations
@@ -46,6 +47,9 @@ _ENVIRONMENT = {
     "airflow_user": "ORCHESTRAIL_AIRFLOW_USER",
     "airflow_password": "ORCHESTRAIL_AIRFLOW_PASSWORD",
 }
+
+STATED = ("systems", "policy", "not_applicable", "fields", "persons")
+"""Tables of the settings file that are no settings: what people state, which the audit half reads."""
 
 
 class Step(BaseModel):
@@ -185,8 +189,10 @@ def load_settings(**arguments: Any) -> Settings:
     """
     values: dict[str, Any] = {}
     sources: dict[str, str] = {}
-    file, table = _settings_file(Path.cwd())
+    file, table = settings_file()
     for name, value in table.items():
+        if name in STATED and not isinstance(value, str | int | float):
+            continue
         values[name], sources[name] = _from_folder(name, value, file), str(file)
     for name, variable in _ENVIRONMENT.items():
         if os.environ.get(variable):
@@ -235,8 +241,16 @@ def _pattern_from(folder: Path, pattern: str) -> str:
     return pattern if pattern.startswith(rules.BEGINS) else f"{folder}/{pattern.removeprefix('./')}"
 
 
-def _settings_file(folder: Path) -> tuple[Path | None, Mapping[str, Any]]:
-    """Find the settings file that the environment names, else the nearest one from `folder` upwards."""
+def settings_file() -> tuple[Path | None, Mapping[str, Any]]:
+    """Read the settings file that the environment names, else the nearest one from the current folder upwards.
+
+    Returns:
+        The file and what it holds for orchestrail; None and nothing where there is none.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
+    folder = Path.cwd()
     if named := os.environ.get("ORCHESTRAIL_SETTINGS"):
         file = Path(named).expanduser().absolute()
         return file, _read(file)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from orchestrail.errors import ConfigurationError
-from orchestrail.settings import load_settings
+from orchestrail.settings import STATED, load_settings, settings_file
 
 
 @pytest.fixture(autouse=True)
@@ -72,6 +72,16 @@ def test_an_unknown_name_is_told_with_those_that_there_are(tmp_path: Path) -> No
     (tmp_path / "orchestrail.toml").write_text('systems = "credit"\n')
     with pytest.raises(ConfigurationError, match=r"`systems`.*There is no setting of that name\. Allowed: .*system"):
         load_settings()
+
+
+def test_what_people_state_disturbs_no_run(tmp_path: Path) -> None:
+    """Tables of the audit half stand in the same file; a host passes over them, whatever is in them."""
+    (tmp_path / "orchestrail.toml").write_text(
+        'namespace = "credit"\n[systems.scoring]\npurpose = 3\n[policy]\nspeed = "high"\n'
+        "[persons.jane]\n[[not_applicable]]\n[[fields]]\n"
+    )
+    assert load_settings().namespace == "credit"
+    assert set(settings_file()[1]) == {"namespace", *STATED}
 
 
 def test_a_token_is_not_shown() -> None:
