@@ -520,8 +520,16 @@ def _is_loaded(source: Source, file: str, code: CodeType) -> bool:
 
 
 def _module_of(kind: type) -> str:
-    """Name the module that a class is defined in: its `__module__` is what its library wants it to be called, its methods know."""
+    """Name the module that a class is defined in: its `__module__` is what its library wants it to be called, its methods know.
+
+    Under what a library has wrapped them in, as the base class of Airflow's operators wraps `__init__` and `execute`.
+    """
     for one in list(vars(kind).values()):
+        for _ in range(_DEPTH):
+            inner = one.__dict__.get("__wrapped__") if isinstance(one, FunctionType) else None
+            if inner is None:
+                break
+            one = inner
         if isinstance(one, FunctionType) and one.__qualname__.startswith(f"{kind.__qualname__}."):
             name = one.__globals__.get("__name__")
             if isinstance(name, str):

@@ -290,6 +290,25 @@ def test_the_same_files_are_the_same_code_by_whatever_name_they_are_imported(run
     assert found[0]["clean"] != found[0]["encode"]
 
 
+def test_a_class_whose_methods_its_library_wraps_is_found_where_it_is(project):
+    """As the base class of Airflow's operators wraps `execute`: the wrapper knows the library's module alone."""
+    sources = {
+        "lib.py": (
+            "import functools\n"
+            "class Base:\n"
+            "    def __init_subclass__(cls):\n"
+            "        inner = cls.execute\n"
+            "        def execute(self):\n"
+            "            return inner(self)\n"
+            "        cls.execute = functools.wraps(inner)(execute)\n"
+        ),
+        "steps.py": "from lib import Base\nclass Copy(Base):\n    def execute(self):\n        return 1\nkind = Copy\n",
+    }
+    other = {**sources, "steps.py": sources["steps.py"].replace("return 1", "return 2")}
+    assert project.digest(sources, "kind") != project.digest(other, "kind")
+    assert project.facts(sources, "kind").name == "steps.Copy"
+
+
 def test_two_modules_that_change_places_are_other_code(project):
     """What stands in which module counts."""
     one = {

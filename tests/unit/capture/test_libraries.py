@@ -148,3 +148,23 @@ def test_what_a_library_opens_in_c_is_not_seen():
 
     assert seen(step) == ([], [])
     assert Path("base.db").exists()
+
+
+def test_the_log_of_openlineages_own_client_is_no_data_of_the_step(observed, tmp_path):
+    """A transport that appends events to a file writes a record, wherever in a step it does so; what the step writes stays."""
+    from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
+    from openlineage.client.transport.file import FileConfig, FileTransport
+
+    event = RunEvent(
+        eventTime="2026-03-01T12:00:00Z",
+        producer="https://example.com/test",
+        run=Run(runId="0192f000-0000-7000-8000-000000000001"),
+        job=Job(namespace="default", name="job"),
+        eventType=RunState.START,
+    )
+    transport = FileTransport(FileConfig(str(tmp_path / "events.jsonl"), append=True))
+    with observed() as seen:
+        transport.emit(event)
+        Path("table.csv").write_text("1")
+    assert (tmp_path / "events.jsonl").read_text()
+    assert seen.names() == ([], ["table.csv"])
