@@ -37,12 +37,10 @@ class Circumstances:
     Attributes:
         day: the UTC day of the judgement: ages and expiries are judged by its end.
         policy: limits.
-        quarantined: events that were refused and may belong to any run.
     """
 
     day: date
     policy: Policy = field(default_factory=Policy)
-    quarantined: int = 0
 
     def older(self, moment: str | None, limit: timedelta) -> bool:
         """Say whether a time, RFC 3339 in UTC, lies more than a limit before the end of the day; an unknown time does not."""

@@ -19,41 +19,46 @@ LISTED = 100
 """Subjects that do not pass and that a verdict lists; all of them are counted."""
 
 
+Judge = Callable[[Unit, Circumstances], Iterator[Result]]
+
+
 @dataclass(frozen=True, slots=True)
 class Evaluator:
-    """How one requirement is judged.
+    """How one requirement is judged in one kind of unit.
 
     Attributes:
         requirement: its id in the catalogue.
-        of: the type of the units that it is judged in.
+        of: the type of the units.
         judge: yields a result for each subject in a unit.
+        ages: True where a result that is no pass may be another one on a later day, without any new fact.
     """
 
     requirement: str
     of: type
     judge: Callable[[Any, Circumstances], Iterator[Result]]
+    ages: bool
 
 
-EVALUATORS: dict[str, Evaluator] = {}
-"""All evaluators by requirement; filled by importing `orchestrail.requirements.checks`."""
+EVALUATORS: list[Evaluator] = []
+"""All evaluators; filled by importing `orchestrail.requirements.checks`. A requirement may be judged in several kinds of units."""
 
 
-def judges(
-    requirement: str, of: type[Unit]
-) -> Callable[[Callable[[Unit, Circumstances], Iterator[Result]]], Callable[[Unit, Circumstances], Iterator[Result]]]:
+def judges(requirement: str, of: type[Unit], *, ages: bool = False) -> Callable[[Judge[Unit]], Judge[Unit]]:
     """Register an evaluator.
 
     Args:
         requirement: its id in the catalogue.
         of: the type of its units.
+        ages: as in `Evaluator`.
+
+    Raises:
+        ValueError: that requirement is judged in such units already.
     """
 
-    def register(
-        judge: Callable[[Unit, Circumstances], Iterator[Result]],
-    ) -> Callable[[Unit, Circumstances], Iterator[Result]]:
-        if requirement in EVALUATORS:
-            raise ValueError(f"{requirement} has two evaluators")
-        EVALUATORS[requirement] = Evaluator(requirement, of, judge)
+    def register(judge: Judge[Unit]) -> Judge[Unit]:
+        if any((known.requirement, known.of) == (requirement, of) for known in EVALUATORS):
+            raise ValueError(f"{requirement} has two evaluators of {of.__name__}")
+        EVALUATORS.append(Evaluator(requirement, of, judge, ages))
         return judge
 
     return register

@@ -33,9 +33,6 @@ def run_means_one(process: Process, circumstances: Circumstances) -> Iterator[Re
             yield failed(run.run_id, "the run id is no UUID", here, label=label)
         elif not run.job.name:
             yield failed(run.run_id, "the run names no job", here, label=label)
-        elif circumstances.quarantined:
-            why = f"{circumstances.quarantined} refused events are in quarantine; one may name this run id"
-            yield unknown(run.run_id, Why.NOT_EVALUATED, why, label=label)
         else:
             yield passed(run.run_id, label)
 
@@ -48,7 +45,7 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-@judges("RUN-LC-01", of=Process)
+@judges("RUN-LC-01", of=Process, ages=True)
 def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Each run has one start and one end; what was skipped has neither."""
     limit = timedelta(days=circumstances.policy.max_run_age_days)
