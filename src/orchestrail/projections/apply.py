@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Connection, Table, bindparam, column, delete, insert, inspect, select, table, update
 
 from orchestrail.model import State
-from orchestrail.projections import tables
+from orchestrail.projections import outcomes, tables
 from orchestrail.projections.facts import Facts, facts_of
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
 from orchestrail.projections.records import Kept, records_in
@@ -161,20 +161,24 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     first = batch[0].seq
     news = [{"run_id": run, "seq": event.seq} for run, told in grown.items() for event in told if event.seq >= first]
     connection.execute(insert(tables.event), news)
+    judged = _meta(connection, outcomes.JUDGED) is not None
+    if judged:
+        outcomes.touch(connection, grown)
     before = _links(connection, grown)
     results = _results(connection, grown)
     rows = [fold(told) for told in grown.values()]
     facts = [facts_of(row, told) for row, told in zip(rows, grown.values(), strict=True)]
     _replace(connection, [replace(row, root_run_id=before.get(row.run_id, (row.run_id, None))[0]) for row in rows])
     _replace_facts(connection, facts)
-    _trace_cached(connection, results, _results(connection, grown))
+    concluded = _trace_cached(connection, results, _results(connection, grown))
     moved = [
         row.run_id
         for row in rows
         if row.run_id not in before or before[row.run_id][1] != Link(row.parent_run_id, row.stated_root_run_id)
     ]
-    if moved:
-        _place(connection, moved)
+    placed = _place(connection, moved, judged) if moved else set()
+    if judged:
+        outcomes.touch(connection, {*grown, *concluded, *placed})
 
 
 def _keep(connection: Connection, kept: Iterable[Kept]) -> None:
@@ -251,12 +255,16 @@ def _results(connection: Connection, runs: Iterable[str]) -> dict[str, _Result]:
     }
 
 
-def _trace_cached(connection: Connection, before: Mapping[str, _Result], after: Mapping[str, _Result]) -> None:
+def _trace_cached(connection: Connection, before: Mapping[str, _Result], after: Mapping[str, _Result]) -> set[str]:
     """Conclude who computed what cached runs took, where their adapter could not tell: another process computed it, or long ago.
 
     The nearest run of the same orchestrator that had completed under the same cache key, by place in the log; else nobody knows.
     What lies before the first run that is new or other than it was stays as it is: one result may be taken without end.
+
+    Returns:
+        The runs of which something else was concluded than before.
     """
+    concluded: set[str] = set()
     since: dict[str, int] = {}
     for run_id in before.keys() | after.keys():
         was, now = before.get(run_id), after.get(run_id)
@@ -285,6 +293,8 @@ def _trace_cached(connection: Connection, before: Mapping[str, _Result], after: 
                 row = tables.run_row(found)
                 if row.cached_from is None or "cached_from" in row.inferred:
                     _conclude_origin(connection, row, computed[result])
+                    concluded.add(row.run_id)
+    return concluded
 
 
 def _computed_before(connection: Connection, cache_key: str, orchestrator: str, seq: int) -> str | None:
@@ -307,8 +317,8 @@ def _conclude_origin(connection: Connection, row: RunRow, origin: str | None) ->
         connection.execute(insert(tables.edge), edges)
 
 
-def _place(connection: Connection, moved: Iterable[str]) -> None:
-    """Compute the roots of runs whose links are new, and of all that hangs on them."""
+def _place(connection: Connection, moved: Iterable[str], judged: bool) -> set[str]:
+    """Compute the roots of runs whose links are new, and of all that hangs on them; give them all."""
     frontier = set(moved)
     affected: set[str] = set()
     columns = tables.run.c
@@ -319,6 +329,8 @@ def _place(connection: Connection, moved: Iterable[str]) -> None:
             for leading in (columns.parent_run_id, columns.stated_root_run_id):
                 following.update(connection.execute(select(columns.run_id).where(leading.in_(chunk))).scalars())
         frontier = following - affected
+    if judged:
+        outcomes.touch(connection, affected)
     links: dict[str, Link | None] = {run_id: own for run_id, (_, own) in _links(connection, affected).items()}
 
     def link(run_id: str) -> Link | None:
@@ -331,6 +343,7 @@ def _place(connection: Connection, moved: Iterable[str]) -> None:
     connection.execute(
         update(tables.run).where(columns.run_id == bindparam("run")).values(root_run_id=bindparam("root")), roots
     )
+    return affected
 
 
 def _chunks(values: Iterable[str]) -> Iterator[list[str]]:

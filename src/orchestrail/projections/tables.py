@@ -28,7 +28,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "12"
+VERSION = "13"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -157,6 +157,38 @@ served_operation = _typed("proj_served_operation", ServedOperation)
 
 FACTS = (step, claim, check, served, served_operation)
 """The tables of the facts that requirements are judged by."""
+
+touched = Table(
+    "proj_touched",
+    metadata,
+    Column("run_id", String, primary_key=True),
+    Column("root_run_id", String, primary_key=True),
+)
+"""Runs of which something changed since all was judged, with the roots that they had and have; empty where nothing was judged."""
+
+outcome = Table(
+    "proj_outcome",
+    metadata,
+    Column("requirement", String, primary_key=True),
+    Column("kind", String, primary_key=True),
+    Column("unit", String, primary_key=True),
+    Column("status", String, primary_key=True),
+    Column("place", Integer, nullable=False),
+    Column("subjects", Integer, nullable=False),
+    Column("results", String, nullable=False),
+)
+"""How many subjects of a unit have a status by a requirement, and the results of those that do not pass."""
+Index("proj_outcome_unit", outcome.c.kind, outcome.c.unit)
+Index("proj_outcome_place", outcome.c.requirement, outcome.c.status, outcome.c.place)
+
+member = Table(
+    "proj_member",
+    metadata,
+    Column("unit", String, primary_key=True),
+    Column("run_id", String, primary_key=True),
+)
+"""The runs that the outcomes of a unit rest on, where these are not all of one process."""
+Index("proj_member_run", member.c.run_id)
 
 reconciliation = Table(
     "proj_reconciliation",

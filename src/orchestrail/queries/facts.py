@@ -21,6 +21,7 @@ from orchestrail.projections.rows import Use
 __all__ = [
     "Check", "Claim", "DatasetRef", "Process", "RunFacts", "Served", "ServedOperation", "StepFacts", "Use",
     "load_checks", "load_claims", "load_facts", "load_operations", "load_served", "load_uses", "process_roots", "processes",
+    "roots_affected_by", "roots_of",
 ]  # fmt: skip
 
 Row = TypeVar("Row")
@@ -133,11 +134,34 @@ class Process:
 def process_roots(connection: Connection, *conditions: ColumnElement[bool]) -> list[tuple[str, int]]:
     """List the roots of the runs that fit, by place in the log, each with the number of runs below and with it."""
     run = tables.run.c
-    wanted = select(run.root_run_id).where(*conditions) if conditions else None
     query = select(run.root_run_id, func.count()).group_by(run.root_run_id).order_by(func.min(run.first_seq))
-    if wanted is not None:
-        query = query.where(run.root_run_id.in_(wanted))
+    if conditions:
+        query = query.where(run.root_run_id.in_(select(run.root_run_id).where(*conditions)))
     return [(root, count) for root, count in connection.execute(query)]
+
+
+def roots_of(connection: Connection, roots: Iterable[str]) -> list[tuple[str, int]]:
+    """Give the roots among some ids that are recorded, as `process_roots` does."""
+    found = [pair for chunk in _chunks(roots) for pair in process_roots(connection, tables.run.c.run_id.in_(chunk))]
+    asked = set(roots)
+    return [pair for pair in dict.fromkeys(found) if pair[0] in asked]
+
+
+def roots_affected_by(connection: Connection, run_ids: Iterable[str]) -> set[str]:
+    """Name the roots of processes that may be judged otherwise when runs of others change.
+
+    These are those that took a result of such a run, tried it again or hang on it, and those that train on data that it checked.
+    """
+    run, use, check = tables.run.c, tables.use.c, tables.check.c
+    found: set[str] = set()
+    for chunk in _chunks(run_ids):
+        for naming in (run.cached_from, run.previous_attempt, run.parent_run_id):
+            found.update(connection.execute(select(run.root_run_id).where(naming.in_(chunk))).scalars())
+        checked = select(check.digest).where(check.run_id.in_(chunk), check.digest.is_not(None))
+        reading = select(use.run_id).where(use.digest.in_(checked), use.direction == "input")
+        training = select(run.root_run_id).where(run.run_id.in_(reading), run.role == "train")
+        found.update(connection.execute(training).scalars())
+    return found
 
 
 def processes(connection: Connection, roots: Sequence[tuple[str, int]]) -> Iterator[Process]:

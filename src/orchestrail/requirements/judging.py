@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from orchestrail.queries.scopes import Scope
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.requirements import checks as _registered  # noqa: F401 - importing them registers them
 from orchestrail.requirements.circumstances import Circumstances
-from orchestrail.requirements.engine import EVALUATORS, outcome, verdict
-from orchestrail.requirements.units import UNITS
+from orchestrail.requirements.engine import EVALUATORS, Evaluator, outcome, verdict
+from orchestrail.requirements.units import KINDS, UnitKind
 from orchestrail.requirements.verdicts import Outcome, Verdict
 
 
 def judge(
-    record: Snapshot, scope: Scope, requirements: Collection[str], circumstances: Circumstances
+    record: Snapshot, scope: Scope, requirements: Sequence[str], circumstances: Circumstances
 ) -> Iterator[Verdict]:
     """Give the verdict of each requirement, in their order.
 
@@ -26,14 +26,30 @@ def judge(
         circumstances: the day and the limits.
     """
     found: dict[str, list[Outcome]] = defaultdict(list)
-    for kind, load in UNITS.items():
-        evaluators = [each for each in EVALUATORS if each.of is kind and each.requirement in requirements]
-        if not evaluators:
-            continue
-        for unit in load(record, scope):
-            for each in evaluators:
-                made = outcome(each, unit, circumstances)
-                if made.counts:
-                    found[each.requirement].append(made)
+    for kind in KINDS:
+        for unit in units(record, scope, kind, requirements):
+            for requirement, made in outcomes(kind, unit, requirements, circumstances):
+                found[requirement].append(made)
     for requirement in requirements:
         yield verdict(requirement, found[requirement])
+
+
+def units(record: Snapshot, scope: Scope, kind: UnitKind, requirements: Collection[str]) -> Iterator[object]:
+    """Load the units of a kind in a scope; none where no requirement asks for them."""
+    if any(evaluators(kind, requirements)):
+        yield from kind.load(record, scope)
+
+
+def outcomes(
+    kind: UnitKind, unit: object, requirements: Collection[str], circumstances: Circumstances
+) -> Iterator[tuple[str, Outcome]]:
+    """Judge a unit by all requirements of its kind; those that find no subject in it are left out."""
+    for each in evaluators(kind, requirements):
+        made = outcome(each, unit, circumstances)
+        if made.counts:
+            yield each.requirement, made
+
+
+def evaluators(kind: UnitKind, requirements: Collection[str]) -> Iterator[Evaluator]:
+    """Go through the evaluators of some requirements in a kind of units."""
+    return (each for each in EVALUATORS if each.of is kind.of and each.requirement in requirements)

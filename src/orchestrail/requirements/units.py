@@ -1,8 +1,9 @@
-"""The kinds of units that evaluators are for, and how those of a scope come out of the record, one at a time."""
+"""The kinds of units that evaluators are for: how those of a scope come out of the record, and what their outcomes rest on."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
 from orchestrail.queries.facts import Process, processes
@@ -10,9 +11,52 @@ from orchestrail.queries.models import Deployment, Model, deployments, models
 from orchestrail.queries.scopes import Scope
 from orchestrail.queries.snapshot import Snapshot
 
-UNITS: dict[type, Callable[[Snapshot, Scope], Iterator[Any]]] = {
-    Process: lambda record, scope: processes(record, scope.processes),
-    Model: lambda record, scope: models(record, scope.models),
-    Deployment: lambda record, scope: deployments(record, scope.deployments),
-}
-"""For each kind, what gives its units in a scope."""
+
+@dataclass(frozen=True, slots=True)
+class UnitKind:
+    """A kind of units.
+
+    Attributes:
+        of: the type of its units.
+        load: gives those of a scope, one at a time.
+        key: names a unit among those of its kind.
+        place: place in the log by which its units are listed.
+        rests_on: the runs that may change its outcomes when they change; None where they are judged anew each time, since there
+            are few, or since they are read without loading runs.
+    """
+
+    of: type
+    load: Callable[[Snapshot, Scope], Iterator[Any]]
+    key: Callable[[Any], str]
+    place: Callable[[Any], int]
+    rests_on: Callable[[Any], Iterable[str]] | None = None
+
+
+def _behind(model: Model) -> Iterator[str]:
+    for run in (*model.closure, *model.readers, *(each.run for each in model.deployments)):
+        yield run.run_id
+
+
+PROCESS = UnitKind(
+    Process,
+    lambda record, scope: processes(record, scope.processes),
+    lambda unit: unit.root_run_id,
+    lambda unit: unit.runs[0].first_seq,
+    lambda unit: (run.run_id for run in (*unit.runs, *unit.elsewhere.values())),
+)
+MODEL = UnitKind(
+    Model,
+    lambda record, scope: models(record, scope.models),
+    lambda unit: unit.key,
+    lambda unit: unit.written[0].seq,
+    _behind,
+)
+DEPLOYMENT = UnitKind(
+    Deployment,
+    lambda record, scope: deployments(record, scope.deployments),
+    lambda unit: unit.run.run_id,
+    lambda unit: unit.run.first_seq,
+)
+
+KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT)
+"""All of them."""

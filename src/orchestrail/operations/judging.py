@@ -1,0 +1,167 @@
+"""All that is on the record judged, at the cost of what changed: outcomes are kept between one time and the next.
+
+What is kept is derived and can be dropped. It is made from one snapshot and written in one transaction; what changes meanwhile is
+noted, and judged the next time. A smaller scope is judged from its facts, without anything kept.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, replace
+from typing import Any
+
+from orchestrail.projections import outcomes as kept
+from orchestrail.projections.outcomes import OutcomeRow
+from orchestrail.queries.facts import roots_affected_by, roots_of
+from orchestrail.queries.scopes import Scope, everything
+from orchestrail.queries.snapshot import Snapshot, snapshot
+from orchestrail.requirements.circumstances import Circumstances
+from orchestrail.requirements.engine import EVALUATORS, LISTED, summed
+from orchestrail.requirements.judging import outcomes, units
+from orchestrail.requirements.units import KINDS, MODEL, PROCESS, UnitKind
+from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, Why, Witness
+from orchestrail.store.base import Progress, Store
+
+
+def judge_everything(
+    store: Store,
+    requirements: Sequence[str],
+    circumstances: Circumstances,
+    by: str,
+    progress: Progress | None = None,
+) -> list[Verdict]:
+    """Give the verdicts about all that is on the record.
+
+    Args:
+        store: the record.
+        requirements: ids in the catalogue.
+        circumstances: the day and the limits.
+        by: identity of all else that outcomes depend on: catalogue, evaluators, statements, manifest.
+        progress: called with the units judged and those to judge.
+
+    Raises:
+        StoreError: the store cannot be read or written.
+    """
+    made = _Everything(requirements, circumstances, by, progress)
+    with snapshot(store):
+        pass
+    with store.project() as connection:
+        made.begin(connection)
+    with store.read() as connection:
+        made.judge(connection)
+    with store.project() as connection:
+        return made.keep(connection)
+
+
+class _Everything:
+    """One judgement of all that is on the record, in its three parts."""
+
+    def __init__(
+        self, requirements: Sequence[str], circumstances: Circumstances, by: str, progress: Progress | None
+    ) -> None:
+        self._requirements = requirements
+        self._circumstances = circumstances
+        self._by = by
+        self._progress = progress
+        self._rows: list[OutcomeRow] = []
+        self._members: list[tuple[str, str]] = []
+        self._gone: dict[UnitKind, set[str]] = {kind: set() for kind in KINDS}
+        self._touched: set[tuple[str, str]] = set()
+        self._light: dict[str, list[Outcome]] = {requirement: [] for requirement in requirements}
+
+    def begin(self, connection: Snapshot) -> None:
+        """Forget what was judged by anything else, and have all changes noted from here on."""
+        known = json.loads(kept.judged_by(connection) or "{}")
+        if known.get("by") != self._by or known.get("whole") is not True:
+            kept.begin(connection, self._said(whole=False))
+
+    def judge(self, connection: Snapshot) -> None:
+        """Judge the units that are new or rest on a run that changed."""
+        known = json.loads(kept.judged_by(connection) or "{}")
+        whole = everything(connection)
+        self._touched = kept.touched(connection)
+        scope = self._changed(connection, whole, known) if known.get("whole") else whole
+        total, done = len(scope.processes) + len(scope.models), 0
+        for kind in KINDS:
+            within = scope if kind.rests_on is not None else whole
+            for unit in units(connection, within, kind, self._requirements):
+                self._take(kind, unit, outcomes(kind, unit, self._requirements, self._circumstances))
+                done += 1
+                if self._progress is not None and (done % 100 == 0 or done == total):
+                    self._progress(min(done, total), total)
+
+    def keep(self, connection: Snapshot) -> list[Verdict]:
+        """Keep the outcomes, and sum all of them up."""
+        for kind, gone in self._gone.items():
+            kept.forget(connection, kind.of.__name__, gone)
+        kept.keep(connection, self._rows, self._members)
+        kept.untouch(connection, self._touched)
+        kept.say(connection, self._said(whole=True))
+        counts: dict[str, Counter[Status]] = {requirement: Counter() for requirement in self._requirements}
+        for requirement, status, subjects in kept.counts(connection):
+            if requirement in counts:
+                counts[requirement][Status(status)] += subjects
+        return [self._verdict(connection, requirement, counts[requirement]) for requirement in self._requirements]
+
+    def _verdict(self, connection: Snapshot, requirement: str, counts: Counter[Status]) -> Verdict:
+        light = self._light[requirement]
+        for each in light:
+            counts.update(each.counts)
+        found: list[Result] = []
+        for status in ORDER:
+            if status is Status.PASS or len(found) >= LISTED:
+                continue
+            of_units = kept.results(connection, requirement, status, LISTED - len(found))
+            found += [result for text in of_units for result in _results(text)]
+            found += [result for each in light for result in each.results if result.status is status]
+        return summed(requirement, counts, found)
+
+    def _changed(self, connection: Snapshot, whole: Scope, known: dict[str, Any]) -> Scope:
+        """Narrow everything to the units that have to be judged anew; note those whose outcomes are to be forgotten."""
+        runs = {run_id for run_id, _ in self._touched}
+        roots = {root for _, root in self._touched} | set(roots_affected_by(connection, runs))
+        if known.get("day") != self._circumstances.day.isoformat():
+            ages = [each.requirement for each in EVALUATORS if each.ages]
+            roots |= kept.units_with(connection, PROCESS.of.__name__, ages)
+            models = kept.units_with(connection, MODEL.of.__name__, ages)
+        else:
+            models = set()
+        models |= kept.units_resting_on(connection, runs)
+        judged = kept.units_of(connection, MODEL.of.__name__)
+        models |= judged - set(whole.models)
+        self._gone[PROCESS] = roots
+        self._gone[MODEL] = models
+        present = roots_of(connection, sorted(roots))
+        anew = [key for key in whole.models if key in models or key not in judged]
+        return replace(whole, processes=present, models=anew)
+
+    def _take(self, kind: UnitKind, unit: object, made: Iterator[tuple[str, Outcome]]) -> None:
+        if kind.rests_on is None:
+            for requirement, outcome in made:
+                self._light[requirement].append(outcome)
+            return
+        key, place = kind.key(unit), kind.place(unit)
+        if kind is not PROCESS:
+            self._members += [(key, run_id) for run_id in kind.rests_on(unit)]
+        for requirement, outcome in made:
+            for status, subjects in outcome.counts.items():
+                said = [result for result in outcome.results if result.status is status][:LISTED]
+                text = json.dumps([asdict(result) for result in said], separators=(",", ":")) if said else "[]"
+                self._rows.append(OutcomeRow(requirement, kind.of.__name__, key, status.value, place, subjects, text))
+
+    def _said(self, whole: bool) -> str:
+        return json.dumps({"by": self._by, "day": self._circumstances.day.isoformat(), "whole": whole})
+
+
+def _results(text: str) -> Iterator[Result]:
+    for each in json.loads(text):
+        yield Result(
+            each["subject"],
+            Status(each["status"]),
+            each["reason"],
+            Why(each["why"]) if each["why"] else None,
+            each["label"],
+            tuple(Witness(**witness) for witness in each["witnesses"]),
+        )
