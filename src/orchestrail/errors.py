@@ -101,6 +101,12 @@ class EventRefused(OrchestrailError):
         super().__init__(f"The event was refused ({reason}).", why, "See `orchestrail quarantine list`.")
 
 
+class StatementRefused(OrchestrailError):
+    """A statement that breaks a rule, or that no person makes: nothing was put on the record."""
+
+    code = "statement-refused"
+
+
 class RequirementNotMet(OrchestrailError):
     """Enforce mode: the run was refused before user code ran.
 

@@ -16,6 +16,7 @@ from orchestrail.queries.differences import Difference
 from orchestrail.queries.loading import Edge, dataset_key
 from orchestrail.queries.show import Shown
 from orchestrail.queries.sides import Side
+from orchestrail.queries.statements import Statement
 from orchestrail.queries.trace import Trace, TracedDataset
 
 Document = dict[str, Any]
@@ -128,6 +129,34 @@ def beginnings_document(found: Sequence[Beginning]) -> Document:
 def reconciliation_document(row: ReconciliationRow) -> Document:
     """Give a stored result as `orchestrail reconcile` gave it when it was found."""
     return {**row.result, "sequence": row.seq}
+
+
+def statement_document(one: Statement) -> Document:
+    """Give what a person stated, with its state."""
+    said = one.content
+    return {
+        "id": one.id,
+        "kind": one.kind,
+        "about": list(one.about),
+        "subject": asdict(one.subject) | {"on_record": one.on_record, "digest_now": one.digest_now},
+        "by": one.by,
+        "role": one.role,
+        "made_at": one.made_at,
+        "received_at": one.received_at,
+        "valid_until": one.valid_until.isoformat() if one.valid_until else None,
+        "statement": one.statement,
+        "reason": one.reason,
+        "fields": dict(one.fields),
+        "evidence": [asdict(each) for each in one.evidence],
+        "supersedes": said.supersedes,
+        "withdraws": said.withdraws,
+        "state": one.state.value,
+        "why": one.why,
+        "displaced_by": one.by_id,
+        "signature": one.signature_state.value,
+        "signed_by": one.signed_by,
+        "sequence": one.seq,
+    }
 
 
 def runs_document(rows: Sequence[RunRow]) -> Document:

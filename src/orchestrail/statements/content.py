@@ -247,7 +247,7 @@ def _check(content: Content) -> None:
     if not content.about:
         raise Unusable("about names at least one requirement or point of Annex IV")
     if content.valid_until is None or content.valid_until < made:
-        raise Unusable("validUntil is a day that is not before the statement was made")
+        raise Unusable("the last day (validUntil) is a day that is not before the statement was made")
     if content.withdraws is not None:
         raise Unusable(f"a {content.kind} withdraws nothing; it may supersede")
     if content.kind == Kind.WAIVER:
@@ -305,13 +305,13 @@ def _day(value: object) -> date | None:
     except ValueError:
         day = None
     if day is None or day.isoformat() != value:
-        raise Unusable(f"validUntil is a day, YYYY-MM-DD, not {value!r}")
+        raise Unusable(f"the last day (validUntil) is a day, YYYY-MM-DD, not {value!r}")
     return day
 
 
 def _text(name: str, value: object) -> str:
     if not isinstance(value, str) or not value.strip() or len(value) > MAX_TEXT:
-        raise Unusable(f"{name} is missing, or no text")
+        raise Unusable(f"{name} is missing, empty or too long")
     try:
         value.encode()
     except UnicodeEncodeError:
