@@ -72,7 +72,7 @@ _STATES = {State.VALID: "green", State.STALE: GAP, State.EXPIRED: GAP, State.REF
 
 @attest.callback()
 def _group() -> None:
-    """State something as a person; list and show what was stated."""
+    """State something as a person, bound to a digest."""
 
 
 @attest.command("statement")
