@@ -28,6 +28,7 @@ COMMANDS = {
     "show": "Show a root run as a whole.",
     "trace": "Show everything that produced a file or a run.",
     "diff": "Say what changed between two runs or models.",
+    "check": "Judge the record by the requirements of a profile.",
     "attest": "State something as a person, bound to a digest.",
     "verify": "Recompute the log, to show whether it was altered.",
     "checkpoint": "Print the signed head of the log.",

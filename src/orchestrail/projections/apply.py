@@ -70,7 +70,7 @@ def apply(log: Log, progress: Progress | None = None) -> int:
         The number of log entries applied.
     """
     with log.read() as connection:
-        if _version(connection) == tables.VERSION and _applied(connection) == log.size() - 1:
+        if _version(connection) == tables.VERSION and applied(connection) == log.size() - 1:
             return 0
     with log.project() as connection:
         if _version(connection) != tables.VERSION:
@@ -103,7 +103,8 @@ def _meta(connection: Connection, key: str) -> str | None:
     return connection.execute(select(tables.meta.c.value).where(tables.meta.c.key == key)).scalar()
 
 
-def _applied(connection: Connection) -> int:
+def applied(connection: Connection) -> int:
+    """Give the place in the log up to which the tables hold what it says; -1 where that is nothing."""
     return int(_meta(connection, "applied_seq") or -1)
 
 
@@ -119,7 +120,7 @@ def _remake(connection: Connection) -> None:
 
 
 def _apply(log: Log, connection: Connection, progress: Progress | None) -> int:
-    after = _applied(connection)
+    after = applied(connection)
     total = log.size() - 1 - after
     done = 0
     for batch in _batches(log.records(after)):

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, select
+from sqlalchemy import Connection, func, select
 
 from orchestrail.errors import NotRecorded
 from orchestrail.projections import tables
+from orchestrail.projections.records import KINDS
 from orchestrail.queries.facts import process_roots
 from orchestrail.queries.models import deployment_runs, model, model_keys
 from orchestrail.queries.targets import find_target
@@ -85,3 +86,11 @@ def of_target(connection: Connection, given: str) -> Scope:
     is_model = any(use.dataset.kind == "model" for use in found.written)
     deployed = [deployment.run.run_id for deployment in found.deployments]
     return Scope("model" if is_model else "data", found.key, behind, [found.key] if is_model else [], deployed)
+
+
+def last_statement(connection: Connection) -> int:
+    """Give the place in the log of the last record that verdicts may depend on beside runs; -1 where there is none."""
+    newest = (
+        connection.execute(select(func.max(kind.table.c.seq))).scalar() for kind in KINDS if "seq" in kind.table.c
+    )
+    return max((seq for seq in newest if seq is not None), default=-1)

@@ -7,10 +7,10 @@ from contextlib import contextmanager
 
 from sqlalchemy import Connection
 
-from orchestrail.projections.apply import apply
+from orchestrail.projections.apply import applied, apply
 from orchestrail.store.base import Progress, Store
 
-__all__ = ["Snapshot", "Store", "snapshot"]
+__all__ = ["Snapshot", "Store", "applied", "snapshot"]
 
 Snapshot = Connection
 """What the questions of this package are put to."""

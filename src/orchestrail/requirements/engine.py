@@ -96,7 +96,9 @@ def summed(requirement: str, counts: Counter[Status], results: list[Result]) -> 
     status = next((each for each in ORDER if counts[each]), Status.UNKNOWN)
     why: Why | None = None
     worst = next((result for result in results if result.status is status), None)
-    if not total:
+    if not total and all(each.requirement != requirement for each in EVALUATORS):
+        why, reason = Why.NOT_EVALUATED, "this version has no evaluator of it"
+    elif not total:
         why, reason = Why.NO_SUBJECTS, "nothing of the kind is on the record"
     elif status is Status.PASS:
         reason = f"{total} of {total} hold"

@@ -24,6 +24,12 @@ def test_nothing_to_judge_is_unknown():
         assert (found.status, found.why, found.subjects, found.examined) == (Status.UNKNOWN, Why.NO_SUBJECTS, 0, 0)
 
 
+def test_a_requirement_that_nothing_evaluates_is_unknown():
+    """A catalogue may hold more than this version can judge."""
+    found = verdict("OWN-99", [])
+    assert (found.status, found.why) == (Status.UNKNOWN, Why.NOT_EVALUATED)
+
+
 def test_the_worst_subject_counts_and_is_named_first():
     """A failure outweighs what is not known; how many of how many is said."""
     found = verdict(

@@ -1,0 +1,175 @@
+"""`orchestrail check [TARGET]`: the requirements, with verdicts and witnesses. What is not green comes first."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl
+from orchestrail.cli.output import Output, clean
+from orchestrail.cli.record import collected, settings_of
+from orchestrail.cli.words import short_id
+from orchestrail.errors import ConfigurationError
+from orchestrail.operations.checking import Question
+from orchestrail.operations.checking import check as judge
+from orchestrail.queries.words import counted
+from orchestrail.requirements.catalogue import Requirement, load_catalogue
+from orchestrail.requirements.report import Report, report_document
+from orchestrail.requirements.verdicts import ORDER, Result, Status, Verdict, Witness
+
+_SHOWN = 3
+_WITNESSES = 4
+MARKS = {
+    Status.FAIL: ("✘", "red"),
+    Status.UNKNOWN: ("?", "yellow"),
+    Status.WAIVED: ("~", "magenta"),
+    Status.ATTESTED: ("✎", "cyan"),
+    Status.PASS: ("✔", "green"),
+    Status.NOT_APPLICABLE: ("-", "dim"),
+}
+WORDS = {Status.NOT_APPLICABLE: "not applicable"}
+
+
+class Profile(StrEnum):
+    """Which requirements count: after each run, before placing on the market, on a schedule."""
+
+    BUILD = "build"
+    RELEASE = "release"
+    OPERATE = "operate"
+
+
+def check(
+    target: Annotated[
+        str | None, typer.Argument(metavar="[TARGET]", help="A RUN, a model file or digest; all without it.")
+    ] = None,
+    system: Annotated[str | None, typer.Option(metavar="NAME", help="The runs and models of a system.")] = None,
+    profile: Annotated[Profile, typer.Option(help="Which requirements count.")] = Profile.BUILD,
+    day: Annotated[
+        str | None, typer.Option("--date", metavar="DAY", help="Judge ages and ends of terms by this UTC day.")
+    ] = None,
+    as_json: Json = False,
+    no_collect: NoCollect = False,
+    full: Full = False,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """Judge the record by the requirements of a profile.
+
+    Exit code 0: every `must` of the profile is decided and none fails. 1: one fails. 3: none fails and one is unknown.
+    """
+    output = Output(as_json=as_json, full=full)
+    if target is not None and system is not None:
+        raise ConfigurationError("A target and --system were given.", "A check is of one of them.", "Leave one out.")
+    settings = settings_of(home, store)
+    record = collected(settings, output, no_collect=no_collect)
+    asked = Question(target, system, profile.value, day_of(day))
+    report = judge(record, load_catalogue(), asked, output.progress("judging"))
+    if as_json:
+        output.document(report_document(report))
+    else:
+        print_report(report, output)
+    raise typer.Exit(report.exit_code)
+
+
+def day_of(given: str | None) -> date:
+    """Read a day; today in UTC where none is given.
+
+    Raises:
+        ConfigurationError: it is none.
+    """
+    if given is None:
+        return datetime.now(UTC).date()
+    try:
+        return date.fromisoformat(given)
+    except ValueError as error:
+        raise ConfigurationError(f"{given!r} is no day.", f"{error}.", "Write it as 2027-12-02.") from error
+
+
+def print_report(report: Report, output: Output) -> None:
+    """Print a report: what is not green first, each with its witnesses; what passes in a line each."""
+    about = {
+        "everything": "all that is on the record",
+        "system": f"the system {report.name}",
+        "run": f"the process of run {short_id(report.name, output)}",
+    }.get(report.kind, f"the {report.kind} {report.name if output.full else report.name[:19]}")
+    output.line(f"Profile {report.profile}, {clean(about)}", style="bold")
+    for status in ORDER:
+        for requirement, verdict in report.having(status):
+            _print_verdict(requirement, verdict, output)
+    output.line()
+    _print_summary(report, output)
+
+
+def _print_verdict(requirement: Requirement, verdict: Verdict, output: Output) -> None:
+    symbol, style = MARKS[verdict.status]
+    text = Text(f"{symbol} {requirement.id:<10} ", style=style)
+    text.append(requirement.title, style="" if verdict.status is Status.PASS else "bold")
+    text.append(f"  {WORDS.get(verdict.status, verdict.status.value)}", style=style)
+    if verdict.status is Status.PASS:
+        text.append(f", {verdict.reason}", style="dim")
+        output.line(text)
+        return
+    if requirement.level != "must":
+        text.append(f" ({requirement.level})", style="dim")
+    output.line()
+    output.line(text)
+    output.line(f"    {clean(verdict.reason)}")
+    listed = [result for result in verdict.results if result.status is verdict.status]
+    for result in listed if output.full else listed[:_SHOWN]:
+        _print_result(result, output)
+    hidden = verdict.counts.get(verdict.status, 0) - (len(listed) if output.full else min(_SHOWN, len(listed)))
+    if hidden > 0:
+        output.line(f"      and {hidden:,} more", style="dim")
+    refs = ", ".join(f"{article.ref} ({article.basis})" for article in requirement.articles)
+    output.line(f"    {clean(refs)}", style="dim")
+    output.line(f"    do: {clean(requirement.hint)}", style="dim")
+
+
+def _print_result(result: Result, output: Output) -> None:
+    subject = result.subject if output.full or len(result.subject) <= 60 else f"{result.subject[:57]}..."
+    label = f"{result.label} " if result.label else ""
+    output.line(f"      {clean(label)}{clean(subject)}: {clean(result.reason)}")
+    for witness in result.witnesses if output.full else result.witnesses[:_WITNESSES]:
+        output.line(f"        {_witness(witness, output)}", style="dim")
+
+
+def _witness(witness: Witness, output: Output) -> str:
+    where = [f"run {short_id(witness.run_id, output)}"] if witness.run_id else []
+    where += [f"log entry {witness.sequence}"] if witness.sequence is not None else []
+    return f"{', '.join(where)}: {clean(witness.field)} {clean(witness.detail)}".lstrip(": ")
+
+
+def _print_summary(report: Report, output: Output) -> None:
+    counts = [f"{len(found)} {WORDS.get(status, status.value)}" for status in ORDER if (found := report.having(status))]
+    output.line(f"{counted(len(report.verdicts), 'check')}: {', '.join(counts)}", style="bold")
+    for article, verdicts in _by_article(report).items():
+        of_status = {status: sum(each.status is status for each in verdicts) for status in ORDER}
+        parts = [f"{of_status.pop(Status.PASS)} of {len(verdicts)} checks pass"]
+        parts += [f"{number} {WORDS.get(status, status.value)}" for status, number in of_status.items() if number]
+        output.line(f"  evidence for {article}: {', '.join(parts)}")
+    catalogue, entries = report.catalogue, counted(report.size, "log entry", "log entries")
+    head = f"{entries}, root hash {report.root_hash if output.full else report.root_hash[:12]}"
+    output.line(f"catalogue {catalogue.id} {catalogue.version}, judged on {report.day} by {head}", style="dim")
+    output.line(
+        "A reading of the law by the authors of the catalogue, and no legal advice; unknown is not pass.", style="dim"
+    )
+
+
+_ARTICLES = {"AI Act 10(2)(c)": "Art. 10(2)(c)", "AI Act 11(1)": "Art. 11(1)", "AI Act 12": "Art. 12"}
+
+
+def _by_article(report: Report) -> dict[str, list[Verdict]]:
+    found: dict[str, list[Verdict]] = {}
+    for beginning, words in _ARTICLES.items():
+        verdicts = [
+            verdict
+            for requirement, verdict in report.verdicts
+            if any(article.ref.startswith(beginning) for article in requirement.articles)
+        ]
+        if verdicts:
+            found[words] = verdicts
+    return found

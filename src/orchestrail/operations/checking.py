@@ -1,0 +1,92 @@
+"""A check of a scope from beginning to end: from the record as it stands to a report that names what it holds for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import date
+
+from orchestrail.operations.judging import judge_everything
+from orchestrail.queries.scopes import Scope, last_statement, of_system, of_target
+from orchestrail.queries.snapshot import applied, snapshot
+from orchestrail.requirements.catalogue import Catalogue
+from orchestrail.requirements.circumstances import Circumstances
+from orchestrail.requirements.judging import judge
+from orchestrail.requirements.report import EVALUATOR, Report
+from orchestrail.requirements.verdicts import Verdict
+from orchestrail.store.base import Progress, Store
+
+_ATTEMPTS = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is to be checked.
+
+    Attributes:
+        target: a run, a model, its file or digest; None for more than that.
+        system: a system; None for all that is on the record, where no target is named either.
+        profile: of the catalogue; None for all requirements.
+        day: the UTC day of the judgement.
+    """
+
+    target: str | None = None
+    system: str | None = None
+    profile: str | None = None
+    day: date = date.max
+
+
+def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progress | None = None) -> Report:
+    """Judge what is asked for.
+
+    Args:
+        store: the record; the spool was collected before.
+        catalogue: the requirements.
+        asked: the question.
+        progress: called with units judged and units to judge.
+
+    Raises:
+        NotRecorded: the target or the system is not on the record.
+        AmbiguousRun: the target fits more than one thing.
+        StoreError: the store cannot be read, or written where everything is judged.
+    """
+    circumstances = Circumstances(asked.day)
+    requirements = catalogue.of(asked.profile)
+    for _ in range(_ATTEMPTS):
+        head = store.checkpoint()
+        scope, verdicts, judged = _judged(store, catalogue, asked, circumstances, progress)
+        if judged == head.size:
+            break
+    return Report(
+        catalogue,
+        asked.profile,
+        scope.kind,
+        scope.name,
+        head.size,
+        head.root_hash.hex(),
+        asked.day,
+        [(requirement, verdicts[requirement.id]) for requirement in requirements],
+    )
+
+
+def _judged(
+    store: Store, catalogue: Catalogue, asked: Question, circumstances: Circumstances, progress: Progress | None
+) -> tuple[Scope, Mapping[str, Verdict], int]:
+    """Give what was judged, the verdicts, and the number of log entries that they rest on."""
+    everything = [requirement.id for requirement in catalogue.requirements]
+    if asked.target is None and asked.system is None:
+        with snapshot(store) as record:
+            by = json.dumps([catalogue.digest, EVALUATOR, last_statement(record)])
+            size = applied(record) + 1
+        found = judge_everything(store, everything, circumstances, by, progress)
+        scope = Scope("everything", "", (), (), ())
+    else:
+        wanted = [requirement.id for requirement in catalogue.of(asked.profile)]
+        with snapshot(store) as record:
+            size = applied(record) + 1
+            scope = (
+                of_target(record, asked.target) if asked.target is not None else of_system(record, asked.system or "")
+            )
+            found = list(judge(record, scope, wanted, circumstances))
+    return scope, {verdict.requirement: verdict for verdict in found}, size

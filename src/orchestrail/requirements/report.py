@@ -1,0 +1,108 @@
+"""The answer to a check: verdicts with the head, catalogue and day that they hold for, as a value and as a JSON document."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from orchestrail.requirements.catalogue import Catalogue, Requirement
+from orchestrail.requirements.verdicts import ORDER, Status, Verdict
+
+EVALUATOR = "1"
+"""Version of the evaluators: raise it with any change of what one of them yields for the same facts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was asked for, and the verdicts.
+
+    Attributes:
+        catalogue: whose requirements were judged.
+        profile: of which profile; None for all.
+        kind: what was judged: `everything`, `system`, `model`, `data` or `run`.
+        name: id or name of it.
+        size: number of log entries that it was judged by.
+        root_hash: root of the log at that size, hexadecimal.
+        day: the UTC day of the judgement.
+        verdicts: in the order of the catalogue.
+    """
+
+    catalogue: Catalogue
+    profile: str | None
+    kind: str
+    name: str
+    size: int
+    root_hash: str
+    day: date
+    verdicts: Sequence[tuple[Requirement, Verdict]]
+
+    def having(self, *statuses: Status, level: str | None = None) -> list[tuple[Requirement, Verdict]]:
+        """Give the verdicts of some statuses, and of one level where it is named."""
+        return [
+            (requirement, verdict)
+            for requirement, verdict in self.verdicts
+            if verdict.status in statuses and level in (None, requirement.level)
+        ]
+
+    @property
+    def exit_code(self) -> int:
+        """0 where every `must` is decided and none fails, 1 where one fails, 3 where one is unknown and none fails."""
+        if self.having(Status.FAIL, level="must"):
+            return 1
+        return 3 if self.having(Status.UNKNOWN, level="must") else 0
+
+
+def report_document(report: Report) -> dict[str, Any]:
+    """Give a report as the contract's answer of `check`."""
+    return {
+        "catalogue": {
+            "id": report.catalogue.id,
+            "version": report.catalogue.version,
+            "digest": report.catalogue.digest,
+        },
+        "evaluator": EVALUATOR,
+        "profile": report.profile,
+        "target": {"kind": report.kind, "name": report.name or None},
+        "head": {"size": report.size, "root_hash": report.root_hash},
+        "date": report.day.isoformat(),
+        "verdicts": [_verdict(requirement, verdict) for requirement, verdict in report.verdicts],
+        "summary": {
+            **{status.value: len(report.having(status)) for status in ORDER},
+            "must": {status.value: len(report.having(status, level="must")) for status in ORDER},
+            "exit_code": report.exit_code,
+        },
+    }
+
+
+def _verdict(requirement: Requirement, verdict: Verdict) -> dict[str, Any]:
+    return {
+        "id": requirement.id,
+        "title": requirement.title,
+        "level": requirement.level,
+        "scope": requirement.scope,
+        "articles": [asdict(article) for article in requirement.articles],
+        "verdict": verdict.status.value,
+        "reason": verdict.reason,
+        "why": verdict.why.value if verdict.why else None,
+        "examined": verdict.examined,
+        "subjects": verdict.subjects,
+        "counts": {status.value: verdict.counts[status] for status in ORDER if verdict.counts.get(status)},
+        "witnesses": [
+            asdict(witness) | {"subject": result.subject} for result in verdict.results for witness in result.witnesses
+        ],
+        "results": [
+            {
+                "subject": result.subject,
+                "label": result.label or None,
+                "verdict": result.status.value,
+                "reason": result.reason,
+                "why": result.why.value if result.why else None,
+                "witnesses": [asdict(witness) for witness in result.witnesses],
+            }
+            for result in verdict.results
+        ],
+        "not_listed": verdict.not_listed,
+        "hint": requirement.hint,
+    }

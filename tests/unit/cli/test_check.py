@@ -1,0 +1,58 @@
+"""`orchestrail check`: the record judged, with exit codes that a pipeline can use."""
+
+from __future__ import annotations
+
+
+def test_a_contradiction_fails_with_its_witness(made, spooled, answer, run):
+    """One run id for two jobs: exit code 1, and the events that show it."""
+    spooled(made.event("START", 1, job="train"), made.event("COMPLETE", 1, job="other"))
+    document = answer("check", code=1)
+    (verdict,) = [each for each in document["verdicts"] if each["id"] == "RUN-ID-01"]
+    assert (verdict["verdict"], verdict["examined"], verdict["subjects"]) == ("fail", 1, 1)
+    assert {(each["run_id"], each["sequence"], each["detail"]) for each in verdict["witnesses"]} == {
+        (made.run_id(1), 0, "default:train"),
+        (made.run_id(1), 1, "default:other"),
+    }
+    text = run("check").stdout
+    assert text.index("RUN-ID-01") < text.index("RUN-ID-02")
+    assert "log entry 1: job default:other" in text
+
+
+def test_an_empty_record_passes_nothing(answer):
+    """Exit code 3: no `must` fails, and none is known to hold."""
+    document = answer("check", "--profile", "operate", code=3)
+    assert {verdict["verdict"] for verdict in document["verdicts"]} == {"unknown"}
+    assert document["summary"]["pass"] == 0
+
+
+def test_the_same_head_and_day_give_the_same_bytes(made, spooled, run):
+    """So that a report can be made again, and compared."""
+    spooled(made.event("START", 1), made.event("COMPLETE", 1, second=1))
+    first, second = (run("check", "--json", "--date", "2026-03-02").stdout for _ in range(2))
+    assert first == second
+    assert '"date": "2026-03-02"' in first
+
+
+def test_a_run_is_judged_with_its_process(made, spooled, answer):
+    """And with nothing of another one."""
+    spooled(made.event("START", 1), made.event("START", 2, parent=1, job="t"), made.event("COMPLETE", 3))
+    document = answer("check", made.run_id(2), "--date", "2026-03-02", code=3)
+    assert document["target"] == {"kind": "run", "name": made.run_id(1)}
+    (verdict,) = [each for each in document["verdicts"] if each["id"] == "RUN-ID-01"]
+    assert verdict["subjects"] == 2
+
+
+def test_a_system_is_judged_by_its_name(made, spooled, answer, run):
+    """One that no run names is an error that says which there are."""
+    spooled(made.event("COMPLETE", 1, ours={"system": "mortgage"}), made.event("COMPLETE", 2))
+    document = answer("check", "--system", "mortgage", "--profile", "build", "--date", "2026-03-02", code=1)
+    (verdict,) = [each for each in document["verdicts"] if each["id"] == "RUN-ID-01"]
+    assert (document["target"], verdict["subjects"]) == ({"kind": "system", "name": "mortgage"}, 1)
+    result = run("check", "--system", "else")
+    assert (result.exit_code, "mortgage" in result.stderr) == (1, True)
+
+
+def test_a_day_that_is_none_is_wrong_use(run):
+    """With what it should look like."""
+    result = run("check", "--date", "tomorrow")
+    assert (result.exit_code, "2027-12-02" in result.stderr) == (2, True)
