@@ -312,6 +312,7 @@ class RunStart:
         closed_by: `process` when this process reports the end, `host` when another one does.
         declared_version: version that the host knows for the step (a Prefect task's `version`).
         namespace: job namespace where it is not that of the settings.
+        actor: who started it, by the orchestrator's own name or id; a pseudonym of it is recorded.
         at: when it began, with a zone; None for now.
         facts: what only this adapter knows; becomes further fields of the run's `orchestrail_run` facet.
     """

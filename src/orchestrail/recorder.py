@@ -48,6 +48,7 @@ from orchestrail.model import (
 )
 from orchestrail.owner import Owner, this_process
 from orchestrail.parameters import describe
+from orchestrail.pseudonyms import person
 from orchestrail.redaction import kept, redact_message, redact_text, remember_environment
 from orchestrail.transport.spool import Spool
 
@@ -201,6 +202,17 @@ class Recorder:
         with guard("end a refused run"):
             self.finish(start.run_id, State.FAIL, error=refusal)
         raise refusal from cause
+
+    def pseudonym(self, who: str | None) -> str | None:
+        """Give what stands for a person on the record; None where nobody is known, or no key can be had.
+
+        Args:
+            who: the host's own name or id.
+        """
+        if who:
+            with guard("give a person a pseudonym"):
+                return person(self.settings.home, self.info.host, who)
+        return None
 
     def resume(self, start: RunStart) -> RunRef:
         """Take up a run that another process has begun, or that is known to have begun: RUNNING instead of a second START.
@@ -546,7 +558,7 @@ class Recorder:
             start.environment or self.settings.environment,
             start.mode or self.settings.mode,
             start.trigger,
-            start.actor,
+            self.pseudonym(start.actor),
             run.owner,
             start.closed_by,
         )

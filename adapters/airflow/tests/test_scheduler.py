@@ -10,7 +10,7 @@ from typing import Any
 
 from airflow_home import IS_2, OUTSIDE, STATES, VERSION, Home, Scheduled, dag_runs, ends, facts
 
-from orchestrail_airflow.translate import pseudonym
+from orchestrail.pseudonyms import person
 
 
 def of_dag(home: Home, dag_id: str, run_id: str | None = None) -> list[dict[str, Any]]:
@@ -135,7 +135,7 @@ def who(home: Home) -> str | None:
     actions = ("patch_task_instance", "api.patch_task_instance")
     ((name,),) = home.table("select distinct owner from log where event in (?, ?)", *actions)
     assert name
-    return pseudonym(name)
+    return person(home.orchestrail, "airflow", name)
 
 
 def test_what_people_did_is_told_with_the_end_of_the_dag_run(scheduled: Scheduled) -> None:

@@ -37,6 +37,7 @@ COMMANDS = {
     "ingest": "Append OpenLineage events from files.",
     "quarantine": "List, show and retry what was refused.",
     "sweep": "Close runs whose process died.",
+    "manifest": "Show what is stated about systems, and put it on the record.",
     "reconcile": "Compare the orchestrator's own records with the store.",
     "doctor": "Say what is installed, off, stuck or unseen.",
 }

@@ -7,6 +7,7 @@ URN: the project holds no domain, and an address that nobody controls cannot be 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
@@ -36,6 +37,8 @@ _STANDARD = {
 }
 _RUN_TAGS = ("1-0-0", "TagsRunFacet")
 
+_CAPITAL = re.compile("[A-Z]")
+
 OURS = (
     "orchestrail_run",
     "orchestrail_requirements",
@@ -55,6 +58,7 @@ OURS = (
     "orchestrail_statement",
     "orchestrail_persons",
     "orchestrail_withdrawal",
+    "orchestrail_manifest",
 )
 
 
@@ -79,6 +83,13 @@ def field_name(name: str) -> str:
     """Write a name as the fields of facets have it: `read_at` is `readAt`."""
     first, *rest = name.split("_")
     return first + "".join(word.title() for word in rest)
+
+
+def plain_names(value: Any) -> Any:
+    """Write the fields of a facet as names: `readAt` is `read_at`, at any depth."""
+    if isinstance(value, dict):
+        return {_CAPITAL.sub(lambda found: f"_{found[0].lower()}", name): plain_names(v) for name, v in value.items()}
+    return [plain_names(member) for member in value] if isinstance(value, list) else value
 
 
 @cache

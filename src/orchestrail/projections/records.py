@@ -15,6 +15,7 @@ from sqlalchemy import Table
 
 from orchestrail.projections import tables
 from orchestrail.projections.fold import OURS
+from orchestrail.projections.manifests import manifest
 from orchestrail.projections.reconciliations import reconciliation
 from orchestrail.projections.statements import persons, statement
 from orchestrail.projections.values import mapping, parse, text
@@ -47,6 +48,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind("orchestrail_statement", statement, tables.statement, tables.statement_columns),
     Kind("orchestrail_persons", persons, tables.persons, tables.persons_columns),
     Kind("orchestrail_withdrawal", withdrawal, tables.withdrawal, asdict),
+    Kind("orchestrail_manifest", manifest, tables.manifest, tables.manifest_columns),
 )
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from orchestrail.manifest import Manifest
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.statements.content import Content, Signed
 from orchestrail.statements.persons import Person
@@ -146,6 +147,25 @@ class WithdrawalRow:
     withdrawn_at: str
     reason: str
     by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRow:
+    """What people state about their systems, as one entry of the log has it.
+
+    Attributes:
+        seq: place in the log.
+        received_at: when the log took it, RFC 3339 in UTC.
+        digest: of all that it says.
+        by: a pseudonym of who put it on the record; None where that is not known.
+        manifest: what it says.
+    """
+
+    seq: int
+    received_at: str
+    digest: str
+    by: str | None
+    manifest: Manifest
 
 
 @dataclass(frozen=True, slots=True)

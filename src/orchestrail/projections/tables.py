@@ -13,11 +13,13 @@ from typing import Any
 
 from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, RowMapping, String, Table
 
+from orchestrail.manifest import Manifest
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.facts import Check, Claim, Facts, Served, ServedOperation, StepFacts
 from orchestrail.projections.rows import (
     Code,
     End,
+    ManifestRow,
     PersonsRow,
     ReconciliationRow,
     RunRow,
@@ -28,7 +30,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "13"
+VERSION = "14"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -196,6 +198,16 @@ reconciliation = Table(
     Column("orchestrator", String, primary_key=True),
     Column("seq", Integer, nullable=False),
     Column("result", String, nullable=False),
+)
+
+manifest = Table(
+    "proj_manifest",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("received_at", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("by", String),
+    Column("said", String, nullable=False),
 )
 
 statement = Table(
@@ -380,6 +392,23 @@ def persons_row(columns: RowMapping) -> PersonsRow:
 def withdrawal_row(columns: RowMapping) -> WithdrawalRow:
     """Make a withdrawal of its columns."""
     return WithdrawalRow(**columns)
+
+
+def manifest_columns(row: ManifestRow) -> dict[str, Any]:
+    """Lay out what people state about their systems."""
+    return {
+        "seq": row.seq,
+        "received_at": row.received_at,
+        "digest": row.digest,
+        "by": row.by,
+        "said": json.dumps(row.manifest.document(), separators=(",", ":")),
+    }
+
+
+def manifest_row(columns: RowMapping) -> ManifestRow:
+    """Make what people state about their systems of its columns."""
+    said = Manifest.model_validate(json.loads(columns["said"]))
+    return ManifestRow(columns["seq"], columns["received_at"], columns["digest"], columns["by"], said)
 
 
 def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:

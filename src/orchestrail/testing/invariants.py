@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from orchestrail import trouble
 from orchestrail.model import AdapterInfo
@@ -20,6 +21,8 @@ from orchestrail.transport.segments import read_segment, segments
 
 _FRAMES = re.compile(r"^ +(?:File \".*|\[Previous line repeated.*)\n(?:^    .*\n)*", re.MULTILINE)
 """The frames of a traceback; the lines before and after them name the exception."""
+
+_PSEUDONYM = re.compile(r"hmac-sha256:[0-9a-f]{64}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +49,7 @@ def of_events(recorded: Recorded, info: AdapterInfo, planted: Planted, specifica
     for event in recorded.events:
         name = f"{event['job']['name']} {event['eventType']}"
         yield from (f"{name}: {problem}" for problem in schema_problems(event, specification))
+        yield from (f"{name}: a person is named as {who}" for who in _persons(event) if not _PSEUDONYM.fullmatch(who))
         if not event["producer"].startswith(f"urn:orchestrail:{info.name}:"):
             yield f"{name}: the producer is {event['producer']}"
     if planted.lost:
@@ -55,6 +59,12 @@ def of_events(recorded: Recorded, info: AdapterInfo, planted: Planted, specifica
         yield from (f"{run.job} {run.id}: {problem}" for problem in _of_lifecycle(run, planted))
         yield from (f"{run.job} {run.id}: {problem}" for problem in _of_place(run, known, info))
     yield from _of_attempts(recorded)
+
+
+def _persons(event: Mapping[str, Any]) -> Iterator[str]:
+    said = event["run"]["facets"].get("orchestrail_run", {})
+    named = [said.get("actor"), said.get("changedBy"), *(one.get("changedBy") for one in said.get("changes", ()))]
+    yield from filter(None, named)
 
 
 def _of_lifecycle(run: RecordedRun, planted: Planted) -> Iterator[str]:

@@ -1,20 +1,19 @@
 """What people did to a DAG run, from Airflow's own log of actions: who marked or cleared it, when, and the note that they wrote.
 
 Airflow tells its listeners of some of these changes, of none with a name, and of a clear not at all. The log is read in a session
-of our own. Names become pseudonyms here; nothing is recorded.
+of our own. Names become pseudonyms as they are read; nothing is recorded.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Any
 
 from orchestrail_airflow.host import is_2, own_session
-from orchestrail_airflow.translate import pseudonym
 
 ACTIONS = {
     "patch_task_instance": "marked",
@@ -44,6 +43,7 @@ _PREFIXES = ("", "api.", "ui.")
 _OF_AIRFLOW_ITSELF = ("success", "failed")
 """In 3 not what a person does, but one entry for each try: left out of the question, which is asked in the scheduler."""
 _MOST = 1000
+Pseudonym = Callable[[str | None], str | None]
 _TEXTS = ("task_id", "group_id", "task_group_id", "new_state", "state")
 
 
@@ -80,8 +80,14 @@ class Change:
         return {name: value for name, value in said.items() if value is not None}
 
 
-def changes_of(dag_run: Any, version: str) -> list[Change]:
-    """Read what people did to a DAG run of an Airflow of this version, the earliest first."""
+def changes_of(dag_run: Any, version: str, pseudonym: Pseudonym) -> list[Change]:
+    """Read what people did to a DAG run of an Airflow of this version, the earliest first.
+
+    Args:
+        dag_run: which one.
+        version: of Airflow.
+        pseudonym: gives what stands for a name on the record.
+    """
     from airflow.models.log import Log
 
     columns = (Log.event, Log.task_id, Log.dttm, Log.owner, Log.extra)
@@ -95,10 +101,12 @@ def changes_of(dag_run: Any, version: str) -> list[Change]:
     )
     with own_session() as session:
         rows = session.query(*columns).filter(*wanted).order_by(Log.id.desc()).limit(_MOST).all()
-    return [change for row in reversed(rows) if (change := change_of(*row)) is not None]
+    return [change for row in reversed(rows) if (change := change_of(*row, pseudonym)) is not None]
 
 
-def change_of(event: str, task_id: str | None, at: datetime, owner: str | None, extra: str | None) -> Change | None:
+def change_of(
+    event: str, task_id: str | None, at: datetime, owner: str | None, extra: str | None, pseudonym: Pseudonym
+) -> Change | None:
     """Read an entry of Airflow's log; None where it is about something else."""
     for prefix in _PREFIXES:
         event = event.removeprefix(prefix)

@@ -99,7 +99,7 @@ class Recording:
         parent = self._dag_run_ref(dag_run)
         changes: list[manual.Change] = []
         with guard("airflow: what people did to a DAG run"):
-            changes = manual.changes_of(dag_run, self.recorder.info.host_version)
+            changes = self._changes(dag_run)
         with guard("airflow: reconcile task instances"):
             cut_off = failed and (by_hand or message == "timed_out")
             reconcile.Reconciling(
@@ -128,6 +128,9 @@ class Recording:
             changed=entry is not None and entry.ended,
         )
         ledger.ended(parent.run_id, state=end)
+
+    def _changes(self, dag_run: Any) -> list[manual.Change]:
+        return manual.changes_of(dag_run, self.recorder.info.host_version, self.recorder.pseudonym)
 
     def _begin_dag_run(self, dag_run: Any, dag: Any, ledger: Ledger, *, again: bool = False) -> None:
         start = self._dag_run_start(dag_run, dag)
@@ -279,9 +282,7 @@ class Recording:
         if by_hand:
             change: manual.Change | None = None
             with guard("airflow: what people did to a task"):
-                change = manual.last_of(
-                    manual.changes_of(dag_run, self.recorder.info.host_version), instance.task_id, state
-                )
+                change = manual.last_of(self._changes(dag_run), instance.task_id, state)
             facts = manual.told_by(change)
         if entry is None and state == "skipped":
             start = replace(start, facts={**start.facts, **facts})

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from datetime import datetime
-from hashlib import sha256
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -232,13 +231,9 @@ def descriptions_of(described: Any) -> tuple[str, ...]:
 
 
 def actor_of(dag_run: Any) -> str | None:
-    """Give a pseudonym of who triggered a DAG run, never the name; None where nobody did."""
-    return pseudonym(getattr(dag_run, "triggering_user_name", None))
-
-
-def pseudonym(name: str | None) -> str | None:
-    """Give what stands for the name of a user of Airflow; None where there is none."""
-    return f"sha256:{sha256(f'airflow:{name}'.encode()).hexdigest()}" if name else None
+    """Say who triggered a DAG run; None where nobody did. The recorder makes a pseudonym of it."""
+    name = getattr(dag_run, "triggering_user_name", None)
+    return name if isinstance(name, str) else None
 
 
 # -- ends

@@ -1,0 +1,21 @@
+"""The manifest that is in force: what people state about their systems, as it was put on the record the last time."""
+
+from __future__ import annotations
+
+from sqlalchemy import Connection, select
+
+from orchestrail.manifest import FieldClass, Manifest, NotApplicable, Pipeline, StatedPolicy, System
+from orchestrail.projections import tables
+from orchestrail.projections.rows import ManifestRow
+
+__all__ = [
+    "FieldClass", "Manifest", "ManifestRow", "NotApplicable", "Pipeline", "StatedPolicy", "System",
+    "manifest_in_force",
+]  # fmt: skip
+
+
+def manifest_in_force(connection: Connection) -> ManifestRow | None:
+    """Give the manifest that was recorded last; None where none was."""
+    newest = select(tables.manifest).order_by(tables.manifest.c.seq.desc()).limit(1)
+    columns = connection.execute(newest).mappings().first()
+    return tables.manifest_row(columns) if columns is not None else None
