@@ -19,7 +19,7 @@ from orchestrail.projections.facts import Check, Claim, Served, ServedOperation,
 from orchestrail.projections.rows import Use
 
 __all__ = [
-    "Check", "Claim", "DatasetRef", "Process", "RunFacts", "Served", "ServedOperation", "StepFacts", "Use",
+    "Check", "Claim", "DatasetRef", "Process", "could_see", "RunFacts", "Served", "ServedOperation", "StepFacts", "Use",
     "load_checks", "load_claims", "load_facts", "load_operations", "load_served", "load_uses", "process_roots", "processes",
     "roots_affected_by", "roots_of",
 ]  # fmt: skip
@@ -69,6 +69,26 @@ class RunFacts:
     step: StepFacts
 
 
+def could_see(run: RunFacts, capability: str, runs: Mapping[str, RunFacts]) -> bool:
+    """Say whether the adapter that recorded a run could have seen something.
+
+    It is what was stated on the run, or on the nearest run above it of the same adapter. A foreign producer states nothing.
+
+    Args:
+        run: the run.
+        capability: one of `orchestrail.model.Capability`.
+        runs: by id, those that may stand above it.
+    """
+    here: RunFacts | None = run if run.step.ours else None
+    passed: set[str] = set()
+    while here is not None and here.run_id not in passed:
+        if here.step.capabilities is not None and here.adapter == run.adapter:
+            return capability in here.step.capabilities.split(",")
+        passed.add(here.run_id)
+        here = runs.get(here.parent_run_id or "")
+    return False
+
+
 @dataclass(frozen=True)
 class Process:
     """A root run with all runs below it.
@@ -99,18 +119,8 @@ class Process:
         return {**self.elsewhere, **{run.run_id: run for run in self.runs}}
 
     def can(self, run: RunFacts, capability: str) -> bool:
-        """Say whether the adapter that recorded a run could have seen something.
-
-        It is what was stated on the run, or on the nearest run above it of the same adapter. A foreign producer states nothing.
-        """
-        here: RunFacts | None = run if run.step.ours else None
-        passed: set[str] = set()
-        while here is not None and here.run_id not in passed:
-            if here.step.capabilities is not None and here.adapter == run.adapter:
-                return capability in here.step.capabilities.split(",")
-            passed.add(here.run_id)
-            here = self.by_id.get(here.parent_run_id or "")
-        return False
+        """Say whether the adapter that recorded a run could have seen something."""
+        return could_see(run, capability, self.by_id)
 
     @cached_property
     def children(self) -> Mapping[str, tuple[RunFacts, ...]]:

@@ -6,8 +6,9 @@ is a part of that one and none of its own, unless it is served.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 from sqlalchemy import ColumnElement, Connection, select
 from sqlalchemy.orm import aliased
@@ -20,6 +21,7 @@ from orchestrail.queries.facts import (
     Served,
     ServedOperation,
     Use,
+    could_see,
     load_checks,
     load_facts,
     load_operations,
@@ -58,6 +60,19 @@ class Deployment:
 
 
 @dataclass(frozen=True)
+class DeployedModel:
+    """A deployment with the model that it serves.
+
+    Attributes:
+        deployment: the deployment.
+        model: None where no recorded run wrote it, or no digest says which it is.
+    """
+
+    deployment: Deployment
+    model: Model | None
+
+
+@dataclass(frozen=True)
 class Model:
     """A model with what made it and what became of it.
 
@@ -72,7 +87,9 @@ class Model:
         sources: those that no recorded run wrote.
         edges: what leads from one to the other.
         missing: runs that others name and that are not recorded.
-        readers: runs that read it, with what they read and checked.
+        known_names: namespace and name of those sources that recorded runs wrote, with another content.
+        registered: by namespace, name and version under which it is known, the contents that bear that name.
+        readers: runs that read it, or a model that went into it, with what they read and checked.
         deployments: services and deploy steps of it.
     """
 
@@ -86,6 +103,8 @@ class Model:
     sources: tuple[TracedDataset, ...]
     edges: tuple[Edge, ...]
     missing: tuple[str, ...]
+    known_names: frozenset[tuple[str, str]]
+    registered: Mapping[tuple[str, str, str], frozenset[str]]
     readers: tuple[RunFacts, ...]
     deployments: tuple[Deployment, ...]
 
@@ -97,7 +116,31 @@ class Model:
     @property
     def maker(self) -> RunFacts | None:
         """The run that wrote it first."""
-        return next((run for run in self.closure if run.run_id == self.written[0].run_id), None)
+        return self.by_id.get(self.written[0].run_id)
+
+    @cached_property
+    def by_id(self) -> Mapping[str, RunFacts]:
+        """The runs behind it and those that read it, by id."""
+        return {run.run_id: run for run in (*self.readers, *self.closure)}
+
+    @cached_property
+    def parts(self) -> frozenset[str]:
+        """The digests of the models that went into it."""
+        kinds = {(traced.dataset.digest, traced.dataset.kind) for traced in self.datasets.values()}
+        return frozenset(digest for digest, kind in kinds if kind == "model" and digest and digest != self.key)
+
+    def can(self, run: RunFacts, capability: str) -> bool:
+        """Say whether the adapter that recorded a run could have seen something."""
+        return could_see(run, capability, self.by_id)
+
+    def above(self, run: RunFacts) -> Iterator[RunFacts]:
+        """Give a run, then those that it ran in, from the inside."""
+        here: RunFacts | None = run
+        passed: set[str] = set()
+        while here is not None and here.run_id not in passed:
+            yield here
+            passed.add(here.run_id)
+            here = self.by_id.get(here.parent_run_id or "")
 
     def in_role(self, *roles: str) -> tuple[RunFacts, ...]:
         """Give the runs behind it that have one of some roles."""
@@ -163,8 +206,11 @@ def model(connection: Connection, key: str) -> Model | None:
     if not written:
         return None
     traced = trace(connection, Target(given=key, kind="dataset", dataset=written[0].dataset))
-    readers = select(use.run_id).where(use.direction == "input", use.digest == key)
-    read_by = list(dict.fromkeys(connection.execute(readers).scalars())) if written[0].dataset.digest else []
+    contents = {traced.dataset.digest for traced in traced_models(traced.datasets.values())} | {
+        written[0].dataset.digest
+    }
+    readers = select(use.run_id).where(use.direction == "input", use.digest.in_(sorted(filter(None, contents))))
+    read_by = list(dict.fromkeys(connection.execute(readers.order_by(use.seq)).scalars()))
     ids = [row.run_id for row in traced.runs]
     facts = load_facts(connection, [*ids, *read_by])
     uses = load_uses(connection, facts)
@@ -179,9 +225,37 @@ def model(connection: Connection, key: str) -> Model | None:
         sources=tuple(traced.sources),
         edges=tuple(traced.edges),
         missing=tuple(traced.missing),
+        known_names=_written_names(connection, traced.sources),
+        registered=_registered(connection, written),
         readers=tuple(facts[run_id] for run_id in read_by),
-        deployments=tuple(each for each in deployments(connection, [*read_by, *_serving(connection, key)])),
+        deployments=tuple(
+            each for each in deployments(connection, [*read_by, *_serving(connection, key)]) if each.digest == key
+        ),
     )
+
+
+def traced_models(datasets: Iterable[TracedDataset]) -> list[TracedDataset]:
+    """Give those of some data sets that are models."""
+    return [traced for traced in datasets if traced.dataset.kind == "model"]
+
+
+def _written_names(connection: Connection, sources: Iterable[TracedDataset]) -> frozenset[tuple[str, str]]:
+    use = tables.use.c
+    named = {(traced.dataset.namespace, traced.dataset.name) for traced in sources}
+    query = select(use.namespace, use.name).where(use.direction == "output", use.name.in_({name for _, name in named}))
+    return frozenset(named & {(namespace, name) for namespace, name in connection.execute(query.distinct())})
+
+
+def _registered(connection: Connection, written: Iterable[Use]) -> dict[tuple[str, str, str], frozenset[str]]:
+    use = tables.use.c
+    found: dict[tuple[str, str, str], frozenset[str]] = {}
+    for each in written:
+        dataset = each.dataset
+        if dataset.version is not None and dataset.version != dataset.digest:
+            same = use.namespace == dataset.namespace, use.name == dataset.name, use.version == dataset.version
+            digests = connection.execute(select(use.digest).where(*same, use.digest.is_not(None)).distinct()).scalars()
+            found[dataset.namespace, dataset.name, dataset.version] = frozenset(digests)
+    return found
 
 
 def _serving(connection: Connection, digest: str) -> list[str]:
@@ -210,3 +284,13 @@ def deployments(connection: Connection, run_ids: Sequence[str]) -> Iterator[Depl
                 operations.get(run_id, ()) if run_id in served else None,
                 uses[run_id, "input"],
             )
+
+
+def deployed_models(connection: Connection, run_ids: Sequence[str]) -> Iterator[DeployedModel]:
+    """Load the deployments among some runs, each with its model."""
+    found: dict[str, Model | None] = {}
+    for deployment in deployments(connection, run_ids):
+        digest = deployment.digest
+        if digest is not None and digest not in found:
+            found[digest] = model(connection, digest)
+        yield DeployedModel(deployment, found.get(digest or ""))

@@ -37,10 +37,12 @@ class Circumstances:
     Attributes:
         day: the UTC day of the judgement: ages and expiries are judged by its end.
         policy: limits.
+        not_deterministic: systems of which the manifest says that their training is not deterministic.
     """
 
     day: date
     policy: Policy = field(default_factory=Policy)
+    not_deterministic: frozenset[str] = frozenset()
 
     def older(self, moment: str | None, limit: timedelta) -> bool:
         """Say whether a time, RFC 3339 in UTC, lies more than a limit before the end of the day; an unknown time does not."""

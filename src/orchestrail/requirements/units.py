@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrail.queries.facts import Process, processes
-from orchestrail.queries.models import Deployment, Model, deployments, models
+from orchestrail.queries.models import DeployedModel, Model, deployed_models, models
 from orchestrail.queries.scopes import Scope
 from orchestrail.queries.snapshot import Snapshot
 
@@ -52,10 +52,10 @@ MODEL = UnitKind(
     _behind,
 )
 DEPLOYMENT = UnitKind(
-    Deployment,
-    lambda record, scope: deployments(record, scope.deployments),
-    lambda unit: unit.run.run_id,
-    lambda unit: unit.run.first_seq,
+    DeployedModel,
+    lambda record, scope: deployed_models(record, scope.deployments),
+    lambda unit: unit.deployment.run.run_id,
+    lambda unit: unit.deployment.run.first_seq,
 )
 
 KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT)

@@ -1,5 +1,5 @@
 """The evaluators, one module for each family of requirements; importing this package registers all of them."""
 
-from orchestrail.requirements.checks import runs
+from orchestrail.requirements.checks import deployments, models, runs
 
-__all__ = ["runs"]
+__all__ = ["deployments", "models", "runs"]
