@@ -236,7 +236,7 @@ class Home:
         query = "select pid from task_instance where dag_id = ? and run_id = ? and task_id = ?"
         ((pid,),) = self.table(query, dag_id, run_id, task_id)
         deadline = time.monotonic() + 120
-        while Path(f"/proc/{pid}/cmdline").exists() and Path(f"/proc/{pid}/cmdline").read_bytes():
+        while _command(pid):
             assert time.monotonic() < deadline, f"process {pid} of {task_id} lives"
             time.sleep(0.5)
 

@@ -18,6 +18,27 @@ from airflow_home import COMMAND, GUEST, IS_2, OURS, WITHOUT, Home
 
 HERE = Path(__file__).parent
 SPOOL = {"type": "orchestrail.transport.openlineage.SpoolTransport"}
+LISTENER = """
+import os
+from pathlib import Path
+
+from airflow.listeners import hookimpl
+from airflow.plugins_manager import AirflowPlugin
+
+class Noting:
+    @hookimpl
+    def on_task_instance_running(self, previous_state, task_instance):
+        Path(os.environ["SHAPES_DATA"], "noted.txt").write_text(task_instance.task_id)
+        if os.fork() == 0:
+            Path(os.environ["SHAPES_DATA"], "noted-in-a-child.txt").write_text(task_instance.task_id)
+            os._exit(0)
+        os.wait()
+
+class NotingPlugin(AirflowPlugin):
+    name = "noting"
+    listeners = [Noting()]
+"""
+"""A plugin of somebody's own that writes files whenever a task begins, in the task's process and in a child of it."""
 TASKS = {"load": 1, "copy": 1, "second_time_lucky": 2, "wait": 1, "skip_itself": 1, "query": 1}
 
 
@@ -70,8 +91,10 @@ def run(home: Home, transport: object, **more: str) -> Told:
 
 @pytest.fixture(scope="module")
 def both(database: Home) -> Told:
-    """With us, and with another receiver of its events beside ours."""
+    """With us, with another receiver of its events beside ours, and with another listener."""
     home = database.copy("both")
+    (home.path / "airflow" / "plugins").mkdir()
+    (home.path / "airflow" / "plugins" / "noting.py").write_text(LISTENER)
     elsewhere = {"type": "file", "log_file_path": str(home.path / "elsewhere.jsonl"), "append": True}
     return run(home, {"type": "composite", "transports": {"audit": SPOOL, "lineage": elsewhere}})
 
@@ -127,6 +150,18 @@ def test_data_sets_of_both_are_one_use_each(both: Told) -> None:
     (copy,) = both.tries("copy")
     assert used(copy, "inputs") == {("file", "loaded.csv"): (True, False)}
     assert used(copy, "outputs") == {("file", "copied.csv"): (True, False)}
+
+
+def test_what_other_listeners_do_is_no_part_of_a_task(both: Told) -> None:
+    """Neither in its process nor in a child: it is told to all of them that a task begins, and then the task begins."""
+    noted = {"noted.txt", "noted-in-a-child.txt", "elsewhere.jsonl"}
+    assert noted <= {path.name for path in (*both.home.data.iterdir(), *both.home.path.iterdir())}
+    used = [one for event in both.home.spooled() for one in (*event["inputs"], *event["outputs"])]
+    names = {Path(one["name"]).name for one in used}
+    assert {"loaded.csv", "copied.csv"} <= names
+    assert not noted & names
+    kinds = [event["eventType"] for event in both.home.spooled() if event["job"]["name"] == "lineage.load"]
+    assert kinds == ["START", "COMPLETE"]
 
 
 def test_a_trace_goes_back_to_what_only_the_provider_knows(both: Told) -> None:

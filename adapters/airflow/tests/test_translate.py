@@ -113,22 +113,6 @@ def test_the_user_behind_a_trigger_is_the_actor() -> None:
     assert translate.dag_run_start("bank", dag_run(), None, None).actor is None
 
 
-class _Ends(BaseException):
-    pass
-
-
-class _Unspeakable(Exception):
-    def __str__(self) -> str:
-        raise SystemExit(3)
-
-
-def test_the_text_of_an_error_is_user_code() -> None:
-    """What it raises stays with us, SystemExit too."""
-    assert translate.error_text(_Unspeakable()) == "_Unspeakable"
-    assert translate.error_text(ValueError("x")) == "ValueError: x"
-    assert translate.error_text("told by the executor") == "told by the executor"
-
-
 def test_what_was_cut_off_did_not_fail_by_itself() -> None:
     """A timeout is an abort."""
     from airflow.providers.common.compat.sdk import AirflowSensorTimeout, AirflowTaskTimeout

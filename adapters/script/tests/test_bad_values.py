@@ -88,13 +88,16 @@ ERRORS = """
 class Odd(Exception):
     def __str__(self): raise ValueError("no text")
 
+class Ending(Exception):
+    def __str__(self): raise SystemExit(3)
+
 @orchestrail.step(role="other")
 def fails(error): raise error
 
 @audited
 def main():
     texts = ("x" * 50_000_000, "\\ud800", float("nan"), "password=hunter22 " + "x" * 900)
-    for error in (Odd(), *map(ValueError, texts)):
+    for error in (Odd(), Ending(), *map(ValueError, texts)):
         try: fails(error)
         except Exception as caught: print(caught is error)
 
@@ -105,16 +108,16 @@ main()
 def test_errors_with_any_text_are_recorded(run: Run) -> None:
     """A text that cannot be had, one of 50 MB, one that is no UTF-8: the type is always there, a dump of data never."""
     outcome = run(ERRORS)
-    assert (outcome.stdout, outcome.stderr, outcome.status) == ("True\n" * 5, "", 0)
+    assert (outcome.stdout, outcome.stderr, outcome.status) == ("True\n" * 6, "", 0)
     texts = [
         event["run"]["facets"]["errorMessage"]["message"]
         for kind, event in outcome.of("program.main.fails")
         if kind == "FAIL"
     ]
-    assert texts[:2] == ["Odd", "ValueError: [50,000,012 characters, not kept]"]
-    assert texts[2:4] == ["ValueError: \ud800", "ValueError: nan"]
-    assert texts[4].startswith("ValueError: password=[redacted] xxx")
-    assert len(texts[4]) <= 1000
+    assert texts[:3] == ["Odd", "Ending", "ValueError: [50,000,012 characters, not kept]"]
+    assert texts[3:5] == ["ValueError: \ud800", "ValueError: nan"]
+    assert texts[5].startswith("ValueError: password=[redacted] xxx")
+    assert len(texts[5]) <= 1000
 
 
 NAMES = """

@@ -150,10 +150,17 @@ def test_what_a_library_opens_in_c_is_not_seen():
     assert Path("base.db").exists()
 
 
-def test_the_log_of_openlineages_own_client_is_no_data_of_the_step(observed, tmp_path):
-    """A transport that appends events to a file writes a record, wherever in a step it does so; what the step writes stays."""
+def test_what_openlineages_own_client_does_is_no_data_of_the_step(observed):
+    """Its settings, its file of events, what a transport of somebody's own writes; what the step writes stays."""
+    from openlineage.client import OpenLineageClient
     from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
-    from openlineage.client.transport.file import FileConfig, FileTransport
+    from openlineage.client.transport import Transport
+
+    class Own(Transport):
+        kind = "own"
+
+        def emit(self, event: object) -> None:
+            Path("own.json").write_text("{}")
 
     event = RunEvent(
         eventTime="2026-03-01T12:00:00Z",
@@ -162,9 +169,11 @@ def test_the_log_of_openlineages_own_client_is_no_data_of_the_step(observed, tmp
         job=Job(namespace="default", name="job"),
         eventType=RunState.START,
     )
-    transport = FileTransport(FileConfig(str(tmp_path / "events.jsonl"), append=True))
+    Path("openlineage.yml").write_text("transport: {type: file, log_file_path: events.jsonl, append: true}\n")
     with observed() as seen:
-        transport.emit(event)
+        OpenLineageClient().emit(event)
+        OpenLineageClient(transport=Own()).emit(event)
         Path("table.csv").write_text("1")
-    assert (tmp_path / "events.jsonl").read_text()
+    assert Path("events.jsonl").read_text()
+    assert Path("own.json").exists()
     assert seen.names() == ([], ["table.csv"])

@@ -1,11 +1,14 @@
 """What Airflow calls when something happened. Each hook hands on to `recording`, under guard, and lets nothing out.
 
 Ours are called before other plugins' (`tryfirst`): in pluggy the first listener that raises keeps the rest from being called.
+Where a task begins ours goes around theirs (`wrapper`): the task is on the record before them, and what they do, in a child that
+they fork too, is not taken for what the task does.
 Arguments are a subset of Airflow's, so that one module fits 2.11 and 3. The marker is pluggy's: nothing of Airflow is imported.
 """
 
 from __future__ import annotations
 
+from collections.abc import Generator
 from functools import cache
 from typing import Any
 
@@ -68,12 +71,13 @@ def on_dag_run_failed(dag_run: Any, msg: str) -> None:
             recording.dag_run_ended(dag_run, "failed", msg)
 
 
-@hookimpl(tryfirst=True)
-def on_task_instance_running(task_instance: Any) -> None:
+@hookimpl(wrapper=True, tryfirst=True)
+def on_task_instance_running(task_instance: Any) -> Generator[None, object, object]:
     """A try of a task is about to run, in this process and this context; a deferred or rescheduled one again.
 
     In mode `enforce` it may be refused; what a listener raises is no way to say so in Airflow 3.
     """
+    recording: Recording | None = None
     try:
         with guard("airflow: a task begins"):
             if (recording := _recording()) is not None:
@@ -82,6 +86,12 @@ def on_task_instance_running(task_instance: Any) -> None:
                 refuse_unrecorded("airflow", f"{task_instance.dag_id}.{task_instance.task_id}")
     except RequirementNotMet as refusal:
         host.refuse(task_instance, refusal)
+    try:
+        return (yield)
+    finally:
+        with guard("airflow: a task's code begins"):
+            if recording is not None:
+                recording.task_entered()
 
 
 @hookimpl(tryfirst=True)
@@ -93,7 +103,7 @@ def on_task_instance_success(previous_state: object, task_instance: Any) -> None
 
 
 @hookimpl(tryfirst=True)
-def on_task_instance_failed(previous_state: object, task_instance: Any, error: object) -> None:
+def on_task_instance_failed(previous_state: object, task_instance: Any, error: BaseException | str | None) -> None:
     """A try failed, the scheduler lost it, or somebody marked it so."""
     with guard("airflow: a task failed"):
         if (recording := _recording()) is not None:

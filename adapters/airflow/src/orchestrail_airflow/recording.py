@@ -45,7 +45,7 @@ class _AtWork:
         ledger: the ledger of its DAG run.
         since: where the ledger goes on after the note that it began.
         environment: the variables set for its child processes.
-        entered: what `Recorder.enter` gave.
+        entered: what `Recorder.enter` gave; None until its code is about to run.
         result: what the task returned.
     """
 
@@ -55,7 +55,7 @@ class _AtWork:
     ledger: Ledger
     since: int
     environment: ChildEnvironment
-    entered: Any
+    entered: Any = None
     result: object = None
 
 
@@ -160,7 +160,7 @@ class Recording:
     # -- tasks in their own process
 
     def task_begins(self, instance: Any) -> None:
-        """A try is about to run, in this process, thread and context."""
+        """A try is about to run, in this process, thread and context; `task_entered` follows."""
         self.task_left()
         task = getattr(instance, "task", None)
         dag_run, params = host.given(instance)
@@ -202,13 +202,21 @@ class Recording:
             since = ledger.begun(*note)
         with guard("airflow: name the parent of a triggered DAG run"):
             host.hand_on(task, conf_of(ref))
-        entered = self.recorder.enter(run_id)
-        at_work = self._at_work = _AtWork(ref, task, note, ledger, since, ChildEnvironment(ref), entered)
+        at_work = self._at_work = _AtWork(ref, task, note, ledger, since, ChildEnvironment(ref))
         host.watch_result(task, partial(setattr, at_work, "result"))
-        for asset in translate.assets_of(task.inlets, self.namespace):
+
+    def task_entered(self) -> None:
+        """Everybody was told that a try begins: what happens in this context from now on is the task's."""
+        at_work = self._at_work
+        if at_work is None or at_work.entered is not None:
+            return
+        at_work.entered = self.recorder.enter(at_work.ref.run_id)
+        for asset in translate.assets_of(at_work.task.inlets, self.namespace):
             orchestrail.record_input(asset)
 
-    def task_ended(self, instance: Any, state: str, error: object = None, *, by_hand: bool = False) -> None:
+    def task_ended(
+        self, instance: Any, state: str, error: BaseException | str | None = None, *, by_hand: bool = False
+    ) -> None:
         """A try ended: in this process, or in another one and this one only tells of it; or somebody gave it another state."""
         at_work = self._at_work
         if at_work is None or at_work.note[1:] != (instance.task_id, instance.map_index, instance.try_number):
@@ -230,7 +238,7 @@ class Recording:
             self.recorder.finish(
                 run_id,
                 end,
-                error=translate.error_text(error) if failed else None,
+                error=error if failed else None,
                 facts={"reason": "skipped itself"} if state == "skipped" else None,
                 result=at_work.result,
                 at=host.loaded(instance, "end_date"),
@@ -257,7 +265,7 @@ class Recording:
 
     # -- tasks that another process ran
 
-    def _end_elsewhere(self, instance: Any, state: str, error: object, by_hand: bool) -> None:
+    def _end_elsewhere(self, instance: Any, state: str, error: BaseException | str | None, by_hand: bool) -> None:
         dag_run, _ = host.given(instance)
         if dag_run is None:
             return
@@ -293,7 +301,7 @@ class Recording:
             self.recorder.finish(
                 start.run_id,
                 end,
-                error=translate.error_text(error) if state == "failed" else None,
+                error=error if state == "failed" else None,
                 facts=facts,
                 at=host.loaded(instance, "end_date"),
                 start=start,

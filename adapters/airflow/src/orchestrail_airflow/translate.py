@@ -245,17 +245,6 @@ def end_of(error: object) -> State:
     return State.ABORT if names & set(_ABORTS) else State.FAIL
 
 
-def error_text(error: object) -> str | None:
-    """Give type and text of an error. The text of a user's exception is user code: whatever it raises stays here."""
-    if error is None or isinstance(error, str):
-        return error
-    name = type(error).__name__
-    try:
-        return f"{name}: {error}"
-    except (Exception, SystemExit, GeneratorExit):
-        return name
-
-
 # -- data
 
 

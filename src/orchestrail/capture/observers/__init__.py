@@ -59,7 +59,7 @@ OBSERVERS = {
     "multiprocessing.pool": "work",
     "multiprocessing.process": "work",
     "numpy.random": "seeds",
-    "openlineage.client.transport.file": "openlineage",
+    "openlineage.client.client": "openlineage",
     "os": "system",
     "mlflow.models.model": "mlflow",
     "mlflow.store.artifact.models_artifact_repo": "mlflow",

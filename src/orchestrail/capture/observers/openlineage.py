@@ -1,4 +1,5 @@
-"""OpenLineage's client: the file that its own transport appends events to is a record of the step and no data of it."""
+"""OpenLineage's own client: what it reads to be set up, and what any of its transports does with an event, is a record of the step
+and no data of it."""
 
 from __future__ import annotations
 
@@ -8,5 +9,6 @@ from orchestrail.capture.observers import Patches
 
 
 def attach(module: ModuleType, patches: Patches) -> None:
-    """Look away while `openlineage.client.transport.file` emits (openlineage-python 1.30 to 1.40)."""
-    patches.unseen(module.FileTransport, "emit")
+    """Look away while a client of `openlineage.client.client` is made and emits (openlineage-python 1.54)."""
+    for name in ("__init__", "emit"):
+        patches.unseen(module.OpenLineageClient, name)
