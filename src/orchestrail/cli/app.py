@@ -38,6 +38,7 @@ COMMANDS = {
     "quarantine": "List, show and retry what was refused.",
     "sweep": "Close runs whose process died.",
     "manifest": "Show what is stated about systems, and put it on the record.",
+    "scan": "Look for secrets and personal data in what is stored.",
     "reconcile": "Compare the orchestrator's own records with the store.",
     "doctor": "Say what is installed, off, stuck or unseen.",
 }

@@ -59,6 +59,8 @@ OURS = (
     "orchestrail_persons",
     "orchestrail_withdrawal",
     "orchestrail_manifest",
+    "orchestrail_scan",
+    "orchestrail_resolution",
 )
 
 

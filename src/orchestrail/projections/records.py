@@ -17,6 +17,7 @@ from orchestrail.projections import tables
 from orchestrail.projections.fold import OURS
 from orchestrail.projections.manifests import manifest
 from orchestrail.projections.reconciliations import reconciliation
+from orchestrail.projections.scans import resolution, scan
 from orchestrail.projections.statements import persons, statement
 from orchestrail.projections.values import mapping, parse, text
 from orchestrail.projections.withdrawals import withdrawal
@@ -49,6 +50,8 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind("orchestrail_persons", persons, tables.persons, tables.persons_columns),
     Kind("orchestrail_withdrawal", withdrawal, tables.withdrawal, asdict),
     Kind("orchestrail_manifest", manifest, tables.manifest, tables.manifest_columns),
+    Kind("orchestrail_scan", scan, tables.scan, tables.scan_columns),
+    Kind("orchestrail_resolution", resolution, tables.resolution, asdict),
 )
 
 

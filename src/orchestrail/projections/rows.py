@@ -169,6 +169,77 @@ class ManifestRow:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundRow:
+    """Something that a scan found.
+
+    Attributes:
+        id: names it.
+        digest: of the value, under a key of the home that scanned.
+        family: `secret` or `personal`.
+        kind: what it looks like.
+        count: in how many places of the window it stands.
+        places: the first of them, as place in the log and JSON pointer.
+    """
+
+    id: str
+    digest: str
+    family: str
+    kind: str
+    count: int
+    places: tuple[tuple[int, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScanRow:
+    """What a second look for secrets and personal data found in a part of the log.
+
+    Attributes:
+        seq: place of the record in the log.
+        received_at: when the log took it, RFC 3339 in UTC.
+        first: first entry that was looked at.
+        last: last entry that was looked at.
+        read_at: when the look began.
+        events: entries that were looked at.
+        unread: entries that have no event any more, or none that can be read.
+        texts: texts that were looked at.
+        detectors: what looked, with versions.
+        found: what was found.
+        fields: the fields that had texts, with `*` for what differs between events.
+    """
+
+    seq: int
+    received_at: str
+    first: int
+    last: int
+    read_at: str
+    events: int
+    unread: int
+    texts: int
+    detectors: Mapping[str, str]
+    found: tuple[FoundRow, ...]
+    fields: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ResolutionRow:
+    """What became of a finding of scans.
+
+    Attributes:
+        seq: place of the record in the log.
+        received_at: when the log took it, RFC 3339 in UTC.
+        digest: of the value that was found.
+        reason: what was done, or why nothing need be.
+        by: who says so, a person or a pseudonym.
+    """
+
+    seq: int
+    received_at: str
+    digest: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class RunRow:
     """Everything that the events of one run say about it.
 

@@ -19,10 +19,13 @@ from orchestrail.projections.facts import Check, Claim, Facts, Served, ServedOpe
 from orchestrail.projections.rows import (
     Code,
     End,
+    FoundRow,
     ManifestRow,
     PersonsRow,
     ReconciliationRow,
+    ResolutionRow,
     RunRow,
+    ScanRow,
     StatementRow,
     Use,
     WithdrawalRow,
@@ -30,7 +33,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "14"
+VERSION = "15"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -241,6 +244,26 @@ withdrawal = Table(
     Column("by", String),
 )
 
+scan = Table(
+    "proj_scan",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("received_at", String, nullable=False),
+    Column("first", Integer, nullable=False),
+    Column("last", Integer, nullable=False),
+    Column("said", String, nullable=False),
+)
+
+resolution = Table(
+    "proj_resolution",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    Column("received_at", String, nullable=False),
+    Column("digest", String, nullable=False),
+    Column("reason", String, nullable=False),
+    Column("by", String, nullable=False),
+)
+
 
 def run_columns(row: RunRow) -> dict[str, Any]:
     """Lay a run out in columns."""
@@ -409,6 +432,33 @@ def manifest_row(columns: RowMapping) -> ManifestRow:
     """Make what people state about their systems of its columns."""
     said = Manifest.model_validate(json.loads(columns["said"]))
     return ManifestRow(columns["seq"], columns["received_at"], columns["digest"], columns["by"], said)
+
+
+_OF_SCANS = ("read_at", "events", "unread", "texts", "detectors", "found", "fields")
+
+
+def scan_columns(row: ScanRow) -> dict[str, Any]:
+    """Lay out what a scan found."""
+    said = asdict(row)
+    return {
+        **{name: said[name] for name in ("seq", "received_at", "first", "last")},
+        "said": json.dumps({name: said[name] for name in _OF_SCANS}, separators=(",", ":")),
+    }
+
+
+def scan_row(columns: RowMapping) -> ScanRow:
+    """Make what a scan found of its columns."""
+    said = json.loads(columns["said"])
+    found = tuple(
+        FoundRow(**one | {"places": tuple((seq, pointer) for seq, pointer in one["places"])}) for one in said["found"]
+    )
+    place = {name: columns[name] for name in ("seq", "received_at", "first", "last")}
+    return ScanRow(**place, **said | {"found": found, "fields": tuple(said["fields"])})
+
+
+def resolution_row(columns: RowMapping) -> ResolutionRow:
+    """Make what became of a finding of its columns."""
+    return ResolutionRow(**columns)
 
 
 def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:
