@@ -30,6 +30,7 @@ from orchestrail.queries.statements import (
     statements,
 )
 from orchestrail.queries.subjects import find_subject, read_digest
+from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.settings import Settings, settings_file
 from orchestrail.statements.content import MAX_TEXT, MAX_WAIVER, ROLES, Content, Kind, Signed
 from orchestrail.statements.signatures import MAX_FILE, KeyProblem, private_key, sign, write_envelope
@@ -346,7 +347,8 @@ def _refuse_unattended() -> None:
 
 
 def _roles() -> Mapping[str, Sequence[str]]:
-    return {}
+    """Give the roles that each requirement of the catalogue takes."""
+    return {requirement.id: requirement.roles for requirement in load_catalogue().requirements}
 
 
 def _day(given: str | None) -> date:

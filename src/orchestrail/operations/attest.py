@@ -25,7 +25,7 @@ from orchestrail.store.base import Incoming, Store
 
 SOURCE = "attest"
 Roles = Mapping[str, Collection[str]]
-"""By requirement, the roles in which something may be stated about it; one that is not in it takes any."""
+"""By requirement, the roles in which something may be stated about it; none for any role."""
 
 _UNATTENDED = (
     "CI", "GITHUB_ACTIONS", "GITLAB_CI", "JENKINS_URL", "BUILDKITE", "CIRCLECI", "TF_BUILD", "TEAMCITY_VERSION", "TRAVIS", "DRONE",
@@ -37,6 +37,7 @@ _MACHINES = frozenset(
     ["bot", "robot", "ci", "cd", "svc", "service", "automation", "automated", "pipeline", "jenkins", "actions", "runner", "agent",
      "dependabot", "renovate", "airflow", "prefect", "daemon", "nobody", "noreply", "script", "cron"]
 )  # fmt: skip
+_ANNEX_IV = re.compile(r"IV\([1-9]\)(\([a-h]\))?")
 _WORD = re.compile(r"[^\W\d_]+")
 
 
@@ -70,6 +71,9 @@ def check(content: Content, roles: Roles) -> None:
             "Only a person can state this.", why, "Give the name, or a stable pseudonym, of a person."
         )
     for requirement in content.about:
+        if requirement not in roles and not _ANNEX_IV.fullmatch(requirement):
+            why = f"{requirement} is neither in the catalogue nor a point of Annex IV, such as IV(2)(g)."
+            raise StatementRefused("There is no such requirement.", why, "`orchestrail check` lists the requirements.")
         allowed = roles.get(requirement)
         if allowed and content.role not in allowed:
             why = f"{requirement} takes {', '.join(sorted(allowed))}; this is stated as {content.role}."

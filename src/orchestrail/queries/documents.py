@@ -13,11 +13,14 @@ from orchestrail.projections.rows import ReconciliationRow, RunRow
 from orchestrail.queries.beginnings import Beginning
 from orchestrail.queries.diff import Compared
 from orchestrail.queries.differences import Difference
+from orchestrail.queries.impact import Descendants, Examined, Impact
 from orchestrail.queries.loading import Edge, dataset_key
+from orchestrail.queries.models import Deployment
 from orchestrail.queries.show import Shown
 from orchestrail.queries.sides import Side
 from orchestrail.queries.statements import Statement
 from orchestrail.queries.trace import Trace, TracedDataset
+from orchestrail.queries.withdrawals import Withdrawal
 
 Document = dict[str, Any]
 
@@ -194,6 +197,60 @@ def trace_document(traced: Trace) -> Document:
         "unproven": [edge_document(edge) for edge in traced.unproven],
         "sources": [_traced(dataset) for dataset in traced.sources],
         "not_recorded": list(traced.missing),
+    }
+
+
+def impact_document(found: Impact, examined: Examined | None = None) -> Document:
+    """Give the answer of `orchestrail impact`: what descends for certain, and apart from it what may."""
+    target = found.target
+    return {
+        "target": {
+            "given": target.given,
+            "kind": target.kind,
+            "run_id": target.run.run_id if target.run else None,
+            "digest": target.dataset.digest if target.dataset else None,
+        },
+        **_descendants(found.certain),
+        "edges": [edge_document(edge) for edge in found.edges],
+        "unproven": [edge_document(edge) for edge in found.unproven],
+        "sources": [dataset_document(dataset) for dataset in found.meant.values()],
+        "read_by": [row.run_id for row in found.readers],
+        "possible": _descendants(found.possible),
+        "withdrawals": [withdrawal_document(one) for one in found.withdrawn],
+        "read_after_withdrawal": [row.run_id for row in found.read_after],
+        "examined": {"models": examined.models, "complete": examined.complete} if examined else None,
+    }
+
+
+def _descendants(found: Descendants) -> Document:
+    return {
+        "runs": [run_document(row) for row in found.runs],
+        "datasets": [dataset_document(dataset) for dataset in found.datasets.values()],
+        "models": list(found.models),
+        "deployments": [deployment_document(one) for one in found.deployments],
+    }
+
+
+def withdrawal_document(one: Withdrawal) -> Document:
+    """Give a withdrawal as it is on the record."""
+    return {**asdict(one.row), "digests": sorted(one.digests), "sequence": one.row.seq}
+
+
+def deployment_document(one: Deployment) -> Document:
+    """Give a deployment: a service, or a deploy step."""
+    return {
+        "deployment": one.name,
+        "run_id": one.run.run_id,
+        "role": one.run.role,
+        "system": one.run.system,
+        "environment": one.run.environment,
+        "state": one.run.state,
+        "started_at": one.run.started_at or one.run.seen_at,
+        "ended_at": one.run.ended_at,
+        "active": one.active,
+        "model": one.digest,
+        "image": one.run.step.image_digest,
+        "sequence": one.run.first_seq,
     }
 
 

@@ -58,6 +58,18 @@ class Deployment:
         read = {use.dataset.digest for use in self.inputs if use.dataset.kind == "model"}
         return next(iter(read)) if len(read) == 1 else None
 
+    @property
+    def name(self) -> str:
+        """Its name: as it stated, else that of its job."""
+        return self.served.deployment if self.served is not None else self.run.job.name
+
+    @property
+    def active(self) -> bool | None:
+        """Whether it goes on, as far as the record knows; None for a step that deployed something and ended: that tells no end."""
+        if self.served is None and self.run.role == "deploy":
+            return None
+        return self.run.ended_at is None and self.run.state in (None, "RUNNING")
+
 
 @dataclass(frozen=True)
 class DeployedModel:

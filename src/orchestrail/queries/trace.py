@@ -90,6 +90,49 @@ class Trace:
         ]
 
 
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Where a trace goes from one run, and on what.
+
+    Attributes:
+        run: the run.
+        behind: the runs that it goes on to.
+        edges: what it went by.
+    """
+
+    run: RunRow
+    behind: Set[str]
+    edges: Sequence[Edge]
+
+
+class Steps:
+    """Single steps of traces. A trace of something is all steps from it and from what they lead to, whatever it began at.
+
+    Args:
+        connection: a snapshot of the store.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self._seen = _Seen(connection)
+        self._taken: dict[str, Step | None] = {}
+
+    def of(self, run_id: str) -> Step | None:
+        """Take the step from a run; None where it is not recorded."""
+        if run_id not in self._taken:
+            tracer = _Tracer(self._seen.connection, self._seen)
+            self._taken[run_id] = tracer.step(run_id)
+        return self._taken[run_id]
+
+    def below(self, run_id: str) -> list[RunRow]:
+        """List all runs below a run."""
+        return self._seen.descendants(run_id)
+
+    def above(self, run_id: str) -> list[RunRow]:
+        """List the runs that a run ran in, the nearest first."""
+        row = self._seen.row(run_id)
+        return list(self._seen.ancestors(row)) if row else []
+
+
 def trace(connection: Connection, target: Target) -> Trace:
     """Follow a target back to where the record begins.
 
@@ -97,7 +140,7 @@ def trace(connection: Connection, target: Target) -> Trace:
         connection: a snapshot of the store.
         target: from `orchestrail.queries.targets.find_target`.
     """
-    tracer = _Tracer(connection)
+    tracer = _Tracer(connection, _Seen(connection))
     if target.run is not None:
         tracer.begin_at_run(target.run)
     elif target.dataset is not None:
@@ -113,10 +156,65 @@ def trace(connection: Connection, target: Target) -> Trace:
 
 
 @dataclass(slots=True)
+class _Seen:
+    """What was looked up: the same for every trace of a snapshot."""
+
+    connection: Connection
+    _rows: dict[str, RunRow | None] = field(default_factory=dict)
+    _below: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    _origins: dict[tuple[str, str], Origin] = field(default_factory=dict)
+
+    def row(self, run_id: str) -> RunRow | None:
+        """Load a run."""
+        if run_id not in self._rows:
+            self._rows[run_id] = load_runs(self.connection, [run_id]).get(run_id)
+        return self._rows[run_id]
+
+    def ancestors(self, row: RunRow) -> Iterator[RunRow]:
+        """Go through the recorded runs that a run ran in, the nearest first."""
+        seen = {row.run_id}
+        while row.parent_run_id is not None and row.parent_run_id not in seen:
+            seen.add(row.parent_run_id)
+            above = self.row(row.parent_run_id)
+            if above is None:
+                return
+            yield above
+            row = above
+
+    def descendants(self, run_id: str) -> list[RunRow]:
+        """List the runs below a run."""
+        if run_id not in self._below:
+            found: dict[str, None] = {}
+            frontier = [run_id]
+            while frontier:
+                children = [
+                    child
+                    for start in range(0, len(frontier), 400)
+                    for child in run_ids(self.connection, tables.run.c.parent_run_id.in_(frontier[start : start + 400]))
+                ]
+                frontier = [child for child in children if child not in found and child != run_id]
+                found.update(dict.fromkeys(frontier))
+            unknown = [child for child in found if child not in self._rows]
+            self._rows.update(load_runs(self.connection, unknown))
+            self._below[run_id] = tuple(found)
+        return [row for child in self._below[run_id] if (row := self._rows[child])]
+
+    def origin(self, row: RunRow, use: Use) -> Origin:
+        """Find who wrote what a run read."""
+        key = row.run_id, dataset_key(use.dataset)
+        if key not in self._origins:
+            self._origins[key] = origin_of(
+                self.connection, Reading(use.dataset, use.seq, use.at, row.run_id, row.root_run_id)
+            )
+        return self._origins[key]
+
+
+@dataclass(slots=True)
 class _Tracer:
     """The trace in the making."""
 
     connection: Connection
+    seen: _Seen
     included: dict[str, RunRow] = field(default_factory=dict)
     datasets: dict[str, TracedDataset] = field(default_factory=dict)
     edges: dict[tuple[str, str, str], Edge] = field(default_factory=dict)
@@ -124,9 +222,6 @@ class _Tracer:
     _waiting: deque[str] = field(default_factory=deque)
     _asked: set[str] = field(default_factory=set)
     _passed: set[str] = field(default_factory=set)
-    _rows: dict[str, RunRow | None] = field(default_factory=dict)
-    _below: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _origins: dict[tuple[str, str], Origin] = field(default_factory=dict)
 
     def begin_at_run(self, run: RunRow) -> None:
         """Ask for what produced a run; what it wrote shows too."""
@@ -147,11 +242,20 @@ class _Tracer:
             if row is not None:
                 self._expand(row)
 
+    def step(self, run_id: str) -> Step | None:
+        """Go back from one run, and no further."""
+        self._asked.add(run_id)
+        row = self._row(run_id)
+        if row is None:
+            return None
+        self._expand(row)
+        return Step(row, self._asked - {run_id}, list(self.edges.values()))
+
     def _expand(self, row: RunRow) -> None:
         self._include(row)
         for use in row.inputs:
             self._read(row, use, NOT_CAPTURED if is_unidentified(use.dataset) else None)
-        below = [child for child in self._descendants(row.run_id) if child.state != State.SKIPPED]
+        below = [child for child in self.seen.descendants(row.run_id) if child.state != State.SKIPPED]
         for child in below:
             self._ask(child.run_id)
         self._cached(row)
@@ -177,9 +281,7 @@ class _Tracer:
 
     def _row(self, run_id: str) -> RunRow | None:
         """Load a run; one that is not recorded is noted as missing."""
-        if run_id not in self._rows:
-            self._rows[run_id] = load_runs(self.connection, [run_id]).get(run_id)
-        row = self._rows[run_id]
+        row = self.seen.row(run_id)
         if row is None:
             self.missing[run_id] = None
         return row
@@ -194,45 +296,17 @@ class _Tracer:
             below = above
 
     def _ancestors(self, row: RunRow) -> Iterator[RunRow]:
-        seen = {row.run_id}
-        while row.parent_run_id is not None and row.parent_run_id not in seen:
-            seen.add(row.parent_run_id)
-            above = self._row(row.parent_run_id)
-            if above is None:
-                return
+        above = row
+        for above in self.seen.ancestors(row):
             yield above
-            row = above
-
-    def _descendants(self, run_id: str) -> list[RunRow]:
-        if run_id not in self._below:
-            found: dict[str, None] = {}
-            frontier = [run_id]
-            while frontier:
-                children = [
-                    child
-                    for start in range(0, len(frontier), 400)
-                    for child in run_ids(self.connection, tables.run.c.parent_run_id.in_(frontier[start : start + 400]))
-                ]
-                frontier = [child for child in children if child not in found and child != run_id]
-                found.update(dict.fromkeys(frontier))
-            unknown = [child for child in found if child not in self._rows]
-            self._rows.update(load_runs(self.connection, unknown))
-            self._below[run_id] = tuple(found)
-        return [row for child in self._below[run_id] if (row := self._rows[child])]
-
-    def _origin(self, row: RunRow, use: Use) -> Origin:
-        key = row.run_id, dataset_key(use.dataset)
-        if key not in self._origins:
-            self._origins[key] = origin_of(
-                self.connection, Reading(use.dataset, use.seq, use.at, row.run_id, row.root_run_id)
-            )
-        return self._origins[key]
+        if above.parent_run_id is not None:
+            self._row(above.parent_run_id)  # notes it as missing, where it is
 
     def _read(self, row: RunRow, use: Use, note: str | None = None) -> None:
         """Put an input of a run into the trace, and ask for the run that wrote it."""
         proof = None if is_unidentified(use.dataset) else proof_of(use.dataset)
         self._join(Edge(dataset_key(use.dataset), row.run_id, "read", proof, captured=not note, note=note))
-        self._add(use.dataset, self._origin(row, use))
+        self._add(use.dataset, self.seen.origin(row, use))
 
     def _add(self, dataset: DatasetRef, origin: Origin) -> None:
         key = dataset_key(dataset)
@@ -273,7 +347,7 @@ class _Tracer:
 
     def _writers_behind(self, rows: Sequence[RunRow]) -> set[str]:
         """Name the runs that wrote what these runs read, or through which it went."""
-        origins = [self._origin(row, use) for row in rows for use in row.inputs]
+        origins = [self.seen.origin(row, use) for row in rows for use in row.inputs]
         return {origin.writer.run_id for origin in origins if origin.writer is not None} | {
             run_id for origin in origins for run_id in origin.passed
         }
@@ -283,7 +357,7 @@ class _Tracer:
         columns = tables.edge.c
         edges = run_edges(self.connection, columns.kind.in_(AFTER), columns.to_run == row.run_id)
         above = {ancestor.run_id for ancestor in self._ancestors(row)}
-        below = {child.run_id for child in self._descendants(row.run_id)}
+        below = {child.run_id for child in self.seen.descendants(row.run_id)}
         named = False
         for edge in edges:
             if edge.start in above or edge.start in below or edge.start == row.run_id:
@@ -298,7 +372,7 @@ class _Tracer:
                 continue
             named = True
             gave = {use.run_id for use in upstream.outputs} | {edge.start}
-            gave |= {child.run_id for child in self._descendants(edge.start)}
+            gave |= {child.run_id for child in self.seen.descendants(edge.start)}
             if not gave & writers:
                 self._join(gap)
                 self._ask(edge.start)
@@ -321,21 +395,21 @@ class _Tracer:
             for use in above.inputs:
                 if seen and use.dataset.digest in held:
                     continue
-                writer = self._origin(above, use).writer
+                writer = self.seen.origin(above, use).writer
                 if writer is None or (writer.seq < until and writer.run_id not in own):
                     self._read(above, use, ENCLOSING)
 
     def _is_explained(self, row: RunRow, use: Use, held: Set[str | None]) -> bool:
         if not is_in_memory(use.dataset) or use.dataset.digest in held:
             return True
-        return self._origin(row, use).writer is not None
+        return self.seen.origin(row, use).writer is not None
 
     def _before_enclosing(self, row: RunRow) -> None:
         """Follow the runs that the runs around this one waited for: what they gave may have come down to it."""
         for above in self._ancestors(row):
             if above.run_id not in self._asked and above.run_id not in self._passed:
                 self._passed.add(above.run_id)
-                self._upstream(above, self._writers_behind([above, *self._descendants(above.run_id)]))
+                self._upstream(above, self._writers_behind([above, *self.seen.descendants(above.run_id)]))
 
     def _ran_before(self, row: RunRow) -> None:
         """Follow the runs that ended before this one began in the same parent: nothing else tells where its input came from.

@@ -200,6 +200,8 @@ def test_the_name_of_a_machine_is_refused(terminal, name):
         ([], "The origin is <origin> and nothing else.\n.\n", "template"),
         ([], "The data lies behind the password=hunter2secret there.\n.\n", "secret"),
         (["--field", "token=abcdef1234567890"], f"{TEXT}\n.\n", "secret"),
+        (["--about", "DATA-99"], f"{TEXT}\n.\n", "no such requirement"),
+        (["--about", "DOC-04"], f"{TEXT}\n.\n", "DOC-04 takes test_responsible"),
         (["--field", "origin"], f"{TEXT}\n.\n", "NAME=VALUE"),
         (["--valid-until", "2020-01-01"], f"{TEXT}\n.\n", "The last day"),
         (["--evidence", "nowhere.pdf"], f"{TEXT}\n.\n", "nowhere.pdf"),

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
+from hypothesis import strategies as st
 from sqlalchemy import Connection, StaticPool, create_engine
 
 from orchestrail.store.base import Record
@@ -157,6 +158,37 @@ def record(facet: str, **fields: Any) -> dict[str, Any]:
 def body(event: dict[str, Any]) -> bytes:
     """The bytes of an event, as the spool holds them."""
     return json.dumps(event, separators=(",", ":")).encode()
+
+
+_FILES = st.tuples(st.sampled_from(["/a", "/b", "/c"]), st.none() | st.sampled_from(["x", "y", "z"]))
+_NUMBERS = st.integers(1, 6)
+_DESCRIBED = st.fixed_dictionaries(
+    {
+        "kind": st.sampled_from(["START", "COMPLETE", "OTHER"]),
+        "run": _NUMBERS,
+        "second": st.integers(0, 9),
+        "parent": st.none() | _NUMBERS,
+        "upstream": st.lists(_NUMBERS, max_size=2).map(tuple),
+        "inputs": st.lists(_FILES, max_size=2),
+        "outputs": st.lists(_FILES, max_size=2),
+        "ours": st.sampled_from([None, {"state": "SKIPPED"}])
+        | st.builds(lambda number: {"state": "CACHED", "from": number}, _NUMBERS),
+    }
+)
+
+
+def event_lists() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Events of few runs and few files, so that they meet in every way: in circles, out of order, contradicting each other."""
+    return st.lists(_DESCRIBED.map(_of_described), min_size=1, max_size=10)
+
+
+def _of_described(described: dict[str, Any]) -> dict[str, Any]:
+    parts = dict(described)
+    if parts["ours"] and "from" in parts["ours"]:
+        parts["ours"] = {"state": "CACHED", "cachedFrom": run_id(parts["ours"]["from"])}
+    for direction in ("inputs", "outputs"):
+        parts[direction] = [dataset(*file) for file in parts[direction]]
+    return event(parts.pop("kind"), parts.pop("run"), **parts)
 
 
 class MemoryLog:

@@ -446,35 +446,12 @@ def test_a_deep_chain_is_followed_to_its_end(made, traced):
     assert names(document["sources"]) == {"/0"}
 
 
-files = st.tuples(st.sampled_from(["/a", "/b", "/c"]), st.none() | st.sampled_from(["x", "y", "z"]))
-numbers = st.integers(1, 6)
-described = st.fixed_dictionaries(
-    {
-        "kind": st.sampled_from(["START", "COMPLETE", "OTHER"]),
-        "run": numbers,
-        "second": st.integers(0, 9),
-        "parent": st.none() | numbers,
-        "upstream": st.lists(numbers, max_size=2).map(tuple),
-        "inputs": st.lists(files, max_size=2),
-        "outputs": st.lists(files, max_size=2),
-        "ours": st.sampled_from([None, {"state": "SKIPPED"}])
-        | st.builds(lambda number: {"state": "CACHED", "from": number}, numbers),
-    }
-)
-
-
 @settings(deadline=None, max_examples=50)
-@given(st.lists(described, min_size=1, max_size=10))
-def test_a_trace_of_anything_ends_and_hangs_together(made, parts):
+@given(st.data())
+def test_a_trace_of_anything_ends_and_hangs_together(made, data):
     """Circles of parents, of data, of order and of caches: every answer is finite, and every edge leads between things it lists."""
     log = made.MemoryLog()
-    for part in parts:
-        part = dict(part)
-        if part["ours"] and "from" in part["ours"]:
-            part["ours"] = {"state": "CACHED", "cachedFrom": made.run_id(part["ours"]["from"])}
-        for direction in ("inputs", "outputs"):
-            part[direction] = [made.dataset(*file) for file in part[direction]]
-        log.add(made.event(part.pop("kind"), part.pop("run"), **part))
+    log.add(*data.draw(made.event_lists()))
     apply(log)
     with log.read() as connection:
         for target in [*(made.run_id(number) for number in range(1, 7)), "/a", "/b", made.digest("x")]:

@@ -1,0 +1,110 @@
+"""`orchestrail impact TARGET`: everything that descends from something, and how far that can be relied on."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+from rich.text import Text
+
+from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
+from orchestrail.cli.output import Output, clean
+from orchestrail.cli.record import reading, settings_of
+from orchestrail.cli.words import GAP, dataset_text, heading, short_digest, short_id
+from orchestrail.queries.documents import impact_document
+from orchestrail.queries.impact import Descendants, Examined, Impact, examined
+from orchestrail.queries.impact import impact as find_impact
+from orchestrail.queries.models import Deployment
+from orchestrail.queries.targets import find_target
+from orchestrail.queries.words import counted
+
+_SHOWN = 30
+
+
+def impact(
+    target: Annotated[str, typer.Argument(metavar="TARGET", help="A file, a sha256:... digest, a data set or a RUN.")],
+    version: Annotated[
+        str | None, typer.Option("--version", help="Only this version of the data set; all without.")
+    ] = None,
+    as_json: Json = False,
+    no_collect: NoCollect = False,
+    zone: TimeZone = None,
+    full: Full = False,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """Show everything that descends from a file, a data set or a run.
+
+    TARGET is followed forward through the runs that read it and what they wrote, across orchestrators, to models and deployments.
+    What descends only if something is so that nothing shows is listed apart.
+    """
+    output = Output(as_json=as_json, zone=zone, full=full)
+    with reading(settings_of(home, store), output, no_collect=no_collect) as record:
+        found = find_impact(record, find_target(record, target), version)
+        looked_at = None if found.certain.models or found.certain.deployments else examined(record)
+    if as_json:
+        output.document(impact_document(found, looked_at))
+    else:
+        print_impact(found, looked_at, output)
+
+
+def print_impact(found: Impact, looked_at: Examined | None, output: Output) -> None:
+    """Print an impact: models and deployments first, then data and runs, then what is only possible."""
+    output.line(clean(found.target.given), style="bold")
+    for dataset in found.meant.values():
+        output.line(Text("  ").append_text(dataset_text(dataset, output)))
+    for one in found.withdrawn:
+        line = f"  withdrawn {output.time(one.row.withdrawn_at)}: {one.row.reason}  (event {one.row.seq})"
+        output.line(clean(line), style="red")
+    if found.target.run is None:
+        output.line(f"  read by {counted(len(found.readers), 'run')}")
+    for row in found.read_after:
+        output.line(Text("  read after it was withdrawn: ", style="red").append_text(heading(row, output)))
+    _print_part(found.certain, "Descends from it", output)
+    if found.possible.runs:
+        _print_part(
+            found.possible, "May descend from it: an edge by name only, or a value that was not captured", output
+        )
+    if looked_at is not None:
+        output.line()
+        line = (
+            f"No model and no deployment is shown to descend from it: {counted(looked_at.models, 'model')} examined, "
+        )
+        output.line(
+            Text(f"{line}{looked_at.complete} with a trace that has no gap", style="" if looked_at.complete else GAP)
+        )
+
+
+def _print_part(part: Descendants, title: str, output: Output) -> None:
+    output.line()
+    data = [dataset for dataset in part.datasets.values() if dataset.kind != "model"]
+    counts = [
+        counted(len(part.models), "model"),
+        counted(len(part.deployments), "deployment"),
+        counted(len(data), "data set"),
+        counted(len(part.runs), "run"),
+    ]
+    output.line(f"{title}: {', '.join(counts)}", style="bold")
+    for model in part.models.values():
+        output.line(Text("  ").append_text(dataset_text(model, output)))
+    for one in part.deployments:
+        output.line(Text("  ").append_text(deployment_text(one, output)))
+    shown = len(data) if output.full else _SHOWN
+    for dataset in data[:shown]:
+        output.line(Text("  ").append_text(dataset_text(dataset, output)))
+    for row in part.runs[: len(part.runs) if output.full else _SHOWN]:
+        output.line(Text("  ").append_text(heading(row, output)))
+    if not output.full and max(len(data), len(part.runs)) > _SHOWN:
+        output.line("  ... and more: --full lists them", style="dim")
+
+
+def deployment_text(one: Deployment, output: Output) -> Text:
+    """Give a deployment: its name, whether it goes on, its model and since when."""
+    known = {True: ("active", "red"), False: ("ended", "dim"), None: ("its end is not told", GAP)}
+    text = Text(clean(f"deployment {one.name}  ")).append(*known[one.active])
+    text.append(f"  {clean(one.run.environment or 'environment unknown')}")
+    text.append(f"  model {short_digest(one.digest, output)}" if one.digest else "  model unknown", style="dim")
+    text.append(f"  since {output.time(one.run.started_at or one.run.seen_at)}")
+    if one.run.ended_at:
+        text.append(f" until {output.time(one.run.ended_at)}")
+    return text.append(f"  {short_id(one.run.run_id, output)}", style="dim")

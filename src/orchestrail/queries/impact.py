@@ -1,0 +1,305 @@
+"""Everything that descends from something: forward to data, models and deployments, by the steps that a trace takes back.
+
+Who may descend from a run is found by what it wrote, whom it handed on to and what it ran in. Whether one does is asked of the
+trace itself: it does where the trace's step from it goes back to that run. So a trace and an impact never disagree.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
+
+from orchestrail.model import DatasetRef
+from orchestrail.projections import tables
+from orchestrail.projections.rows import RunRow
+from orchestrail.queries.loading import AFTER, Edge, dataset_key, load_uses
+from orchestrail.queries.models import Deployment, deployments, model_keys
+from orchestrail.queries.origin import Reading, origin_of
+from orchestrail.queries.show import began
+from orchestrail.queries.targets import Target
+from orchestrail.queries.trace import Step, Steps, trace
+from orchestrail.queries.withdrawals import Withdrawal, withdrawals
+
+_CHUNK = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Descendants:
+    """What descends from something, of one degree of certainty.
+
+    Attributes:
+        runs: the runs, in the order in which they began; those that enclose them included.
+        datasets: what they wrote, by key: where something else wrote the same later, it is of that.
+        deployments: services and deploy steps that are among the runs, or state to serve a model that is among the data sets.
+    """
+
+    runs: Sequence[RunRow]
+    datasets: dict[str, DatasetRef]
+    deployments: Sequence[Deployment]
+
+    @property
+    def models(self) -> dict[str, DatasetRef]:
+        """The models among the data sets."""
+        return {key: dataset for key, dataset in self.datasets.items() if dataset.kind == "model"}
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """Everything that descends from a target.
+
+    Attributes:
+        target: what was asked for.
+        meant: the data sets that it stands for, by key: all versions of a name; equal bytes under any name. None for a run.
+        readers: runs that read one of them.
+        certain: what descends by digest or version, or by what encloses it.
+        possible: what descends only if something is so that nothing shows: an edge by name, a value that was not captured.
+        edges: between all of them.
+        withdrawn: the withdrawals of what is meant.
+        read_after: runs that began to read it after it was withdrawn.
+    """
+
+    target: Target
+    meant: dict[str, DatasetRef]
+    readers: Sequence[RunRow]
+    certain: Descendants
+    possible: Descendants
+    edges: Sequence[Edge]
+    withdrawn: Sequence[Withdrawal]
+    read_after: Sequence[RunRow]
+
+    @property
+    def unproven(self) -> list[Edge]:
+        """Edges that rest on a name alone."""
+        return [edge for edge in self.edges if edge.proof == "name"]
+
+
+@dataclass(frozen=True, slots=True)
+class Examined:
+    """How far an answer that nothing descends can be relied on.
+
+    Attributes:
+        models: models on the record.
+        complete: those whose trace has no gap: nothing by name only, nothing that was not captured, no run that is not recorded.
+    """
+
+    models: int
+    complete: int
+
+
+def impact(connection: Connection, target: Target, version: str | None = None) -> Impact:
+    """Follow a target forward to where the record ends.
+
+    Args:
+        connection: a snapshot of the store.
+        target: from `orchestrail.queries.targets.find_target`; the name of a data set stands for all its versions.
+        version: only this version of the data set.
+    """
+    steps = Steps(connection)
+    meant = _meant(connection, target, version)
+    search = _Search(connection, steps)
+    if target.run is not None:
+        search.begin({target.run.run_id: True, **{row.run_id: True for row in steps.below(target.run.run_id)}})
+    else:
+        search.begin(_reading(connection, steps, meant))
+    search.follow()
+    certain = _descendants(connection, steps, [run for run, sure in search.found.items() if sure])
+    possible = _descendants(connection, steps, [run for run, sure in search.found.items() if not sure])
+    readers = [
+        row
+        for row in sorted((*certain.runs, *possible.runs), key=began)
+        if any(dataset_key(use.dataset) in meant for use in row.inputs)
+    ]
+    covering = [one for one in withdrawals(connection) if any(one.covers(dataset) for dataset in meant.values())]
+    since = min((one.row.withdrawn_at for one in covering), default=None)
+    return Impact(
+        target,
+        meant,
+        readers,
+        certain,
+        possible,
+        _edges(steps, search.found, {*meant, *certain.datasets, *possible.datasets}),
+        covering,
+        [row for row in readers if since is not None and (row.started_at or row.seen_at or "~") > since],
+    )
+
+
+def examined(connection: Connection) -> Examined:
+    """Trace every model on the record, to say how far an answer that nothing descends can be relied on."""
+    keys = model_keys(connection)
+    use = tables.use.c
+    complete = 0
+    for key in keys:
+        named = use.digest == key if key.startswith("sha256:") else use.kind == "model"
+        wrote = load_uses(connection, use.direction == "output", named)
+        found = [each.dataset for each in wrote if key in (each.dataset.digest, dataset_key(each.dataset))]
+        traced = trace(connection, Target(key, "dataset", found[-1]))
+        gaps = traced.unproven or traced.missing or any(not edge.captured for edge in traced.edges)
+        complete += not gaps
+    return Examined(len(keys), complete)
+
+
+def _meant(connection: Connection, target: Target, version: str | None) -> dict[str, DatasetRef]:
+    """Find all that a target stands for: one content, or all that bore a name; equal bytes under any name."""
+    dataset = target.dataset
+    if dataset is None:
+        return {}
+    use = tables.use.c
+    named: ColumnElement[bool] = and_(use.namespace == dataset.namespace, use.name == dataset.name)
+    if version is not None:
+        named = and_(named, use.version == version)
+    if target.kind == "dataset" or dataset.digest is None:
+        digests = list(
+            connection.execute(select(use.digest).where(named, use.digest.is_not(None)).distinct()).scalars()
+        )
+    else:
+        digests, named = [dataset.digest], use.digest == dataset.digest
+    found = load_uses(connection, named)
+    for chunk in _chunks(digests):
+        found += load_uses(connection, use.digest.in_(chunk))
+    return {dataset_key(each.dataset): each.dataset for each in found}
+
+
+def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef]) -> dict[str, bool]:
+    """Find the runs whose trace goes to one of these data sets by a single step; True where it is shown to be that one."""
+    use = tables.use.c
+    digests = {dataset.digest for dataset in meant.values() if dataset.digest}
+    names = {(dataset.namespace, dataset.name) for dataset in meant.values() if not dataset.digest}
+    read: dict[str, None] = {}
+    for chunk in _chunks(digests):
+        read.update(dict.fromkeys(_using(connection, use.digest.in_(chunk))))
+    for namespace, name in names:
+        read.update(dict.fromkeys(_using(connection, use.namespace == namespace, use.name == name)))
+    found: dict[str, bool] = {}
+    for run_id in _with_below(steps, read):
+        step = steps.of(run_id)
+        edges = [edge for edge in step.edges if edge.kind == "read" and edge.start in meant] if step else []
+        if edges:
+            found[run_id] = any(edge.captured and edge.proof != "name" for edge in edges)
+    return found
+
+
+@dataclass(slots=True)
+class _Search:
+    """The way forward in the making: what is certain first, so that what is reached both ways counts as certain.
+
+    Attributes:
+        found: the runs that were reached, True where it is certain.
+    """
+
+    connection: Connection
+    steps: Steps
+    found: dict[str, bool] = field(default_factory=dict)
+    _sure: list[str] = field(default_factory=list)
+    _maybe: list[str] = field(default_factory=list)
+
+    def begin(self, runs: dict[str, bool]) -> None:
+        """Begin at some runs."""
+        for run_id, sure in runs.items():
+            (self._sure if sure else self._maybe).append(run_id)
+
+    def follow(self) -> None:
+        """Go forward until nothing is left to ask."""
+        for waiting, sure in ((self._sure, True), (self._maybe, False)):
+            while waiting:
+                run_id = waiting.pop()
+                if run_id not in self.found:
+                    self.found[run_id] = sure
+                    for after, proven in self._after(run_id):
+                        (self._sure if sure and proven else self._maybe).append(after)
+
+    def _after(self, run_id: str) -> Iterator[tuple[str, bool]]:
+        """Find the runs whose trace goes back to this one by a single step; True where something shows that it must."""
+        before = self.steps.of(run_id)
+        if before is None:
+            return
+        for after in dict.fromkeys(self._candidates(before.run)):
+            step = self.steps.of(after) if after != run_id else None
+            if step is not None and run_id in step.behind:
+                yield after, _is_proven(step, run_id, (row.run_id for row in self.steps.below(after)))
+
+    def _candidates(self, row: RunRow) -> Iterator[str]:
+        """Name all runs that may descend from one by a single step; more do no harm."""
+        use, edge, run = tables.use.c, tables.edge.c, tables.run.c
+        own = row.run_id
+        wrote = [each.dataset for each in load_uses(self.connection, use.run_id == own, use.direction == "output")]
+        read: dict[str, None] = {}
+        for dataset in wrote:
+            named = and_(use.namespace == dataset.namespace, use.name == dataset.name)
+            unidentified = and_(named, use.digest.is_(None))
+            meant = or_(use.digest == dataset.digest, unidentified) if dataset.digest else named
+            read.update(dict.fromkeys(_using(self.connection, meant)))
+        yield from _with_below(self.steps, read)
+        kinds = (*AFTER, "cached_from")
+        leading = select(edge.to_run).where(edge.from_run == own, edge.kind.in_(kinds)).distinct()
+        yield from _with_below(self.steps, self.connection.execute(leading).scalars().all())
+        yield from (above.run_id for above in self.steps.above(own))
+        if row.parent_run_id is not None:
+            beside = select(run.run_id).where(run.parent_run_id == row.parent_run_id, run.first_seq > row.last_seq)
+            yield from self.connection.execute(beside).scalars().all()
+
+
+def _is_proven(step: Step, before: str, below_after: Iterable[str]) -> bool:
+    """Say whether a step goes back to a run by a digest, a version or a stored result, or because that one ran in this one."""
+    if before in below_after:
+        return True
+    given = {before} | {edge.end for edge in step.edges if edge.start == before and _shows(edge)}
+    return any(edge.end == step.run.run_id and edge.start in given and _shows(edge) for edge in step.edges)
+
+
+def _shows(edge: Edge) -> bool:
+    """Say whether an edge shows that what came by it is what went in: not by a name, nor by order, nor unseen in memory."""
+    handed_on = edge.kind in ("after", "cached_from") and edge.note is None
+    return edge.captured and (handed_on or (edge.kind in ("read", "wrote") and edge.proof != "name"))
+
+
+def _descendants(connection: Connection, steps: Steps, run_ids: Sequence[str]) -> Descendants:
+    known = set(run_ids)
+    rows = sorted((step.run for run_id in run_ids if (step := steps.of(run_id))), key=began)
+    datasets: dict[str, DatasetRef] = {}
+    for row in rows:
+        for use in row.outputs:
+            key = dataset_key(use.dataset)
+            if key not in datasets:
+                writer = origin_of(connection, Reading(use.dataset)).writer
+                if writer is not None and writer.run_id in known:
+                    datasets[key] = use.dataset
+    digests = {dataset.digest for dataset in datasets.values() if dataset.kind == "model" and dataset.digest}
+    served = tables.served.c
+    stated = [
+        run_id
+        for chunk in _chunks(digests)
+        for run_id in connection.execute(select(served.run_id).where(served.digest.in_(chunk))).scalars()
+    ]
+    return Descendants(rows, datasets, tuple(deployments(connection, [*dict.fromkeys((*run_ids, *stated))])))
+
+
+def _edges(steps: Steps, runs: Iterable[str], datasets: Iterable[str]) -> list[Edge]:
+    """Give the edges of the steps back that begin and end at what was found."""
+    nodes = {*runs, *datasets}
+    found: dict[Edge, None] = {}
+    for run_id in runs:
+        step = steps.of(run_id)
+        found.update((edge, None) for edge in (step.edges if step else ()) if edge.start in nodes and edge.end in nodes)
+    return list(found)
+
+
+def _using(connection: Connection, *conditions: ColumnElement[bool]) -> list[str]:
+    """List the runs that read something, by place in the log."""
+    use = tables.use.c
+    query = select(use.run_id).where(use.direction == "input", *conditions).order_by(use.seq, use.run_id)
+    return list(connection.execute(query).scalars())
+
+
+def _with_below(steps: Steps, runs: Iterable[str]) -> Iterator[str]:
+    """Go through runs and all runs below them: what a run was given may have come down to those."""
+    for run_id in dict.fromkeys(runs):
+        yield run_id
+        yield from (row.run_id for row in steps.below(run_id))
+
+
+def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    listed = list(values)
+    for start in range(0, len(listed), _CHUNK):
+        yield listed[start : start + _CHUNK]

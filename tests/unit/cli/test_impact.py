@@ -1,0 +1,64 @@
+"""What is shown of what descends from something, and of a withdrawal."""
+
+from __future__ import annotations
+
+import pytest
+
+
+def test_people_see_models_first(run, story):
+    """What descends, and how sure that is."""
+    shown = run("impact", str(story / "raw.csv")).stdout
+    assert "Descends from it: 1 model, 0 deployments, 1 data set, 3 runs" in shown
+    assert shown.index("model.joblib") < shown.index("clean.csv")
+
+
+def test_a_target_without_descendants_says_what_was_examined(run, answer, story):
+    """In both forms; one step of this model's training told an order, and not what was handed on."""
+    assert "1 model examined, 0 with a trace that has no gap" in run("impact", str(story / "model.joblib")).stdout
+    assert answer("impact", str(story / "model.joblib"))["examined"] == {"models": 1, "complete": 0}
+    assert answer("impact", str(story / "raw.csv"))["examined"] is None
+
+
+def test_a_withdrawal_is_a_record_and_shows_what_descends(answer, run, story):
+    """By content where a file is given; the file stays where it is."""
+    raw = story / "raw.csv"
+    document = answer("withdraw", str(raw), "--reason", "Consent was taken back by many.", "--by", "dana")
+    assert len(document["models"]) == 1
+    (one,) = document["withdrawals"]
+    assert (one["by"], one["reason"], one["digest"]) == (
+        "dana",
+        "Consent was taken back by many.",
+        document["target"]["digest"],
+    )
+    assert raw.read_text() == "raw.csv"
+    assert answer("impact", str(raw))["withdrawals"] == [one]
+    assert "withdrawn" in run("impact", str(raw)).stdout
+
+
+def test_what_was_withdrawn_before_it_was_read_is_told(answer, run, story):
+    """By name, since a time of the past."""
+    reason = ["--reason", "It was wrong from the beginning."]
+    document = answer("withdraw", f"file:{story / 'raw.csv'}", *reason, "--at", "2026-03-01T11:00:00+00:00")
+    assert document["withdrawals"][0]["digest"] is None
+    assert len(document["read_after_withdrawal"]) == 1
+    assert "read after it was withdrawn" in run("impact", str(story / "raw.csv")).stdout
+
+
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        (["raw.csv", "--reason", "why not"], "fewer than"),
+        (["raw.csv", "--reason", "It has password=hunter2secret in it."], "secret"),
+        (["raw.csv", "--reason", "Consent was taken back.", "--version", "1"], "one content"),
+        (["raw.csv", "--reason", "Consent was taken back.", "--at", "2026-03-01"], "time zone"),
+        (["00000000a004", "--reason", "Consent was taken back."], "It is a run"),
+        (["nowhere.csv", "--reason", "Consent was taken back."], "not produced"),
+    ],
+)
+def test_what_cannot_be_withdrawn_is_told(run, answer, story, monkeypatch, more, why):
+    """And nothing is on the record."""
+    monkeypatch.chdir(story)
+    result = run("withdraw", *more)
+    assert result.exit_code in (1, 2)
+    assert why in result.stderr
+    assert answer("impact", "raw.csv")["withdrawals"] == []
