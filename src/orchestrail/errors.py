@@ -86,6 +86,13 @@ class HistoryError(OrchestrailError):
         super().__init__(what, why, do)
 
 
+class NoticeError(OrchestrailError):
+    """A notice could not be delivered: it counts as not told."""
+
+    code = "notice"
+    exit_code = 1
+
+
 class EventRefused(OrchestrailError):
     """Bytes that are not an acceptable OpenLineage event: they go to quarantine, whole.
 

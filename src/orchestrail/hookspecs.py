@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pluggy
 
-from orchestrail.model import AdapterInfo, DatasetRef, Problem, RunRef
+from orchestrail.model import AdapterInfo, DatasetRef, Finding, Problem, RunRef
 
 if TYPE_CHECKING:
     from orchestrail.recorder import Recorder
@@ -49,3 +49,8 @@ def adapter_current_run() -> RunRef | None:
 @hookspec(firstresult=True)
 def identify_dataset(value: object) -> DatasetRef | None:
     """Say which data set a Python object or a path stands for; None where this plugin does not know it."""
+
+
+@hookspec
+def requirement_not_met(run: str | None, findings: Sequence[Finding]) -> None:
+    """Hear of verdicts that turned bad: from `orchestrail check --notify`, never in a host; no verdict is changed by it."""

@@ -30,6 +30,8 @@ _LONG = 12
 blot out half the record and is no secret anyway."""
 _NOT_SECRET = re.compile(r"(?i)^(?:old)?pwd$|_(?:file|path|dir|url|host|port|timeout|name|expir\w*|seconds|enabled)$")
 """Variables whose name tells of a secret but whose value is a place or a setting."""
+_WHOLE = frozenset(["ORCHESTRAIL_NOTIFY"])
+"""Variables whose name does not tell, and whose value is a secret: an address with tokens in any of its parts."""
 
 _WORDS = frozenset(
     [
@@ -197,7 +199,7 @@ def remember_environment(environ: Mapping[str, str] | None = None) -> None:
     """Remember the secrets of the environment: values under telling names, and passwords within URLs."""
     found = []
     for name, value in (os.environ if environ is None else environ).items():
-        if is_sensitive(name) and not _NOT_SECRET.search(name):
+        if name in _WHOLE or (is_sensitive(name) and not _NOT_SECRET.search(name)):
             found.append(value)
         if "://" in value:
             credentials = re.match(r"[a-z][a-z0-9+.-]*://([^\s/?#]*)@", value, re.IGNORECASE)

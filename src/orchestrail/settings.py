@@ -46,6 +46,7 @@ _ENVIRONMENT = {
     "airflow_token": "ORCHESTRAIL_AIRFLOW_TOKEN",
     "airflow_user": "ORCHESTRAIL_AIRFLOW_USER",
     "airflow_password": "ORCHESTRAIL_AIRFLOW_PASSWORD",
+    "notify": "ORCHESTRAIL_NOTIFY",
 }
 
 STATED = ("systems", "policy", "not_applicable", "fields", "persons")
@@ -118,6 +119,7 @@ class Settings(BaseModel):
         airflow_token: bearer token for it.
         airflow_user: name for it, where there is no token.
         airflow_password: of that name.
+        notify: address that `orchestrail check --notify` tells of verdicts that turn bad, as apprise has them; a secret as a whole.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -144,6 +146,7 @@ class Settings(BaseModel):
     airflow_token: SecretStr | None = None
     airflow_user: str | None = None
     airflow_password: SecretStr | None = None
+    notify: SecretStr | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -16,6 +16,7 @@ from orchestrail.cli.words import short_id
 from orchestrail.errors import ConfigurationError
 from orchestrail.operations.checking import Question
 from orchestrail.operations.checking import check as judge
+from orchestrail.operations.notices import notify
 from orchestrail.queries.words import counted
 from orchestrail.requirements.catalogue import Requirement, load_catalogue
 from orchestrail.requirements.report import Report, report_document
@@ -51,6 +52,9 @@ def check(
     day: Annotated[
         str | None, typer.Option("--date", metavar="DAY", help="Judge ages and ends of terms by this UTC day.")
     ] = None,
+    tell: Annotated[
+        bool, typer.Option("--notify", help="Tell people of verdicts that turned bad (ORCHESTRAIL_NOTIFY).")
+    ] = False,
     as_json: Json = False,
     no_collect: NoCollect = False,
     full: Full = False,
@@ -72,6 +76,9 @@ def check(
         output.document(report_document(report))
     else:
         print_report(report, output)
+    if tell:
+        turns = notify(settings, report)
+        output.remark(f"{counted(len(turns), 'verdict')} turned bad and told.")
     raise typer.Exit(report.exit_code)
 
 

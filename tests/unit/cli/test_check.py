@@ -56,3 +56,15 @@ def test_a_day_that_is_none_is_wrong_use(run):
     """With what it should look like."""
     result = run("check", "--date", "tomorrow")
     assert (result.exit_code, "2027-12-02" in result.stderr) == (2, True)
+
+
+def test_what_turned_bad_is_told_when_it_is_asked_for(made, spooled, run, monkeypatch):
+    """After the answer; that nobody can be reached is an error of its own, and its address is not shown."""
+    spooled(made.event("START", 1, job="train"), made.event("COMPLETE", 1, job="other"))
+    assert "There is nobody to tell" in run("check", "--notify").stderr
+    monkeypatch.setenv("ORCHESTRAIL_NOTIFY", "json://127.0.0.1:9/T0K3N")
+    result = run("check", "--notify")
+    assert result.exit_code == 1
+    assert "RUN-ID-01" in result.stdout
+    assert "could not be delivered" in result.stderr
+    assert "T0K3N" not in result.stdout + result.stderr
