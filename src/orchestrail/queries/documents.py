@@ -10,6 +10,7 @@ from typing import Any
 
 from orchestrail.model import DatasetRef
 from orchestrail.projections.rows import ReconciliationRow, RunRow
+from orchestrail.queries.at import InUse, Tested, Then
 from orchestrail.queries.beginnings import Beginning
 from orchestrail.queries.diff import Compared
 from orchestrail.queries.differences import Difference
@@ -228,6 +229,50 @@ def _descendants(found: Descendants) -> Document:
         "datasets": [dataset_document(dataset) for dataset in found.datasets.values()],
         "models": list(found.models),
         "deployments": [deployment_document(one) for one in found.deployments],
+    }
+
+
+def at_document(then: Then) -> Document:
+    """Give the answer of `orchestrail at`, with what it does not hold."""
+    return {
+        "begin": then.window.begin,
+        "end": then.window.end,
+        "system": then.system,
+        "deployments": [_in_use(one) for one in then.in_use],
+        "deployments_on_record": then.known,
+        "monitoring": [_tested(one) for one in then.monitoring],
+        "retention_months": then.retention_months,
+        "not_here": "what the services were asked and answered: their operation log has it, by deployment and run_id",
+    }
+
+
+def _in_use(one: InUse) -> Document:
+    made = one.model
+    maker = made.maker if made else None
+    return deployment_document(one.deployment) | {
+        "end_concluded": one.end_concluded,
+        "model": {"digest": one.deployment.digest, "dataset": dataset_document(made.dataset) if made else None},
+        "training_run": maker.run_id if maker else None,
+        "training_root": one.training_root.run_id if one.training_root else None,
+        "data": [dataset_document(dataset) | {"role": role} for role, dataset in one.data],
+        "evaluations": [_tested(each) for each in one.evaluations],
+        "preparation": [asdict(known) for known in one.deployment.operations or ()] or None,
+        "withdrawals": [withdrawal_document(each) for each in one.withdrawn],
+        "statements": [statement_document(each) for each in one.statements],
+        "changes": [asdict(change) for change in one.changes],
+    }
+
+
+def _tested(one: Tested) -> Document:
+    return {
+        "run_id": one.run.run_id,
+        "job": {"namespace": one.run.job.namespace, "name": one.run.job.name},
+        "state": one.run.state,
+        "started_at": one.run.started_at,
+        "ended_at": one.run.ended_at,
+        "before_deployment": one.before,
+        "metrics": [{"name": check.name, "value": check.value} for check in one.checks if check.metric],
+        "failed_checks": [check.name for check in one.failed],
     }
 
 

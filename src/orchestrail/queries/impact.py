@@ -6,7 +6,7 @@ trace itself: it does where the trace's step from it goes back to that run. So a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from sqlalchemy import ColumnElement, Connection, and_, or_, select
@@ -31,7 +31,7 @@ class Descendants:
 
     Attributes:
         runs: the runs, in the order in which they began; those that enclose them included.
-        datasets: what they wrote, by key: where something else wrote the same later, it is of that.
+        datasets: what they wrote, by key, but for what was asked for; where something else wrote the same later, it is of that.
         deployments: services and deploy steps that are among the runs, or state to serve a model that is among the data sets.
     """
 
@@ -104,8 +104,8 @@ def impact(connection: Connection, target: Target, version: str | None = None) -
     else:
         search.begin(_reading(connection, steps, meant))
     search.follow()
-    certain = _descendants(connection, steps, [run for run, sure in search.found.items() if sure])
-    possible = _descendants(connection, steps, [run for run, sure in search.found.items() if not sure])
+    certain = _descendants(connection, steps, [run for run, sure in search.found.items() if sure], meant)
+    possible = _descendants(connection, steps, [run for run, sure in search.found.items() if not sure], meant)
     readers = [
         row
         for row in sorted((*certain.runs, *possible.runs), key=began)
@@ -254,14 +254,14 @@ def _shows(edge: Edge) -> bool:
     return edge.captured and (handed_on or (edge.kind in ("read", "wrote") and edge.proof != "name"))
 
 
-def _descendants(connection: Connection, steps: Steps, run_ids: Sequence[str]) -> Descendants:
+def _descendants(connection: Connection, steps: Steps, run_ids: Sequence[str], meant: Collection[str]) -> Descendants:
     known = set(run_ids)
     rows = sorted((step.run for run_id in run_ids if (step := steps.of(run_id))), key=began)
     datasets: dict[str, DatasetRef] = {}
     for row in rows:
         for use in row.outputs:
             key = dataset_key(use.dataset)
-            if key not in datasets:
+            if key not in datasets and key not in meant:
                 writer = origin_of(connection, Reading(use.dataset)).writer
                 if writer is not None and writer.run_id in known:
                     datasets[key] = use.dataset
