@@ -32,6 +32,7 @@ from orchestrail.model import (
     State,
 )
 from orchestrail.owner import Owner, is_alive, this_process
+from orchestrail.parameters import Unshown
 from orchestrail.recorder import OpenRun, Recorder, arguments_of
 from orchestrail.redaction import redact_text, remember
 from orchestrail.run_id import attempt_run_id, new_run_id, static_run_id
@@ -62,6 +63,7 @@ __all__ = [
     "Severity",
     "State",
     "StepRun",
+    "Unshown",
     "__version__",
     "activate",
     "active",

@@ -36,6 +36,17 @@ _MODULE, _QUALNAME = (type.__dict__[name].__get__ for name in ("__module__", "__
 _PATHS = ("pathlib", "pathlib._local")
 
 
+@dataclass(frozen=True, slots=True)
+class Unshown:
+    """A parameter that is recorded by type and digest, however small: a statement of SQL say, whose literals may be anybody's data.
+
+    Attributes:
+        value: the parameter.
+    """
+
+    value: object
+
+
 class _Opaque(Exception):
     """The value holds something that cannot be written down without running its code, or is too large."""
 
@@ -78,6 +89,9 @@ def as_text(description: Mapping[str, Any]) -> str | None:
 
 
 def _describe(name: str, value: object) -> dict[str, Any]:
+    most = MAX_VALUE
+    if type(value) is Unshown:
+        value, most = value.value, -1
     type_name = _type_name(type(value))
     try:
         if is_sensitive(name) and value is not None and type(value) is not bool:
@@ -89,7 +103,7 @@ def _describe(name: str, value: object) -> dict[str, Any]:
         text = _canonical(plain)
     except Exception:  # too large, or something that cannot be written down
         return {"type": type_name, "digest": None}
-    if len(text) <= MAX_VALUE:
+    if len(text) <= most:
         return {"type": type_name, "value": plain}
     return {"type": type_name, "digest": "sha256:" + hashlib.sha256(text.encode()).hexdigest()}
 

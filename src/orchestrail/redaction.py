@@ -38,21 +38,24 @@ _WORDS = frozenset(
         "password", "passwd", "passphrase", "pwd", "pw", "secret", "secrets", "token",
         "apikey", "credential", "credentials", "authorization", "bearer", "cookie", "dsn",
         "authtoken", "accesstoken", "privatekey", "secretkey", "pat", "jwt", "passcode",
-        "connstr", "sas",
+        "connstr", "sas", "sshpass",
     ]
 )  # fmt: skip
+_ENDINGS = ("password", "passwd", "passphrase", "secret")
+"""Ends of words that have more before them: `PGPASSWORD`, `dbpassword`, `clientsecret`."""
 _PAIRS = frozenset(
     [
         ("api", "key"), ("access", "key"), ("private", "key"), ("secret", "key"), ("encryption", "key"),
         ("signing", "key"), ("account", "key"), ("fernet", "key"), ("connection", "string"), ("session", "id"),
-        ("auth", "key"), ("sql", "conn"), ("ssh", "key"),
+        ("auth", "key"), ("sql", "conn"), ("ssh", "key"), ("rediscli", "auth"),
     ]
 )  # fmt: skip
 _SPLIT = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|\d+")
 
 _NAMES = (
-    r"pass(?:word|wd|phrase|code)?|pwd?|secrets?|token|api[-_ ]?key|access[-_ ]?key(?:[-_ ]?id)?|private[-_ ]?key|"
-    r"secret[-_ ]?key|account[-_ ]?key|credentials?|authorization|client[-_ ]?secret|cookie|dsn|jwt|sig(?:nature)?"
+    r"[a-z0-9]*(?:password|passwd|passphrase|secret)|pass(?:code)?|sshpass|pwd?|secrets|token|api[-_ ]?key|"
+    r"access[-_ ]?key(?:[-_ ]?id)?|private[-_ ]?key|secret[-_ ]?key|account[-_ ]?key|credentials?|authorization|"
+    r"client[-_ ]?secret|cookie|dsn|jwt|sig(?:nature)?"
 )
 _QUICK = re.compile(
     r"(?i)pass|pwd|secret|token|key|credential|authorization|bearer|cookie|dsn|jwt|://|sig|eyj|akia|asia|gh[pousr]_|github_pat|"
@@ -149,7 +152,9 @@ _now = _Knowledge()
 def is_sensitive(name: str) -> bool:
     """Say whether a value under this name is taken for a secret."""
     words = [word.lower() for word in _SPLIT.findall(name)]
-    return any(word in _WORDS for word in words) or any(pair in _PAIRS for pair in pairwise(words))
+    return any(word in _WORDS or word.endswith(_ENDINGS) for word in words) or any(
+        pair in _PAIRS for pair in pairwise(words)
+    )
 
 
 def remember(*values: object) -> None:

@@ -15,7 +15,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrail.parameters import MAX_VALUE, as_text, describe
+from orchestrail.parameters import MAX_VALUE, Unshown, as_text, describe
 from orchestrail.redaction import MARK, redact_text
 
 json_values = st.recursive(
@@ -69,6 +69,20 @@ def test_no_code_of_a_value_runs(make: Callable[[], Any], name: str) -> None:
     assert type(described[name].pop("type")) is str
     assert described[name] == ({"value": MARK} if name == "token" else {"digest": None})
     assert digest == describe({name: value, "within": [value], "other": 3})[1]
+
+
+def test_what_is_not_shown_has_its_type_and_a_digest_that_tells_it_from_others() -> None:
+    """However small it is; a secret in it is no part of the digest, as in that of a large value."""
+
+    def digest(value: object) -> str:
+        (described,) = describe({"sql": Unshown(value)})[0].values()
+        assert set(described) == {"type", "digest"}
+        assert described["type"] == type(value).__name__
+        found: str = described["digest"]
+        return found
+
+    assert digest("select 1") == digest("select 1") != digest("select 2") != digest(["select 2"])
+    assert digest("set password = 'x1y2z3'") == digest("set password = 'other9'")
 
 
 def _endless() -> Any:

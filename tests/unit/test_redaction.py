@@ -29,6 +29,9 @@ SECRET = "zq7Xp_marker-0042"
         f"login --my_token {SECRET}",
         f"the api-token {SECRET} has expired",
         f"the password is {SECRET}",
+        f"PGPASSWORD={SECRET} psql -h db",
+        f"sshpass: {SECRET}",
+        f"dbpassword = {SECRET}",
         f"Authorization: Bearer {SECRET}",
         f"GET /x?signature=1&token={SECRET}&b=2",
         f"AccountName=a;AccountKey={SECRET};EndpointSuffix=core",
@@ -59,6 +62,9 @@ def test_secrets_of_known_forms_are_taken_out(text: str) -> None:
 @pytest.mark.parametrize(
     "piece",
     [
+        "a",
+        "apassword",
+        "-asecret",
         "a.",
         "a://",
         "a://b:",
@@ -108,7 +114,19 @@ def test_ordinary_texts_stay(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["password", "DB_PASSWORD", "accessToken", "api-key", "AWS_SECRET_ACCESS_KEY", "sshKey", "dsn"]
+    "name",
+    [
+        "password",
+        "DB_PASSWORD",
+        "accessToken",
+        "api-key",
+        "AWS_SECRET_ACCESS_KEY",
+        "sshKey",
+        "dsn",
+        "PGPASSWORD",
+        "SSHPASS",
+        "REDISCLI_AUTH",
+    ],
 )
 def test_telling_names(name: str) -> None:
     """A value under such a name is a secret, whatever it looks like."""

@@ -21,7 +21,7 @@ def pseudonym(name: str | None) -> str | None:
 
 def change(event: str, task_id: str | None = "task", **extra: object) -> Change | None:
     """Read an entry of the log."""
-    return change_of(event, task_id, NOW, "anna", json.dumps(extra), pseudonym)
+    return change_of(pseudonym, event, task_id, NOW, "anna", json.dumps(extra))
 
 
 def test_a_mark_says_who_and_why() -> None:
@@ -84,7 +84,7 @@ def test_the_last_change_that_fits() -> None:
 @given(st.sampled_from([*ACTIONS, "other"]) | st.text(), st.none() | st.text(), st.none() | st.text())
 def test_anything_in_the_log_is_read_or_left_out(event: str, owner: str | None, extra: str | None) -> None:
     """Plugins of others write into it too."""
-    found = change_of(event, None, NOW, owner, extra, pseudonym)
+    found = change_of(pseudonym, event, None, NOW, owner, extra)
     if found is not None:
         json.dumps(facts_of([found]))
         assert found.what in ("marked", "cleared", "noted")

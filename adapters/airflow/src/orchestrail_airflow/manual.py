@@ -101,11 +101,11 @@ def changes_of(dag_run: Any, version: str, pseudonym: Pseudonym) -> list[Change]
     )
     with own_session() as session:
         rows = session.query(*columns).filter(*wanted).order_by(Log.id.desc()).limit(_MOST).all()
-    return [change for row in reversed(rows) if (change := change_of(*row, pseudonym)) is not None]
+    return [change for row in reversed(rows) if (change := change_of(pseudonym, *row)) is not None]
 
 
 def change_of(
-    event: str, task_id: str | None, at: datetime, owner: str | None, extra: str | None, pseudonym: Pseudonym
+    pseudonym: Pseudonym, event: str, task_id: str | None, at: datetime, owner: str | None, extra: str | None
 ) -> Change | None:
     """Read an entry of Airflow's log; None where it is about something else."""
     for prefix in _PREFIXES:

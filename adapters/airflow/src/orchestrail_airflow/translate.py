@@ -19,6 +19,7 @@ from orchestrail.adapter import (
     RunRef,
     RunStart,
     State,
+    Unshown,
     arguments_of,
     static_run_id,
 )
@@ -279,7 +280,7 @@ def _dag_parameters(conf: object, dag: Any) -> dict[str, object]:
 
 
 def _task_parameters(task: Any, params: Mapping[str, object] | None) -> dict[str, object]:
-    """Give what an operator was told: the arguments of its function, or its rendered template fields."""
+    """Give what an operator was told: the arguments of its function, or its rendered template fields; SQL is not shown."""
     function = getattr(task, "python_callable", None)
     fields = tuple(getattr(task, "template_fields", ()))
     if callable(function):
@@ -293,11 +294,23 @@ def _task_parameters(task: Any, params: Mapping[str, object] | None) -> dict[str
         fields = tuple(name for name in fields if name not in ("op_args", "op_kwargs"))
     else:
         found = {}
+    statements = _statements_of(task)
     for name in fields:
         value = getattr(task, name, None)
         if value is not None:
-            found.setdefault(name, value)
+            found.setdefault(name, Unshown(value) if name in statements else value)
     return found | _prefixed("params", params)
+
+
+def _statements_of(task: Any) -> set[str]:
+    """Name the fields that hold SQL, wholly or in a part (`configuration.query.query`), as an operator tells Airflow's pages.
+
+    What it tells is the kind of text: `sql`, `mysql`, `tsql`, `hql`.
+    """
+    kinds = getattr(task, "template_fields_renderers", None)
+    if not isinstance(kinds, Mapping):
+        return set()
+    return {name.partition(".")[0] for name, kind in kinds.items() if isinstance(kind, str) and kind.endswith("ql")}
 
 
 def _prefixed(prefix: str, values: object) -> dict[str, object]:
