@@ -14,7 +14,7 @@ from typing import Any
 
 from orchestrail.projections import outcomes as kept
 from orchestrail.projections.outcomes import OutcomeRow
-from orchestrail.queries.facts import roots_affected_by, roots_of
+from orchestrail.queries.facts import parts_of, roots_affected_by, roots_of
 from orchestrail.queries.scopes import Scope, everything
 from orchestrail.queries.snapshot import Snapshot, snapshot
 from orchestrail.requirements.circumstances import Circumstances
@@ -128,7 +128,7 @@ class _Everything:
             models = kept.units_with(connection, MODEL.of.__name__, ages)
         else:
             models = set()
-        models |= kept.units_resting_on(connection, runs)
+        models |= kept.units_resting_on(connection, parts_of(connection, runs))
         judged = kept.units_of(connection, MODEL.of.__name__)
         models |= judged - set(whole.models)
         self._gone[PROCESS] = roots
@@ -144,7 +144,7 @@ class _Everything:
             return
         key, place = kind.key(unit), kind.place(unit)
         if kind is not PROCESS:
-            self._members += [(key, run_id) for run_id in kind.rests_on(unit)]
+            self._members += [(key, part) for part in kind.rests_on(unit)]
         for requirement, outcome in made:
             for status, subjects in outcome.counts.items():
                 said = [result for result in outcome.results if result.status is status][:LISTED]

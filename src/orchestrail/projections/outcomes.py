@@ -91,10 +91,10 @@ def forget(connection: Connection, kind: str, units: Iterable[str]) -> None:
 
 
 def keep(connection: Connection, rows: Iterable[OutcomeRow], members: Iterable[tuple[str, str]] = ()) -> None:
-    """Keep the outcomes of units, and the runs that units rest on."""
+    """Keep the outcomes of units, and the parts that units rest on."""
     if listed := [{name: getattr(row, name) for name in OutcomeRow.__slots__} for row in rows]:
         connection.execute(insert(tables.outcome), listed)
-    if pairs := [{"unit": unit, "run_id": run_id} for unit, run_id in dict.fromkeys(members)]:
+    if pairs := [{"unit": unit, "part": part} for unit, part in dict.fromkeys(members)]:
         connection.execute(insert(tables.member), pairs)
 
 
@@ -104,13 +104,13 @@ def units_of(connection: Connection, kind: str) -> set[str]:
     return set(connection.execute(query).scalars())
 
 
-def units_resting_on(connection: Connection, run_ids: Iterable[str]) -> set[str]:
-    """Name the units that rest on one of some runs."""
+def units_resting_on(connection: Connection, parts: Iterable[str]) -> set[str]:
+    """Name the units that rest on one of some parts."""
     return {
         unit
-        for chunk in _chunks(run_ids)
+        for chunk in _chunks(parts)
         for unit in connection.execute(
-            select(tables.member.c.unit).where(tables.member.c.run_id.in_(chunk)).distinct()
+            select(tables.member.c.unit).where(tables.member.c.part.in_(chunk)).distinct()
         ).scalars()
     }
 

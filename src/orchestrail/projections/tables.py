@@ -190,10 +190,10 @@ member = Table(
     "proj_member",
     metadata,
     Column("unit", String, primary_key=True),
-    Column("run_id", String, primary_key=True),
+    Column("part", String, primary_key=True),
 )
-"""The runs that the outcomes of a unit rest on, where these are not all of one process."""
-Index("proj_member_run", member.c.run_id)
+"""What the outcomes of a unit rest on, where that is not all of one process: see `orchestrail.queries.facts.parts_of`."""
+Index("proj_member_part", member.c.part)
 
 reconciliation = Table(
     "proj_reconciliation",

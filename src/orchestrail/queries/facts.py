@@ -20,7 +20,8 @@ from orchestrail.projections.rows import Use
 
 __all__ = [
     "Check", "Claim", "DatasetRef", "Process", "could_see", "RunFacts", "Served", "ServedOperation", "StepFacts", "Use",
-    "load_checks", "load_claims", "load_facts", "load_operations", "load_served", "load_uses", "process_roots", "processes",
+    "load_checks", "load_claims", "load_facts", "load_operations", "load_served", "load_uses", "parts_of",
+    "process_roots", "processes",
     "roots_affected_by", "roots_of",
 ]  # fmt: skip
 
@@ -171,6 +172,21 @@ def roots_affected_by(connection: Connection, run_ids: Iterable[str]) -> set[str
         reading = select(use.run_id).where(use.digest.in_(checked), use.direction == "input")
         training = select(run.root_run_id).where(run.run_id.in_(reading), run.role == "train")
         found.update(connection.execute(training).scalars())
+    return found
+
+
+def parts_of(connection: Connection, run_ids: Iterable[str]) -> set[str]:
+    """Name what a change of runs may matter to: themselves, the contents that they read, the contents and names that they wrote.
+
+    A run is named by its id, the rest by `reads:` or `writes:` before the digest, or before namespace and name.
+    """
+    found = set(run_ids)
+    use = tables.use.c
+    for chunk in _chunks(list(found)):
+        query = select(use.direction, use.namespace, use.name, use.digest).where(use.run_id.in_(chunk)).distinct()
+        for direction, namespace, name, digest in connection.execute(query):
+            verb = "reads" if direction == "input" else "writes"
+            found.update({f"{verb}:{digest}", f"{verb}:{namespace}:{name}"})
     return found
 
 

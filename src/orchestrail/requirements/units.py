@@ -21,8 +21,8 @@ class UnitKind:
         load: gives those of a scope, one at a time.
         key: names a unit among those of its kind.
         place: place in the log by which its units are listed.
-        rests_on: the runs that may change its outcomes when they change; None where they are judged anew each time, since there
-            are few, or since they are read without loading runs.
+        rests_on: what may change the outcomes of a unit, in the words of `orchestrail.queries.facts.parts_of`; None where they are
+            judged anew each time, since there are few, or since they are read without loading runs.
     """
 
     of: type
@@ -33,8 +33,13 @@ class UnitKind:
 
 
 def _behind(model: Model) -> Iterator[str]:
-    for run in (*model.closure, *model.readers, *(each.run for each in model.deployments)):
-        yield run.run_id
+    """Runs behind and after it; new readers of it and of its parts; new writers of it, of its sources and under their names."""
+    yield from model.by_id
+    yield from (each.run.run_id for each in model.deployments)
+    yield from (f"reads:{digest}" for digest in (model.key, *model.parts))
+    for dataset in (*(use.dataset for use in model.written), *(source.dataset for source in model.sources)):
+        yield f"writes:{dataset.digest}"
+        yield f"writes:{dataset.namespace}:{dataset.name}"
 
 
 PROCESS = UnitKind(

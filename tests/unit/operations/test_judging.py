@@ -8,7 +8,7 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from orchestrail.operations.judging import judge_everything
@@ -95,7 +95,7 @@ def events(draw):
     )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(st.lists(events(), min_size=1, max_size=6), min_size=1, max_size=5))
 def test_what_changed_judged_anew_gives_what_judging_all_gives(batches):
     """However the log grew, and whatever changed in runs that were judged before."""

@@ -93,7 +93,8 @@ def test_a_part_of_a_model_is_no_model_of_its_own(made, recorded):
     found = model(connection, made.digest("m"))
     assert [run.run_id for run in found.closure] == [made.run_id(number) for number in (1, 2, 3)]
     assert [traced.dataset.name for traced in found.sources] == ["/raw"]
-    assert (found.maker.run_id, [run.run_id for run in found.readers]) == (made.run_id(3), [made.run_id(4)])
+    assert (found.maker.run_id, found.parts) == (made.run_id(3), {made.digest("c")})
+    assert [run.run_id for run in found.readers] == [made.run_id(3), made.run_id(4)]
     (deployment,) = found.deployments
     assert (deployment.digest, deployment.operations[0].operation) == (made.digest("m"), "impute")
 
