@@ -49,7 +49,7 @@ from orchestrail.model import (
 from orchestrail.owner import Owner, this_process
 from orchestrail.parameters import describe
 from orchestrail.pseudonyms import person
-from orchestrail.redaction import kept, redact_message, redact_text, remember_environment
+from orchestrail.redaction import kept, known_secrets, redact_message, redact_text, remember_environment
 from orchestrail.transport.spool import Spool
 
 if TYPE_CHECKING:  # pydantic costs half a second to import; code that is only marked, and not recorded, does without it
@@ -68,6 +68,9 @@ _MEND = "Mend it where the orchestrator has it: nothing of it is recorded as dec
 
 STEP = "STEP"
 """Job type of a call of a marked function."""
+
+_TOLD = (State.CACHED, State.SKIPPED)
+"""States that OpenLineage does not have: the facet `orchestrail_run` tells of them."""
 
 _EVENT_TYPES = {
     State.COMPLETE: "COMPLETE",
@@ -89,6 +92,7 @@ class OpenRun:
         findings: requirements that were not met, or not known to be, when it began.
         owner: the process that began it.
         joined: True where that is another process, which also ends it.
+        lasting: the facets that all its events have, with the secrets that were known when they were written.
         handed: what other processes are given of it (`orchestrail.joining`), with the secrets that were known then.
     """
 
@@ -110,6 +114,7 @@ class OpenRun:
     roles_within: set[str] = field(default_factory=set)
     owner: Owner = field(default_factory=this_process)
     joined: bool = False
+    lasting: tuple[frozenset[str], Facets] | None = None
     handed: tuple[frozenset[str], bytes] | None = None
 
     @property
@@ -262,8 +267,7 @@ class Recorder:
         """
         _close(run)
         if run.inputs or run.outputs or run.not_captured or run.results.any:
-            facets = self._stated(run) | {"orchestrail_run": self._run_facet(run)}
-            self._emit("RUNNING", run, facets, inputs=run.inputs, outputs=run.outputs)
+            self._emit("RUNNING", run, self._stated(run), inputs=run.inputs, outputs=run.outputs)
         run.files, run.inputs, run.outputs, run.not_captured = self._capture(), [], [], []
         run.memory.inputs, run.memory.outputs = [], []
 
@@ -364,12 +368,12 @@ class Recorder:
         elif state is State.CACHED:
             run.memory.inputs.clear()  # its code did not run
         _close(run)
-        facets = self._stated(run) | {
-            "orchestrail_run": self._run_facet(run, state, cached_from, facts),
-            "errorMessage": fresh("errorMessage", _error(error), self.producer),
-            "orchestrail_inferred": fresh("orchestrail_inferred", self._inferred(inferred), self.producer),
-            "orchestrail_step": self._done(run),
-        }
+        facets = self._stated(run)
+        if facts or cached_from is not None or state in _TOLD:
+            facets["orchestrail_run"] = self._run_facet(run, state, cached_from, facts)
+        facets["errorMessage"] = fresh("errorMessage", _error(error), self.producer)
+        facets["orchestrail_inferred"] = fresh("orchestrail_inferred", self._inferred(inferred), self.producer)
+        facets["orchestrail_step"] = self._done(run)
         self._emit(_EVENT_TYPES[state], run, facets, inputs=run.inputs, outputs=run.outputs, at=at)
 
     def _reopen(self, run_id: str, run: OpenRun | None, *, told: bool) -> None:
@@ -398,8 +402,7 @@ class Recorder:
         run = self._open.get(run_id)
         if run is not None:
             added = {key: fresh(key, body, self.producer) for key, body in facets.items()}
-            known = {"parent": self._parent(run), "orchestrail_run": self._run_facet(run)}
-            self._emit("RUNNING", run, known | added, inputs=inputs)
+            self._emit("RUNNING", run, self._lasting(run) | added, inputs=inputs)
 
     def enter(self, run_id: str, arguments: Mapping[str, object] | None = None) -> Entered | None:
         """Make a run the current one of this context, whose code is about to execute.
@@ -489,9 +492,7 @@ class Recorder:
     def _stated(self, run: OpenRun) -> Facets:
         by, metrics, checks = self.producer, run.results.metrics, run.results.checks
         execution = build.execution(run.usage.until_now() if run.usage else None, run.results.seeds)
-        return {
-            "parent": self._parent(run),
-            "processing_engine": self._engine,
+        return self._lasting(run) | {
             "test": fresh("test", build.tests(checks), by),
             "orchestrail_metrics": fresh("orchestrail_metrics", {"metrics": metrics} if metrics else None, by),
             "orchestrail_checks": fresh("orchestrail_checks", {"checks": checks} if checks else None, by),
@@ -512,12 +513,9 @@ class Recorder:
         start, code, by = run.start, run.code, self.producer
         # First: a secret among the parameters is taken out wherever else it stands.
         described, digest = describe(start.parameters or {})
-        facets: Facets = {
-            "parent": self._parent(run),
-            "processing_engine": self._engine,
+        facets = self._lasting(run) | {
             "jobDependencies": fresh("jobDependencies", build.dependencies(start.upstream), by),
             "tags": steady("tags", by, build.tags, tuple(start.tags), self.info.name.upper()),
-            "orchestrail_run": self._run_facet(run),
         }
         if code is not None and where is not None:
             facets["orchestrail_code"] = steady("orchestrail_code", by, build.code, code, where)
@@ -532,6 +530,18 @@ class Recorder:
             described = environment_facts(self._cache, variables=settings.variables, image=settings.image)
             facets["orchestrail_environment"] = fresh("orchestrail_environment", described, by)
         return facets
+
+    def _lasting(self, run: OpenRun) -> Facets:
+        """Give the facets that all events of a run have; they are written once, unless a secret has become known since."""
+        secrets = known_secrets()
+        if run.lasting is None or run.lasting[0] is not secrets:
+            facets = {
+                "parent": self._parent(run),
+                "processing_engine": self._engine,
+                "orchestrail_run": self._run_facet(run),
+            }
+            run.lasting = secrets, facets
+        return run.lasting[1]
 
     def _parent(self, run: OpenRun) -> Facet:
         ref = run.ref
@@ -569,7 +579,7 @@ class Recorder:
             "attempt": start.attempt,
             "previousAttempt": start.previous_attempt,
             "orderOnly": [ref.run_id for ref in start.order_only] or None,
-            "state": state.value if state in (State.CACHED, State.SKIPPED) else None,
+            "state": state.value if state in _TOLD else None,
             "cachedFrom": cached_from,
         }
         return extended(common, own)

@@ -314,7 +314,24 @@ class FileCapture:
         if self._closed or self._process is not _process:
             return captured
         self._closed = True
-        self._settle()
+        if self._renames:
+            self._settle()
+        if self._files:
+            self._close_files(captured)
+        missed(self)
+        self.told.join(*captured)
+        if captured.inputs or captured.outputs:
+            versions = dvc.Versions()
+            for found in (captured.inputs, captured.outputs):
+                found[:] = all_as_plugins_know([_as_dvc_knows(one, versions) for one in found])
+        if self._too_many:
+            captured.not_captured.append(("files", f"more than {self._max_files} files were opened"))
+        if self.failures:
+            captured.not_captured.append(("files", f"{self.failures} could not be noted"))
+        self._files.clear()
+        return captured
+
+    def _close_files(self, captured: Captured) -> None:
         still_open = _open_for_writing() if any(file.written for file in self._files.values()) else frozenset()
         for name, file in list(self._files.items()):
             try:
@@ -324,21 +341,7 @@ class FileCapture:
                     self._close_output(name, file, still_open, captured)
             except Exception:  # one odd file must not cost the others
                 self.failures += 1
-        missed(self)
-        if self._files:
-            self._leave_out_parts(captured)
-        self.told.join(*captured)
-        versions = dvc.Versions()
-        for found in (captured.inputs, captured.outputs):
-            found[:] = [_as_dvc_knows(one, versions) for one in found]
-        captured.inputs[:] = all_as_plugins_know(captured.inputs)
-        captured.outputs[:] = all_as_plugins_know(captured.outputs)
-        if self._too_many:
-            captured.not_captured.append(("files", f"more than {self._max_files} files were opened"))
-        if self.failures:
-            captured.not_captured.append(("files", f"{self.failures} could not be noted"))
-        self._files.clear()
-        return captured
+        self._leave_out_parts(captured)
 
     def _reads(self, name: str, *, folder: bool = False) -> None:
         if self._renames:

@@ -29,9 +29,15 @@ _MAX_WHOLE = 2**63
 """Beyond this readers of JSON disagree: such a whole number is kept as text."""
 _MAX_BITS = 4096
 
+_MOST = {"metrics": MAX_RESULTS, "checks": MAX_RESULTS, "seeds": MAX_SEEDS}
+
 Entry = dict[str, Any]
 Key = tuple[str, str]
 """Namespace and name of a data set."""
+
+
+_lock = Lock()
+"""One for all runs: it is held for some steps on lists, and most runs measure nothing that one would have to be made for."""
 
 
 class _Kept:
@@ -47,12 +53,11 @@ class _Kept:
         self._what, self._most = what, most
         self._last: dict[object, int] = {}
         self._surplus = self._failures = 0
-        self._lock = Lock()
 
     def add(self, entry: Entry) -> None:
         """Keep an entry, or count it."""
         name = entry["name"]
-        with self._lock:
+        with _lock:
             if len(self.entries) < self._most:
                 self._last[name] = len(self.entries)
                 self.entries.append(entry)
@@ -78,36 +83,34 @@ class Results:
     """Takes what one run measured, checked and seeded."""
 
     def __init__(self) -> None:
-        self._metrics = _Kept("metrics", MAX_RESULTS)
-        self._checks = _Kept("checks", MAX_RESULTS)
-        self._seeds = _Kept("seeds", MAX_SEEDS)
+        self._kept: dict[str, _Kept] = {}
         self.subjects: dict[Key, DatasetRef] = {}
         """The data sets that metrics and checks are about."""
 
     @property
     def metrics(self) -> list[Entry]:
         """What was measured, as the facet `orchestrail_metrics` has it."""
-        return self._metrics.entries
+        return self._entries("metrics")
 
     @property
     def checks(self) -> list[Entry]:
         """What was checked, as the facet `orchestrail_checks` has it."""
-        return self._checks.entries
+        return self._entries("checks")
 
     @property
     def seeds(self) -> list[Entry]:
         """Which seeds were set, as the facet `orchestrail_execution` has them."""
-        return self._seeds.entries
+        return self._entries("seeds")
 
     @property
     def any(self) -> bool:
         """True where something was measured, checked or seeded."""
-        return bool(self.metrics or self.checks or self.seeds)
+        return bool(self._kept)
 
     @property
     def missing(self) -> list[tuple[str, str]]:
         """What there was too much of, as (what, reason)."""
-        return [*self._metrics.missing, *self._checks.missing, *self._seeds.missing]
+        return [one for what in _MOST if what in self._kept for one in self._kept[what].missing]
 
     def metric(
         self,
@@ -133,13 +136,14 @@ class Results:
             ConfigurationError: the value is no number.
         """
         told = value if isinstance(value, str) and by is not None else number(value)
-        self._metrics.add(
+        self._add(
+            "metrics",
             {
                 "name": short(name),
                 "value": told,
                 "dataset": self._about(dataset),
                 **_known(column=column, rows=rows, by=by),
-            }
+            },
         )
 
     def check(
@@ -173,7 +177,8 @@ class Results:
         Raises:
             ConfigurationError: what was expected or found is neither text nor number.
         """
-        self._checks.add(
+        self._add(
+            "checks",
             {
                 "name": short(name),
                 "success": bool(success),
@@ -183,7 +188,7 @@ class Results:
                 "actual": scalar(actual),
                 "dataset": self._about(dataset),
                 **_known(column=column, failures=failures, by=by),
-            }
+            },
         )
 
     def seed(self, name: str, value: object) -> None:
@@ -194,8 +199,18 @@ class Results:
             value: a whole number; of anything else the type alone is kept.
         """
         entry = {"name": short(name), **_seed(value)}
-        if entry not in self._seeds.entries:
-            self._seeds.add(entry)
+        if entry not in self.seeds:
+            self._add("seeds", entry)
+
+    def _entries(self, what: str) -> list[Entry]:
+        kept = self._kept.get(what)
+        return kept.entries if kept is not None else []
+
+    def _add(self, what: str, entry: Entry) -> None:
+        kept = self._kept.get(what)
+        if kept is None:
+            kept = self._kept.setdefault(what, _Kept(what, _MOST[what]))
+        kept.add(entry)
 
     def _about(self, dataset: DatasetRef | None) -> Entry | None:
         if dataset is None:

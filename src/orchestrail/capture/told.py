@@ -139,6 +139,8 @@ class Told:
             if read is not None and output.version is not None and read[0].version == output.version:
                 del self._inputs[key]  # read back
         for found, told, written in ((inputs, self._inputs, False), (outputs, self._outputs, True)):
+            if not found and not told:
+                continue
             found[:] = [self._described(dataset, written) for dataset in found]
             files = {dataset.name: dataset for dataset in found}
             without = (

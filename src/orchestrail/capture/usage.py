@@ -20,8 +20,8 @@ class Usage:
 
     def __init__(self) -> None:
         self._process, self._thread = os.getpid(), threading.get_ident()
-        self._wall, self._processor, self._threads_time = time.monotonic(), time.process_time(), time.thread_time()
-        self._children = _of_children()
+        self._wall, self._children = time.monotonic_ns(), _of_children()
+        self._processor, self._threads_time = time.process_time_ns(), time.thread_time_ns()
 
     def until_now(self) -> dict[str, Any] | None:
         """Say what was used until now.
@@ -36,12 +36,16 @@ class Usage:
             return None
         same = threading.get_ident() == self._thread
         return {
-            "wallSeconds": round(time.monotonic() - self._wall, 6),
-            "processorSeconds": round(time.process_time() - self._processor, 6),
-            "threadSeconds": round(time.thread_time() - self._threads_time, 6) if same else None,
+            "wallSeconds": _seconds(time.monotonic_ns() - self._wall),
+            "processorSeconds": _seconds(time.process_time_ns() - self._processor),
+            "threadSeconds": _seconds(time.thread_time_ns() - self._threads_time) if same else None,
             "childSeconds": round(_of_children() - self._children, 6),
             "peakMemoryBytes": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * _PEAK_UNIT,
         }
+
+
+def _seconds(nanoseconds: int) -> float:
+    return nanoseconds // 1000 / 1_000_000
 
 
 def _of_children() -> float:
