@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 
@@ -20,6 +21,17 @@ def test_gaps_are_those_of_the_version_that_is_here() -> None:
     assert info.host_version == prefect.__version__
     assert ("sigterm" in {gap.name for gap in info.gaps}) is not within(prefect.__version__, ">=3.8.4")
     assert [gap.name for gap in info.gaps if gap.todo] == []
+
+
+def test_a_process_without_flows_does_not_import_prefect() -> None:
+    """The core loads every installed adapter where it asks which data set a file is, in a step of any other orchestrator too."""
+    program = (
+        "import sys; from orchestrail import plugins; plugins.load_installed();"
+        "print('prefect' in sys.modules, plugins.manager().get_plugins())"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("False")
+    assert "orchestrail_prefect.plugin" in done.stdout
 
 
 def test_a_task_runner_that_is_not_tested_is_told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
