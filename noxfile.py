@@ -172,6 +172,13 @@ def matrix(session: nox.Session, name: str, host: str) -> None:
 
 
 @nox.session
+def requirements(session: nox.Session) -> None:
+    """Write docs/reference/requirements.md and the schema of catalogue files out of the catalogue."""
+    session.install("--editable", ".[audit]", "--constraint", "constraints.txt")
+    session.run("python", "-m", "orchestrail.testing.requirements_page", "docs/reference")
+
+
+@nox.session
 def new_adapter(session: nox.Session) -> None:
     """Make the folder of a new adapter: `nox -s new_adapter -- NAME`."""
     session.run("python", "adapters/new_adapter.py", *session.posargs)

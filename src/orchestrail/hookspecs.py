@@ -7,6 +7,7 @@ implementation under guard: one that fails does not stop the others.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pluggy
@@ -54,3 +55,8 @@ def identify_dataset(value: object) -> DatasetRef | None:
 @hookspec
 def requirement_not_met(run: str | None, findings: Sequence[Finding]) -> None:
     """Hear of verdicts that turned bad: from `orchestrail check --notify`, never in a host; no verdict is changed by it."""
+
+
+@hookspec
+def register_requirements() -> Sequence[Path] | None:
+    """Name files with more requirements, in the form of catalogues; only commands that judge the record ask, never a host."""

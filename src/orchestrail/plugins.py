@@ -15,6 +15,7 @@ import pluggy
 
 from orchestrail import hookspecs
 from orchestrail.capture.observing import unobserved
+from orchestrail.errors import ConfigurationError
 from orchestrail.guard import guard
 from orchestrail.locks import Lock
 
@@ -65,6 +66,26 @@ def results(hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
         wanted = {name: arguments[name] for name in implementation.argnames}
         with guard(f"plugin {implementation.plugin_name}, hook {hook}"):
             yield implementation.plugin_name, implementation.function(**wanted)
+
+
+def asked(hook: str, **arguments: Any) -> Iterator[tuple[str, Any]]:
+    """Call each implementation for somebody who waits for the whole answer; yields (plugin name, result), None left out.
+
+    Raises:
+        ConfigurationError: an implementation failed: an answer without its part would be a wrong one.
+    """
+    for implementation in reversed(getattr(manager().hook, hook).get_hookimpls()):
+        wanted = {name: arguments[name] for name in implementation.argnames}
+        try:
+            result = implementation.function(**wanted)
+        except Exception as error:
+            raise ConfigurationError(
+                f"The plugin {implementation.plugin_name} failed when it was asked ({hook}).",
+                f"{type(error).__name__}: {error}.",
+                "Mend the plugin, or remove it.",
+            ) from error
+        if result is not None:
+            yield implementation.plugin_name, result
 
 
 def call_each(hook: str, **arguments: Any) -> list[Any]:

@@ -38,6 +38,7 @@ _ENVIRONMENT = {
     "disabled": "ORCHESTRAIL_DISABLED",
     "variables": "ORCHESTRAIL_VARIABLES",
     "image": "ORCHESTRAIL_IMAGE",
+    "catalogue": "ORCHESTRAIL_CATALOGUE",
     "capture_ignore": "ORCHESTRAIL_CAPTURE_IGNORE",
     "capture_include": "ORCHESTRAIL_CAPTURE_INCLUDE",
     "digest_max_bytes": "ORCHESTRAIL_DIGEST_MAX_BYTES",
@@ -111,6 +112,7 @@ class Settings(BaseModel):
             leave open.
         variables: names of the environment variables that are recorded; in the environment separated by commas.
         image: the container image that the process runs in, by its digest where that is known.
+        catalogue: files with requirements of one's own; in the environment separated by commas. Runs do not read them.
         capture_ignore: patterns of paths of files that are no data; in the environment separated by commas.
         capture_include: patterns of paths of files that are data although a rule leaves them out.
         digest_max_bytes: larger files get their digest from the collector: a step does not wait for it.
@@ -138,6 +140,7 @@ class Settings(BaseModel):
     steps: tuple[Step, ...] = ()
     variables: tuple[str, ...] = VARIABLES
     image: str | None = None
+    catalogue: tuple[Path, ...] = ()
     capture_ignore: tuple[str, ...] = ()
     capture_include: tuple[str, ...] = ()
     digest_max_bytes: int = Field(default=MAX_BYTES, ge=0)
@@ -171,7 +174,7 @@ class Settings(BaseModel):
     def _fit_paths(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         return tuple(rules.checked(pattern) for pattern in value)
 
-    @field_validator("enforce", "variables", "capture_ignore", "capture_include", mode="before")
+    @field_validator("enforce", "variables", "catalogue", "capture_ignore", "capture_include", mode="before")
     @classmethod
     def _separate(cls, value: Any) -> Any:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
@@ -235,6 +238,8 @@ def _from_folder(name: str, value: Any, file: Path | None) -> Any:
     """Read a relative path in a settings file as seen from that file."""
     if name in ("home", "spool") and isinstance(value, str) and file and not value.startswith("~"):
         return file.parent / value
+    if name == "catalogue" and isinstance(value, list) and file:
+        return [file.parent / Path(one).expanduser() if isinstance(one, str) else one for one in value]
     if name in ("capture_ignore", "capture_include") and isinstance(value, list) and file:
         return [_pattern_from(file.parent, one) if isinstance(one, str) else one for one in value]
     return value

@@ -31,6 +31,7 @@ COMMANDS = {
     "diff": "Say what changed between two runs or models.",
     "check": "Judge the record by the requirements of a profile.",
     "at": "Show what was in use at a time of the past.",
+    "requirements": "List the requirements, or show one with the law behind it.",
     "attest": "State something as a person, bound to a digest.",
     "withdraw": "Put on the record that a data set or model is to be used no more.",
     "verify": "Recompute the log, to show whether it was altered.",

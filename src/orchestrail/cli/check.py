@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime
-from enum import StrEnum
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
-from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl
+from orchestrail.cli.catalogue import print_changes
+from orchestrail.cli.options import Full, Home, Json, NoCollect, Profile, StoreUrl
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.cli.words import short_id
@@ -18,7 +18,7 @@ from orchestrail.operations.checking import Question
 from orchestrail.operations.checking import check as judge
 from orchestrail.operations.notices import notify
 from orchestrail.queries.words import counted
-from orchestrail.requirements.catalogue import Requirement, load_catalogue
+from orchestrail.requirements.catalogue import Requirement, catalogue_in_force
 from orchestrail.requirements.report import Report, report_document
 from orchestrail.requirements.verdicts import ORDER, Result, Status, Verdict, Witness
 
@@ -33,14 +33,6 @@ MARKS = {
     Status.NOT_APPLICABLE: ("-", "dim"),
 }
 WORDS = {Status.NOT_APPLICABLE: "not applicable"}
-
-
-class Profile(StrEnum):
-    """Which requirements count: after each run, before placing on the market, on a schedule."""
-
-    BUILD = "build"
-    RELEASE = "release"
-    OPERATE = "operate"
 
 
 def check(
@@ -69,9 +61,10 @@ def check(
     if target is not None and system is not None:
         raise ConfigurationError("A target and --system were given.", "A check is of one of them.", "Leave one out.")
     settings = settings_of(home, store)
+    catalogue = catalogue_in_force(settings.catalogue)
     record = collected(settings, output, no_collect=no_collect)
     asked = Question(target, system, profile.value, day_of(day))
-    report = judge(record, load_catalogue(), asked, output.progress("judging"))
+    report = judge(record, catalogue, asked, output.progress("judging"))
     if as_json:
         output.document(report_document(report))
     else:
@@ -161,6 +154,7 @@ def _print_summary(report: Report, output: Output) -> None:
     catalogue, entries = report.catalogue, counted(report.size, "log entry", "log entries")
     head = f"{entries}, root hash {report.root_hash if output.full else report.root_hash[:12]}"
     output.line(f"catalogue {catalogue.id} {catalogue.version}, judged on {report.day} by {head}", style="dim")
+    print_changes(catalogue, output)
     output.line(
         "A reading of the law by the authors of the catalogue, and no legal advice; unknown is not pass.", style="dim"
     )

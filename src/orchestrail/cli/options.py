@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -19,3 +20,11 @@ TimeZone = Annotated[
     str | None, typer.Option("--tz", metavar="ZONE", help="Time zone to show times in, such as UTC or Europe/Paris.")
 ]
 Full = Annotated[bool, typer.Option("--full", help="Show digests and run IDs whole, and every detail.")]
+
+
+class Profile(StrEnum):
+    """Which requirements count: after each run, before placing on the market, on a schedule."""
+
+    BUILD = "build"
+    RELEASE = "release"
+    OPERATE = "operate"

@@ -11,7 +11,7 @@ from orchestrail.operations.judging import judge_everything
 from orchestrail.queries.scopes import Scope, last_statement, of_system, of_target
 from orchestrail.queries.snapshot import applied, snapshot
 from orchestrail.requirements.catalogue import Catalogue
-from orchestrail.requirements.circumstances import Circumstances
+from orchestrail.requirements.circumstances import Circumstances, Policy
 from orchestrail.requirements.judging import judge
 from orchestrail.requirements.report import EVALUATOR, Report
 from orchestrail.requirements.verdicts import Verdict
@@ -51,7 +51,7 @@ def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progres
         AmbiguousRun: the target fits more than one thing.
         StoreError: the store cannot be read, or written where everything is judged.
     """
-    circumstances = Circumstances(asked.day)
+    circumstances = Circumstances(asked.day, Policy().within(catalogue.limits))
     requirements = catalogue.of(asked.profile)
     for _ in range(_ATTEMPTS):
         head = store.checkpoint()

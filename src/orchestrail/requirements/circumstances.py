@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
+from typing import Any
 
 MUTABLE = ("latest", "main", "master", "head", "production", "staging", "champion", "current", "stable", "dev")
 """Version names that say nothing about content: branches, aliases, stages."""
@@ -28,6 +30,11 @@ class Policy:
     retention_months: int | None = None
     max_anchor_age_days: int = 35
     max_export_test_age_days: int = 180
+
+    def within(self, limits: Mapping[str, int]) -> Policy:
+        """Give the policy with limits at least as tight as those that a catalogue names."""
+        tighter: dict[str, Any] = {name: min(getattr(self, name), limit) for name, limit in limits.items()}
+        return replace(self, **tighter)
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,6 +61,7 @@ def report_document(report: Report) -> dict[str, Any]:
             "id": report.catalogue.id,
             "version": report.catalogue.version,
             "digest": report.catalogue.digest,
+            "changes": [asdict(change) for change in report.catalogue.changes],
         },
         "evaluator": EVALUATOR,
         "profile": report.profile,

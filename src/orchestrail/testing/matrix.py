@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from orchestrail.testing.markdown import table
 from orchestrail.testing.scenarios import SCENARIOS
 
 RESULTS = "conformance"
@@ -55,20 +56,13 @@ def page(results: Sequence[Mapping[str, Any]]) -> str:
         ]
         for scenario in SCENARIOS
     ]
-    parts = [_HEAD, "\n".join(_table(["#", "Scenario", "Must hold", *names], rows)) + "\n"]
+    parts = [_HEAD, "\n".join(table(["#", "Scenario", "Must hold", *names], rows)) + "\n"]
     parts += ["\n".join(_section(result)) for result in results]
     return "\n".join(parts)
 
 
 def _mark(result: Mapping[str, Any], scenario: str) -> str:
     return _MARKS.get(result["scenarios"].get(scenario, ""), "?")
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> Iterator[str]:
-    yield f"| {' | '.join(head)} |"
-    yield f"|{' --- |' * len(head)}"
-    for row in rows:
-        yield f"| {' | '.join(row)} |"
 
 
 def _section(result: Mapping[str, Any]) -> Iterator[str]:
@@ -80,7 +74,7 @@ def _section(result: Mapping[str, Any]) -> Iterator[str]:
     yield ""
     if result["gaps"]:
         rows = [[f"`{gap['name']}`", _KINDS[gap["kind"]], gap["reason"]] for gap in result["gaps"]]
-        yield from _table(["Gap", "Because", "Reason, and what to do"], rows)
+        yield from table(["Gap", "Because", "Reason, and what to do"], rows)
         yield ""
 
 
