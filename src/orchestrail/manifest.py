@@ -282,28 +282,28 @@ def manifest_of_file(file: Path | None, tables: Mapping[str, Any]) -> Manifest:
     for number, one in enumerate(manifest.not_applicable, 1):
         if one.system is not None and manifest.system(one.system) is None:
             names = ", ".join(system.name for system in manifest.systems) or "none is stated"
-            raise _wrong(file, f"not_applicable[{number}].system", f"There is no system {one.system!r}", names)
+            raise unusable(file, f"not_applicable[{number}].system", f"There is no system {one.system!r}", names)
     return manifest
 
 
 def _rows(file: Path | None, name: str, kind: type[Row], tables: Mapping[str, Any]) -> Iterator[Row]:
     listed = tables.get(name, [])
     if not isinstance(listed, list):
-        raise _wrong(file, name, "It is a list of tables", f"[[{name}]]")
+        raise unusable(file, name, "It is a list of tables", f"[[{name}]]")
     for number, table in enumerate(listed, 1):
         yield _row(file, f"{name}[{number}]", kind, _table(file, f"{name}[{number}]", table))
 
 
 def _table(file: Path | None, place: str, value: object) -> Mapping[str, Any]:
     if not isinstance(value, dict):
-        raise _wrong(file, place, "It is a table", f"[{place}]")
+        raise unusable(file, place, "It is a table", f"[{place}]")
     return value
 
 
 def _row(file: Path | None, place: str, kind: type[Row], said: Mapping[str, Any], **given: Any) -> Row:
     """Check a table; `given` is what its place says of it already."""
     if twice := sorted(given.keys() & said.keys()):
-        raise _wrong(file, f"{place}.{twice[0]}", "It stands in the head of the table already", "")
+        raise unusable(file, f"{place}.{twice[0]}", "It stands in the head of the table already")
     try:
         return kind.model_validate({**said, **given})
     except ValidationError as error:
@@ -311,12 +311,20 @@ def _row(file: Path | None, place: str, kind: type[Row], said: Mapping[str, Any]
         inside = "".join(f"[{part + 1}]" if isinstance(part, int) else f".{part}" for part in first["loc"])
         if first["type"] == "extra_forbidden":
             names = [field.alias or name for name, field in kind.model_fields.items() if name not in given]
-            raise _wrong(file, place + inside, "There is nothing of that name", ", ".join(names)) from None
+            raise unusable(file, place + inside, "There is nothing of that name", ", ".join(names)) from None
         told = first["msg"].removeprefix("Value error, ")
-        raise _wrong(file, place + inside, told[:1].upper() + told[1:], "") from None
+        raise unusable(file, place + inside, told[:1].upper() + told[1:]) from None
 
 
-def _wrong(file: Path | None, place: str, why: str, allowed: str) -> ConfigurationError:
+def unusable(file: Path | None, place: str, why: str, allowed: str = "") -> ConfigurationError:
+    """Make the error that says why a manifest cannot be used.
+
+    Args:
+        file: where it stands.
+        place: the table and the field, as people count.
+        why: what is wrong, without a full stop.
+        allowed: what could stand there instead.
+    """
     return ConfigurationError(
         f"The manifest cannot be used: `{place}`.", f"{file}: {why}.", f"Allowed: {allowed}." if allowed else ""
     )

@@ -104,7 +104,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
         ),
         rf"\1{MARK}",
     ),
-    (re.compile(r"(?i)\b(cookie: *)(?![\"'\[])[^\r\n\"']+"), rf"\1{MARK}"),
+    (re.compile(r"(?i)\b(cookie: *+)(?![\"'\[])[^\r\n\"']+"), rf"\1{MARK}"),
     # "--password", "value"
     (
         re.compile(rf"(?i)([\"']--?(?:[a-z0-9]+[-_]){{0,4}}(?:{_NAMES})[\"'], ?)(?:\"[^\"]*\"|'[^']*')"),
@@ -113,7 +113,7 @@ _FORMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
     (re.compile(r"\bAIza[A-Za-z0-9_-]{20,}"), MARK),
     # name = value, name: value, "name": "value", --name value
     (
-        re.compile(rf"(?i)(?<![a-z0-9])((?:{_NAMES})[\"']?\s*(?:=>|[=:])\s*)(\"[^\"]*\"|'[^']*'|(?!\[redacted\])[^\s,;&\"')}}\]]+)"),
+        re.compile(rf"(?i)(?<![a-z0-9])((?:{_NAMES})[\"']?\s*(?:=>|[=:](?!>))\s*)(\"[^\"]*\"|'[^']*'|(?!\[redacted\])[^\s,;&\"')}}\]]+)"),
         rf"\1{MARK}",
     ),
     (re.compile(rf"(?i)((?<![\w-])\w*-[\w-]*(?<![a-z0-9])(?:{_NAMES})\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
@@ -224,12 +224,20 @@ def redact_text(text: str) -> str:
             redacted = redacted.replace(secret, MARK)
     if _NO_FORM.fullmatch(redacted):
         return redacted
-    redacted = _forms(redacted)
+    redacted = redact_forms(redacted)
     if redacted == text and len(text) <= _LONGEST_CLEAN:
         if len(now.clean) >= _MOST_CLEAN:
             now.clean.clear()
         now.clean.add(text)
     return redacted
+
+
+def redact_forms(text: str) -> str:
+    """Take out what has the form of a secret; what is known by its value stays: the same text gives the same everywhere."""
+    if _QUICK.search(text):
+        for pattern, replacement in _FORMS:
+            text = pattern.sub(replacement, text)
+    return text
 
 
 def redact_message(text: str, name: str = "") -> str:
@@ -291,10 +299,3 @@ def _entry(key: object, item: Any) -> Any:
     if type(item) is dict and item.keys() <= {"type", "value", "digest"}:
         return {"type": item.get("type"), "value": MARK}  # a described parameter keeps its type
     return MARK
-
-
-def _forms(text: str) -> str:
-    if _QUICK.search(text):
-        for pattern, replacement in _FORMS:
-            text = pattern.sub(replacement, text)
-    return text

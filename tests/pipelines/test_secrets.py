@@ -13,6 +13,8 @@ from urllib.parse import quote
 
 import pytest
 
+from orchestrail.redaction import redact_text
+
 HERE = Path(__file__).parent
 SCRIPT = HERE.parents[1] / "adapters" / "script" / "src"
 PLACES = (
@@ -140,8 +142,53 @@ def test_no_planted_secret_is_in_a_stored_byte(tmp_path, project):
     assert not found_in(spool, values), found_in(spool, values)
 
     said = b""
-    for arguments in (("runs", "--json"), ("doctor", "--json"), ("show", "--full", "--json", "main")):
+    for arguments in (
+        ("runs", "--json"),
+        ("doctor", "--json"),
+        ("show", "--full", "--json", "main"),
+        ("scan", "--json"),
+    ):
         command = [Path(sys.executable).with_name("orchestrail"), *arguments, "--home", home]
         told = subprocess.run(command, env=environment, capture_output=True, timeout=120, check=False)
         said += told.stdout + told.stderr
+        if arguments[0] == "scan":
+            assert told.returncode == 0, told.stdout.decode()
     assert not found_in(said + stored(home), values)
+
+
+def test_the_second_look_finds_what_another_producer_let_through(tmp_path):
+    """Each kind of message, stored as it came. Of the same messages as our own redaction leaves them, none is a finding."""
+    values, command = planted(), Path(sys.executable).with_name("orchestrail")
+    texts = [
+        text.format(values[kind], upper=values[kind].upper(), quoted=quote(values[kind], safe=""))
+        for kind, text in MESSAGES.items()
+    ]
+    for home, messages, code in (("let-through", texts, 1), ("taken-out", list(map(redact_text, texts)), 0)):
+        (tmp_path / "events.jsonl").write_text(
+            "\n".join(json.dumps(failed(number, text)) for number, text in enumerate(messages))
+        )
+        at = ("--home", str(tmp_path / home))
+        subprocess.run([command, "ingest", "events.jsonl", *at], cwd=tmp_path, check=True, capture_output=True)
+        told = subprocess.run(
+            [command, "scan", "--json", *at], cwd=tmp_path, capture_output=True, text=True, check=False
+        )
+        assert told.returncode == code, told.stderr
+        found = {place["sequence"] for one in json.loads(told.stdout)["findings"] for place in one["places"]}
+        missed = [kind for number, kind in enumerate(MESSAGES) if number not in found]
+        assert (missed if code else found) in ([], set()), missed
+        assert not found_in(told.stdout.encode(), values)
+
+
+def failed(number: int, message: str) -> dict[str, object]:
+    """An event of another producer: a run that failed, with the text of its error."""
+    return {
+        "eventType": "FAIL",
+        "eventTime": "2026-03-01T12:00:00Z",
+        "producer": "https://producer.example",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {
+            "runId": f"0192f000-0000-7000-8000-{number:012x}",
+            "facets": {"errorMessage": {"message": message, "programmingLanguage": "PYTHON"}},
+        },
+        "job": {"namespace": "bank", "name": "pay"},
+    }

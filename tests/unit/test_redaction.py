@@ -11,9 +11,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from orchestrail import redaction
 from orchestrail.redaction import MARK, is_sensitive, kept, redact, redact_text, remember, remember_environment
 
 SECRET = "zq7Xp_marker-0042"
+
+
+@pytest.fixture(autouse=True)
+def _forgetting(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is remembered here is no secret of the tests that come after."""
+    monkeypatch.setattr(redaction, "_now", redaction._now)
 
 
 @pytest.mark.parametrize(
@@ -55,8 +62,10 @@ SECRET = "zq7Xp_marker-0042"
 )
 def test_secrets_of_known_forms_are_taken_out(text: str) -> None:
     """Whatever form a credential has in a text, it does not stay."""
-    assert SECRET not in redact_text(text)
-    assert SECRET.replace("-", "") not in redact_text(text)
+    told = redact_text(text)
+    assert SECRET not in told
+    assert SECRET.replace("-", "") not in told
+    assert redact_text(told) == told  # what is taken out stays so, and is no secret
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from orchestrail.manifest import Manifest, manifest_of_file
+from orchestrail.manifest import Manifest, manifest_of_file, unusable
 from orchestrail.model import Job
 from orchestrail.operations.records import own_record
 from orchestrail.projections.apply import apply
 from orchestrail.pseudonyms import person
 from orchestrail.queries.manifests import ManifestRow, manifest_in_force
+from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.settings import Settings, settings_file
 from orchestrail.store.base import Store
 
@@ -36,13 +37,19 @@ class Difference:
 
 
 def manifest_here() -> tuple[Path | None, Manifest]:
-    """Read the manifest of the settings file.
+    """Read the manifest of the settings file; a requirement that it names is one of the catalogue.
 
     Raises:
         ConfigurationError: the file cannot be read, or a table in it cannot be used.
     """
     file, tables = settings_file()
-    return file, manifest_of_file(file, tables)
+    manifest = manifest_of_file(file, tables)
+    known = [requirement.id for requirement in load_catalogue().requirements] if manifest.not_applicable else []
+    for number, one in enumerate(manifest.not_applicable, 1):
+        if one.requirement not in known:
+            place = f"not_applicable[{number}].requirement"
+            raise unusable(file, place, f"There is no requirement {one.requirement}", ", ".join(known))
+    return file, manifest
 
 
 def record_manifest(settings: Settings, store: Store, manifest: Manifest) -> tuple[ManifestRow, bool]:

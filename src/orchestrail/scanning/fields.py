@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 _FREE = frozenset(["parameters", "variables", "distributions", "columnMetrics", "arguments", "properties"])
 """Objects whose keys are people's own: in the list of fields `*` stands for them."""
 _NAMES = ("key", "name")
+_WORD = 24
 
 
 class Field(NamedTuple):
@@ -25,7 +26,7 @@ class Field(NamedTuple):
 
 
 def fields(event: object) -> Iterator[Field]:
-    """Go through all texts of an event; the keys of objects are texts too."""
+    """Go through all texts of an event; the keys of objects are texts too, unless they are short words."""
     stack: list[tuple[str, str, Any]] = [("", "", event)]
     while stack:
         pointer, name, value = stack.pop()
@@ -35,7 +36,8 @@ def fields(event: object) -> Iterator[Field]:
             called = next((value[key] for key in _NAMES if isinstance(value.get(key), str)), name)
             for key, member in value.items():
                 place = f"{pointer}/{escaped(key)}"
-                yield Field(place, "", key)
+                if len(key) > _WORD or not key.isidentifier():
+                    yield Field(place, "", key)
                 stack.append((place, called if key == "value" else key, member))
         elif isinstance(value, list):
             stack.extend((f"{pointer}/{index}", name, member) for index, member in enumerate(value))
@@ -43,7 +45,7 @@ def fields(event: object) -> Iterator[Field]:
 
 def escaped(key: str) -> str:
     """Write a key as a part of a pointer."""
-    return key.replace("~", "~0").replace("/", "~1")
+    return key if key.isidentifier() else key.replace("~", "~0").replace("/", "~1")
 
 
 def general(pointer: str) -> str:

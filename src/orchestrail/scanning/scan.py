@@ -66,6 +66,7 @@ class Scan:
         self.texts = 0
         self._digest = digest
         self._secret = secrets.looker()
+        self._seen: set[str] = set()
         self._known: dict[tuple[str, str], tuple[tuple[str, str, str], ...]] = {}
 
     def take(self, seq: int, event: object) -> None:
@@ -77,10 +78,16 @@ class Scan:
         """
         for one in fields(event):
             self.texts += 1
-            if one.name and len(self.fields) < MOST_FIELDS:
-                self.fields.add(general(one.pointer))
+            if one.pointer not in self._seen and len(self.fields) < MOST_FIELDS:
+                self._see(one.pointer)
             for family, kind, value in self._in(one):
                 self._put(family, kind, value, seq, one.pointer)
+
+    def _see(self, pointer: str) -> None:
+        if len(self._seen) >= _REMEMBERED:
+            self._seen.clear()
+        self._seen.add(pointer)
+        self.fields.add(general(pointer))
 
     def _in(self, one: Field) -> tuple[tuple[str, str, str], ...]:
         if _PLAIN.fullmatch(one.text) and not is_sensitive(one.name):

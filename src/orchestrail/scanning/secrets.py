@@ -12,7 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from orchestrail.errors import ConfigurationError
-from orchestrail.redaction import MARK, is_sensitive, redact_text
+from orchestrail.redaction import MARK, is_sensitive, redact_forms
 from orchestrail.scanning.fields import Field
 
 _SHORTEST = 4
@@ -132,7 +132,7 @@ def _in_a_statement(field: Field) -> Iterator[tuple[str, str]]:
 
 
 def _taken_out_today(field: Field) -> Iterator[tuple[str, str]]:
-    if redact_text(field.text) != field.text:
+    if redact_forms(field.text) != field.text:
         yield "Form of a secret", field.text
 
 

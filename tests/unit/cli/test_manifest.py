@@ -72,6 +72,15 @@ def test_a_mistake_is_told_and_nothing_recorded(file, run):
     assert not load_settings().home.exists()
 
 
+def test_a_requirement_that_is_none_is_told(file, run):
+    """With those that there are."""
+    file.write_text(TEXT + '[[not_applicable]]\nrequirement = "PREP-99"\nreason = "It is not there."\nby = "mb"\n')
+    found = run("manifest")
+    assert found.exit_code == 2
+    assert "not_applicable[1].requirement" in found.stderr
+    assert "PREP-06" in found.stderr
+
+
 def test_a_pipeline_is_declared_from_what_ran(story, file, run, answer):
     """Steps and what they took from each other, as a table that can be put into the file as it is."""
     said = run("manifest", "steps", "train").stdout
