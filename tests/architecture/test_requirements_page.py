@@ -9,7 +9,7 @@ from repository import PACKAGE, ROOT
 from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.requirements.catalogue.annex import annex_iv
 from orchestrail.requirements.catalogue.loading import SCHEMA, schema
-from orchestrail.requirements.law import dates, disclaimer, wording
+from orchestrail.requirements.law import dates, wording
 from orchestrail.testing.requirements_page import PAGE, page
 
 
@@ -23,11 +23,6 @@ def test_the_schema_is_what_the_form_gives() -> None:
     """It is published with the package."""
     published = (PACKAGE / "requirements" / "catalogue" / SCHEMA).read_text(encoding="utf-8")
     assert json.loads(published) == schema()
-
-
-def test_readme_has_the_disclaimer_of_the_reports() -> None:
-    """One text, in one place, for all that is generated."""
-    assert f"> {disclaimer()}" in (ROOT / "README.md").read_text(encoding="utf-8")
 
 
 def test_no_code_holds_a_date_of_the_law() -> None:

@@ -53,7 +53,6 @@ list of what such a log has to hold at least, is about remote biometric identifi
 What is missing and could have been seen by the adapter is a failure; what it could not see is unknown. Where nothing is a
 subject, the verdict is unknown. Contradictions are looked for over all events, those included that later ones replaced. The
 same head, catalogue and day give the same verdicts.
-
 """
 _DECIDES = {"auto": "facts", "attested": "statement", "mixed": "both"}
 _BASIS = {"text": "asked for in words", "derived": "derived", "practice": "practice"}
@@ -103,7 +102,7 @@ def page(catalogue: Catalogue, annex: AnnexIV, when: Dates, texts: Wording) -> s
     parts = [head, "\n".join(_overview(catalogue))]
     parts += ["\n".join(_requirement(one)) for one in catalogue.requirements]
     parts += ["\n".join(_own()), "\n".join(_annex(annex)), "\n".join(_when(when)), "\n".join(_wording(texts))]
-    return "\n".join(parts) + f"\n## Disclaimer\n\n> {disclaimer()}\n"
+    return "\n".join(parts) + f"\n\n## Disclaimer\n\n> {disclaimer()}\n"
 
 
 def _overview(catalogue: Catalogue) -> Iterator[str]:
