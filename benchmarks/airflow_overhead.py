@@ -29,7 +29,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -275,7 +275,8 @@ class _Within:
                 *(f"on_task_instance_{end}" for end in ("running", "success")),
             ):
                 for implementation in getattr(manager.hook, name).get_hookimpls():
-                    implementation.function = self._timed(implementation.function)
+                    timed = self._timed_around if implementation.wrapper else self._timed
+                    implementation.function = timed(implementation.function)
 
     def take(self) -> dict[str, float]:
         """Give the milliseconds since the last call."""
@@ -290,6 +291,21 @@ class _Within:
             finally:
                 for clock, milliseconds in _since(before).items():
                     self._took[clock] += milliseconds
+
+        return call
+
+    def _timed_around(self, function: Any) -> Any:
+        """Time a listener that goes around the others: what it does before and after them."""
+
+        def call(*arguments: Any) -> Generator[None, object, object]:
+            around = function(*arguments)
+            self._timed(next)(around)
+            result = yield
+            try:
+                self._timed(around.send)(result)
+            except StopIteration as ended:
+                return ended.value
+            raise RuntimeError("a listener goes around the others once")
 
         return call
 

