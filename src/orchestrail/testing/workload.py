@@ -116,7 +116,9 @@ def sleep(seconds: float = PATIENCE) -> None:
 
 
 def interrupt() -> None:
-    """Interrupt this process as Ctrl-C does."""
+    """Interrupt this process as Ctrl-C does; a shell has what it starts in the background, and so this process, ignore that."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     os.kill(os.getpid(), signal.SIGINT)
     sleep()
 
