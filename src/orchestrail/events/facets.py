@@ -61,6 +61,7 @@ OURS = (
     "orchestrail_manifest",
     "orchestrail_scan",
     "orchestrail_resolution",
+    "orchestrail_document",
 )
 
 

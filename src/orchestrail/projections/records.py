@@ -16,6 +16,7 @@ from sqlalchemy import Table
 from orchestrail.projections import tables
 from orchestrail.projections.fold import OURS
 from orchestrail.projections.manifests import manifest
+from orchestrail.projections.handed_out import document
 from orchestrail.projections.reconciliations import reconciliation
 from orchestrail.projections.scans import resolution, scan
 from orchestrail.projections.statements import persons, statement
@@ -49,6 +50,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind("orchestrail_statement", statement, tables.statement, tables.statement_columns),
     Kind("orchestrail_persons", persons, tables.persons, tables.persons_columns),
     Kind("orchestrail_withdrawal", withdrawal, tables.withdrawal, asdict),
+    Kind("orchestrail_document", document, tables.document, asdict),
     Kind("orchestrail_manifest", manifest, tables.manifest, tables.manifest_columns),
     Kind("orchestrail_scan", scan, tables.scan, tables.scan_columns),
     Kind("orchestrail_resolution", resolution, tables.resolution, asdict),

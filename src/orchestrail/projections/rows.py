@@ -150,6 +150,31 @@ class WithdrawalRow:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentRow:
+    """A technical documentation that was made of the record.
+
+    Attributes:
+        seq: place of the record in the log.
+        received_at: when the log took it, RFC 3339 in UTC.
+        model: digest of the model that it is about.
+        digest: of its JSON file.
+        day: the UTC day for which it was made.
+        size: number of log entries that it rests on.
+        missing: number of points of Annex IV in which something is missing.
+        partial: number of points of which the record shows a part, and a person has not said the rest.
+    """
+
+    seq: int
+    received_at: str
+    model: str
+    digest: str
+    day: str
+    size: int
+    missing: int
+    partial: int
+
+
+@dataclass(frozen=True, slots=True)
 class ManifestRow:
     """What people state about their systems, as one entry of the log has it.
 

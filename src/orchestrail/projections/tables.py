@@ -33,7 +33,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "15"
+VERSION = "16"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -229,6 +229,15 @@ persons = Table(
     Column("received_at", String, nullable=False),
     Column("persons", String, nullable=False),
 )
+
+document = Table(
+    "proj_document",
+    metadata,
+    Column("seq", Integer, primary_key=True),
+    *(Column(name, String, nullable=False) for name in ("received_at", "model", "digest", "day")),
+    *(Column(name, Integer, nullable=False) for name in ("size", "missing", "partial")),
+)
+Index("proj_document_model", document.c.model, document.c.seq)
 
 withdrawal = Table(
     "proj_withdrawal",

@@ -306,3 +306,18 @@ def deployed_models(connection: Connection, run_ids: Sequence[str]) -> Iterator[
         if digest is not None and digest not in found:
             found[digest] = model(connection, digest)
         yield DeployedModel(deployment, found.get(digest or ""))
+
+
+def predecessor(connection: Connection, written: Use) -> str | None:
+    """Give the digest of the model that was written before under the same name; None where none was."""
+    use = tables.use.c
+    query = select(use.digest).where(
+        use.direction == "output",
+        use.kind == "model",
+        use.namespace == written.dataset.namespace,
+        use.name == written.dataset.name,
+        use.seq < written.seq,
+        use.digest.is_not(None),
+        use.digest != written.dataset.digest,
+    )
+    return connection.execute(query.order_by(use.seq.desc()).limit(1)).scalar()

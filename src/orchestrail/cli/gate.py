@@ -1,0 +1,49 @@
+"""`orchestrail gate MODEL`: may this model be promoted, as far as the record tells? For CI/CD."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from orchestrail.cli.check import ReportFile, day_of, print_report, write_reports
+from orchestrail.cli.options import Full, Home, Json, NoCollect, Profile, StoreUrl
+from orchestrail.cli.output import Output
+from orchestrail.cli.record import collected, settings_of
+from orchestrail.operations.checking import Question
+from orchestrail.operations.checking import check as judge
+from orchestrail.requirements.catalogue import catalogue_in_force
+from orchestrail.requirements.report import report_document
+
+
+def gate(
+    model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, its sha256:... digest or its name.")],
+    profile: Annotated[Profile, typer.Option(help="Which requirements have to hold.")] = Profile.RELEASE,
+    day: Annotated[str | None, typer.Option("--date", metavar="DAY", help="Judge by this UTC day.")] = None,
+    sarif: ReportFile = None,
+    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML too.")] = None,
+    as_json: Json = False,
+    no_collect: NoCollect = False,
+    full: Full = False,
+    home: Home = None,
+    store: StoreUrl = None,
+) -> None:
+    """Say whether a model may be promoted.
+
+    Open, exit code 0, where every `must` of the profile is decided and none fails. Closed: 1 where one fails, 3 where one is unknown;
+    what nobody knows opens no gate.
+    """
+    output = Output(as_json=as_json, full=full)
+    settings = settings_of(home, store)
+    catalogue = catalogue_in_force(settings.catalogue)
+    record = collected(settings, output, no_collect=no_collect)
+    report = judge(record, catalogue, Question(model, None, profile.value, day_of(day)), output.progress("judging"))
+    write_reports(report, sarif, junit)
+    is_open = report.exit_code == 0
+    if as_json:
+        output.document(report_document(report) | {"gate": "open" if is_open else "closed"})
+    else:
+        print_report(report, output)
+        output.line(f"gate {'open' if is_open else 'closed'}", style="bold green" if is_open else "bold red")
+    raise typer.Exit(report.exit_code)
