@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
+from orchestrail import __version__
 from orchestrail.cli.catalogue import print_changes
-from orchestrail.cli.options import Full, Home, Json, NoCollect, Profile, StoreUrl
+from orchestrail.cli.options import Day, Full, Home, Json, JUnit, NoCollect, Profile, Sarif, StoreUrl
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.cli.words import short_id
@@ -18,6 +21,7 @@ from orchestrail.operations.checking import Question
 from orchestrail.operations.checking import check as judge
 from orchestrail.operations.notices import notify
 from orchestrail.queries.words import counted
+from orchestrail.requirements import formats
 from orchestrail.requirements.catalogue import Requirement, catalogue_in_force
 from orchestrail.requirements.report import Report, report_document
 from orchestrail.requirements.verdicts import ORDER, Result, Status, Verdict, Witness
@@ -41,9 +45,9 @@ def check(
     ] = None,
     system: Annotated[str | None, typer.Option(metavar="NAME", help="The runs and models of a system.")] = None,
     profile: Annotated[Profile, typer.Option(help="Which requirements count.")] = Profile.BUILD,
-    day: Annotated[
-        str | None, typer.Option("--date", metavar="DAY", help="Judge ages and ends of terms by this UTC day.")
-    ] = None,
+    day: Day = None,
+    sarif: Sarif = None,
+    junit: JUnit = None,
     tell: Annotated[
         bool, typer.Option("--notify", help="Tell people of verdicts that turned bad (ORCHESTRAIL_NOTIFY).")
     ] = False,
@@ -65,6 +69,7 @@ def check(
     record = collected(settings, output, no_collect=no_collect)
     asked = Question(target, system, profile.value, day_of(day))
     report = judge(record, catalogue, asked, output.progress("judging"))
+    write_reports(report, sarif, junit)
     if as_json:
         output.document(report_document(report))
     else:
@@ -87,6 +92,26 @@ def day_of(given: str | None) -> date:
         return date.fromisoformat(given)
     except ValueError as error:
         raise ConfigurationError(f"{given!r} is no day.", f"{error}.", "Write it as 2027-12-02.") from error
+
+
+def write_reports(report: Report, sarif: Path | None, junit: Path | None) -> None:
+    """Write a report in the forms that build servers read, into the files that were named.
+
+    Raises:
+        ConfigurationError: a file cannot be written.
+    """
+    texts: list[tuple[Path, str]] = []
+    if sarif is not None:
+        texts.append((sarif, json.dumps(formats.sarif(report, __version__), indent=2, ensure_ascii=False) + "\n"))
+    if junit is not None:
+        texts.append((junit, formats.junit(report)))
+    for file, text in texts:
+        try:
+            file.write_text(text, encoding="utf-8")
+        except OSError as error:
+            raise ConfigurationError(
+                f"{file} cannot be written.", f"{error.strerror}.", "Name another file."
+            ) from error
 
 
 def print_report(report: Report, output: Output) -> None:

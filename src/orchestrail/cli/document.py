@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from orchestrail.cli.check import day_of
-from orchestrail.cli.options import Home, Json, NoCollect, StoreUrl
+from orchestrail.cli.options import Day, Home, Json, NoCollect, StoreUrl
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.cli.words import here
@@ -24,9 +24,7 @@ def document(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, its sha256:... digest or its name.")],
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="Folder to write it into.")],
     pdf: Annotated[bool, typer.Option("--pdf", help="Print it as PDF too (extra `documents`).")] = False,
-    day: Annotated[
-        str | None, typer.Option("--date", metavar="DAY", help="Statements have to stand on this UTC day.")
-    ] = None,
+    day: Day = None,
     as_json: Json = False,
     no_collect: NoCollect = False,
     home: Home = None,

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrail.cli.check import ReportFile, day_of, print_report, write_reports
-from orchestrail.cli.options import Full, Home, Json, NoCollect, Profile, StoreUrl
+from orchestrail.cli.check import day_of, print_report, write_reports
+from orchestrail.cli.options import Day, Full, Home, Json, JUnit, NoCollect, Profile, Sarif, StoreUrl
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.operations.checking import Question
@@ -20,9 +19,9 @@ from orchestrail.requirements.report import report_document
 def gate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, its sha256:... digest or its name.")],
     profile: Annotated[Profile, typer.Option(help="Which requirements have to hold.")] = Profile.RELEASE,
-    day: Annotated[str | None, typer.Option("--date", metavar="DAY", help="Judge by this UTC day.")] = None,
-    sarif: ReportFile = None,
-    junit: Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write JUnit's XML too.")] = None,
+    day: Day = None,
+    sarif: Sarif = None,
+    junit: JUnit = None,
     as_json: Json = False,
     no_collect: NoCollect = False,
     full: Full = False,
@@ -31,8 +30,8 @@ def gate(
 ) -> None:
     """Say whether a model may be promoted.
 
-    Open, exit code 0, where every `must` of the profile is decided and none fails. Closed: 1 where one fails, 3 where one is unknown;
-    what nobody knows opens no gate.
+    Open, exit code 0, where every `must` of the profile is decided and none fails. Closed: 1 where one fails, 3 where one is
+    unknown: what nobody knows opens no gate.
     """
     output = Output(as_json=as_json, full=full)
     settings = settings_of(home, store)

@@ -21,6 +21,10 @@ TimeZone = Annotated[
 ]
 Full = Annotated[bool, typer.Option("--full", help="Show digests and run IDs whole, and every detail.")]
 
+Day = Annotated[str | None, typer.Option("--date", metavar="DAY", help="Judge ages and ends of terms by this UTC day.")]
+Sarif = Annotated[Path | None, typer.Option("--sarif", metavar="FILE", help="Write the report as SARIF too.")]
+JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit's XML too.")]
+
 
 class Profile(StrEnum):
     """Which requirements count: after each run, before placing on the market, on a schedule."""

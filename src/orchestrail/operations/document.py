@@ -97,11 +97,11 @@ def write(settings: Settings, store: Store, document: Document, folder: Path, pr
         "size": document.size,
         "root_hash": document.root_hash,
         "draft": document.draft,
-        "points": [
-            {"point": point.point, "marks": [mark.value for mark in point.marks]} for point in document.points
-        ],
+        "points": [{"point": point.point, "marks": [mark.value for mark in point.marks]} for point in document.points],
         "missing": sum(Mark.MISSING in point.marks for point in document.points),
     }
-    appended = store.append([own_record("orchestrail_document", said, SOURCE, Job(settings.namespace, "orchestrail.document"))])
+    appended = store.append(
+        [own_record("orchestrail_document", said, SOURCE, Job(settings.namespace, "orchestrail.document"))]
+    )
     apply(store)
     return Written(document, tuple(folder / name for name in contents), digest, appended.size - 1)

@@ -15,8 +15,8 @@ from sqlalchemy import Table
 
 from orchestrail.projections import tables
 from orchestrail.projections.fold import OURS
-from orchestrail.projections.manifests import manifest
 from orchestrail.projections.handed_out import document
+from orchestrail.projections.manifests import manifest
 from orchestrail.projections.reconciliations import reconciliation
 from orchestrail.projections.scans import resolution, scan
 from orchestrail.projections.statements import persons, statement

@@ -9,7 +9,7 @@ from sqlalchemy import Connection, column, select, table
 
 from orchestrail.projections import tables
 
-_log = table("log", column("seq"), column("event_id"), column("received_at"))
+_log = table("log", column("seq"), column("event_id"))
 _CHUNK = 400
 
 
@@ -20,14 +20,12 @@ class LogEntry:
     Attributes:
         seq: its place.
         event_id: SHA-256 of nonce and body, hexadecimal.
-        received_at: when the log took it, RFC 3339 in UTC.
         run_id: the run that it is about; None for a record of another kind.
         job: name of that run's job; empty for a record of another kind.
     """
 
     seq: int
     event_id: str
-    received_at: str
     run_id: str | None
     job: str
 
@@ -38,13 +36,13 @@ def log_entries(connection: Connection, places: Iterable[int]) -> dict[int, LogE
     found: dict[int, LogEntry] = {}
     event, run = tables.event.c, tables.run.c
     query = (
-        select(_log.c.seq, _log.c.event_id, _log.c.received_at, event.run_id, run.job_name)
+        select(_log.c.seq, _log.c.event_id, event.run_id, run.job_name)
         .outerjoin_from(_log, tables.event, event.seq == _log.c.seq)
         .outerjoin(tables.run, run.run_id == event.run_id)
     )
     for start in range(0, len(listed), _CHUNK):
-        for seq, event_id, received_at, run_id, job in connection.execute(
+        for seq, event_id, run_id, job in connection.execute(
             query.where(_log.c.seq.in_(listed[start : start + _CHUNK]))
         ):
-            found[seq] = LogEntry(seq, bytes(event_id).hex(), str(received_at), run_id, job or "")
+            found[seq] = LogEntry(seq, bytes(event_id).hex(), run_id, job or "")
     return found

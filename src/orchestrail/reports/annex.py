@@ -1,8 +1,8 @@
-"""Annex IV filled from evidence: which figures of the record stand under which point. What a person has to say is never filled in."""
+"""Annex IV filled from evidence: which figures of the record stand under which point; what a person has to say never does."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -15,6 +15,7 @@ from orchestrail.reports.evidence import Evidence
 from orchestrail.reports.values import Diagram, Figure, Source, Table
 
 _LONGEST = 200
+_ABREAST = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +110,10 @@ def _identity_of_system(evidence: Evidence) -> Filling:
         for name in ("purpose", "provider", "version", "predecessor", "risk_class", "risk_reason", "role"):
             if (value := getattr(system, name)) is not None:
                 said.append((Figure(name.replace("_", " "), (source,)), Figure(str(value), (source,))))
-    rows = [(_of_use(first, "model"), _of_use(first, first.dataset.name)), (_of_use(first, "digest"), _of_use(first, model.key))]
+    rows = [
+        (_of_use(first, "model"), _of_use(first, first.dataset.name)),
+        (_of_use(first, "digest"), _of_use(first, model.key)),
+    ]
     rows += [(_of_use(use, "also written as"), _of_use(use, use.dataset.name)) for use in model.written[1:]]
     if evidence.predecessor is not None:
         rows.append((_of_use(first, "digest of the model before it"), _of_use(first, evidence.predecessor)))
@@ -126,7 +130,11 @@ def _surroundings(evidence: Evidence) -> Filling:
     model = evidence.model
     reads = {use.dataset.digest or use.dataset.name: use for uses in model.inputs.values() for use in uses}
     sources = [
-        (_of_use(use, traced.dataset.namespace), _of_use(use, traced.dataset.name), _of_use(use, _identity(traced.dataset)))
+        (
+            _of_use(use, traced.dataset.namespace),
+            _of_use(use, traced.dataset.name),
+            _of_use(use, _identity(traced.dataset)),
+        )
         for traced in model.sources
         if (use := reads.get(traced.dataset.digest or traced.dataset.name)) is not None
     ]
@@ -163,11 +171,25 @@ def _software(evidence: Evidence) -> Filling:
         )
     columns = ("run", "orchestrator", "interpreter", "adapter", "digest of the packages", "image")
     packages = [
-        (_of_run(row, name), _of_run(row, version))
+        [figure for each in group for figure in each]
         for row in _environments(evidence)[:1]
-        for name, version in sorted(_part(row.environment_facts or {}, "distributions").items())
+        for group in _in_threes(
+            (_of_run(row, name), _of_run(row, version))
+            for name, version in sorted(_part(row.environment_facts or {}, "distributions").items())
+        )
     ]
-    return Filling(_tables(("Environments", columns, rows), ("Packages of the first of them", ("name", "version"), packages)))
+    return Filling(
+        _tables(
+            ("Environments", columns, rows), ("Packages of the first of them", ("name", "version") * _ABREAST, packages)
+        )
+    )
+
+
+def _in_threes(pairs: Iterable[tuple[Figure, Figure]]) -> Iterator[list[tuple[Figure, Figure]]]:
+    listed = list(pairs)
+    for start in range(0, len(listed), _ABREAST):
+        group = listed[start : start + _ABREAST]
+        yield group + [(Figure(""), Figure(""))] * (_ABREAST - len(group))
 
 
 def _part(facts: Mapping[str, object], name: str) -> Mapping[str, object]:
@@ -195,7 +217,11 @@ def _hardware(evidence: Evidence) -> Filling:
     for row in _environments(evidence):
         facts = row.environment_facts or {}
         cpu, gpus = _part(facts, "cpu"), facts.get("gpus")
-        names = ", ".join(str(gpu.get("name", gpu)) for gpu in gpus if isinstance(gpu, dict)) if isinstance(gpus, list) else ""
+        names = (
+            ", ".join(str(gpu.get("name", gpu)) for gpu in gpus if isinstance(gpu, dict))
+            if isinstance(gpus, list)
+            else ""
+        )
         cores = f"{cpu['count']} x {cpu.get('model') or 'unknown'}" if cpu.get("count") else None
         rows.append(
             [_of_run(row, value) for value in (row.job.name, cores, facts.get("memoryBytes"), names or "none seen")]
@@ -227,7 +253,10 @@ def _methods(evidence: Evidence) -> Filling:
     ]
     columns = ("begun", "step", "role", "code", "file", "commit", "state")
     return Filling(
-        _tables(("Steps, in the order in which they began", columns, rows), ("Models taken from outside", ("name", "content"), third))
+        _tables(
+            ("Steps, in the order in which they began", columns, rows),
+            ("Models taken from outside", ("name", "content"), third),
+        )
     )
 
 
@@ -252,7 +281,7 @@ def _design(evidence: Evidence) -> Filling:
 
 def _plain(value: object) -> str:
     if isinstance(value, dict) and "digest" in value:
-        return f"{value.get('type') or 'value'} {value['digest']}"
+        return " ".join(str(part) for part in (value.get("type") or "a value", value["digest"]) if part)
     return str(value)
 
 
@@ -274,16 +303,15 @@ def _architecture(evidence: Evidence) -> Filling:
         )
     columns = ("step", "orchestrator", "duration", "processor time, s", "peak memory of its process, bytes")
     return Filling(
-        (*_hardware(evidence).tables, *_tables(("Compute used", columns, rows))), (data_flow(evidence.model, evidence.runs),)
+        (*_hardware(evidence).tables, *_tables(("Compute used", columns, rows))),
+        (data_flow(evidence.model, evidence.runs),),
     )
 
 
 def _data(evidence: Evidence) -> Filling:
     model = evidence.model
     uses = [use for side in (model.outputs, model.inputs) for of_run in side.values() for use in of_run]
-    first: dict[str, Use] = {}
-    for use in uses:
-        first.setdefault(use.dataset.digest or use.dataset.name, use)
+    first = {use.dataset.digest or use.dataset.name: use for use in reversed(uses)}
     data = [
         [
             _of_use(use, value)
@@ -340,7 +368,11 @@ def _checks(rows: Iterable[RunRow]) -> tuple[str, Sequence[str], list[Sequence[F
                 row.job.name,
                 check.get("name"),
                 check.get("kind"),
-                {True: "holds", False: "does not hold"}.get(check.get("success"), "not told"),  # type: ignore
+                "holds"
+                if check.get("success") is True
+                else "does not hold"
+                if check.get("success") is False
+                else "not told",
                 check.get("expected"),
                 check.get("actual"),
             )
@@ -353,10 +385,7 @@ def _checks(rows: Iterable[RunRow]) -> tuple[str, Sequence[str], list[Sequence[F
 
 def _metrics(rows: Iterable[RunRow]) -> tuple[str, Sequence[str], list[Sequence[Figure]]]:
     found: list[Sequence[Figure]] = [
-        [
-            _of_run(row, value)
-            for value in (row.job.name, metric.get("name"), metric.get("value"), _dataset_of(metric))
-        ]
+        [_of_run(row, value) for value in (row.job.name, metric.get("name"), metric.get("value"), _dataset_of(metric))]
         for row in rows
         for metric in row.metrics
     ]
@@ -371,7 +400,12 @@ def _dataset_of(metric: Mapping[str, object]) -> object:
 def _testing(evidence: Evidence) -> Filling:
     rows = _evaluations(evidence)
     tested = [
-        (_of_use(use, row.job.name), _of_use(use, use.dataset.role), _of_use(use, use.dataset.name), _of_use(use, _identity(use.dataset)))
+        (
+            _of_use(use, row.job.name),
+            _of_use(use, use.dataset.role),
+            _of_use(use, use.dataset.name),
+            _of_use(use, _identity(use.dataset)),
+        )
         for row in rows
         for use in row.inputs
     ]
@@ -385,7 +419,10 @@ def _security(evidence: Evidence) -> Filling:
     last = max(evidence.entries.values(), key=lambda entry: entry.seq)
     source = Source(last.seq, last.run_id)
     rows = [
-        (Figure("entries of the log that this document cites", (source,)), Figure(str(len(evidence.entries)), (source,))),
+        (
+            Figure("entries of the log that this document cites", (source,)),
+            Figure(str(len(evidence.entries)), (source,)),
+        ),
         (_of_use(first, "digest of the model file"), _of_use(first, evidence.model.key)),
     ]
     return Filling(_tables(("Of the record, not of the system", ("what", "value"), rows)))
@@ -411,7 +448,10 @@ def _changes(evidence: Evidence) -> Filling:
     if evidence.change is None:
         return Filling()
     rows = [
-        [_of_change(evidence, value) for value in (each.category, each.subject, each.fact, _side(each.a), _side(each.b))]
+        [
+            _of_change(evidence, value)
+            for value in (each.category, each.subject, each.fact, _side(each.a), _side(each.b))
+        ]
         for each in evidence.change.differences.changed
     ]
     return Filling(_tables(("Against the model before it", ("what", "of", "fact", "before", "now"), rows)))
@@ -427,9 +467,7 @@ def _of_change(evidence: Evidence, text: object) -> Figure:
 
 def _monitoring(evidence: Evidence) -> Filling:
     watching = [evidence.runs[run.run_id] for run in evidence.model.readers if run.role == "monitor"]
-    rows = [
-        [_of_run(row, value) for value in (row.job.name, row.started_at, row.state)] for row in watching
-    ]
+    rows = [[_of_run(row, value) for value in (row.job.name, row.started_at, row.state)] for row in watching]
     return Filling((*_tables(("Monitoring runs", ("run", "begun", "state"), rows)), *_forms(evidence).tables))
 
 

@@ -1,4 +1,4 @@
-"""The technical documentation of a model put together: every point of Annex IV with its marks, and the entries that figures rest on."""
+"""A technical documentation put together: each point of Annex IV with its marks, and the entries that its figures rest on."""
 
 from __future__ import annotations
 
@@ -86,7 +86,12 @@ def _marks(asked: Asked, filled: Filling, complete: bool) -> Iterator[Mark]:
 
 
 def _about(point: str, one: Statement) -> bool:
-    names = {point, f"IV({point})", f"IV{point}", f"IV({point.replace('(', ')(', 1)}" if "(" in point else f"IV({point})"}
+    names = {
+        point,
+        f"IV({point})",
+        f"IV{point}",
+        f"IV({point.replace('(', ')(', 1)}" if "(" in point else f"IV({point})",
+    }
     return bool(names & {about.removeprefix("Annex ").replace(" ", "") for about in one.about})
 
 
@@ -110,7 +115,10 @@ def _not_applicable(asked: Asked, evidence: Evidence) -> Figure | None:
     if not asked.may_not_apply or evidence.manifest is None:
         return None
     for one in evidence.manifest.manifest.not_applicable:
-        if one.requirement in (f"IV({asked.point})", f"Annex IV({asked.point})") and one.system in (None, evidence.system_name):
+        if one.requirement in (f"IV({asked.point})", f"Annex IV({asked.point})") and one.system in (
+            None,
+            evidence.system_name,
+        ):
             return Figure(f"{one.reason} (said by {one.by})", (Source(evidence.manifest.seq),))
     return None
 
@@ -118,7 +126,7 @@ def _not_applicable(asked: Asked, evidence: Evidence) -> Figure | None:
 def _events(points: Sequence[Point], entries: Iterable[LogEntry]) -> list[Event]:
     cited = {source.sequence for point in points for source in sources_of(point)}
     return [
-        Event(entry.seq, entry.event_id, entry.run_id, entry.job, entry.received_at)
+        Event(entry.seq, entry.event_id, entry.run_id, entry.job)
         for entry in sorted(entries, key=lambda entry: entry.seq)
         if entry.seq in cited
     ]
@@ -154,7 +162,6 @@ def document_json(document: Document) -> dict[str, Any]:
                 "event_id": event.event_id,
                 "run_id": event.run_id,
                 "job": event.job or None,
-                "received_at": event.received_at,
             }
             for event in document.events
         ],

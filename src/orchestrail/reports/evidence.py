@@ -73,7 +73,9 @@ def gather(record: Snapshot, given: str, day: date) -> Evidence:
     systems = manifest.manifest.systems if manifest is not None else ()
     stated = statements(record, day)
     earlier = predecessor(record, found.written[0])
-    sequences = {seq for row in runs.values() for seq in (row.first_seq, row.last_seq, *(use.seq for use in row.inputs))}
+    sequences = {
+        seq for row in runs.values() for seq in (row.first_seq, row.last_seq, *(use.seq for use in row.inputs))
+    }
     sequences |= {use.seq for row in runs.values() for use in row.outputs} | {use.seq for use in found.written}
     sequences |= {one.seq for one in stated} | ({manifest.seq} if manifest is not None else set())
     return Evidence(

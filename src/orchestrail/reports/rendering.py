@@ -52,7 +52,13 @@ def _environment() -> Environment:
 
 
 def _values(document: Document) -> dict[str, object]:
-    return {"document": document, "labels": LABELS, "meanings": _MEANINGS, "counts": document.counts(), "marks": tuple(Mark)}
+    return {
+        "document": document,
+        "labels": LABELS,
+        "meanings": _MEANINGS,
+        "counts": document.counts(),
+        "marks": tuple(Mark),
+    }
 
 
 def html(document: Document) -> str:
@@ -88,7 +94,7 @@ def pdf(page: str) -> bytes:
         raise ConfigurationError(
             "No PDF can be made here.",
             f"WeasyPrint cannot be loaded: {error}.",
-            "Install `orchestrail[documents]` and the system's Pango library (Debian: libpango-1.0-0 libpangoft2-1.0-0), or leave out --pdf.",
+            "Install `orchestrail[documents]` and Pango (Debian: libpango-1.0-0, libpangoft2-1.0-0), or leave out --pdf.",
         ) from error
     printed: bytes = HTML(string=page).write_pdf()
     return printed

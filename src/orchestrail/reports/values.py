@@ -176,14 +176,12 @@ class Event:
         event_id: its digest, as the log holds it.
         run_id: the run that it is about; None for a record of another kind.
         job: name of the job.
-        received_at: when the log took it.
     """
 
     sequence: int
     event_id: str
     run_id: str | None
     job: str
-    received_at: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""A report in the forms that build servers read: SARIF 2.1.0 and JUnit's XML. Unknown is shown as an error in both, never as a pass."""
+"""A report in the forms that build servers read, SARIF 2.1.0 and JUnit's XML. Unknown is an error in both, never a pass."""
 
 from __future__ import annotations
 
@@ -34,7 +34,12 @@ def sarif(report: Report, version: str) -> dict[str, Any]:
     ]
     results = [entry for requirement, verdict in report.verdicts for entry in _results(requirement, verdict)]
     driver = {"name": "orchestrail", "version": version, "rules": rules}
-    head = {"size": report.size, "rootHash": report.root_hash, "date": report.day.isoformat(), "profile": report.profile}
+    head = {
+        "size": report.size,
+        "rootHash": report.root_hash,
+        "date": report.day.isoformat(),
+        "profile": report.profile,
+    }
     return {
         "version": "2.1.0",
         "$schema": "https://json.schemastore.org/sarif-2.1.0.json",
@@ -69,10 +74,14 @@ def _result(requirement: Requirement, result: Result) -> dict[str, Any]:
 
 def junit(report: Report) -> str:
     """Give a report as JUnit's XML: a case for each requirement; what a `must` fails is a failure, what is unknown an error."""
-    suite = ElementTree.Element("testsuite", name=f"orchestrail {report.profile or 'all'}", tests=str(len(report.verdicts)))
+    suite = ElementTree.Element(
+        "testsuite", name=f"orchestrail {report.profile or 'all'}", tests=str(len(report.verdicts))
+    )
     counts = {"failures": 0, "errors": 0, "skipped": 0}
     for requirement, verdict in report.verdicts:
-        case = ElementTree.SubElement(suite, "testcase", classname=requirement.level, name=f"{requirement.id} {requirement.title}")
+        case = ElementTree.SubElement(
+            suite, "testcase", classname=requirement.level, name=f"{requirement.id} {requirement.title}"
+        )
         kind = _kind(requirement, verdict)
         if kind is not None:
             tag, counted = kind
@@ -106,4 +115,7 @@ def _lines(verdict: Verdict) -> list[str]:
 
 def _clean(text: str) -> str:
     """Take out what XML cannot hold."""
-    return "".join(char if char in "\t\n" or " " <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char > "\uffff" else "?" for char in text)
+    return "".join(
+        char if char in "\t\n" or " " <= char <= "\ud7ff" or "\ue000" <= char <= "\ufffd" or char > "\uffff" else "?"
+        for char in text
+    )
