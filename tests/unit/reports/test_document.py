@@ -1,0 +1,201 @@
+"""The technical documentation: every figure is found in the record, and what nobody said is missing."""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+from datetime import date
+from html.parser import HTMLParser
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from orchestrail.errors import NotRecorded
+from orchestrail.projections.apply import apply
+from orchestrail.reports.document import document_json, documentation
+from orchestrail.reports.evidence import gather
+from orchestrail.reports.rendering import html, markdown
+from orchestrail.reports.values import Document, Mark
+from orchestrail.requirements.catalogue import load_catalogue
+
+DAY = date(2026, 3, 1)
+MARKUP = '<script>alert(1)</script> | "quoted" | `code`'
+
+
+@pytest.fixture(scope="module")
+def made() -> ModuleType:
+    path = Path(__file__).parents[1] / "projections" / "made.py"
+    spec = importlib.util.spec_from_file_location("made", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def story(made):
+    """Flow 1 prepares, trains and evaluates; what it is called would be markup if it were not told from text."""
+    step = {"role": "preprocess", "operation": MARKUP, "version": "1"}
+    facts = {"python": {"implementation": "cpython", "version": "3.11.7"}, "cpu": {"count": 2, "model": "any"}}
+    metric = {"metrics": [{"name": "auc", "value": 0.91}]}
+    return [
+        made.event("START", 1, ours={"system": "scoring"}, orchestrail_environment=facts),
+        made.event(
+            "COMPLETE",
+            2,
+            parent=1,
+            second=1,
+            orchestrail_step=step,
+            inputs=[made.dataset("/raw", "raw")],
+            outputs=[made.dataset("/clean", "clean")],
+        ),
+        made.event(
+            "COMPLETE",
+            3,
+            parent=1,
+            second=2,
+            orchestrail_step={"role": "train"},
+            orchestrail_parameters={"parameters": {"depth": {"type": "int", "value": 3}}, "digest": made.digest("p")},
+            inputs=[made.dataset("/clean", "clean", role="train")],
+            outputs=[made.dataset("/m", "m", kind="model")],
+        ),
+        made.event(
+            "COMPLETE",
+            4,
+            parent=1,
+            second=3,
+            orchestrail_step={"role": "evaluate"},
+            orchestrail_metrics=metric,
+            inputs=[made.dataset("/m", "m"), made.dataset("/test", "test", role="test")],
+        ),
+    ]
+
+
+@pytest.fixture
+def documented(made):
+    """Record events and document a model."""
+
+    def document(*events, target=None) -> Document:
+        log = made.MemoryLog()
+        log.add(*events)
+        apply(log)
+        with log.read() as connection:
+            evidence = gather(connection, target or made.digest("m"), DAY)
+        return documentation(evidence, load_catalogue(), DAY, log.size(), "0" * 64)
+
+    return document
+
+
+def point(document, name):
+    return next(one for one in document["points"] if one["point"] == name)
+
+
+def texts(found):
+    return [[figure["text"] for figure in row] for table in found["tables"] for row in table["rows"]]
+
+
+def test_every_point_has_a_mark_and_what_nobody_said_is_missing(made, documented):
+    """A record without persons' words is a draft; a figure of it never stands for what a person has to say."""
+    document = documented(*story(made))
+    assert document.draft
+    assert all(each.marks for each in document.points)
+    assert len(document.points) == 23
+    assert document.counts()[Mark.STATEMENT] == 0
+    for each in document.points:
+        assert (each.missing is not None) == bool({Mark.MISSING, Mark.PARTIAL} & set(each.marks))
+
+
+def test_every_figure_names_an_entry_of_the_log(made, documented):
+    """And every entry that is named is there."""
+    events = story(made)
+    document = document_json(documented(*events))
+    entries = {event["sequence"]: event for event in document["events"]}
+    cited = [
+        source
+        for each in document["points"]
+        for sources in (
+            *(figure["sources"] for table in each["tables"] for row in table["rows"] for figure in row),
+            *(node["sources"] for diagram in each["diagrams"] for node in diagram["nodes"]),
+        )
+        for source in sources
+    ]
+    assert cited
+    for source in cited:
+        assert entries[source["sequence"]]["run_id"] == source["run_id"]
+        assert events[source["sequence"]]["run"]["runId"] == source["run_id"]
+
+
+def test_figures_stand_under_the_points_that_ask_for_them(made, documented):
+    """Parameters under design, metrics under testing, operations under data, hardware under architecture."""
+    document = document_json(documented(*story(made)))
+    assert ["job-3", "depth", "3"] in texts(point(document, "2(b)"))
+    assert ["job-4", "auc", "0.91", "not recorded"] in texts(point(document, "2(g)"))
+    assert [MARKUP, "1"] in [row[:2] for row in texts(point(document, "2(d)"))]
+    assert ["job-1", "2 x any", "not recorded", "none seen"] in texts(point(document, "2(c)"))
+    (diagram,) = point(document, "2(c)")["diagrams"]
+    assert [node["title"] for node in diagram["nodes"] if node["kind"] == "model"] == ["m"]
+
+
+class _Links(HTMLParser):
+    def __init__(self) -> None:
+        super().__init__()
+        self.links, self.places, self.tags = [], set(), set()
+
+    def handle_starttag(self, tag, attrs):
+        found = dict(attrs)
+        self.tags.add(tag)
+        self.links += [found["href"]] if "href" in found else []
+        self.places |= {found["id"]} if "id" in found else set()
+
+
+def test_all_links_of_the_page_lead_to_an_entry(made, documented):
+    """Nothing is fetched from elsewhere, and text of the record is no markup."""
+    page = html(documented(*story(made)))
+    found = _Links()
+    found.feed(page)
+    assert found.links
+    assert {link.removeprefix("#") for link in found.links} <= found.places
+    assert "script" not in found.tags
+    assert "&lt;script&gt;" in page
+
+
+def test_markdown_keeps_text_of_the_record_in_its_cell(made, documented):
+    """A pipe in a name starts no column."""
+    text = markdown(documented(*story(made)))
+    rows = [line for line in text.splitlines() if line.startswith("|") and "alert" in line]
+    assert rows
+    for row in rows:
+        assert row.replace("\\|", "").count("|") == 8
+        assert "\\<script\\>" in row
+
+
+def test_a_data_set_is_no_model(made, documented):
+    """What is asked for has to be a model that a recorded run wrote."""
+    with pytest.raises(NotRecorded, match="is no model"):
+        documented(*story(made), target=made.digest("clean"))
+
+
+def test_the_same_record_gives_the_same_bytes(made, documented):
+    """So that a documentation can be made again, and compared with the one that was handed out."""
+    first, second = (json.dumps(document_json(documented(*story(made)))) for _ in range(2))
+    assert first == second
+
+
+def test_a_change_against_the_model_before_is_told(made, documented):
+    """By what was recorded of both."""
+    again = [made.event("START", 11, second=10, ours={"system": "scoring"})]
+    again.append(
+        made.event(
+            "COMPLETE",
+            13,
+            parent=11,
+            second=11,
+            job="job-3",
+            orchestrail_step={"role": "train"},
+            orchestrail_parameters={"parameters": {"depth": {"type": "int", "value": 4}}, "digest": made.digest("q")},
+            inputs=[made.dataset("/clean", "clean", role="train")],
+            outputs=[made.dataset("/m", "n", kind="model")],
+        )
+    )
+    document = document_json(documented(*story(made), *again, target=made.digest("n")))
+    assert ["parameters", "job-3", "parameter depth", "3", "4"] in texts(point(document, "6"))
+    assert [made.digest("m")] in [row[1:] for row in texts(point(document, "1(a)"))]
