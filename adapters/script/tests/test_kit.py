@@ -112,6 +112,18 @@ Recorder.finish = silent
         + "Recorder.start = lambda self, begun: (print('recording', begun.job_name), start(self, begun))[1]\n",
     ),
     Mutant(
+        "a person is named",
+        "success",
+        "a person is named as jane.doe",
+        _EVENT + "altered(lambda event, facets: facets['orchestrail_run'].update(actor='jane.doe'))\n",
+    ),
+    Mutant(
+        "a plain digest stands for who changed a run",
+        "success",
+        "a person is named as sha256:",
+        _EVENT + "altered(lambda event, facets: facets['orchestrail_run'].update(changedBy='sha256:' + '0' * 64))\n",
+    ),
+    Mutant(
         "files that are read are left out",
         "success",
         "inputs of",
