@@ -23,6 +23,8 @@ Place = tuple[str | int, ...]
 _DEPTH = 20
 _SIZE = 1 << 20
 _TOLD = 5
+_LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # ten times as fast, where it is there
+_TEXT = "tag:yaml.org,2002:str"
 _tag_of: Callable[..., str] = yaml.resolver.Resolver().resolve
 
 
@@ -85,7 +87,7 @@ def read(content: bytes | str, name: str) -> Located:
     lines: dict[Place, int] = {}
     try:
         text = content.decode() if isinstance(content, bytes) else content
-        events = yaml.parse(text, Loader=yaml.SafeLoader)
+        events = yaml.parse(text, Loader=_LOADER)
         value = _document(events, lines)
     except UnicodeDecodeError as error:
         raise _unusable(name, [f"{error}"], "text in UTF-8") from None
@@ -197,6 +199,8 @@ def _scalar(event: yaml.ScalarEvent) -> Any:
     if event.tag is not None:
         raise _NotAllowed(event, f"it has the tag {event.tag}", "no tags")
     tag = _tag_of(yaml.ScalarNode, event.value, event.implicit)
+    if tag == _TEXT:
+        return event.value
     try:
         value = yaml.constructor.SafeConstructor().construct_object(yaml.ScalarNode(tag, event.value))
     except (ValueError, OverflowError, KeyError, yaml.YAMLError) as error:
