@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
 from types import SimpleNamespace
@@ -13,6 +15,7 @@ from hypothesis import strategies as st
 from openlineage.client.uuid import generate_static_uuid
 
 from orchestrail.adapter import Job, RunRef, State
+from orchestrail.capture.code import code_facts
 from orchestrail_airflow import translate
 from orchestrail_airflow.ledger import Entry
 
@@ -111,6 +114,41 @@ def test_the_user_behind_a_trigger_is_the_actor() -> None:
     start = translate.dag_run_start("bank", dag_run(triggering_user_name="jane.doe"), None, None)
     assert start.actor == "jane.doe"
     assert translate.dag_run_start("bank", dag_run(), None, None).actor is None
+
+
+OPERATOR = """
+from airflow.providers.common.compat.sdk import BaseOperator
+
+def half(number):
+    return number / 2
+
+class Halve(BaseOperator):
+    def execute(self, context):
+        return half(4)
+"""
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "same"),
+    [("half(4)", "half(6)", False), ("number / 2", "number // 2", False), ("half(4)", "half(4)  # of four", True)],
+)
+def test_the_code_of_an_operator_is_the_users(
+    before: str, after: str, same: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Airflow wraps `execute` by a function of its own: what the class does and reaches counts, and it is named where it stands."""
+    found = []
+    for folder, text in (("one", OPERATOR), ("other", OPERATOR.replace(before, after))):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "halving.py").write_text(text)
+        with monkeypatch.context() as path:
+            path.syspath_prepend(str(tmp_path / folder))
+            path.delitem(sys.modules, "halving", raising=False)
+            task = importlib.import_module("halving").Halve(task_id="halve")
+            code = code_facts(translate.function_of(task))
+        assert code.name == "halving.Halve"
+        assert code.path == str(tmp_path / folder / "halving.py")
+        found.append(code.digest)
+    assert (found[0] == found[1]) is same
 
 
 def test_what_was_cut_off_did_not_fail_by_itself() -> None:
