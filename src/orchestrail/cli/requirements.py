@@ -16,6 +16,7 @@ from orchestrail.errors import ConfigurationError
 from orchestrail.queries.words import counted
 from orchestrail.requirements.catalogue import Catalogue, Requirement, catalogue_in_force
 from orchestrail.requirements.law import wording
+from orchestrail.requirements.report import named
 from orchestrail.settings import load_settings
 
 _NAMES = {
@@ -68,13 +69,10 @@ def requirements(
 
 def _named(catalogue: Catalogue) -> dict[str, Any]:
     return {
-        "id": catalogue.id,
-        "version": catalogue.version,
+        **named(catalogue),
         "title": catalogue.title,
         "checked_on": catalogue.checked_on.isoformat(),
-        "digest": catalogue.digest,
         "limits": dict(catalogue.limits),
-        "changes": [asdict(change) for change in catalogue.changes],
     }
 
 

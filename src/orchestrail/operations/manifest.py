@@ -14,8 +14,8 @@ from orchestrail.operations.records import own_record
 from orchestrail.projections.apply import apply
 from orchestrail.pseudonyms import person
 from orchestrail.queries.manifests import ManifestRow, manifest_in_force
-from orchestrail.requirements.catalogue import load_catalogue
-from orchestrail.settings import Settings, settings_file
+from orchestrail.requirements.catalogue import catalogue_in_force, load_catalogue
+from orchestrail.settings import Settings, load_settings, settings_file
 from orchestrail.store.base import Store
 
 SOURCE = "manifest"
@@ -44,12 +44,18 @@ def manifest_here() -> tuple[Path | None, Manifest]:
     """
     file, tables = settings_file()
     manifest = manifest_of_file(file, tables)
-    known = [requirement.id for requirement in load_catalogue().requirements] if manifest.not_applicable else []
+    known = _requirements() if manifest.not_applicable else {}
     for number, one in enumerate(manifest.not_applicable, 1):
         if one.requirement not in known:
             place = f"not_applicable[{number}].requirement"
             raise unusable(file, place, f"There is no requirement {one.requirement}", ", ".join(known))
     return file, manifest
+
+
+def _requirements() -> dict[str, None]:
+    """Name the requirements that there are, those that the settings leave out included."""
+    catalogues = (load_catalogue(), catalogue_in_force(load_settings().catalogue))
+    return {requirement.id: None for catalogue in catalogues for requirement in catalogue.requirements}
 
 
 def record_manifest(settings: Settings, store: Store, manifest: Manifest) -> tuple[ManifestRow, bool]:

@@ -6,7 +6,7 @@ from typing import Any
 from xml.etree import ElementTree
 
 from orchestrail.requirements.catalogue import Requirement
-from orchestrail.requirements.report import Report
+from orchestrail.requirements.report import Report, named
 from orchestrail.requirements.verdicts import Result, Status, Verdict
 
 _LEVELS = {Status.FAIL: "error", Status.UNKNOWN: "warning"}
@@ -35,6 +35,7 @@ def sarif(report: Report, version: str) -> dict[str, Any]:
     results = [entry for requirement, verdict in report.verdicts for entry in _results(requirement, verdict)]
     driver = {"name": "orchestrail", "version": version, "rules": rules}
     head = {
+        "catalogue": named(report.catalogue),
         "size": report.size,
         "rootHash": report.root_hash,
         "date": report.day.isoformat(),
@@ -77,6 +78,12 @@ def junit(report: Report) -> str:
     suite = ElementTree.Element(
         "testsuite", name=f"orchestrail {report.profile or 'all'}", tests=str(len(report.verdicts))
     )
+    told = ElementTree.SubElement(suite, "properties")
+    catalogue = report.catalogue
+    ElementTree.SubElement(told, "property", name="catalogue", value=f"{catalogue.id} {catalogue.version}")
+    for change in catalogue.changes:
+        value = _clean(f"{change.requirement}, {change.detail} ({change.source})")
+        ElementTree.SubElement(told, "property", name=change.kind, value=value)
     counts = {"failures": 0, "errors": 0, "skipped": 0}
     for requirement, verdict in report.verdicts:
         case = ElementTree.SubElement(

@@ -57,12 +57,7 @@ class Report:
 def report_document(report: Report) -> dict[str, Any]:
     """Give a report as the contract's answer of `check`."""
     return {
-        "catalogue": {
-            "id": report.catalogue.id,
-            "version": report.catalogue.version,
-            "digest": report.catalogue.digest,
-            "changes": [asdict(change) for change in report.catalogue.changes],
-        },
+        "catalogue": named(report.catalogue),
         "evaluator": EVALUATOR,
         "profile": report.profile,
         "target": {"kind": report.kind, "name": report.name or None},
@@ -74,6 +69,16 @@ def report_document(report: Report) -> dict[str, Any]:
             "must": {status.value: len(report.having(status, level="must")) for status in ORDER},
             "exit_code": report.exit_code,
         },
+    }
+
+
+def named(catalogue: Catalogue) -> dict[str, Any]:
+    """Give the identity of a catalogue, and in what it differs from the one that comes with orchestrail."""
+    return {
+        "id": catalogue.id,
+        "version": catalogue.version,
+        "digest": catalogue.digest,
+        "changes": [asdict(change) for change in catalogue.changes],
     }
 
 

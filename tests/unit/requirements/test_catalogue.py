@@ -378,6 +378,20 @@ def test_the_settings_name_files_relative_to_theirs(tmp_path):
     assert "own.yaml" in done.stdout
 
 
+def test_a_requirement_of_ones_own_can_be_without_a_subject(tmp_path):
+    """The manifest knows all that there are, those that are left out too; another one it refuses."""
+    stated = "\n".join(
+        f'[[not_applicable]]\nrequirement = "{name}"\nreason = "There is nothing of the kind."\nby = "Dana"\n'
+        for name in ("BANK-01", "PREP-05")
+    )
+    (tmp_path / "own.yaml").write_text(OWN)
+    (tmp_path / "orchestrail.toml").write_text(f'catalogue = ["own.yaml"]\n{stated}')
+    assert command(tmp_path, "manifest", "record").returncode == 0
+    (tmp_path / "orchestrail.toml").write_text(stated)
+    refused = command(tmp_path, "manifest", "record")
+    assert (refused.returncode, "There is no requirement BANK-01" in refused.stderr) == (2, True)
+
+
 def test_a_catalogue_differs_from_its_parts_in_identity_alone():
     """An empty file changes nothing but the name."""
     same = with_file('id: nothing\nversion: "1"\ntitle: t\n')

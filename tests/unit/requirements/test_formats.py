@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict, replace
 from datetime import date
 from xml.etree import ElementTree
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrail.requirements.catalogue import load_catalogue
+from orchestrail.requirements.catalogue import Change, load_catalogue
 from orchestrail.requirements.formats import junit, sarif
 from orchestrail.requirements.report import Report
 from orchestrail.requirements.verdicts import ORDER, Result, Status, Verdict, Witness
@@ -50,7 +51,7 @@ def test_cases_of_junit_follow_level_and_status():
     tree = ElementTree.fromstring(
         junit(report(PREP_02=Status.FAIL, LIN_01=Status.UNKNOWN, RUN_LC_02=Status.UNKNOWN, DATA_02=Status.ATTESTED))
     )
-    inside = {case.get("name").split()[0]: [child.tag for child in case] for case in tree}
+    inside = {case.get("name").split()[0]: [child.tag for child in case] for case in tree.iter("testcase")}
     assert {name: tags for name, tags in inside.items() if tags} == {
         "PREP-02": ["failure"],
         "LIN-01": ["error"],
@@ -69,3 +70,16 @@ def test_any_text_gives_a_document_that_can_be_read(text, status):
     one = Report(CATALOGUE, "build", "run", text, 1, "0" * 64, date(2026, 3, 1), [(requirement, verdict)])
     assert ElementTree.fromstring(junit(one)).tag == "testsuite"
     assert sarif(one, "1")["version"] == "2.1.0"
+
+
+def test_what_differs_from_the_shipped_catalogue_is_told_by_both():
+    """What is left out is in no case and no result, and said."""
+    change = Change("left_out", "PREP-05", "All data train our models.", "bank 2")
+    one = report()
+    other = replace(one, catalogue=replace(one.catalogue, changes=(change,)))
+    assert sarif(other, "1")["runs"][0]["properties"]["catalogue"]["changes"] == [asdict(change)]
+    told = ElementTree.fromstring(junit(other)).find("properties").findall("property")
+    assert [(each.get("name"), each.get("value")) for each in told] == [
+        ("catalogue", "eu-ai-act 1.0"),
+        ("left_out", "PREP-05, All data train our models. (bank 2)"),
+    ]
