@@ -33,7 +33,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "16"
+VERSION = "17"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -123,6 +123,7 @@ use = Table(
 )
 Index("proj_use_digest", use.c.digest, use.c.direction, use.c.seq)
 Index("proj_use_seen", use.c.seen)
+Index("proj_use_kind", use.c.kind, use.c.direction, use.c.seq)
 Index("proj_use_name", use.c.name, use.c.namespace, use.c.direction, use.c.seq)
 
 edge = Table(

@@ -176,13 +176,18 @@ def roots_affected_by(connection: Connection, run_ids: Iterable[str]) -> set[str
 
 
 def parts_of(connection: Connection, run_ids: Iterable[str]) -> set[str]:
-    """Name what a change of runs may matter to: themselves, the contents that they read, the contents and names that they wrote.
+    """Name what a change of runs may matter to: themselves, those they hang on, the contents they read, what they wrote.
 
     A run is named by its id, the rest by `reads:` or `writes:` before the digest, or before namespace and name.
     """
-    found = set(run_ids)
-    use = tables.use.c
-    for chunk in _chunks(list(found)):
+    changed = list(dict.fromkeys(run_ids))
+    found = set(changed)
+    run, edge, use = tables.run.c, tables.edge.c, tables.use.c
+    for chunk in _chunks(changed):
+        for own in connection.execute(select(run.parent_run_id, run.cached_from).where(run.run_id.in_(chunk))):
+            found.update(filter(None, own))
+        for end, other in ((edge.from_run, edge.to_run), (edge.to_run, edge.from_run)):
+            found.update(connection.execute(select(other).where(end.in_(chunk))).scalars())
         query = select(use.direction, use.namespace, use.name, use.digest).where(use.run_id.in_(chunk)).distinct()
         for direction, namespace, name, digest in connection.execute(query):
             verb = "reads" if direction == "input" else "writes"

@@ -33,6 +33,8 @@ from orchestrail.queries.loading import load_uses as load_whole_uses
 from orchestrail.queries.targets import Target
 from orchestrail.queries.trace import TracedDataset, trace
 
+_CHUNK = 400
+
 
 @dataclass(frozen=True)
 class Deployment:
@@ -168,14 +170,14 @@ def model_keys(connection: Connection, *conditions: ColumnElement[bool]) -> list
     """
     use = tables.use.c
     wrote = list(load_whole_uses(connection, use.direction == "output", use.kind == "model", *conditions))
-    parts = _parts(connection) - _served(connection)
-    keys = (each.dataset.digest or dataset_key(each.dataset) for each in wrote)
-    return [key for key in dict.fromkeys(keys) if key not in parts]
+    keys = list(dict.fromkeys(each.dataset.digest or dataset_key(each.dataset) for each in wrote))
+    parts = _parts(connection, [key for key in keys if key.startswith("sha256:")])
+    return [key for key in keys if key not in parts]
 
 
-def _parts(connection: Connection) -> set[str]:
-    """Find the models that a run read which wrote another one."""
-    read, wrote = aliased(tables.use), aliased(tables.use)
+def _parts(connection: Connection, digests: Sequence[str]) -> set[str]:
+    """Find those of some models that a run read which wrote another one, and that nobody serves."""
+    read, wrote, served = aliased(tables.use), aliased(tables.use), tables.served.c
     query = (
         select(read.c.digest)
         .join_from(read, wrote, read.c.run_id == wrote.c.run_id)
@@ -183,16 +185,15 @@ def _parts(connection: Connection) -> set[str]:
             read.c.direction == "input",
             wrote.c.direction == "output",
             wrote.c.kind == "model",
-            read.c.digest.is_not(None),
             read.c.digest != wrote.c.digest,
         )
     )
-    return set(connection.execute(query.distinct()).scalars())
-
-
-def _served(connection: Connection) -> set[str]:
-    query = select(tables.served.c.digest).where(tables.served.c.digest.is_not(None))
-    return set(connection.execute(query.distinct()).scalars())
+    found: set[str] = set()
+    for start in range(0, len(digests), _CHUNK):
+        chunk = digests[start : start + _CHUNK]
+        found.update(connection.execute(query.where(read.c.digest.in_(chunk)).distinct()).scalars())
+        found.difference_update(connection.execute(select(served.digest).where(served.digest.in_(chunk))).scalars())
+    return found
 
 
 def models(connection: Connection, keys: Sequence[str]) -> Iterator[Model]:
