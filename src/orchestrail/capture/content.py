@@ -67,8 +67,8 @@ def digest_of_pandas(frame: Any) -> str:
         content.objects(list(axis.names))
         for level in range(axis.nlevels):
             content.of_pandas(axis.get_level_values(level).array)
-    for number in range(frame.shape[1]):
-        content.of_pandas(frame.iloc[:, number].array)
+    for _, column in frame.items():  # a third of the time that `iloc` takes
+        content.of_pandas(column.array)
     return content.digest()
 
 

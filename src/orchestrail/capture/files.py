@@ -71,6 +71,9 @@ _PERSONAL = (
 _PERSONAL_FILES = (".netrc", ".pgpass")
 _INSTALLED = ("/site-packages/", "/dist-packages/", "/__pycache__/")
 _NOT_A_FILE = os.O_DIRECTORY | getattr(os, "O_PATH", 0)
+# What `open` and `os.open` say where a file is opened for reading alone.
+_READS = frozenset((None, "r", "rb"))
+_MORE = os.O_ACCMODE | _NOT_A_FILE
 # Kernel clocks move in ticks of up to 10 ms: two changes within one leave the same time of change.
 _TICK_NS = 100_000_000
 
@@ -152,6 +155,7 @@ class FileCapture:
         self._read_bytes = 0
         self._files: dict[str, _File] = {}
         self._renames: list[_Rename] = []
+        self._later: dict[str, Identity] = {}
         self._apart: dict[str, None] = {}
         self._too_many = False
         self._closed = False
@@ -171,6 +175,7 @@ class FileCapture:
         """
         if self._closed or self._process is not _process:
             return
+        self._catch_up()
         name = _name(path)
         if name is None or not isinstance(flags, int):
             return
@@ -179,27 +184,63 @@ class FileCapture:
         if self._notes(name, mode, flags) and name is path and not self._renames and len(known) < self._max_files:
             known.add((path, mode, flags))
 
+    def puts_off(self, path: str, opening: tuple[object, ...]) -> bool:
+        """Note a file that is about to be opened for reading alone, as most are, so that the `open` waits for one look at it only.
+
+        What it is must be asked now; whether it is data can wait.
+
+        Args:
+            path: its absolute path.
+            opening: what was given to `open`.
+
+        Returns:
+            False where it cannot wait.
+        """
+        if self._closed or self._renames or self._process is not _process or len(self.known) >= self._max_files:
+            return False
+        try:
+            state = os.stat(path)
+        except (OSError, ValueError):  # it will not be opened
+            return True
+        if stat.S_ISREG(state.st_mode):
+            self._later.setdefault(path, (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns))
+            self.known.add(opening)
+        return True
+
     def _notes(self, name: str, mode: object, flags: int) -> bool:
         """Note a file that is about to be opened; say whether to open it like that again has nothing more to tell."""
-        reads = not flags & os.O_ACCMODE and not (isinstance(mode, str) and mode[:1] != "r")
-        if reads and name in self._files and not self._renames:
-            return True
         if flags & _NOT_A_FILE:
             return True
+        if not flags & os.O_ACCMODE and not (isinstance(mode, str) and mode[:1] != "r"):
+            return self._notes_read(name)
+        if (out := _leaves_out(name)) or (out is None and _LOG.search(name)):
+            return True
+        self._writes(name, reads=flags & os.O_ACCMODE == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL))
+        file = self._files.get(name)
+        return file is not None and file.written
+
+    def _notes_read(self, name: str, identity: Identity | None = None) -> bool:
+        """Do the same for one that is opened for reading alone; its identity is asked for where it is not given."""
+        if name in self._files and not self._renames:
+            return True
         if out := _leaves_out(name):
-            if reads and isinstance(out, DatasetRef):
+            if isinstance(out, DatasetRef):
                 self.told.reads(out)
             return True
-        if not reads:
-            if out is None and _LOG.search(name):
-                return True
-            self._writes(name, reads=flags & os.O_ACCMODE == os.O_RDWR and not flags & (os.O_TRUNC | os.O_EXCL))
-            file = self._files.get(name)
-            return file is not None and file.written
         if out is None and name.endswith(_NO_DATA_WHEN_READ):
             return True
-        self._reads(name)
+        self._reads(name, identity)
         return name in self._files
+
+    def _catch_up(self) -> None:
+        """Decide which of the files that were opened for reading are data, before anything depends on it."""
+        if not self._later:
+            return
+        for path in list(self._later):
+            identity, name = self._later.get(path), _name(path)
+            if identity is not None and name is not None:  # else another thread was quicker
+                self._notes_read(name, identity)
+            self._later.pop(path, None)  # last: another thread that is about to write it looks here first
 
     def read(self, path: object, *, database: bool = False) -> Facts | None:
         """Note a file or folder that a library is about to read by itself.
@@ -296,6 +337,7 @@ class FileCapture:
         folder = stat.S_ISDIR(state.st_mode)
         if not folder and not stat.S_ISREG(state.st_mode):
             return
+        self._catch_up()
         replaced = self._files.get(new)
         if replaced is not None:
             self._before_change(replaced)
@@ -314,6 +356,7 @@ class FileCapture:
         if self._closed or self._process is not _process:
             return captured
         self._closed = True
+        self._catch_up()
         if self._renames:
             self._settle()
         if self._files:
@@ -343,7 +386,7 @@ class FileCapture:
                 self.failures += 1
         self._leave_out_parts(captured)
 
-    def _reads(self, name: str, *, folder: bool = False) -> None:
+    def _reads(self, name: str, identity: Identity | None = None, *, folder: bool = False) -> None:
         if self._renames:
             self._settle(name)
         if name in self._files:
@@ -351,12 +394,15 @@ class FileCapture:
         if folder:
             self._keep(name, _File(name, folder_identity(name) or _UNKNOWN, folder=True))
             return
-        try:
-            state = os.stat(name)
-        except (OSError, ValueError):
-            return
-        if stat.S_ISREG(state.st_mode):
-            self._keep(name, _File(name, (state.st_dev, state.st_ino, state.st_size, state.st_mtime_ns)))
+        if identity is None:
+            try:
+                state = os.stat(name)
+            except (OSError, ValueError):
+                return
+            if not stat.S_ISREG(state.st_mode):
+                return
+            identity = _identity(state)
+        self._keep(name, _File(name, identity))
 
     def _writes(self, name: str, *, reads: bool, folder: bool = False) -> None:
         if self._renames:
@@ -546,14 +592,19 @@ def leave_out(folder: str) -> None:
     _left_out.cache_clear()
 
 
-def _hook(event: str, args: tuple[object, ...]) -> None:
+def _hook(event: str, args: tuple[Any, ...]) -> None:
     capture = capturing.get()
     if capture is None:
         return
     try:
         if event == "open":
-            if type(args[0]) is not str or args not in capture.known:
-                capture.opened(*args)
+            path, mode, flags = args
+            if type(path) is str:
+                if args in capture.known:
+                    return
+                if path[:1] == "/" and mode in _READS and not flags & _MORE and capture.puts_off(path, args):
+                    return
+            capture.opened(path, mode, flags)
         elif event == "os.rename":
             capture.renamed(in_folder(args[0], args[2]), in_folder(args[1], args[3]))
         elif event == "os.link":

@@ -67,7 +67,7 @@ def _pandas(value: Any, pandas: Any, observed: str, max_bytes: int) -> DatasetRe
     else:
         # A subclass may have methods of its own; its content is that of the frame in it.
         frame = value if type(value) is pandas.DataFrame else pandas.DataFrame(value, copy=False)
-    size = int(frame.memory_usage(index=True).sum())
+    size = int(frame.index.nbytes) + sum(int(column.nbytes) for _, column in frame.items())
     columns = [(label_of(name), str(kind)) for name, kind in zip(frame.columns, frame.dtypes, strict=True)]
     digest, weak = _taken(content.digest_of_pandas, frame, size, max_bytes)
     return _reference("dataframe", observed, digest, weak, len(frame), size, columns)

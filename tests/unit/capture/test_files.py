@@ -119,6 +119,28 @@ def test_every_way_of_changing_a_file_that_was_read_keeps_what_was_read(tmp_path
     assert written.digest == sha256(Path("x").read_bytes())
 
 
+def test_files_named_by_their_whole_path_are_read_before_they_change(tmp_path):
+    """Whether they are data is decided later, what they were is not: overwritten, renamed, behind a link that is set anew."""
+    old, new = put(tmp_path / "old", b"old"), put(tmp_path / "new", b"new")
+    link = tmp_path / "link"
+    link.symlink_to(old)
+    moved, overwritten = put(tmp_path / "moved", b"moved"), put(tmp_path / "overwritten", b"before")
+    with captured() as seen:
+        for path in (link, moved, overwritten):
+            open(str(path), "rb").close()
+        overwritten.write_bytes(b"after")
+        moved.rename(tmp_path / "there")
+        link.unlink()
+        link.symlink_to(new)
+    inputs, outputs, _ = seen
+    assert {Path(one.name).name: (one.digest, one.weak) for one in inputs} == {
+        "link": (sha256(b"new"), "changed after it was opened"),
+        "moved": (sha256(b"moved"), None),
+        "overwritten": (sha256(b"before"), None),
+    }
+    assert {Path(one.name).name for one in outputs} == {"overwritten", "there"}
+
+
 def test_a_file_opened_for_update_is_read_and_written(tmp_path):
     """`r+` reads what is there before it changes it."""
     put(tmp_path / "x", b"before")
