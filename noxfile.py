@@ -236,8 +236,13 @@ def typecheck(session: nox.Session, name: str) -> None:
 @each_benchmark
 def bench(session: nox.Session, name: str) -> None:
     """Measure what recording costs a host. Without arguments in a tiny size, which measures nothing but that it works."""
-    prepare(session, adapter=name)
-    session.run("python", f"benchmarks/{name}_overhead.py", *(session.posargs or ("--pairs", "1", "--tasks", "5")))
+    if name in ADAPTERS:
+        prepare(session, adapter=name)
+        tiny = ("--pairs", "1", "--tasks", "5")
+    else:  # what is captured, on the example
+        prepare(session, "example", adapter="prefect")
+        tiny = ("--pairs", "1", "--calls", "100", "--megabytes", "4")
+    session.run("python", f"benchmarks/{name}_overhead.py", *(session.posargs or tiny))
 
 
 @nox.session

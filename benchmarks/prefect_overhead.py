@@ -46,9 +46,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="orchestrail-bench-") as folder:
-        _environment(Path(folder))
+        prefect_environment(Path(folder))
         with ExitStack() as stack:
-            _prefect(stack, options.events)
+            prefect_server(stack, options.events)
             found = {way: _measure(way, options.pairs, options.tasks, options.seed) for way in options.way or WAYS}
     settings = {"pairs": options.pairs, "tasks": options.tasks, "events": options.events, "seed": options.seed}
     said = document("prefect_overhead", DISTRIBUTIONS, settings, load) | {"milliseconds_per_task": found}
@@ -60,7 +60,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _environment(folder: Path) -> None:
+def prefect_environment(folder: Path) -> None:
+    """Keep Prefect's files and ours in a folder, and both quiet."""
     os.environ |= {
         "PREFECT_HOME": str(folder / "prefect"),
         "PREFECT_LOGGING_LEVEL": "CRITICAL",
@@ -72,7 +73,13 @@ def _environment(folder: Path) -> None:
     }
 
 
-def _prefect(stack: ExitStack, events: str) -> None:
+def prefect_server(stack: ExitStack, events: str) -> None:
+    """Start a server of Prefect's until the stack is left, with the heartbeat off.
+
+    Args:
+        stack: what ends it.
+        events: `memory` where Prefect's events end in its in-memory client, `server` where they are sent.
+    """
     from prefect.events.clients import AssertingEventsClient
     from prefect.events.worker import EventsWorker
     from prefect.server.api.server import SubprocessASGIServer

@@ -737,8 +737,9 @@ def _open_for_writing() -> frozenset[tuple[int, int]]:
     for descriptor in descriptors:
         try:
             state = os.fstat(int(descriptor))
-            link = os.lstat(f"/proc/self/fd/{descriptor}")
-            if stat.S_ISREG(state.st_mode) and link.st_mode & stat.S_IWUSR:
+            if not stat.S_ISREG(state.st_mode):  # most of a host's are sockets
+                continue
+            if os.lstat(f"/proc/self/fd/{descriptor}").st_mode & stat.S_IWUSR:
                 found.add((state.st_dev, state.st_ino))
         except (OSError, ValueError):
             continue
