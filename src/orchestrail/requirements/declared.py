@@ -120,6 +120,11 @@ OPERATORS: Mapping[str, Operator] = MappingProxyType(
 """All that a condition can ask."""
 
 
+def shown(fact: object) -> str:
+    """Give a fact, or what one is held against, as a file has it."""
+    return "absent" if fact is None else str(fact).lower() if isinstance(fact, bool) else str(fact)
+
+
 @dataclass(frozen=True, slots=True)
 class Condition:
     """One question about one fact.
@@ -145,7 +150,7 @@ class Condition:
         """The condition as people read it."""
         if self.operator == "known":
             return f"{self.field} is {'known' if self.value else 'absent'}"
-        value = ", ".join(map(str, self.value)) if isinstance(self.value, tuple) else str(self.value)
+        value = ", ".join(map(str, self.value)) if isinstance(self.value, tuple) else shown(self.value)
         return f"{self.field} {self.operator.replace('_', ' ')} {value}"
 
 

@@ -14,7 +14,7 @@ from orchestrail.queries.facts import Process, RunFacts, StepFacts, Use
 from orchestrail.queries.loading import dataset_key
 from orchestrail.requirements.catalogue import Catalogue, Requirement
 from orchestrail.requirements.circumstances import Circumstances
-from orchestrail.requirements.declared import Decision, DeclaredCheck, holds
+from orchestrail.requirements.declared import Decision, DeclaredCheck, holds, shown
 from orchestrail.requirements.engine import Evaluator, Judge
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
 
@@ -64,7 +64,7 @@ def _result(subject: Subject, decision: Decision) -> Result:
         witness = Witness(subject.run_id, subject.seq, condition.field, "not captured")
         return unknown(subject.id, Why.NOT_CAPTURED, why, witness, label=subject.label)
     fact = subject.facts[condition.field]
-    said = "absent" if fact is None else str(fact)
+    said = shown(fact)
     return failed(
         subject.id,
         f"asked is that {condition.words}; it is {said}",

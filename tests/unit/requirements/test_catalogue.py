@@ -96,7 +96,7 @@ def test_a_file_selects_tightens_and_adds_and_all_of_it_is_told():
     catalogue = with_file()
     own, lc, data, lin = (catalogue.find(name) for name in ("BANK-01", "RUN-LC-02", "DATA-01", "LIN-04"))
     assert (own.check.words, lc.level, data.profiles, lin.level) == (
-        "code_dirty is False, where role is train",
+        "code_dirty is false, where role is train",
         "must",
         PROFILES,
         "should",

@@ -84,7 +84,7 @@ def test_each_subject_is_judged_and_the_field_is_named(made, judged):
     (result,) = found.results
     assert (result.subject, result.label) == (made.run_id(2), "train-2")
     assert [(each.run_id, each.sequence, each.field, each.detail) for each in result.witnesses] == [
-        (made.run_id(2), 1, "code_dirty", "True")
+        (made.run_id(2), 1, "code_dirty", "true")
     ]
 
 
