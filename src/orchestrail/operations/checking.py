@@ -13,6 +13,7 @@ from orchestrail.queries.snapshot import applied, snapshot
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.circumstances import Circumstances, Policy
 from orchestrail.requirements.judging import judge
+from orchestrail.requirements.own import evaluators
 from orchestrail.requirements.report import EVALUATOR, Report
 from orchestrail.requirements.verdicts import Verdict
 from orchestrail.store.base import Progress, Store
@@ -51,7 +52,7 @@ def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progres
         AmbiguousRun: the target fits more than one thing.
         StoreError: the store cannot be read, or written where everything is judged.
     """
-    circumstances = Circumstances(asked.day, Policy().within(catalogue.limits))
+    circumstances = Circumstances(asked.day, Policy().within(catalogue.limits), evaluators(catalogue))
     requirements = catalogue.of(asked.profile)
     for _ in range(_ATTEMPTS):
         head = store.checkpoint()

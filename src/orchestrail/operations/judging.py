@@ -86,7 +86,7 @@ class _Everything:
         total, done = len(scope.processes) + len(scope.models), 0
         for kind in KINDS:
             within = scope if kind.rests_on is not None else whole
-            for unit in units(connection, within, kind, self._requirements):
+            for unit in units(connection, within, kind, self._requirements, self._circumstances):
                 self._take(kind, unit, outcomes(kind, unit, self._requirements, self._circumstances))
                 done += 1
                 if self._progress is not None and (done % 100 == 0 or done == total):
@@ -116,7 +116,7 @@ class _Everything:
             of_units = kept.results(connection, requirement, status, LISTED - len(found))
             found += [result for text in of_units for result in _results(text)]
             found += [result for each in light for result in each.results if result.status is status]
-        return summed(requirement, counts, found)
+        return summed(requirement, counts, found, self._circumstances.own)
 
     def _changed(self, connection: Snapshot, whole: Scope, known: dict[str, Any]) -> Scope:
         """Narrow everything to the units that have to be judged anew; note those whose outcomes are to be forgotten."""

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from orchestrail.requirements.engine import Evaluator
 
 MUTABLE = ("latest", "main", "master", "head", "production", "staging", "champion", "current", "stable", "dev")
 """Version names that say nothing about content: branches, aliases, stages."""
@@ -44,11 +47,13 @@ class Circumstances:
     Attributes:
         day: the UTC day of the judgement: ages and expiries are judged by its end.
         policy: limits.
+        own: evaluators of checks that a file of the settings or a plugin adds (`orchestrail.requirements.own`).
         not_deterministic: systems of which the manifest says that their training is not deterministic.
     """
 
     day: date
     policy: Policy = field(default_factory=Policy)
+    own: tuple[Evaluator, ...] = ()
     not_deterministic: frozenset[str] = frozenset()
 
     def older(self, moment: str | None, limit: timedelta) -> bool:

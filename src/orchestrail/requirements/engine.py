@@ -76,7 +76,7 @@ def outcome(evaluator: Evaluator, unit: object, circumstances: Circumstances) ->
     return Outcome(dict(counts), tuple(kept))
 
 
-def verdict(requirement: str, outcomes: Iterable[Outcome]) -> Verdict:
+def verdict(requirement: str, outcomes: Iterable[Outcome], own: Iterable[Evaluator] = ()) -> Verdict:
     """Put the outcomes of all units together.
 
     No subjects is unknown, never a pass; so is a part of the subjects that nothing decides about.
@@ -87,16 +87,16 @@ def verdict(requirement: str, outcomes: Iterable[Outcome]) -> Verdict:
         counts.update(each.counts)
         results += each.results
     results.sort(key=lambda result: ORDER.index(result.status))
-    return summed(requirement, counts, results)
+    return summed(requirement, counts, results, own)
 
 
-def summed(requirement: str, counts: Counter[Status], results: list[Result]) -> Verdict:
+def summed(requirement: str, counts: Counter[Status], results: list[Result], own: Iterable[Evaluator] = ()) -> Verdict:
     """Make the verdict of counts and of the results that do not pass, the worst first."""
     total = sum(counts.values())
     status = next((each for each in ORDER if counts[each]), Status.UNKNOWN)
     why: Why | None = None
     worst = next((result for result in results if result.status is status), None)
-    if not total and all(each.requirement != requirement for each in EVALUATORS):
+    if not total and all(each.requirement != requirement for each in (*EVALUATORS, *own)):
         why, reason = Why.NOT_EVALUATED, "this version has no evaluator of it"
     elif not total:
         why, reason = Why.NO_SUBJECTS, "nothing of the kind is on the record"

@@ -27,16 +27,18 @@ def judge(
     """
     found: dict[str, list[Outcome]] = defaultdict(list)
     for kind in KINDS:
-        for unit in units(record, scope, kind, requirements):
+        for unit in units(record, scope, kind, requirements, circumstances):
             for requirement, made in outcomes(kind, unit, requirements, circumstances):
                 found[requirement].append(made)
     for requirement in requirements:
-        yield verdict(requirement, found[requirement])
+        yield verdict(requirement, found[requirement], circumstances.own)
 
 
-def units(record: Snapshot, scope: Scope, kind: UnitKind, requirements: Collection[str]) -> Iterator[object]:
+def units(
+    record: Snapshot, scope: Scope, kind: UnitKind, requirements: Collection[str], circumstances: Circumstances
+) -> Iterator[object]:
     """Load the units of a kind in a scope; none where no requirement asks for them."""
-    if any(evaluators(kind, requirements)):
+    if any(evaluators(kind, requirements, circumstances)):
         yield from kind.load(record, scope)
 
 
@@ -44,12 +46,13 @@ def outcomes(
     kind: UnitKind, unit: object, requirements: Collection[str], circumstances: Circumstances
 ) -> Iterator[tuple[str, Outcome]]:
     """Judge a unit by all requirements of its kind; those that find no subject in it are left out."""
-    for each in evaluators(kind, requirements):
+    for each in evaluators(kind, requirements, circumstances):
         made = outcome(each, unit, circumstances)
         if made.counts:
             yield each.requirement, made
 
 
-def evaluators(kind: UnitKind, requirements: Collection[str]) -> Iterator[Evaluator]:
+def evaluators(kind: UnitKind, requirements: Collection[str], circumstances: Circumstances) -> Iterator[Evaluator]:
     """Go through the evaluators of some requirements in a kind of units."""
-    return (each for each in EVALUATORS if each.of is kind.of and each.requirement in requirements)
+    known = (*EVALUATORS, *circumstances.own)
+    return (each for each in known if each.of is kind.of and each.requirement in requirements)

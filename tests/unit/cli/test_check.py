@@ -68,3 +68,48 @@ def test_what_turned_bad_is_told_when_it_is_asked_for(made, spooled, run, monkey
     assert "RUN-ID-01" in result.stdout
     assert "could not be delivered" in result.stderr
     assert "T0K3N" not in result.stdout + result.stderr
+
+
+OWN = """
+id: bank
+version: "1"
+title: What a bank asks beyond
+requirements:
+  - id: BANK-01
+    title: Training runs from a clean commit
+    level: must
+    scope: step
+    mode: auto
+    profiles: [build, release, operate]
+    hint: Commit before you train.
+    since: "1"
+    check: {where: [{field: role, is: train}], require: [{field: code_dirty, is: false}]}
+select:
+  only: {requirements: [BANK-01], reason: The rest is judged elsewhere.}
+"""
+
+
+def test_a_check_of_ones_own_is_judged_like_the_others(made, spooled, answer, tmp_path, monkeypatch):
+    """All that is on the record, one more run, and a smaller scope: a verdict with its witness, and exit codes."""
+    (tmp_path / "orchestrail.toml").write_text('catalogue = ["bank.yaml"]')
+    (tmp_path / "bank.yaml").write_text(OWN)
+    monkeypatch.chdir(tmp_path)
+    train = {"orchestrail_step": {"role": "train"}, "orchestrail_capabilities": {"capabilities": ["code_digest"]}}
+
+    def asked(*arguments, code):
+        (verdict,) = answer("check", *arguments, "--date", "2026-03-02", code=code)["verdicts"]
+        return verdict
+
+    spooled(made.event("COMPLETE", 1))
+    nothing = asked(code=3)
+    assert (nothing["id"], nothing["verdict"], nothing["why"]) == ("BANK-01", "unknown", "no_subjects")
+    spooled(made.event("COMPLETE", 2, orchestrail_code={"dirty": False}, **train))
+    assert asked(code=0)["verdict"] == "pass"
+    spooled(made.event("COMPLETE", 3, orchestrail_code={"dirty": True}, **train))
+    failing = asked(code=1)
+    assert (failing["counts"], failing["hint"]) == ({"fail": 1, "pass": 1}, "Commit before you train.")
+    (witness,) = failing["witnesses"]
+    assert (witness["run_id"], witness["sequence"], witness["field"]) == (made.run_id(3), 2, "code_dirty")
+    assert asked(made.run_id(2), code=0)["verdict"] == "pass"
+    (tmp_path / "bank.yaml").write_text(OWN.replace("is: false", "known: true"))
+    assert asked(code=0)["verdict"] == "pass"
