@@ -113,3 +113,18 @@ def test_a_check_of_ones_own_is_judged_like_the_others(made, spooled, answer, tm
     assert asked(made.run_id(2), code=0)["verdict"] == "pass"
     (tmp_path / "bank.yaml").write_text(OWN.replace("is: false", "known: true"))
     assert asked(code=0)["verdict"] == "pass"
+
+
+def test_limits_of_a_file_of_ones_own_count(made, spooled, answer, tmp_path, monkeypatch):
+    """A run that has been open for five days is too old where a file says three, and not by the default of seven."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "bank.yaml").write_text('id: bank\nversion: "1"\ntitle: t\nlimits: {max_run_age_days: 3}\n')
+    spooled(made.event("START", 1))
+
+    def life(code):
+        found = answer("check", "--date", "2026-03-06", code=code)["verdicts"]
+        return next(each["verdict"] for each in found if each["id"] == "RUN-LC-01")
+
+    assert life(code=3) == "unknown"
+    (tmp_path / "orchestrail.toml").write_text('catalogue = ["bank.yaml"]')
+    assert life(code=1) == "fail"
