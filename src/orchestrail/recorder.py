@@ -371,8 +371,10 @@ class Recorder:
         facets = self._stated(run)
         if facts or cached_from is not None or state in _TOLD:
             facets["orchestrail_run"] = self._run_facet(run, state, cached_from, facts)
-        facets["errorMessage"] = fresh("errorMessage", _error(error), self.producer)
-        facets["orchestrail_inferred"] = fresh("orchestrail_inferred", self._inferred(inferred), self.producer)
+        if error is not None:
+            facets["errorMessage"] = fresh("errorMessage", _error(error), self.producer)
+        if inferred:
+            facets["orchestrail_inferred"] = fresh("orchestrail_inferred", self._inferred(inferred), self.producer)
         facets["orchestrail_step"] = self._done(run)
         self._emit(_EVENT_TYPES[state], run, facets, inputs=run.inputs, outputs=run.outputs, at=at)
 
@@ -490,24 +492,20 @@ class Recorder:
                     trouble.note(self.settings.home, "declaration", what, host=self.info.name, do=_MEND)
 
     def _stated(self, run: OpenRun) -> Facets:
-        by, metrics, checks = self.producer, run.results.metrics, run.results.checks
-        execution = build.execution(run.usage.until_now() if run.usage else None, run.results.seeds)
-        return self._lasting(run) | {
-            "test": fresh("test", build.tests(checks), by),
-            "orchestrail_metrics": fresh("orchestrail_metrics", {"metrics": metrics} if metrics else None, by),
-            "orchestrail_checks": fresh("orchestrail_checks", {"checks": checks} if checks else None, by),
-            "orchestrail_capture": fresh(
-                "orchestrail_capture", build.capture([*run.not_captured, *_not_followed(run.code)]), by
-            ),
-            "orchestrail_execution": fresh("orchestrail_execution", execution, by),
-            "tags": fresh("tags", self._tags_with_other_runs(run), by),
-        }
-
-    def _tags_with_other_runs(self, run: OpenRun) -> build.Body | None:
-        other_runs = tuple(run.files.told.other_runs)
-        if not other_runs:
-            return None  # the tags that the run began with stand
-        return build.tags(tuple(run.start.tags), self.info.name.upper(), other_runs)
+        by, results = self.producer, run.results
+        execution = build.execution(run.usage.until_now() if run.usage else None, results.seeds)
+        facets = self._lasting(run) | {"orchestrail_execution": fresh("orchestrail_execution", execution, by)}
+        if results.any:
+            metrics, checks = results.metrics, results.checks
+            facets["test"] = fresh("test", build.tests(checks), by)
+            facets["orchestrail_metrics"] = fresh("orchestrail_metrics", {"metrics": metrics} if metrics else None, by)
+            facets["orchestrail_checks"] = fresh("orchestrail_checks", {"checks": checks} if checks else None, by)
+        if missing := [*run.not_captured, *_not_followed(run.code)]:
+            facets["orchestrail_capture"] = fresh("orchestrail_capture", build.capture(missing), by)
+        if other_runs := tuple(run.files.told.other_runs):  # else the tags that the run began with stand
+            tags = build.tags(tuple(run.start.tags), self.info.name.upper(), other_runs)
+            facets["tags"] = fresh("tags", tags, by)
+        return facets
 
     def _start_facets(self, run: OpenRun, where: Where | None) -> Facets:
         start, code, by = run.start, run.code, self.producer
@@ -584,8 +582,8 @@ class Recorder:
         }
         return extended(common, own)
 
-    def _inferred(self, reason: str | None) -> dict[str, Any] | None:
-        return {"fields": ["state", "ended_at"], "reason": reason, "by": self.info.name} if reason else None
+    def _inferred(self, reason: str) -> dict[str, Any]:
+        return {"fields": ["state", "ended_at"], "reason": reason, "by": self.info.name}
 
     def _said(self, run: OpenRun) -> dict[str, Any] | None:
         return build.step(run.marking, run.code.digest if run.code is not None else None)
@@ -662,9 +660,7 @@ def _put_back(variable: ContextVar[T | None], token: Token[T | None], value: T) 
             variable.set(None if token.old_value is Token.MISSING else token.old_value)
 
 
-def _error(error: BaseException | str | None) -> dict[str, str] | None:
-    if error is None:
-        return None
+def _error(error: BaseException | str) -> dict[str, str]:
     name = "" if isinstance(error, str) else type(error).__name__
     try:
         text = f"{name}: {error}" if name else str(error)
