@@ -23,7 +23,9 @@ _IBAN_LENGTHS = (
 )
 """Characters of an IBAN by country, as the registry of ISO 13616 has them."""
 _LENGTHS = {one[:2]: int(one[2:]) for one in _IBAN_LENGTHS.split()}
-_HOME = re.compile(r"(?:/home|/Users|(?i:[a-z]:\\+users))[/\\]+([A-Za-z][\w.@-]{0,63})")
+_HOME = re.compile(
+    r"(?<![\w.-])(?:(?:/export|/mnt|/net|/nfs)?/home|/Users|(?i:[a-z]:\\+users))[/\\]+([A-Za-z][\w.@-]{0,63})"
+)
 _ACCOUNTS = frozenset(
     [
         "admin", "administrator", "airflow", "app", "appuser", "azureuser", "build", "ci", "circleci", "conda",

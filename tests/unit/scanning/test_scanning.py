@@ -104,6 +104,7 @@ def test_the_name_of_a_field_tells(look: Any) -> None:
         ("/home/jane.doe/loans/data.csv", "Name of a home folder", "jane.doe"),
         ("C:\\Users\\Jane\\data.csv", "Name of a home folder", "Jane"),
         ("file:/Users/jane/data.csv", "Name of a home folder", "jane"),
+        ("file:///export/home/jane/x", "Name of a home folder", "jane"),
     ],
 )
 def test_personal_data_is_found_by_its_form(text: str, kind: str, value: str) -> None:
@@ -120,6 +121,7 @@ def test_personal_data_is_found_by_its_form(text: str, kind: str, value: str) ->
         "DE8937040044053201",
         "XX89370400440532013000",
         "/home/airflow/dags/x.py",
+        "/srv/record/home/spool/x.seg",
         "/home/runner/work",
         "2026-03-01T12:00:00+01:00",
         "+1234567",
