@@ -89,10 +89,8 @@ def prepare(session: nox.Session, *groups: str, adapter: str = "core", host: str
         session.env["ORCHESTRAIL_COMMAND"] = str(command / "bin" / "orchestrail")
 
 
-@nox.session
-def demo(session: nox.Session) -> None:
-    """Record a real run of examples/mortgage over Airflow and Prefect, and show what the record answers."""
-    prepare(session, "example", adapter="prefect")
+def airflow_beside(session: nox.Session) -> str:
+    """Make an environment with Airflow and its adapter beside the session's own; give its interpreter."""
     session.install("uv")
     airflow = Path(session.create_tmp()).resolve() / "airflow"
     session.run("uv", "venv", "--quiet", "--clear", str(airflow))
@@ -101,6 +99,14 @@ def demo(session: nox.Session) -> None:
     session.run(
         "uv", "pip", "install", "--quiet", "--python", python, ".", "./adapters/airflow[host]", "pandas", *locked
     )
+    return python
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Record a real run of examples/mortgage over Airflow and Prefect, and show what the record answers."""
+    prepare(session, "example", adapter="prefect")
+    python = airflow_beside(session)
     session.chdir(session.create_tmp())
     session.run("orchestrail", "demo", "--airflow", python, *session.posargs)
 
@@ -202,9 +208,9 @@ def template(session: nox.Session) -> None:
 
 @nox.session
 def end_to_end(session: nox.Session) -> None:
-    """Test the whole product on the example: flow, service, command line."""
+    """Test the whole product on the example: flow, DAG, service, command line."""
     prepare(session, "test", "example", adapter="prefect")
-    session.run("pytest", "tests/end_to_end", *session.posargs)
+    session.run("pytest", "tests/end_to_end", *session.posargs, env={"AIRFLOW_PYTHON": airflow_beside(session)})
 
 
 @nox.session

@@ -45,6 +45,8 @@ class Observed:
         self.calls: list[tuple[str, str]] = []
         self.results = Results()
         self.other_runs: dict[tuple[str, str], None] = {}
+        self.applied: list[DatasetRef] = []
+        self.made: list[DatasetRef] = []
 
     def names(self) -> tuple[list[str], list[str]]:
         """Give the names of what was read and written; of files, those without their folders."""
@@ -78,6 +80,7 @@ def observed() -> Iterator[Callable[[], AbstractContextManager[Observed]]]:
             seen.calls = list(made.told.calls)
             seen.other_runs = made.told.other_runs
             seen.results = made.told.results
+            seen.applied, seen.made = made.told.applied, made.told.made
             assert made.failures == 0
 
     yield observe

@@ -38,7 +38,7 @@ def fit_imputation(applications: pd.DataFrame) -> dict[str, float]:
     return {column: float(applications[column].median()) for column in NUMBERS}
 
 
-@orchestrail.preprocessing("impute", version="1.0.0", serve_time=True)
+@orchestrail.preprocessing("impute", version="1.0.0", serve_time=True, state="medians")
 def impute(applications: pd.DataFrame, medians: dict[str, float]) -> pd.DataFrame:
     """Fill missing numbers with the medians of the training applications."""
     return applications.fillna(medians)

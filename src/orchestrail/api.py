@@ -7,7 +7,7 @@ costs one statement: in the event of the run's end it would cost the end. How a 
 from __future__ import annotations
 
 import operator
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any, SupportsIndex, TypeVar, cast
 
@@ -31,6 +31,7 @@ def preprocessing(
     serve_time: bool | None = None,
     fits_state: bool | None = None,
     train_only: bool | None = None,
+    state: str | Sequence[str] | None = None,
 ) -> Callable[[F], F]:
     """Mark a function as a data-preparation operation (Art. 10(2)(c)).
 
@@ -40,6 +41,8 @@ def preprocessing(
         serve_time: True where serving applies it too.
         fits_state: True where it learns something from the data (means, categories).
         train_only: True where it is for training data alone (resampling, augmentation).
+        state: the argument, or arguments, in which it is given what was learned: medians, say. Fitted transformers of scikit-learn
+            are known without. Their digest is the operation's fitted state, in training and in serving.
 
     Raises:
         ConfigurationError: when the decorator is applied wrongly; never at run time.
@@ -50,7 +53,8 @@ def preprocessing(
             f"It was given {type(operation).__name__}.",
             'Write @orchestrail.preprocessing("impute-income", version="1.0.0").',
         )
-    marking = Marking("preprocess", operation, version, serve_time, fits_state, train_only)
+    names = state if isinstance(state, str) or state is None else ",".join(state)
+    marking = Marking("preprocess", operation, version, serve_time, fits_state, train_only, names)
     return lambda function: marked(function, marking)
 
 
@@ -81,15 +85,15 @@ def record_input(data: object, *, role: str | None = None, name: str | None = No
     with guard("record_input"):
         run = _open_run()
         if run is not None:
-            run.inputs.append(_declared(data, role, "data", name))
+            run.inputs.append(_declared(data, role, None, name))
 
 
-def record_output(data: object, *, kind: str = "data", role: str | None = None, name: str | None = None) -> None:
+def record_output(data: object, *, kind: str | None = None, role: str | None = None, name: str | None = None) -> None:
     """State that the current step wrote a data set; call it after writing.
 
     Args:
         data: a path, a URL, a frame, or a `DatasetRef`.
-        kind: `data` or `model`.
+        kind: `data` or `model`, whatever the file looks like; without it what was seen of its writing tells, else `data`.
         role: as in `record_input`.
         name: a name for a frame in memory.
     """
@@ -170,15 +174,23 @@ def _open_run() -> OpenRun | None:
     return run
 
 
-def _declared(data: object, role: str | None, kind: str, name: str | None) -> DatasetRef:
+def _declared(data: object, role: str | None, kind: str | None, name: str | None) -> DatasetRef:
     if role is not None and role not in DATASET_ROLES:
         raise ConfigurationError(f"{role!r} is no role of a data set.", "", f"Use one of: {', '.join(DATASET_ROLES)}.")
-    if kind not in ("data", "model"):
+    if kind not in ("data", "model", None):
         raise ConfigurationError(f"{kind!r} is no kind of data set.", "", "Use data or model.")
     found = dataset_of(data, observed="declared")
-    kind = "model" if "model" in (kind, found.kind) else "data"
     rows, size = _count(found.rows), _count(found.bytes)
-    stated = replace(found, role=role or found.role, kind=kind, name=name or found.name, rows=rows, bytes=size)
+    said = "declared" if kind or found.kind == "model" else None
+    stated = replace(
+        found,
+        role=role or found.role,
+        kind=kind or found.kind,
+        kind_source=said,
+        name=name or found.name,
+        rows=rows,
+        bytes=size,
+    )
     encode(dataset_facets(redact_dataset(stated), "", "input"))
     return stated
 

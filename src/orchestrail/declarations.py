@@ -14,9 +14,10 @@ from typing import Any, NamedTuple
 
 from orchestrail.model import ROLES, Marking
 
-FIELDS = ("role", "operation", "version", "serve_time", "fits_state", "train_only")
+FIELDS = ("role", "operation", "version", "serve_time", "fits_state", "train_only", "state")
 """What can be declared of a step."""
 
+_FLAGS = ("serve_time", "fits_state", "train_only")
 _WORD = re.compile(r'(?<![\w.:/-])orchestrail:([^\s="]{1,40})=("[^"\n]*"|[^\s"`]*)')
 _TRUTH = {"true": True, "false": False}
 
@@ -43,7 +44,7 @@ def read(texts: tuple[str, ...]) -> Read:
             continue
         for name, quoted in _WORD.findall(text):
             value: object = quoted[1:-1] if quoted.startswith('"') else quoted.rstrip(".,;)")
-            if name in FIELDS[3:]:
+            if name in _FLAGS:
                 value = _TRUTH.get(str(value).lower(), value)
             if name in found and found[name] != value:
                 problems.append(f"`orchestrail:{name}` is declared twice, and not alike")
@@ -63,7 +64,7 @@ def problem_of(name: str, value: object) -> str | None:
     """Say why something cannot be declared; None where it can."""
     if name not in FIELDS:
         return f"`{name}` is nothing that can be declared of a step: {', '.join(FIELDS)}"
-    if name in FIELDS[3:]:
+    if name in _FLAGS:
         return None if isinstance(value, bool) else f"`{name}` is neither true nor false"
     if not isinstance(value, str) or not value:
         return f"`{name}` is no text"

@@ -185,6 +185,7 @@ class Marking:
         serve_time: whether serving applies it too.
         fits_state: whether it learns something from the data.
         train_only: whether it is for training data alone.
+        state: names of the arguments in which it is given fitted state, separated by commas.
     """
 
     role: str | None
@@ -193,6 +194,12 @@ class Marking:
     serve_time: bool | None = None
     fits_state: bool | None = None
     train_only: bool | None = None
+    state: str | None = None
+
+    @property
+    def state_names(self) -> tuple[str, ...]:
+        """The arguments in which it is given fitted state."""
+        return tuple(name for one in (self.state or "").split(",") if (name := one.strip()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,6 +233,7 @@ class DatasetRef:
         version: version as the source names it; None where it has none.
         digest: `sha256:...` of the content, None where it was not taken.
         kind: `data` or `model`.
+        kind_source: `declared` where somebody said so, `inferred` where it is concluded from a name or a class; None elsewhere.
         role: one of `DATASET_ROLES`, or None.
         observed: `at_read`, `at_write`, `at_collect`, `declared` or `looked_up`.
         weak: why the digest may not be what the step really saw; None where it is.
@@ -254,6 +262,7 @@ class DatasetRef:
     format: str | None = None
     framework: str | None = None
     seen: str | None = None
+    kind_source: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

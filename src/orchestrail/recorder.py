@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 from orchestrail import declarations, enforcement, roles, trouble
-from orchestrail.capture import files
+from orchestrail.capture import files, fitted
 from orchestrail.capture.code import code_facts, file_facts
 from orchestrail.capture.digest import share
 from orchestrail.capture.environment import environment_facts
@@ -364,10 +364,12 @@ class Recorder:
     ) -> None:
         if state is State.COMPLETE:
             with guard("look at what a step gives"):
-                run.memory.gives(result)
+                run.memory.gives(result, fits=run.marking is not None and run.marking.fits_state is True)
         elif state is State.CACHED:
             run.memory.inputs.clear()  # its code did not run
+            run.memory.applied.clear()
         _close(run)
+        done = self._done(run)  # what it misses is among what was stated
         facets = self._stated(run)
         if facts or cached_from is not None or state in _TOLD:
             facets["orchestrail_run"] = self._run_facet(run, state, cached_from, facts)
@@ -375,7 +377,7 @@ class Recorder:
             facets["errorMessage"] = fresh("errorMessage", _error(error), self.producer)
         if inferred:
             facets["orchestrail_inferred"] = fresh("orchestrail_inferred", self._inferred(inferred), self.producer)
-        facets["orchestrail_step"] = self._done(run)
+        facets["orchestrail_step"] = done
         self._emit(_EVENT_TYPES[state], run, facets, inputs=run.inputs, outputs=run.outputs, at=at)
 
     def _reopen(self, run_id: str, run: OpenRun | None, *, told: bool) -> None:
@@ -422,7 +424,8 @@ class Recorder:
         if run.usage is None and not run.in_parts:
             run.usage = Usage()
         with guard("look at what a step is given"):
-            run.memory.takes(arguments or run.start.parameters or {})
+            state = run.marking.state_names if run.marking is not None and run.marking.state else ()
+            run.memory.takes(arguments or run.start.parameters or {}, state)
         return Entered(run, current.set(run), files.capturing.set(run.files))
 
     def leave(self, entered: Entered | None) -> None:
@@ -589,13 +592,19 @@ class Recorder:
         return build.step(run.marking, run.code.digest if run.code is not None else None)
 
     def _done(self, run: OpenRun) -> Facet:
-        """Say what a step was seen to do, and its role where nobody declared one and that tells."""
+        """Say what a step was seen to do, the role that this tells where nobody declared one, and the state in its hands."""
         told = run.files.told
         if any(output.kind == "model" and output.observed == "at_write" for output in run.outputs):
             told.does("package", "a model file written")
         calls = tuple(told.calls)
         role = roles.concluded({of for of, _ in calls}, run.roles_within) if run.role is None else None
-        body = build.done(self._said(run), role, calls)
+        state = None
+        if "preprocess" in (role, run.role):
+            made, applied = [*run.memory.made, *told.made], [*run.memory.applied, *told.applied]
+            state, unknown = fitted.digest_of_several(made or applied)
+            if unknown is not None:
+                run.not_captured.append(("fitted state", unknown))
+        body = build.done(self._said(run), role, calls, state)
         return fresh("orchestrail_step", body, self.producer)
 
     def _where_is(self, run: OpenRun) -> Where | None:
@@ -695,10 +704,12 @@ def _merge(captured: list[DatasetRef], declared: list[DatasetRef]) -> list[Datas
         if seen is None:
             found[key] = dataset
             continue
+        kinds = dataset if dataset.kind_source == "declared" else seen
         found[key] = replace(
             seen if seen.digest else dataset,
             role=dataset.role or seen.role,
-            kind="model" if "model" in (dataset.kind, seen.kind) else "data",
+            kind=kinds.kind,
+            kind_source=kinds.kind_source,
             version=dataset.version or seen.version,
             rows=dataset.rows if dataset.rows is not None else seen.rows,
             fields=dataset.fields or seen.fields,

@@ -65,6 +65,7 @@ class Step(BaseModel):
         serve_time: whether serving applies it too.
         fits_state: whether it learns something from the data.
         train_only: whether it is for training data alone.
+        state: names of the arguments in which it is given fitted state, separated by commas.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True)
@@ -76,6 +77,7 @@ class Step(BaseModel):
     serve_time: bool | None = None
     fits_state: bool | None = None
     train_only: bool | None = None
+    state: str | None = None
 
     @model_validator(mode="after")
     def _can_be_declared(self) -> Step:

@@ -17,7 +17,7 @@ from orchestrail.marking import innermost, mark
 from orchestrail.model import Marking, RunStart, State
 from orchestrail.recorder import STEP, Entered, OpenRun, arguments_of
 from orchestrail.run_id import new_run_id
-from orchestrail.wrapping import wrap
+from orchestrail.wrapping import Ending, wrap
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -74,7 +74,7 @@ class StepRun:
                 self._recorder.leave(self._entered)
 
 
-def begin(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> StepRun | None:
+def begin(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Ending | None:
     """Begin a run for a call of `function`; None where the call is not one of its own."""
     with guard("begin a step"):
         from orchestrail.service import current_service
@@ -82,8 +82,7 @@ def begin(function: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
         within = current_open_run()
         service = current_service()
         if service is not None and (within is None or within is service.run):
-            service.prepared_by(function)
-            return None
+            return service.prepared_by(function, args, kwargs)
         if within is None:
             return None
         if innermost(within.start.function) is innermost(function) and not within.entered:

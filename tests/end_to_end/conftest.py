@@ -14,6 +14,8 @@ from typing import Any
 import pytest
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mortgage"
+AIRFLOW = os.environ.get("AIRFLOW_PYTHON", "")
+"""Interpreter of an environment with Airflow and orchestrail-airflow: `nox -s end_to_end` makes one."""
 
 
 @dataclass(frozen=True)
@@ -65,3 +67,30 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
     )
     assert done.returncode == 0, done.stderr
     return Recorded(home, out, environment)
+
+
+@pytest.fixture(scope="session")
+def processed(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
+    """Run the example over both, as the tour does."""
+    folder = tmp_path_factory.mktemp("both")
+    kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORCHESTRAIL_", "OPENLINEAGE_", "PREFECT_"))}
+    environment = kept | {"PREFECT_HOME": str(folder / "prefect")}
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("orchestrail"),
+            "demo",
+            "--airflow",
+            AIRFLOW,
+            "--out",
+            "tour",
+            "--home",
+            "home",
+        ],
+        env=environment,
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=600,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return Recorded(folder / "home", folder / "tour", environment)

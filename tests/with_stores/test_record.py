@@ -82,3 +82,42 @@ def test_versions_are_shown_and_lead_from_reader_to_writer(s3, store, tmp_path, 
     assert b"made.csv" in stored
     for secret in ("planted", "Signature", "AKIA", keys["aws_secret_access_key"], "123456789012"):
         assert secret.encode() not in stored, secret
+
+
+REGISTERED = """
+import sys, mlflow, numpy as np
+from orchestrail_script import audited
+from sklearn.linear_model import LinearRegression
+
+mlflow.set_tracking_uri("sqlite:///mlflow.db")
+
+@audited
+def train():
+    with mlflow.start_run():
+        model = LinearRegression().fit(np.array([[0.0], [1.0]]), np.array([0.0, 1.0]))
+        mlflow.sklearn.log_model(model, name="model", registered_model_name="credit")
+
+@audited
+def score(address):
+    mlflow.sklearn.load_model(address)
+
+train() if len(sys.argv) == 1 else score(sys.argv[1])
+"""
+
+
+def test_a_model_that_is_loaded_from_a_registry_leads_to_its_training(tmp_path, environment):
+    """By the digest of its folder, to which MLflow adds a file of its own at the load, and each time it is loaded."""
+    (tmp_path / "program.py").write_text(REGISTERED)
+    program = [sys.executable, "program.py"]
+    subprocess.run(program, cwd=tmp_path, env=environment, check=True, timeout=300)
+    subprocess.run([*program, "models:/credit/1"], cwd=tmp_path, env=environment, check=True, timeout=300)
+    subprocess.run([*program, "models:/credit/1"], cwd=tmp_path, env=environment, check=True, timeout=300)
+    assert list(tmp_path.rglob("registered_model_meta"))
+    runs = json.loads(command("runs", "--json", env=environment))["runs"]
+    *scored, trained = [run["run_id"] for run in runs]
+    assert [run["not_captured"] for run in runs] == [[], [], []]
+    for run_id in scored:
+        traced = json.loads(command("trace", run_id, "--json", env=environment))
+        assert [edge["proof"] for edge in traced["edges"] if edge["kind"] == "wrote"] == ["digest"]
+        assert {run["run_id"] for run in traced["runs"]} == {run_id, trained}
+        assert traced["unproven"] == []

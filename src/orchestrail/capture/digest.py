@@ -17,7 +17,7 @@ import stat
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -117,7 +117,10 @@ def digest_file(
 
 
 def digest_folder(
-    path: str | os.PathLike[str], max_bytes: int = MAX_BYTES, max_files: int = MAX_FILES
+    path: str | os.PathLike[str],
+    max_bytes: int = MAX_BYTES,
+    max_files: int = MAX_FILES,
+    without: Collection[str] = (),
 ) -> FileDigest | None:
     """Take the digest of a folder's manifest; the form is described in the module's docstring.
 
@@ -125,6 +128,7 @@ def digest_folder(
         path: the folder.
         max_bytes: bound of all its files together.
         max_files: bound of their number.
+        without: names of files at its top that are no part of it.
 
     Returns:
         None where there is no folder.
@@ -138,7 +142,10 @@ def digest_folder(
         return _folder(state, 0, 0, 0, None, f"more than {max_files} files")
     manifest = hashlib.sha256(_MANIFEST)
     size = latest = count = 0
+    left_out = {os.fsencode(name) for name in without}
     for relative, full in names:
+        if relative in left_out:
+            continue
         found = digest_file(full, max_bytes - size)
         if found is None:
             continue

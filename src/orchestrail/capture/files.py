@@ -703,6 +703,7 @@ def _dataset(
         _printable(name),
         digest=digest,
         kind=kind,
+        kind_source="inferred" if kind == "model" else None,
         observed=observed,
         weak=weak,
         type="DIRECTORY" if file.folder else "FILE",

@@ -1,6 +1,7 @@
 """Fitted state: what transformers and estimators of scikit-learn have learned, as one SHA-256. No library is imported.
 
-Hashed are the class, the parameters and what fitting left on the object, read from where Python keeps them: `get_params`,
+What a class is fitted for is read from its methods: what predicts is a model, what only transforms is state of a step that prepares
+data. Hashed are the class, the parameters and what fitting left on the object, read from where Python keeps them: `get_params`,
 properties and descriptors are the class's code, which may be the user's, and are not called. Only state of plain values, arrays,
 frames and objects of scikit-learn's own classes has a digest; with anything else in it (a function of the user's, say) there is
 none, and the record says why. The version of scikit-learn is no part of it.
@@ -10,6 +11,8 @@ from __future__ import annotations
 
 import hashlib
 import sys
+from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from orchestrail.capture import content, frames
@@ -23,12 +26,63 @@ MAX_BYTES = 256 << 20
 _MAX_DEPTH = 40
 _OURS = ("sklearn", "numpy", "scipy")
 _dictionary_of = object.__getattribute__
+_STEPS = 16
 
 
 def is_known(value: object) -> bool:
     """Say whether an object is an estimator, by its class alone."""
     base = getattr(sys.modules.get("sklearn.base"), "BaseEstimator", None)
     return isinstance(base, type) and issubclass(type(value), base)
+
+
+def is_preparation(value: object) -> bool:
+    """Say whether an object is an estimator that prepares data and predicts nothing; of a pipeline its last step decides."""
+    for _ in range(_STEPS):
+        if not is_known(value):
+            return False
+        steps = _dictionary_of(value, "__dict__").get("steps")
+        if type(value).__name__ != "Pipeline" or type(steps) is not list or not steps or type(steps[-1]) is not tuple:
+            break
+        value = steps[-1][-1]
+        if value is None or type(value) is str:  # the pipeline passes on what the steps before made of it
+            return True
+    return _has(value, "transform", "fit_transform") and not _has(value, "predict")
+
+
+def _has(value: object, *names: str) -> bool:
+    return any(name in vars(kind) for kind in type(value).__mro__ for name in names)
+
+
+def identify_plain(value: object, observed: str = "looked_up") -> DatasetRef | None:
+    """Identify what a step that was declared to fit or to apply state has learned in plain values: a dictionary of medians, say.
+
+    Args:
+        value: what was declared to be fitted state.
+        observed: how the digest comes about.
+
+    Returns:
+        Its reference, without a digest where it holds what has none; None where there is no value.
+    """
+    return None if value is None else _identified(value, observed, MAX_BYTES)[0]
+
+
+def digest_of_several(states: Iterable[DatasetRef]) -> tuple[str | None, str | None]:
+    """Give one digest of all state that a step fitted or applied: of one state its own.
+
+    Args:
+        states: what it made, or what it was given, in any order.
+
+    Returns:
+        The digest, and why there is none where there should be one.
+    """
+    digests: dict[str, None] = {}
+    for state in states:
+        if state.digest is None:
+            return None, state.weak or "the fitted state cannot be hashed"
+        digests[state.digest] = None
+    if len(digests) < 2:
+        return next(iter(digests), None), None
+    return f"sha256:{hashlib.sha256(' '.join(sorted(digests)).encode()).hexdigest()}", None
 
 
 def identify(value: object, observed: str = "looked_up", max_bytes: int = MAX_BYTES) -> DatasetRef | None:
@@ -44,6 +98,15 @@ def identify(value: object, observed: str = "looked_up", max_bytes: int = MAX_BY
     """
     if not is_known(value):
         return None
+    found, is_fitted = _identified(value, observed, max_bytes)
+    if not is_fitted:
+        return None
+    version = getattr(sys.modules.get("sklearn"), "__version__", None)
+    return replace(found, framework=f"scikit-learn {version}" if isinstance(version, str) else "scikit-learn")
+
+
+def _identified(value: object, observed: str, max_bytes: int) -> tuple[DatasetRef, bool]:
+    """Identify a value that is state, and say whether anything in it was fitted."""
     state = _State(max_bytes)
     digest = weak = None
     try:
@@ -53,19 +116,9 @@ def identify(value: object, observed: str = "looked_up", max_bytes: int = MAX_BY
         weak = str(error)
     except Exception:  # state of anybody's
         weak = "the fitted state cannot be hashed"
-    if not state.is_fitted:
-        return None
-    version = getattr(sys.modules.get("sklearn"), "__version__", None)
-    return DatasetRef(
-        IN_MEMORY,
-        "fitted",
-        digest=digest,
-        observed=observed,
-        weak=weak,
-        type=TYPE,
-        bytes=state.bytes if digest else None,
-        framework=f"scikit-learn {version}" if isinstance(version, str) else "scikit-learn",
-    )
+    size = state.bytes if digest else None
+    found = DatasetRef(IN_MEMORY, "fitted", digest=digest, observed=observed, weak=weak, type=TYPE, bytes=size)
+    return found, state.is_fitted
 
 
 class _State:
@@ -79,7 +132,7 @@ class _State:
     def __init__(self, max_bytes: int) -> None:
         self.is_fitted = False
         self.bytes = 0
-        self._hashed = hashlib.sha256(b"fitted 1\n")
+        self._hashed = hashlib.sha256(b"fitted 2\n")
         self._nodes = 0
         self._max_bytes = max_bytes
 
@@ -115,13 +168,17 @@ class _State:
             self._object(value, depth)
 
     def _object(self, value: Any, depth: int) -> None:
-        numpy: Any = sys.modules["numpy"]
+        numpy: Any = sys.modules.get("numpy")
         kind = type(value)
+        if numpy is None:
+            raise content.NoDigest(f"the fitted state holds a value of the class {kind.__qualname__}")
         if is_known(value):
             self._class(kind)
             self._attributes(_dictionary_of(value, "__dict__"), depth)
         elif frames.is_known(value):
             self._frame(value, depth)
+        elif kind in (numpy.float64, numpy.int64, numpy.bool_, numpy.str_):
+            self.add(value.item(), depth)  # the number that Python has for it, which it is once it was written as JSON
         elif issubclass(kind, numpy.generic) and kind.__module__ == "numpy":
             self._write(kind.__name__, numpy.asarray(value).dtype.str + numpy.asarray(value).tobytes().hex())
         elif issubclass(kind, numpy.dtype):
@@ -183,7 +240,9 @@ class _State:
 
     def _mapping(self, mapping: dict[Any, Any], depth: int) -> None:
         self._write("dict", str(len(mapping)))
-        for key, value in mapping.items():
+        pairs = mapping.items()
+        # Two that hold the same are equal, in whatever order they were filled; JSON is often written in another one.
+        for key, value in sorted(pairs, key=_key_of) if all(type(key) is str for key in mapping) else pairs:
             self.add(key, depth + 1)
             self.add(value, depth + 1)
 
@@ -211,3 +270,7 @@ def _is_function_of(value: Any, packages: tuple[str, ...]) -> bool:
     if type(value) not in (type(_digest_of), type(len)):
         return False
     return str(value.__module__).partition(".")[0] in packages
+
+
+def _key_of(pair: tuple[str, Any]) -> str:
+    return pair[0]

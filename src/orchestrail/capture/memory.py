@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -25,6 +25,7 @@ MAX_VALUES = 100
 _REMEMBERED = 10_000
 _PLAIN = frozenset({type(None), bool, int, float, complex, str, bytes})
 """Classes of which nothing is data that is handed on: most steps are given such alone, and must pay nothing for it."""
+_CONTAINERS = frozenset({dict, list, tuple})
 
 _names: OrderedDict[tuple[str, str], str] = OrderedDict()
 """By root run and digest the name of a value. No lock: every step is one atomic operation."""
@@ -50,16 +51,25 @@ class Handed:
     Attributes:
         inputs: what it was given.
         outputs: what it gave back, and what it changed in place.
+        applied: the fitted state that it was given.
+        made: the fitted state that it gave back or changed.
     """
 
     job: str
     root: str
     inputs: list[DatasetRef] = field(default_factory=list)
     outputs: list[DatasetRef] = field(default_factory=list)
+    applied: list[DatasetRef] = field(default_factory=list)
+    made: list[DatasetRef] = field(default_factory=list)
     _given: list[_Given] | None = None
 
-    def takes(self, arguments: Mapping[str, object]) -> None:
-        """Look at the arguments of the step, as its code begins; it may be entered several times."""
+    def takes(self, arguments: Mapping[str, object], state: Sequence[str] = ()) -> None:
+        """Look at the arguments of the step, as its code begins; it may be entered several times.
+
+        Args:
+            arguments: by name.
+            state: names of those that were declared to be fitted state.
+        """
         if self._given is not None:
             return
         self._given = []
@@ -71,11 +81,20 @@ class Handed:
                 found = looked.at(place, value)
                 if found is not None:
                     self.inputs.append(found)
+                    if found.type == fitted.TYPE and name not in state:
+                        self.applied.append(found)
                 if found is not None or fitted.is_known(value):
                     self._given.append(_Given(place, _reference_to(value), found.digest if found else None))
 
-    def gives(self, result: object) -> None:
-        """Look at the result of the step, and at its arguments again, as it ends."""
+        self.applied += [found for name in state if (found := fitted.identify_plain(arguments.get(name), "at_read"))]
+
+    def gives(self, result: object, *, fits: bool = False) -> None:
+        """Look at the result of the step, and at its arguments again, as it ends.
+
+        Args:
+            result: what it gave back.
+            fits: True where it was declared to fit state: of plain values that it gives back, that is what it has learned.
+        """
         if result is None and not self._given:
             return
         looked = _Looking(self.job, self.root, "at_write")
@@ -90,6 +109,9 @@ class Handed:
             found = looked.at(given.place, value)
             if found is not None and found.digest is not None and found.digest != given.digest:
                 self.outputs.append(found)
+        self.made += [output for output in self.outputs if output.type == fitted.TYPE]
+        if fits and not self.made and type(result) in _CONTAINERS and not any(map(_may_be_data, _parts(result))):
+            self.made += [found for found in [fitted.identify_plain(result, "at_write")] if found is not None]
 
 
 class _Looking:

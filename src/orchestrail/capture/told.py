@@ -36,6 +36,7 @@ class Facts:
         rows: number of rows.
         fields: (name, type) pairs.
         kind: `data` or `model`; None where the library cannot tell.
+        type: OpenLineage `datasetType`, where it is another one than a file's.
         format: how the file is written: `parquet`, `safetensors` ...
         version: the library's own version of it, beside its digest.
         framework: what the model in it is made with, with its version: `scikit-learn 1.5.0`.
@@ -44,6 +45,7 @@ class Facts:
     rows: int | None = None
     fields: tuple[tuple[str, str], ...] = ()
     kind: str | None = None
+    type: str | None = None
     format: str | None = None
     framework: str | None = None
     version: str | None = None
@@ -64,6 +66,10 @@ class Told:
         """The well-known calls that were seen, each with the role that it speaks of, in order."""
         self.other_runs: dict[tuple[str, str], None] = {}
         """(system, id) of runs that other systems keep of the same work."""
+        self.applied: list[DatasetRef] = []
+        """Fitted state that was loaded."""
+        self.made: list[DatasetRef] = []
+        """Fitted state that was written."""
         self.results = Results()
         """What was measured, checked and seeded."""
         self.notes: dict[str, Any] = {}
@@ -169,6 +175,8 @@ class Told:
             rows=facts.rows,
             fields=facts.fields,
             kind=facts.kind or dataset.kind,
+            kind_source="inferred" if facts.kind else dataset.kind_source,
+            type=facts.type or dataset.type,
             format=facts.format,
             framework=facts.framework,
             version=facts.version or dataset.version,

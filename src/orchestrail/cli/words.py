@@ -117,6 +117,8 @@ def dataset_text(dataset: DatasetRef, output: Output) -> Text:
     elif not dataset.digest:
         text.append("  by name only", style=GAP)
     kind = dataset.kind if dataset.kind == "model" else None
+    if dataset.type == "FITTED_STATE" and dataset.namespace != IN_MEMORY:
+        kind = "fitted state"
     for part in (kind, dataset.framework, dataset.format, dataset.role, size(dataset)):
         if part:
             text.append(f"  {clean(part)}", style="dim")
@@ -167,6 +169,8 @@ def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
         ):
             if flag:
                 name.append(f"  {word}", style="dim")
+        if known.state_digest:
+            name.append(f"  state {short_digest(known.state_digest, output).removeprefix('sha256:')}", style="dim")
         yield "prep", name
     if row.calls and (output.full or row.role_source == "inferred"):
         yield "calls", Text(clean(", ".join(_calls(row, output))), style="dim")
@@ -224,7 +228,10 @@ def _services(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
             if isinstance(known, Mapping):
                 version = short_digest(known.get("version"), output) if known.get("derived") else known.get("version")
                 code = short_digest(known.get("codeDigest"), output)
-                yield "prep", Text(clean(f"{known.get('operation')}  version {version or 'unknown'}  code {code}"))
+                prepared = f"{known.get('operation')}  version {version or 'unknown'}  code {code}"
+                if known.get("stateDigest"):
+                    prepared += f"  state {short_digest(known['stateDigest'], output)}"
+                yield "prep", Text(clean(prepared))
 
 
 def _endings(row: RunRow) -> Iterator[tuple[str, Text]]:

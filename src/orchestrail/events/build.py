@@ -131,19 +131,24 @@ def step(marking: Marking | None, code_digest: str | None) -> Body | None:
     }
 
 
-def done(step: Body | None, role: str | None, calls: Sequence[tuple[str, str]]) -> Body | None:
+def done(
+    step: Body | None, role: str | None, calls: Sequence[tuple[str, str]], state: str | None = None
+) -> Body | None:
     """Say at the end of a step what it was seen to do, and the role that is concluded from that where nobody declared one.
 
     Args:
         step: what was said of it at its beginning.
         role: the concluded role.
         calls: roles and names of the well-known calls that were seen.
+        state: digest of the fitted state that it made or applied.
     """
-    if role is None and not calls:
+    if role is None and not calls and state is None:
         return None
     said = step or {"role": None, "roleSource": None, "operation": None, "version": None, "derived": False}
     if role is not None:
         said = said | {"role": role, "roleSource": "inferred"}
+    if state is not None:
+        said = said | {"stateDigest": state}
     return said | {"calls": [{"role": of, "call": name} for of, name in calls]}
 
 
@@ -300,6 +305,7 @@ def dataset(dataset: DatasetRef, by: str, direction: str, quality: Mapping[str, 
             "observed": dataset.observed,
             "weak": dataset.weak,
             "kind": dataset.kind,
+            "kindSource": dataset.kind_source,
             "role": dataset.role,
             "bytes": dataset.bytes,
             "rows": dataset.rows,

@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 
 _OBSERVED = ("at_read", "at_write", "at_collect", "declared", "looked_up")
 
+_SOURCES = ("declared", "inferred")
+
 
 def uses(told: Sequence[StoredEvent], direction: str) -> tuple[Use, ...]:
     """Unite the inputs or outputs of a run's events.
@@ -90,12 +92,14 @@ def _covers(exact: DatasetRef, vague: DatasetRef) -> bool:
 def _joined(first: DatasetRef, second: DatasetRef) -> DatasetRef:
     """Take the second's facts, and the first's where the second has none."""
     observed = second.observed if second.observed != "declared" else first.observed
+    said = next((one for one in (second, first) if one.kind_source == "declared"), None)
     return DatasetRef(
         namespace=second.namespace,
         name=second.name,
         version=second.version or first.version,
         digest=second.digest or first.digest,
-        kind="model" if "model" in (first.kind, second.kind) else "data",
+        kind=said.kind if said is not None else "model" if "model" in (first.kind, second.kind) else "data",
+        kind_source=(said or second).kind_source or first.kind_source,
         role=second.role or first.role,
         observed=observed,
         weak=second.weak if second.digest or observed == "at_collect" else first.weak,
@@ -118,6 +122,7 @@ def _datasets(event: Mapping[str, Any], direction: str) -> Iterator[DatasetRef]:
         ours = mapping(facets.get("orchestrail_dataset"))
         statistics = mapping(mapping(entry.get(f"{direction}Facets")).get(f"{direction}Statistics"))
         kind = text(mapping(facets.get("datasetType")).get("datasetType"))
+        source = text(ours.get("kindSource"))
         observed = text(ours.get("observed"))
         yield DatasetRef(
             namespace=text(entry.get("namespace")) or "",
@@ -135,6 +140,7 @@ def _datasets(event: Mapping[str, Any], direction: str) -> Iterator[DatasetRef]:
             format=text(ours.get("format")),
             framework=text(ours.get("framework")),
             seen=text(ours.get("seen")),
+            kind_source=source if source in _SOURCES else None,
         )
 
 

@@ -33,7 +33,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "17"
+VERSION = "18"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -117,6 +117,7 @@ use = Table(
     Column("format", String),
     Column("framework", String),
     Column("seen", String),
+    Column("kind_source", String),
     Column("rows", Integer),
     Column("bytes", Integer),
     Column("fields_json", String, nullable=False),
@@ -348,6 +349,7 @@ _DATASET = (
     "format",
     "framework",
     "seen",
+    "kind_source",
     "rows",
     "bytes",
 )

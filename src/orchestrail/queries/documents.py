@@ -100,6 +100,7 @@ def dataset_document(dataset: DatasetRef) -> Document:
         "version": dataset.version,
         "digest": dataset.digest,
         "kind": dataset.kind,
+        "kind_source": dataset.kind_source,
         "role": dataset.role,
         "observed": dataset.observed,
         "weak": dataset.weak,

@@ -68,6 +68,7 @@ OBSERVERS = {
     "mlflow.tracking._model_registry.client": "mlflow",
     "mlflow.tracking._tracking_service.client": "mlflow",
     "mlflow.tracking.context.git_context": "mlflow",
+    "mlflow.utils.requirements_utils": "mlflow",
     "pandas.io.parquet": "pandas",
     "pandera.api.pandas.container": "pandera",
     "pandera.api.polars.container": "pandera",

@@ -16,10 +16,12 @@ from types import FunctionType, ModuleType
 from typing import Any
 from urllib.parse import urlsplit
 
-from orchestrail.capture.digest import FileDigest, digest_file
+from orchestrail.capture.digest import FileDigest, digest_file, digest_folder
 from orchestrail.capture.observers import Patches, models
 from orchestrail.model import DatasetRef
 
+ADDED = ("registered_model_meta",)
+"""Files that MLflow adds to the folder of a model that is loaded by the registry's name; they hold that name."""
 BY_MLFLOW = "MLflow's digest covers a part of the content"
 
 _CLIENTS = {
@@ -32,7 +34,7 @@ _ROLES = {"train": "train", "training": "train", "validation": "validation", "ev
 
 
 def attach(module: ModuleType, patches: Patches) -> None:
-    """Watch a client of one of MLflow's services, how models are found and loaded, or how the code's version is."""
+    """Watch a client of one of MLflow's services, how models are found and loaded, or what MLflow asks about the code."""
     library: Any = module
     if module.__name__ == "mlflow.models.model":
         patches.unseen(library.Model, "load", after=_loaded)
@@ -45,6 +47,9 @@ def attach(module: ModuleType, patches: Patches) -> None:
     elif module.__name__ == "mlflow.tracking.context.git_context":
         for name in ("in_context", "tags"):  # the first that is called reads what git keeps
             patches.unseen(library.GitRunContext, name)
+    elif module.__name__ == "mlflow.utils.requirements_utils":
+        # It loads the model once more, in a program of its own, to see which packages that imports.
+        patches.unseen(library, "_capture_imported_modules")
     else:
         client = getattr(library, _CLIENTS[module.__name__])
         notices = _NOTICES.get(module.__name__, {})
@@ -93,7 +98,7 @@ def _artifacts(capture: Any, client: Any, run_id: str, path: Any, within: str | 
 
 def _model_files(capture: Any, client: Any, model_id: str, path: Any, within: str | None = None) -> None:
     if within is None:
-        found = capture.told.notes.setdefault("mlflow", {})[model_id] = digest_file(path)
+        found = capture.told.notes.setdefault("mlflow", {})[model_id] = digest_folder(path, without=ADDED)
         capture.told.writes(_known(client, f"models/{model_id}", model_id, found, "model", "at_write"), made=True)
 
 
@@ -152,7 +157,7 @@ _NOTICES: dict[str, dict[str, tuple[Any, Any]]] = {
 def _folder(capture: Any, place: str) -> FileDigest | None:
     """Take the digest of a model's folder, whose files are then no data sets of their own."""
     capture.sets_apart(place)
-    return digest_file(place)
+    return digest_folder(place, without=ADDED)
 
 
 def _known(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import sys
 
+from orchestrail.capture import fitted
 from orchestrail.capture.told import Facts
+from orchestrail.context import current
 
 SUFFIXES = (
     ".joblib", ".pkl", ".pickle", ".onnx", ".pt", ".pth", ".safetensors", ".keras", ".h5", ".pmml", ".ubj", ".cbm", ".skops",
@@ -37,16 +39,28 @@ def describe(facts: Facts, value: object, form: str) -> None:
 
     Args:
         facts: what is known of the file, to be filled in.
-        value: the object; its class alone is looked at.
+        value: the object; its class alone is looked at, and of a pipeline that of its last step.
         form: how it is written.
     """
     facts.format = form
     for module, name, framework in _FRAMEWORKS:
         if _is(value, module, name):
             facts.kind, facts.framework = "model", framework_text(framework, module)
+            if is_state(value):
+                facts.kind, facts.type = "data", fitted.TYPE
             return
     if any(_is(value, module, name) for module, name in _DATA):
         facts.kind = "data"
+
+
+def is_state(value: object) -> bool:
+    """Say whether an estimator is fitted state of a step that prepares data, and no model.
+
+    What predicts nothing is; in a step that was declared to prepare data, whatever was fitted is.
+    """
+    run = current.get()
+    declared = run is not None and run.role == "preprocess" and fitted.is_known(value)
+    return declared or fitted.is_preparation(value)
 
 
 def framework_text(name: str, module: str) -> str:
