@@ -146,8 +146,8 @@ def test_what_has_no_digest_is_a_gap_and_no_source(run, tmp_path):
         "handed on in memory: not captured",
         "a step before it in the same run: what it handed on was not captured",
     }
-    weak = [one["weak"] for one in traced["datasets"] if one["namespace"] == "inmemory"]
-    assert weak == ["it holds objects that are no plain values"]
+    told = [(one["weak"], one["note"]) for one in traced["datasets"] if one["namespace"] == "inmemory"]
+    assert told == [("it holds objects that are no plain values", "handed on in memory: not captured")]
 
 
 def test_a_step_that_fits_what_it_was_given_writes_it(run, tmp_path):

@@ -154,7 +154,7 @@ class _Picture:
         """Draw a data set, with the run that wrote it below its name."""
         found = self.traced.datasets[key]
         node = Node(dataset_text(found.dataset, self.output))
-        if found.note:
+        if found.note and found.note != NOT_CAPTURED:
             node.details.append(("note", Text(found.note, style=GAP)))
         if found.others:
             node.details.append(("also by", Text(self._others(found.others), style="dim")))

@@ -330,7 +330,8 @@ class _Tracer:
                 self._join(Edge(run_id, key, "wrote", "digest", note=UNCHANGED))
                 self._ask(run_id)
         elif known is None:
-            self.datasets[key] = TracedDataset(dataset, None, origin.others, origin.note)
+            gap = NOT_CAPTURED if is_in_memory(dataset) else None
+            self.datasets[key] = TracedDataset(dataset, None, origin.others, origin.note or gap)
 
     def _wrote(self, writer: Use, dataset: DatasetRef, proof: str, note: str | None = None) -> None:
         key = dataset_key(dataset)
