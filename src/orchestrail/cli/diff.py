@@ -13,7 +13,7 @@ from rich.text import Text
 from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
-from orchestrail.cli.words import GAP, dataset_text, heading, here, orchestrator, short_digest
+from orchestrail.cli.words import GAP, dataset_text, heading, here, orchestrator, short_digest, usage
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.diff import CATEGORIES, Compared
 from orchestrail.queries.diff import diff as compare
@@ -91,6 +91,7 @@ def print_diff(compared: Compared, output: Output) -> None:
         parts = [f"{_WORDS.get(category, category)} {len(entries)}" for category, entries in _by_category(found.same)]
         output.line(f"  {counted(len(found.same), 'fact')}: {', '.join(parts)}", style="dim")
     _print_unknown(found.unknown, output)
+    _print_used(compared, output)
     if compared.ambiguous:
         output.line("Matched in doubt", style="bold")
     for said in compared.ambiguous:
@@ -213,6 +214,23 @@ def _value(value: Any, output: Output) -> str:
     else:
         text = json.dumps(value)
     return text if output.full or len(text) <= _LONGEST else f"{text[:_LONGEST]}..."
+
+
+def _print_used(compared: Compared, output: Output) -> None:
+    """Print time and memory of the root runs, of all steps where all is asked for."""
+    steps: dict[str, list[Difference]] = defaultdict(list)
+    for entry in compared.used:
+        steps[entry.subject].append(entry)
+    roots = {row.job.name for row in compared.a.roots}
+    shown = [name for name in steps if output.full or name in roots]
+    if shown:
+        output.line("Time and memory: no change by themselves", style="bold")
+    for name in shown:
+        for where, side in (
+            ("A", {one.fact: one.a for one in steps[name]}),
+            ("B", {one.fact: one.b for one in steps[name]}),
+        ):
+            output.line(f"  {clean(name)}  {where}  {usage(side)}", style="dim")
 
 
 def _print_unknown(entries: Sequence[Difference], output: Output) -> None:

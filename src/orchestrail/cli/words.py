@@ -196,7 +196,7 @@ def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
     if row.seeds:
         yield "seeds", Text(clean(", ".join(f"{seed.get('name')} {_seed(seed)}" for seed in row.seeds)))
     if output.full and row.usage:
-        yield "used", Text(_usage(row.usage))
+        yield "used", Text(usage(row.usage))
     yield from _services(row, output)
 
 
@@ -325,18 +325,19 @@ def _seed(seed: Mapping[str, Any]) -> str:
     return str(value) if value is not None else f"<{seed.get('type')}>"
 
 
-def _usage(usage: Mapping[str, Any]) -> str:
+def usage(used: Mapping[str, Any]) -> str:
+    """Give what a run used of time and memory."""
     parts = [
-        f"{label} {usage[name]:.2f} s"
+        f"{label} {used[name]:.2f} s"
         for name, label in (
             ("wall_seconds", "wall"),
             ("processor_seconds", "processor"),
             ("thread_seconds", "of its thread"),
             ("child_seconds", "of child processes"),
         )
-        if usage.get(name) is not None
+        if used.get(name) is not None
     ]
-    if (peak := usage.get("peak_memory_bytes")) is not None:
+    if (peak := used.get("peak_memory_bytes")) is not None:
         parts.append(f"peak memory of the process {_bytes(peak)}")
     return " · ".join(parts)
 

@@ -17,7 +17,7 @@ from orchestrail.model import Capability
 from orchestrail.projections.rows import RunRow
 from orchestrail.queries.diff_data import hold_data
 from orchestrail.queries.diff_environment import hold_environment
-from orchestrail.queries.differences import Differences, one_of
+from orchestrail.queries.differences import Difference, Differences, one_of
 from orchestrail.queries.mapped import by_value, told_apart
 from orchestrail.queries.sides import Side, sides
 from orchestrail.queries.words import counted
@@ -73,6 +73,7 @@ class Compared:
         findings: what is called out.
         ambiguous: steps whose runs could not be told apart for certain, and how they were matched.
         not_shown: what this answer does not say.
+        used: time and memory of the steps on both sides, where both tell. It differs from run to run of the same, and is no change.
     """
 
     a: Side
@@ -82,6 +83,7 @@ class Compared:
     findings: Sequence[Finding] = ()
     ambiguous: Sequence[str] = ()
     not_shown: Sequence[str] = ()
+    used: Sequence[Difference] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,8 @@ def _runs(a: Side, b: Side) -> Compared:
     hold_data(found, a, b, mine, other)
     hold_environment(found, mine, other)
     _hold_orchestrators(found, a, b, mine, other)
-    return Compared(a, b, "runs", found, findings, ambiguous, _not_shown(a, b))
+    used = [entry for name, one, another in pairs for entry in _used(name, one, another)]
+    return Compared(a, b, "runs", found, findings, ambiguous, _not_shown(a, b), used)
 
 
 def _service(a: Side, b: Side) -> Compared:
@@ -408,6 +411,9 @@ def _hold_step(found: Differences, name: str, a: RunRow, b: RunRow) -> None:
     found.hold("steps", name, "state", a.state, b.state, note=b.error or a.error, expected=True)
     found.hold("steps", name, "attempts", a.attempt, b.attempt)
     found.hold("steps", name, "role", a.role, b.role)
+    found.hold(
+        "steps", name, "well-known calls", *(sorted({f"{call[1]}" for call in row.calls}) or None for row in (a, b))
+    )
     category = "preprocessing" if a.preprocessing or b.preprocessing else "parameters"
     if a.parameters is None or b.parameters is None:
         if a.parameters or b.parameters:
@@ -422,6 +428,13 @@ def _hold_step(found: Differences, name: str, a: RunRow, b: RunRow) -> None:
         found.hold("parameters", name, f"seed {seed}", *map(one_of, values), expected=True)
     _hold_results(found, "metrics", name, a.metrics, b.metrics, ("value",))
     _hold_results(found, "checks", name, a.checks, b.checks, ("success", "actual", "expected", "severity"))
+
+
+def _used(name: str, a: RunRow, b: RunRow) -> list[Difference]:
+    if not a.usage or not b.usage:
+        return []
+    known = [fact for fact in a.usage if a.usage[fact] is not None and b.usage.get(fact) is not None]
+    return [Difference("used", name, fact, a.usage[fact], b.usage[fact]) for fact in known]
 
 
 def _hold_parameter(

@@ -319,6 +319,7 @@ def diff_document(compared: Compared) -> Document:
         "changed": [_difference(each) | {"note": each.note} for each in found.changed],
         "same": [_difference(each) | {"note": each.note} for each in found.same],
         "unknown": [_difference(each) | {"reason": each.note} for each in found.unknown],
+        "used": [{"subject": each.subject, "fact": each.fact, "a": each.a, "b": each.b} for each in compared.used],
         "ambiguous": list(compared.ambiguous),
         "not_shown": list(compared.not_shown),
     }

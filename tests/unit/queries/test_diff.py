@@ -374,3 +374,27 @@ def test_what_no_run_made_cannot_be_compared(made, compared):
         compared(made.run_id(10), None, *events)
     with pytest.raises((NotRecorded, UnknownRun)):
         compared(made.run_id(10), "nothing-of-the-kind", *events)
+
+
+def test_calls_are_compared_and_time_is_told_beside(made, compared):
+    """Another estimator is a change of the step; more time and memory are none."""
+
+    def of(call, seconds):
+        calls = {
+            "orchestrail_step": {"role": "train", "roleSource": "inferred", "calls": [{"role": "train", "call": call}]}
+        }
+        usage = {
+            "wallSeconds": seconds,
+            "processorSeconds": seconds,
+            "threadSeconds": None,
+            "peakMemoryBytes": 10_000_000,
+        }
+        return calls | {"orchestrail_execution": {"usage": usage, "seeds": []}}
+
+    document = both(made, compared, of("Ridge.fit", 1.0), of("Lasso.fit", 2.0))
+    changed = entries(document, "changed", "steps")
+    assert changed == {("train.step", "well-known calls"): (["Ridge.fit"], ["Lasso.fit"])}
+    told = {(one["subject"], one["fact"]): (one["a"], one["b"]) for one in document["used"]}
+    assert told["train.step", "wall_seconds"] == (1.0, 2.0)
+    assert told["train.step", "peak_memory_bytes"] == (10_000_000, 10_000_000)
+    assert not [one for one in document["changed"] if "seconds" in one["fact"]]
