@@ -34,8 +34,9 @@ HEAD = """
     def prepared(name):
         return work(name)
 
-    for name in "abcd":
-        Path(name).write_text(name)
+    if __name__ == "__main__":  # a worker that is started anew runs this too, while another one reads
+        for name in "abcd":
+            Path(name).write_text(name)
 """
 
 
