@@ -129,6 +129,9 @@ class StepFacts:
         interpreter: implementation and version of the interpreter.
         seeds: how many times something was seeded.
         not_captured: how many things the recorder knows that it missed.
+        manual: True where a person changed its state by hand.
+        changed_by: a pseudonym of that person.
+        change_reason: True where a reason for the change was given.
     """
 
     run_id: str
@@ -157,6 +160,9 @@ class StepFacts:
     interpreter: str | None
     seeds: int
     not_captured: int
+    manual: bool
+    changed_by: str | None
+    change_reason: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -201,6 +207,7 @@ def _step(row: RunRow, told: Sequence[StoredEvent]) -> StepFacts:
     began = next((event for event in told if event.type in ("START", "RUNNING") and event.at == row.started_at), None)
     stated = mapping(began.facets.get("orchestrail_step")) if began else {}
     python = mapping(environment.get("python"))
+    ours = [mapping(event.facets.get("orchestrail_run")) for event in told if event.ours]
     return StepFacts(
         run_id=row.run_id,
         ours=any(event.ours and not event.inferred for event in told),
@@ -228,6 +235,9 @@ def _step(row: RunRow, told: Sequence[StoredEvent]) -> StepFacts:
         interpreter=" ".join(filter(None, (text(python.get("implementation")), text(python.get("version"))))) or None,
         seeds=len(row.seeds),
         not_captured=len(row.not_captured),
+        manual=any(truth(said.get("manual")) for said in ours),
+        changed_by=next((by for said in ours if (by := text(said.get("changedBy")))), None),
+        change_reason=any(truth(said.get("manual")) and text(said.get("reason")) for said in ours),
     )
 
 

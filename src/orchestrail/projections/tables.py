@@ -95,6 +95,7 @@ Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)
 Index("proj_run_native", run.c.native_id)
 Index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
+Index("proj_run_first", run.c.first_seq)
 Index("proj_run_cache_key", run.c.cache_key, run.c.state, run.c.ended_seq)
 
 use = Table(
@@ -124,6 +125,18 @@ use = Table(
 )
 Index("proj_use_digest", use.c.digest, use.c.direction, use.c.seq)
 Index("proj_use_seen", use.c.seen)
+NAMED_VERSION = use.c.version.is_not(None) & (use.c.digest.is_(None) | (use.c.version != use.c.digest))
+"""Of uses whose version is a name, and no digest of the content."""
+Index(
+    "proj_use_version",
+    use.c.namespace,
+    use.c.name,
+    use.c.version,
+    use.c.digest,
+    use.c.seq,
+    sqlite_where=NAMED_VERSION,
+    postgresql_where=NAMED_VERSION,
+)
 Index("proj_use_kind", use.c.kind, use.c.direction, use.c.seq)
 Index("proj_use_name", use.c.name, use.c.namespace, use.c.direction, use.c.seq)
 

@@ -10,6 +10,7 @@ from orchestrail.queries.facts import Process, processes
 from orchestrail.queries.models import DeployedModel, Model, deployed_models, models
 from orchestrail.queries.scopes import Scope
 from orchestrail.queries.snapshot import Snapshot
+from orchestrail.queries.versions import Operation, Version, operations, versions
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,32 @@ DEPLOYMENT = UnitKind(
     lambda unit: unit.deployment.run.run_id,
     lambda unit: unit.deployment.run.first_seq,
 )
+OPERATION = UnitKind(
+    Operation,
+    lambda record, scope: operations(record, _roots(scope), _behind_deployed(record, scope)),
+    lambda unit: unit.key,
+    lambda unit: unit.codes[0].first_seq if unit.codes else 0,
+)
+VERSION = UnitKind(
+    Version,
+    lambda record, scope: versions(record, _roots(scope)),
+    lambda unit: unit.key,
+    lambda unit: unit.seen[0].seq,
+)
 
-KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT)
+
+def _roots(scope: Scope) -> list[str] | None:
+    return None if scope.kind == "everything" else [root for root, _ in scope.processes]
+
+
+def _behind_deployed(record: Snapshot, scope: Scope) -> set[str]:
+    """Name the runs behind the models of a scope that are deployed."""
+    if scope.kind == "everything":
+        found = [each.model for each in deployed_models(record, scope.deployments) if each.model is not None]
+    else:
+        found = [each for each in models(record, scope.models) if each.deployments]
+    return {run.run_id for each in found for run in each.closure}
+
+
+KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION)
 """All of them."""

@@ -1,4 +1,4 @@
-"""RUN-ID-01, RUN-ID-02, RUN-LC-01, RUN-LC-02: identity, place and life of runs. Each is judged within one process."""
+"""RUN-ID-01, RUN-ID-02, RUN-LC-01, RUN-LC-02, CHG-02: identity, place and life of runs, and acts of persons on them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
 
-from orchestrail.model import State
+from orchestrail.model import Capability, State
 from orchestrail.queries.facts import Claim, Process, RunFacts
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
@@ -73,4 +73,103 @@ def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterato
             told = Witness(run.run_id, run.ended_seq, "ended_at", f"{run.ended_at}, begun {run.started_at}")
             yield failed(run.run_id, "its end lies before its start", told, label=label)
         else:
+            yield passed(run.run_id, label)
+
+
+@judges("RUN-ID-02", of=Process, ages=True)
+def one_root(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """All runs of a process share one root run id, and its events are on the record."""
+    grace = timedelta(hours=circumstances.policy.grace_hours)
+    for run in process.runs:
+        label = run.job.name
+        stated = Witness(run.run_id, run.first_seq, "parent", run.parent_run_id or "none named")
+        if claims := (*_contradiction(process, run, "parent"), *_contradiction(process, run, "root")):
+            yield failed(run.run_id, "it names several parents or roots", *_shown(claims), label=label)
+        elif _is_in_a_circle(process, run):
+            yield failed(run.run_id, "its parents form a circle", stated, label=label)
+        elif run.parent_run_id is None and not run.step.ours:
+            why = "its producer names no parent, and does not say whether there is one"
+            yield unknown(run.run_id, Why.NOT_CAPTURED, why, stated, label=label)
+        elif run.parent_run_id is not None and run.parent_run_id not in process.by_id:
+            if circumstances.older(run.seen_at, grace):
+                yield failed(run.run_id, "the parent that it names is not on the record", stated, label=label)
+            else:
+                why = "the parent that it names is not on the record yet"
+                yield unknown(run.run_id, Why.NOT_EVALUATED, why, stated, label=label)
+        elif run.stated_root_run_id not in (None, run.root_run_id):
+            told = Witness(run.run_id, run.first_seq, "root", run.stated_root_run_id or "")
+            yield failed(run.run_id, f"it names another root than {run.root_run_id}", told, label=label)
+        else:
+            yield passed(run.run_id, label)
+
+
+def _is_in_a_circle(process: Process, run: RunFacts) -> bool:
+    passed: set[str] = set()
+    here: RunFacts | None = run
+    while here is not None and here.parent_run_id is not None:
+        if here.run_id in passed:
+            return True
+        passed.add(here.run_id)
+        here = process.by_id.get(here.parent_run_id)
+    return False
+
+
+@judges("RUN-LC-02", of=Process)
+def failures_are_told(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """What failed says why, and a further attempt names the one before. What simply ran is no subject."""
+    for run in process.runs:
+        label = run.job.name
+        ended = Witness(run.run_id, run.ended_seq or run.first_seq, "error", "not told")
+        again = (run.attempt or 1) > 1
+        before = process.by_id.get(run.previous_attempt or "")
+        broke = run.state in (State.FAIL, State.ABORT)
+        if not (broke or again or run.state == State.SKIPPED):
+            continue
+        if broke and not run.step.has_error:
+            if run.step.ours:
+                yield failed(run.run_id, "it failed, and nothing says why", ended, label=label)
+            else:
+                why = "it failed, and its producer does not say why"
+                yield unknown(run.run_id, Why.NOT_CAPTURED, why, ended, label=label)
+        elif again and before is None:
+            named = Witness(run.run_id, run.first_seq, "previous_attempt", run.previous_attempt or "none named")
+            if process.can(run, Capability.ATTEMPTS):
+                yield failed(run.run_id, f"attempt {run.attempt} names no recorded one before it", named, label=label)
+            else:
+                why = f"attempt {run.attempt}: its adapter cannot see the one before"
+                yield unknown(run.run_id, Why.NOT_CAPTURED, why, named, label=label)
+        else:
+            yield passed(run.run_id, label)
+
+
+_BY_HAND = ("manual", "backfill")
+
+
+@judges("CHG-02", of=Process)
+def acts_of_persons_are_told(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """A run that a person began, or changed by hand, names the person by a pseudonym, and for a change the reason."""
+    for run in process.runs:
+        label = run.job.name
+        if run.step.manual:
+            here = Witness(run.run_id, run.last_seq, "changed_by", run.step.changed_by or "not told")
+            if run.step.changed_by is None:
+                yield failed(run.run_id, "its state was changed by hand, and nothing says by whom", here, label=label)
+            elif not run.step.change_reason:
+                yield failed(run.run_id, "its state was changed by hand, and no reason is given", here, label=label)
+            else:
+                yield passed(run.run_id, label)
+        elif run.run_id == run.root_run_id and run.trigger in _BY_HAND:
+            here = Witness(run.run_id, run.first_seq, "actor", run.actor or "not told")
+            if run.actor is not None:
+                yield passed(run.run_id, label)
+            elif process.can(run, Capability.MANUAL_CHANGES):
+                yield failed(run.run_id, f"its start was {run.trigger}, and nothing says by whom", here, label=label)
+            else:
+                why = f"its start was {run.trigger}: its adapter cannot see by whom"
+                yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
+        elif run.run_id == run.root_run_id and not process.can(run, Capability.MANUAL_CHANGES):
+            here = Witness(run.run_id, run.first_seq, "trigger", run.trigger or "not told")
+            why = "its adapter cannot see whether a person acted on it"
+            yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
+        elif run.run_id == run.root_run_id:
             yield passed(run.run_id, label)

@@ -1,0 +1,144 @@
+"""LIN-01, LIN-02, LIN-04, LIN-05: what steps read and wrote, and whether data sets are pinned."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Mapping
+
+from orchestrail.model import Capability, State
+from orchestrail.queries.facts import DatasetRef, Process, RunFacts, Use
+from orchestrail.queries.versions import Version
+from orchestrail.requirements.circumstances import Circumstances
+from orchestrail.requirements.engine import judges
+from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
+
+_READERS = ("preprocess", "split", "train", "evaluate")
+_WITHOUT_OUTPUT = ("serve", "monitor", "deploy", "evaluate", "other")
+"""Roles of steps that may leave nothing behind but what they tell: a metric, a service, a check."""
+
+
+def _ran(run: RunFacts) -> bool:
+    return run.state not in (None, State.SKIPPED, State.RUNNING)
+
+
+@judges("LIN-01", of=Process)
+def steps_state_their_data(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """Every step that did its work states what it read and wrote; an ingest step names an outside source."""
+    for run in process.steps:
+        if not _ran(run) or run.state in (State.FAIL, State.ABORT, State.CACHED):
+            continue
+        label = run.job.name
+        here = Witness(run.run_id, run.last_seq, "inputs and outputs", "none told")
+        reads, writes = _data(process, process.inputs, run), _data(process, process.outputs, run)
+        lacking = [] if reads else ["input"]
+        if not writes and run.role not in _WITHOUT_OUTPUT:
+            lacking.append("output")
+        if run.role is None:
+            yield unknown(run.run_id, Why.NOT_CAPTURED, "the step has no role", here, label=label)
+        elif not lacking:
+            yield passed(run.run_id, label)
+        elif not process.can(run, Capability.DATASET_VERSION):
+            why = f"no {' and no '.join(lacking)} is known: its adapter cannot see it"
+            yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
+        elif run.step.not_captured:
+            why = f"no {' and no '.join(lacking)} is known, and capture says that it could not look everywhere"
+            yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
+        else:
+            what = "outside source" if run.role == "ingest" and lacking == ["input"] else " and no ".join(lacking)
+            yield failed(run.run_id, f"the {run.role} step names no {what}", here, label=label)
+
+
+def _data(process: Process, side: Mapping[str, tuple[Use, ...]], run: RunFacts) -> list[Use]:
+    """Give what a step read or wrote, with the steps inside it and, where it is inside one itself, the step around it.
+
+    An operation that a task calls hands its result to the task, which writes it.
+    """
+    found = list(side.get(run.run_id, ()))
+    waiting = list(process.children.get(run.run_id, ()))
+    while waiting:
+        child = waiting.pop()
+        found += side.get(child.run_id, ())
+        waiting += process.children.get(child.run_id, ())
+    around = process.by_id.get(run.parent_run_id or "")
+    if around is not None and around.role is not None:
+        found += side.get(around.run_id, ())
+    return found
+
+
+@judges("LIN-02", of=Process)
+def inputs_are_pinned(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """Each data set that a step of preparation, splitting, training or evaluation reads has a digest, or a fixed version."""
+    for run in process.in_role(*_READERS):
+        for use in process.inputs.get(run.run_id, ()):
+            dataset = use.dataset
+            subject = f"{dataset.namespace}:{dataset.name}"
+            here = Witness(run.run_id, use.seq, "inputs", f"{subject} version {dataset.version or 'none'}")
+            label = run.job.name
+            if dataset.digest is not None and dataset.weak is None:
+                yield passed(subject, label)
+            elif dataset.digest is not None:
+                why = f"its digest may not be of what was read: {dataset.weak}"
+                yield unknown(subject, Why.PARTIAL, why, here, label=label)
+            elif dataset.version is not None and not _is_mutable(dataset, circumstances):
+                yield passed(subject, label)
+            elif process.can(run, Capability.DATASET_VERSION) and dataset.namespace != "inmemory":
+                what = f"the version {dataset.version} stands for no fixed content" if dataset.version else "no version"
+                yield failed(subject, f"neither a digest nor a fixed version: {what}", here, label=label)
+            else:
+                why = "neither digest nor fixed version is visible to its adapter"
+                yield unknown(subject, Why.NOT_CAPTURED, why, here, label=label)
+
+
+def _is_mutable(dataset: DatasetRef, circumstances: Circumstances) -> bool:
+    return (dataset.version or "").lower() in circumstances.policy.mutable_versions
+
+
+@judges("LIN-04", of=Process)
+def read_is_what_was_written(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """A data set that one step wrote and a later one read is the same on both sides, as it was read."""
+    written: dict[tuple[str, str], list[Use]] = defaultdict(list)
+    for uses in process.outputs.values():
+        for use in uses:
+            written[use.dataset.namespace, use.dataset.name].append(use)
+    for run in process.runs:
+        for use in process.inputs.get(run.run_id, ()):
+            key = use.dataset.namespace, use.dataset.name
+            earlier = [one for one in written.get(key, ()) if one.seq < use.seq and one.run_id != run.run_id]
+            if not earlier:
+                continue
+            yield _compared(run, use, earlier)
+
+
+def _compared(run: RunFacts, use: Use, earlier: list[Use]) -> Result:
+    ours, label = use.dataset, run.job.name
+    subject = f"{ours.namespace}:{ours.name}"
+    read = Witness(run.run_id, use.seq, "inputs", ours.digest or ours.version or "by name only")
+    wrote = [
+        Witness(one.run_id, one.seq, "outputs", one.dataset.digest or one.dataset.version or "by name only")
+        for one in earlier
+    ]
+    if ours.digest is None or all(one.dataset.digest is None for one in earlier):
+        if ours.version is not None and any(one.dataset.version == ours.version for one in earlier):
+            return passed(subject, label)
+        return unknown(subject, Why.PARTIAL, "not known by content on both sides", read, *wrote, label=label)
+    if not any(one.dataset.digest == ours.digest for one in earlier):
+        return failed(subject, "what was read is not what was written", read, *wrote, label=label)
+    if ours.observed not in ("at_read", "at_collect") or ours.weak is not None:
+        why = f"its content was not taken as it was read: {ours.weak or ours.observed}"
+        return unknown(subject, Why.PARTIAL, why, read, *wrote, label=label)
+    return passed(subject, label)
+
+
+@judges("LIN-05", of=Version)
+def a_version_keeps_its_content(version: Version, circumstances: Circumstances) -> Iterator[Result]:
+    """A version name maps to one content in the whole record."""
+    shown = tuple(Witness(use.run_id, use.seq, f"{use.direction}s", use.digest or "no digest") for use in version.seen)
+    digests = {use.digest for use in version.seen if use.digest is not None}
+    if len(digests) > 1:
+        yield failed(version.key, f"the version stands for {len(digests)} contents", *shown)
+    elif version.without_digest:
+        total = version.uses
+        why = f"{total - version.without_digest} of {total} uses have a digest"
+        yield unknown(version.key, Why.PARTIAL, why, *shown)
+    else:
+        yield passed(version.key)

@@ -1,0 +1,204 @@
+"""PREP-01, PREP-02, PREP-03, PREP-06, CACHE-01: how data is prepared, by which code, and what was checked before training."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from orchestrail.model import Capability, State
+from orchestrail.queries.facts import Process, RunFacts
+from orchestrail.queries.models import Model
+from orchestrail.queries.versions import CodeOf, Operation
+from orchestrail.requirements.circumstances import Circumstances
+from orchestrail.requirements.engine import judges
+from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
+
+_FIXED = ("preprocess", "split", "train", "evaluate")
+
+
+def _ran(run: RunFacts) -> bool:
+    return run.state not in (None, State.SKIPPED)
+
+
+@judges("PREP-01", of=Process)
+def preparation_is_declared(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """Each preparation step declares operation and version when it begins.
+
+    A task whose role was concluded from the declared operations that it calls is covered by those.
+    """
+    for run in process.in_role("preprocess"):
+        if not _ran(run) or (run.role_source != "declared" and _declared_inside(process, run)):
+            continue
+        label, step = run.job.name, run.step
+        here = Witness(
+            run.run_id, step.started_seq or run.first_seq, "preprocessing", f"{step.operation} {step.version}"
+        )
+        if not run.step.ours:
+            why = "its producer cannot say which operation it is, and in which version"
+            yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
+        elif step.operation is None:
+            yield failed(run.run_id, "the preparation step names no operation", here, label=label)
+        elif step.version is None or step.derived:
+            yield failed(run.run_id, "the preparation step declares no version", here, label=label)
+        elif not step.stated_at_start:
+            yield failed(run.run_id, "operation and version were not stated when it began", here, label=label)
+        else:
+            yield passed(run.run_id, label)
+
+
+def _declared_inside(process: Process, run: RunFacts) -> bool:
+    waiting = list(process.children.get(run.run_id, ()))
+    while waiting:
+        child = waiting.pop()
+        if child.role == "preprocess" and child.role_source == "declared":
+            return True
+        waiting += process.children.get(child.run_id, ())
+    return False
+
+
+@judges("PREP-01", of=Model)
+def a_model_has_preparation(model: Model, circumstances: Circumstances) -> Iterator[Result]:
+    """A model behind which no preparation step is known is unknown: somebody may have prepared its data elsewhere."""
+    if not model.in_role("preprocess"):
+        shown = Witness(model.written[0].run_id, model.written[0].seq, "role", "preprocess: none behind the model")
+        why = "no preparation step is known behind the model"
+        yield unknown(model.key, Why.NO_SUBJECTS, why, shown, label=model.dataset.name)
+
+
+@judges("PREP-02", of=Operation)
+def a_version_keeps_its_code(operation: Operation, circumstances: Circumstances) -> Iterator[Result]:
+    """The same version of an operation is the same code, over all runs."""
+    shown = tuple(witness for code in operation.codes for witness in _ends(code))
+    known = [code for code in operation.codes if code.digest is not None]
+    by_algorithm = {(code.digest or "").partition(":")[0] for code in known}
+    if not operation.codes:
+        why = f"all {operation.left_out} runs are of an environment for development, and no deployed model descends from them"
+        yield unknown(operation.key, Why.NO_SUBJECTS, why)
+    elif any(sum((code.digest or "").startswith(f"{each}:") for code in known) > 1 for each in by_algorithm):
+        yield failed(operation.key, f"{len(known)} codes ran under one version", *shown)
+    elif len(known) < len(operation.codes):
+        runs, total = sum(code.runs for code in known), sum(code.runs for code in operation.codes)
+        yield unknown(operation.key, Why.PARTIAL, f"{runs} of {total} runs have a digest of their code", *shown)
+    elif len(by_algorithm) > 1:
+        why = "its code is known by digests of several algorithms, which cannot be compared"
+        yield unknown(operation.key, Why.PARTIAL, why, *shown)
+    else:
+        yield passed(operation.key)
+
+
+def _ends(code: CodeOf) -> Iterator[Witness]:
+    yield Witness(code.first_run, code.first_seq, "code", f"{code.digest}, first of {code.runs}")
+    if code.last_run != code.first_run:
+        yield Witness(code.last_run, code.last_seq, "code", f"{code.digest}, last of {code.runs}")
+
+
+@judges("PREP-03", of=Process)
+def code_and_parameters_are_fixed(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """Each step of preparation, splitting, training or evaluation has a digest of its code or a clean commit, and parameters."""
+    for run in process.in_role(*_FIXED):
+        if not _ran(run):
+            continue
+        label, step = run.job.name, run.step
+        missing: list[tuple[str, str, Capability]] = []
+        if step.code_digest is None and not (step.code_commit and step.code_dirty is False):
+            missing.append(("code", "the code that ran has no digest and no clean commit", Capability.CODE_DIGEST))
+        if not step.has_parameters or step.parameters_digest is None:
+            missing.append(("parameters", "its parameters are not known", Capability.PARAMETERS))
+        shown = [Witness(run.run_id, run.first_seq, field, "not recorded") for field, _, _ in missing]
+        reported = [why for _, why, able in missing if process.can(run, able)]
+        if not missing:
+            yield passed(run.run_id, label)
+        elif reported:
+            yield failed(run.run_id, " and ".join(reported), *shown, label=label)
+        else:
+            why = " and ".join(why for _, why, _ in missing)
+            yield unknown(run.run_id, Why.NOT_CAPTURED, f"{why}: its adapter cannot see it", *shown, label=label)
+
+
+@judges("PREP-06", of=Process)
+def data_was_checked_before_training(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """Every data set that a training step reads was checked by a run that ended before, and no check of severity error failed."""
+    for run in process.in_role("train"):
+        if not _ran(run):
+            continue
+        for use in process.inputs.get(run.run_id, ()):
+            dataset, label = use.dataset, run.job.name
+            if dataset.role in ("test", "validation", "reference"):
+                continue
+            subject = dataset.digest or f"{dataset.namespace}:{dataset.name}"
+            here = Witness(run.run_id, use.seq, "inputs", dataset.name)
+            if dataset.digest is None:
+                why = f"{dataset.name} has no digest by which checks of it could be found"
+                yield unknown(subject, Why.NOT_CAPTURED, why, here, label=label)
+                continue
+            checked = process.checked.get(dataset.digest, ())
+            before = [(check, by) for check, by in checked if by.run_id == run.run_id or _before(by, run)]
+            broken = [
+                (check, by) for check, by in before if check.success is False and check.severity in ("error", None)
+            ]
+            told = [(check, by) for check, by in before if check.success is not None]
+            if broken:
+                shown = [
+                    Witness(by.run_id, by.last_seq, "checks", f"{check.name} does not hold") for check, by in broken
+                ]
+                yield failed(
+                    subject, f"{dataset.name}: the check {broken[0][0].name} failed", *shown, here, label=label
+                )
+            elif told:
+                yield passed(subject, label)
+            elif before:
+                shown = [Witness(by.run_id, by.last_seq, "checks", f"{check.name}: no result") for check, by in before]
+                yield unknown(
+                    subject, Why.NOT_CAPTURED, f"{dataset.name}: its checks tell no result", *shown, here, label=label
+                )
+            elif run.step.ours:
+                yield failed(subject, f"{dataset.name}: nothing checked it before training", here, label=label)
+            else:
+                why = f"{dataset.name}: no check is known, and its producer may not tell of checks"
+                yield unknown(subject, Why.NOT_CAPTURED, why, here, label=label)
+
+
+def _before(one: RunFacts, other: RunFacts) -> bool:
+    return bool(one.ended_at and other.started_at and one.ended_at <= other.started_at)
+
+
+@judges("CACHE-01", of=Process)
+def cached_results_have_an_origin(process: Process, circumstances: Circumstances) -> Iterator[Result]:
+    """A run that took a stored result names the run that made it: completed, of the same code and operation."""
+    for run in process.runs:
+        if run.state != State.CACHED:
+            continue
+        label = run.job.name
+        here = Witness(run.run_id, run.last_seq, "cached_from", run.cached_from or "not known")
+        origin = process.by_id.get(run.cached_from or "")
+        if run.cached_from is None:
+            if process.can(run, Capability.CACHE_ORIGIN):
+                yield failed(run.run_id, "nothing says which run made the result that it took", here, label=label)
+            else:
+                why = "its adapter cannot see which run made the result that it took"
+                yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
+            continue
+        if origin is None:
+            yield failed(run.run_id, "the run that made its result is not on the record", here, label=label)
+            continue
+        made = Witness(origin.run_id, origin.ended_seq or origin.first_seq, "state", origin.state or "not told")
+        unlike = _unlike(run, origin)
+        if origin.state != State.COMPLETE:
+            yield failed(run.run_id, "the run that made its result did not complete", made, here, label=label)
+        elif unlike is not None:
+            yield failed(run.run_id, f"the run that made its result had another {unlike}", made, here, label=label)
+        elif run.step.code_digest is None or origin.step.code_digest is None:
+            why = "the code of one of the two is not known"
+            yield unknown(run.run_id, Why.NOT_CAPTURED, why, made, here, label=label)
+        else:
+            yield passed(run.run_id, label)
+
+
+def _unlike(run: RunFacts, origin: RunFacts) -> str | None:
+    ours, theirs = run.step, origin.step
+    if (ours.operation, ours.version) != (theirs.operation, theirs.version) and ours.operation and theirs.operation:
+        return "operation or version"
+    digests = ours.code_digest, theirs.code_digest
+    if all(digests) and digests[0] != digests[1]:
+        algorithms = {(digest or "").partition(":")[0] for digest in digests}
+        return "code" if len(algorithms) == 1 else None
+    return None

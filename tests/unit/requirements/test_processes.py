@@ -1,0 +1,293 @@
+"""RUN-*, LIN-01, LIN-02, LIN-04, PREP-01, PREP-03, PREP-06, CACHE-01, CHG-02: what is judged within one process."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+
+from orchestrail.requirements.verdicts import Status, Why
+
+ALL = ["attempts", "cache_origin", "code_digest", "dataset_version", "manual_changes", "parameters", "skips"]
+
+
+def code(text):
+    return f"py-tokens-2:sha256:{text * 64}"
+
+
+def process(made):
+    """Flow 1: task 2 ingests and checks, task 3 prepares, task 4 trains at its second attempt, task 6 takes a stored result."""
+    parameters = {"orchestrail_parameters": {"parameters": {}, "digest": made.digest("p")}}
+    prepares = {"role": "preprocess", "roleSource": "declared", "operation": "impute", "version": "1"}
+    dataset = {"namespace": "file", "name": "/clean", "digest": made.digest("clean")}
+    check = {"name": "no-nulls", "success": True, "severity": "error", "kind": "quality", "dataset": dataset}
+    fixed = {"orchestrail_code": {"digest": code("1")}, **parameters}
+    cached = {"state": "CACHED", "cachedFrom": made.run_id(3)}
+    return {
+        "flow": made.event(
+            "START", 1, ours={"trigger": "manual", "actor": "hmac"}, orchestrail_capabilities={"capabilities": ALL}
+        ),
+        "begin": made.event("START", 2, parent=1, second=1, root=1),
+        "ingest": made.event(
+            "COMPLETE",
+            2,
+            parent=1,
+            second=2,
+            orchestrail_step={"role": "ingest"},
+            inputs=[made.dataset("/source", "source")],
+            outputs=[made.dataset("/raw", "raw", observed="at_write")],
+        ),
+        "start": made.event("START", 3, parent=1, second=3, orchestrail_step=prepares, **fixed),
+        "prepare": made.event(
+            "COMPLETE",
+            3,
+            parent=1,
+            second=4,
+            orchestrail_step=prepares,
+            orchestrail_checks={"checks": [check]},
+            inputs=[made.dataset("/raw", "raw")],
+            outputs=[made.dataset("/clean", "clean", observed="at_write")],
+        ),
+        "first": made.event("START", 4, parent=1, second=5, orchestrail_step={"role": "train"}, **fixed),
+        "broke": made.event("FAIL", 4, parent=1, second=6, errorMessage={"message": "no memory"}),
+        "second": made.event(
+            "START",
+            5,
+            parent=1,
+            second=7,
+            ours={"attempt": 2, "previousAttempt": made.run_id(4)},
+            orchestrail_step={"role": "train"},
+            **fixed,
+        ),
+        "train": made.event(
+            "COMPLETE",
+            5,
+            parent=1,
+            second=8,
+            ours={"attempt": 2, "previousAttempt": made.run_id(4)},
+            inputs=[made.dataset("/clean", "clean")],
+            outputs=[made.dataset("/m", "m", kind="model", observed="at_write")],
+        ),
+        "again": made.event("START", 6, parent=1, second=9, orchestrail_step=prepares, **fixed),
+        "cached": made.event("COMPLETE", 6, parent=1, second=9, ours=cached),
+        "end": made.event("COMPLETE", 1, second=10),
+    }
+
+
+def whole(made):
+    """The same, in which no two events share anything."""
+    return json.loads(json.dumps(process(made)))
+
+
+REQUIREMENTS = [
+    "RUN-ID-01", "RUN-ID-02", "RUN-LC-01", "RUN-LC-02", "LIN-02", "LIN-04", "PREP-01", "PREP-03", "PREP-06", "CACHE-01", "CHG-02",
+]  # fmt: skip
+
+RUN = ("run", "facets")
+STEP = (*RUN, "orchestrail_step")
+OURS = (*RUN, "orchestrail_run")
+DATASET = ("facets", "orchestrail_dataset")
+
+
+def put(part, value, *path):
+    def change(events, made):
+        place = events[part]
+        for key in path[:-1]:
+            place = place[key]
+        place[path[-1]] = value(made) if callable(value) else value
+
+    return change
+
+
+def drop(*parts_and_path):
+    part, *path = parts_and_path
+
+    def change(events, made):
+        if not path:
+            del events[part]
+            return
+        place = events[part]
+        for key in path[:-1]:
+            place = place[key]
+        del place[path[-1]]
+
+    return change
+
+
+def both(*changes):
+    def change(events, made):
+        for each in changes:
+            each(events, made)
+
+    return change
+
+
+def add(name, event):
+    def change(events, made):
+        events[name] = event(made)
+
+    return change
+
+
+# The lines of this table are as long as they are.
+# ruff: noqa: E501
+TURNS = [
+    ("RUN-ID-01", put("end", "other", "job", "name"), "fail", "one run id is bound to several jobs", 1),
+    ("RUN-ID-01", add("odd", lambda made: {**made.event("START", 9), "run": {"runId": "x", "facets": {}}}), "fail", "is no UUID", None),
+    ("RUN-ID-02", put("prepare", lambda made: {"run": {"runId": made.run_id(2)}}, *RUN, "parent"), "fail", "several parents", 3),
+    ("RUN-ID-02", put("begin", lambda made: {"runId": made.run_id(7)}, *RUN, "parent", "root", "run"), "fail", "names another root", 2),
+    ("RUN-ID-02", add("lost", lambda made: made.event("START", 8, parent=77)), "unknown", "is not on the record yet", 8),
+    ("RUN-ID-02", add("foreign", lambda made: made.event("START", 8, producer=made.AIRFLOW)), "unknown", "names no parent", 8),
+    ("RUN-LC-01", add("open", lambda made: made.event("START", 8)), "unknown", "it has not ended yet", 8),
+    ("RUN-LC-01", add("two", lambda made: made.event("FAIL", 1, second=11)), "fail", "it ended in two ways", 1),
+    ("RUN-LC-01", drop("begin"), "fail", "no event tells that it began", 2),
+    ("RUN-LC-01", put("begin", lambda made: made.at(3), "eventTime"), "fail", "its end lies before its start", 2),
+    ("RUN-LC-01", put("begin", "2026-03-01T12:00:00", "eventTime"), "fail", "no time with a zone", 2),
+    ("RUN-LC-01", add("note", lambda made: made.event("OTHER", 8)), "unknown", "no event tells of its start or end", 8),
+    ("RUN-LC-02", drop("broke", *RUN, "errorMessage"), "fail", "it failed, and nothing says why", 4),
+    ("RUN-LC-02", both(put("second", None, *OURS, "previousAttempt"), put("train", None, *OURS, "previousAttempt")), "fail", "attempt 2 names no recorded one", 5),
+    ("LIN-02", put("train", lambda made: made.dataset("/clean"), "inputs", 0), "fail", "neither a digest nor a fixed version: no version", 5),
+    ("LIN-02", put("prepare", "changed meanwhile", "inputs", 0, *DATASET, "weak"), "unknown", "may not be of what was read", 3),
+    ("LIN-04", put("train", lambda made: made.dataset("/clean", "else"), "inputs", 0), "fail", "what was read is not what was written", 5),
+    ("LIN-04", put("train", "looked_up", "inputs", 0, *DATASET, "observed"), "unknown", "not taken as it was read", 5),
+    ("LIN-04", put("train", lambda made: made.dataset("/clean"), "inputs", 0), "unknown", "not known by content on both sides", 5),
+    ("PREP-01", both(drop("start", *STEP, "operation"), drop("prepare", *STEP, "operation")), "fail", "names no operation", 3),
+    ("PREP-01", both(drop("start", *STEP, "version"), drop("prepare", *STEP, "version")), "fail", "declares no version", 3),
+    ("PREP-01", drop("start", *STEP), "fail", "were not stated when it began", 3),
+    ("PREP-03", drop("start", *RUN, "orchestrail_code"), "fail", "has no digest and no clean commit", 3),
+    ("PREP-03", drop("start", *RUN, "orchestrail_parameters"), "fail", "its parameters are not known", 3),
+    ("PREP-06", drop("prepare", *RUN, "orchestrail_checks"), "fail", "/clean: nothing checked it before training", 5),
+    ("PREP-06", put("prepare", False, *RUN, "orchestrail_checks", "checks", 0, "success"), "fail", "the check no-nulls failed", 3),
+    ("PREP-06", put("prepare", None, *RUN, "orchestrail_checks", "checks", 0, "success"), "unknown", "its checks tell no result", 3),
+    ("PREP-06", put("prepare", lambda made: made.at(9), "eventTime"), "fail", "nothing checked it before training", 5),
+    ("PREP-06", put("train", lambda made: made.dataset("/clean"), "inputs", 0), "unknown", "has no digest by which checks", 5),
+    ("CACHE-01", put("cached", None, *OURS, "cachedFrom"), "fail", "nothing says which run made the result", 6),
+    ("CACHE-01", put("cached", lambda made: made.run_id(88), *OURS, "cachedFrom"), "fail", "is not on the record", 6),
+    ("CACHE-01", put("prepare", "FAIL", "eventType"), "fail", "did not complete", 3),
+    ("CACHE-01", put("again", {"digest": code("2")}, *RUN, "orchestrail_code"), "fail", "had another code", 3),
+    ("CACHE-01", both(put("again", "2", *STEP, "version")), "fail", "had another operation or version", 3),
+    ("CACHE-01", drop("again", *RUN, "orchestrail_code"), "unknown", "the code of one of the two is not known", 3),
+    ("CHG-02", drop("flow", *OURS, "actor"), "fail", "its start was manual, and nothing says by whom", 1),
+    ("CHG-02", put("train", {"manual": True}, *OURS), "fail", "nothing says by whom", 5),
+    ("CHG-02", put("train", {"manual": True, "changedBy": "hmac"}, *OURS), "fail", "no reason is given", 5),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("requirement", [*REQUIREMENTS, "LIN-01"])
+def test_a_process_that_is_whole_passes(made, judged, requirement):
+    """With a failure that says why, a further attempt and a stored result."""
+    verdict = judged(requirement, *process(made).values())
+    assert verdict.status is Status.PASS, verdict
+    assert verdict.subjects > 0
+
+
+@pytest.mark.parametrize(("requirement", "change", "status", "reason", "run"), TURNS)
+def test_a_change_of_the_facts_turns_it(made, judged, requirement, change, status, reason, run):
+    """Each fact behind a pass counts; the run that shows it is a witness."""
+    events = whole(made)
+    change(events, made)
+    verdict = judged(requirement, *events.values())
+    assert verdict.status.value == status, verdict
+    assert reason in verdict.reason, verdict
+    named = {witness.run_id for result in verdict.results for witness in result.witnesses}
+    assert (made.run_id(run) if run else "x") in named
+
+
+@pytest.mark.parametrize(
+    ("requirement", "change", "reason"),
+    [
+        ("RUN-LC-02", both(put("second", None, *OURS, "previousAttempt"), put("train", None, *OURS, "previousAttempt")), "cannot see the one before"),
+        ("LIN-02", put("train", lambda made: made.dataset("/clean"), "inputs", 0), "visible to its adapter"),
+        ("LIN-01", drop("train", "outputs", 0), "its adapter cannot see it"),
+        ("PREP-03", drop("start", *RUN, "orchestrail_code"), "its adapter cannot see it"),
+        ("CACHE-01", put("cached", None, *OURS, "cachedFrom"), "its adapter cannot see which run"),
+        ("CHG-02", drop("flow", *OURS, "actor"), "its adapter cannot see by whom"),
+    ],
+)  # fmt: skip
+def test_what_an_adapter_cannot_see_is_unknown(made, judged, requirement, change, reason):
+    """The same facts are a failure where it can: the user is not blamed for a weak adapter."""
+    events = whole(made)
+    events["flow"]["run"]["facets"]["orchestrail_capabilities"]["capabilities"] = []
+    change(events, made)
+    verdict = judged(requirement, *events.values())
+    assert verdict.status is Status.UNKNOWN, verdict
+    assert any(reason in result.reason and result.why is Why.NOT_CAPTURED for result in verdict.results), verdict
+
+
+@pytest.mark.parametrize("requirement", [*REQUIREMENTS, "LIN-01", "LIN-05", "PREP-02"])
+def test_an_empty_record_is_unknown(judged, requirement):
+    """Nothing passes by emptiness."""
+    verdict = judged(requirement)
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NO_SUBJECTS)
+
+
+def test_a_step_without_a_role_is_untagged(made, judged):
+    """It may have prepared data, trained, or done nothing of the kind."""
+    verdict = judged(
+        "LIN-01", *process(made).values(), made.event("START", 8, parent=1), made.event("COMPLETE", 8, parent=1)
+    )
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+    assert [result.subject for result in verdict.results] == [made.run_id(8)]
+
+
+@pytest.mark.parametrize(
+    ("part", "side", "reason"),
+    [("ingest", "inputs", "names no outside source"), ("prepare", "outputs", "the preprocess step names no output")],
+)
+def test_a_step_that_names_no_data_fails(made, judged, part, side, reason):
+    """Where its adapter can see data sets and says nothing of a place where it could not look."""
+    events = whole(made)
+    events[part][side] = []
+    verdict = judged("LIN-01", *events.values())
+    assert (verdict.status, reason in verdict.reason) == (Status.FAIL, True)
+    capture = {"notCaptured": [{"what": "a subprocess", "reason": "it ran"}]}
+    events[part]["run"]["facets"]["orchestrail_capture"] = capture
+    assert judged("LIN-01", *events.values()).status is Status.UNKNOWN
+
+
+def test_an_operation_inside_a_task_hands_its_result_to_the_task(made, judged):
+    """What it returned is in the task's file; the task around it is covered by the operation that is declared."""
+    events = whole(made)
+    inner = {"role": "preprocess", "roleSource": "declared", "operation": "scale", "version": "2"}
+    outer = {"role": "preprocess", "roleSource": "inferred"}
+    told = [
+        made.event("START", 8, parent=1, orchestrail_step=outer),
+        made.event("START", 9, parent=8, orchestrail_step=inner),
+        made.event("COMPLETE", 9, parent=8, inputs=[made.dataset("/raw", "raw")]),
+        made.event("COMPLETE", 8, parent=1, outputs=[made.dataset("/s", "s", observed="at_write")]),
+    ]
+    assert judged("PREP-01", *events.values(), *told).counts == {Status.PASS: 3}
+    assert judged("LIN-01", *events.values(), *told).status is Status.PASS
+
+
+def test_a_mutable_version_pins_nothing(made, judged):
+    """`latest` may be anything tomorrow; the name of a fixed version will do."""
+    events = whole(made)
+    for version, status in (("latest", Status.FAIL), ("2026-03-01", Status.PASS)):
+        dataset = made.dataset("/clean")
+        dataset["facets"]["version"] = {"datasetVersion": version}
+        events["train"]["inputs"] = [dataset]
+        assert judged("LIN-02", *events.values()).status is status
+
+
+def test_an_open_run_grows_too_old_and_a_parent_is_waited_for_no_longer(made, judged):
+    """Both by the limits of the policy, on the day of the judgement."""
+    late = date(2026, 4, 1)
+    assert judged("RUN-LC-01", made.event("START", 1), day=late).status is Status.FAIL
+    assert judged("RUN-ID-02", made.event("START", 1, parent=77), day=late).status is Status.FAIL
+
+
+def test_parents_that_form_a_circle_have_no_root(made, judged):
+    """Each of them fails."""
+    verdict = judged("RUN-ID-02", made.event("START", 1, parent=2), made.event("START", 2, parent=1))
+    assert verdict.counts == {Status.FAIL: 2}
+
+
+def test_a_skipped_run_has_neither_start_nor_end(made, judged):
+    """And is no step that could name its data."""
+    skipped = made.event("OTHER", 8, parent=1, ours={"state": "SKIPPED", "reason": "branch"})
+    events = [*process(made).values(), skipped]
+    assert judged("RUN-LC-01", *events).status is Status.PASS
+    assert judged("RUN-LC-02", *events).status is Status.PASS
+    assert judged("LIN-01", *events).status is Status.PASS
