@@ -14,15 +14,13 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.rows import RunRow
-from orchestrail.queries.loading import AFTER, Edge, dataset_key, load_uses
+from orchestrail.queries.loading import AFTER, Edge, chunks, dataset_key, load_uses
 from orchestrail.queries.models import Deployment, deployments, model_keys
 from orchestrail.queries.origin import Reading, origin_of
 from orchestrail.queries.show import began
 from orchestrail.queries.targets import Target
 from orchestrail.queries.trace import Step, Steps, trace
 from orchestrail.queries.withdrawals import Withdrawal, withdrawals
-
-_CHUNK = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +154,7 @@ def _meant(connection: Connection, target: Target, version: str | None) -> dict[
     else:
         digests, named = [dataset.digest], use.digest == dataset.digest
     found = load_uses(connection, named)
-    for chunk in _chunks(digests):
+    for chunk in chunks(digests):
         found += load_uses(connection, use.digest.in_(chunk))
     return {dataset_key(each.dataset): each.dataset for each in found}
 
@@ -167,7 +165,7 @@ def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef])
     digests = {dataset.digest for dataset in meant.values() if dataset.digest}
     names = {(dataset.namespace, dataset.name) for dataset in meant.values() if not dataset.digest}
     read: dict[str, None] = {}
-    for chunk in _chunks(digests):
+    for chunk in chunks(digests):
         read.update(dict.fromkeys(_using(connection, use.digest.in_(chunk))))
     for namespace, name in names:
         read.update(dict.fromkeys(_using(connection, use.namespace == namespace, use.name == name)))
@@ -269,7 +267,7 @@ def _descendants(connection: Connection, steps: Steps, run_ids: Sequence[str], m
     served = tables.served.c
     stated = [
         run_id
-        for chunk in _chunks(digests)
+        for chunk in chunks(digests)
         for run_id in connection.execute(select(served.run_id).where(served.digest.in_(chunk))).scalars()
     ]
     return Descendants(rows, datasets, tuple(deployments(connection, [*dict.fromkeys((*run_ids, *stated))])))
@@ -297,9 +295,3 @@ def _with_below(steps: Steps, runs: Iterable[str]) -> Iterator[str]:
     for run_id in dict.fromkeys(runs):
         yield run_id
         yield from (row.run_id for row in steps.below(run_id))
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    listed = list(values)
-    for start in range(0, len(listed), _CHUNK):
-        yield listed[start : start + _CHUNK]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, select
@@ -86,12 +86,12 @@ def load_runs(connection: Connection, run_ids: Iterable[str]) -> dict[str, RunRo
 def _plain_runs(connection: Connection, run_ids: Iterable[str]) -> dict[str, RunRow]:
     wanted = list(dict.fromkeys(run_ids))
     uses: dict[str, list[Use]] = defaultdict(list)
-    for chunk in _chunks(wanted):
+    for chunk in chunks(wanted):
         for use in load_uses(connection, tables.use.c.run_id.in_(chunk)):
             uses[use.run_id].append(use)
     rows = {
         columns["run_id"]: run_row(columns, uses[columns["run_id"]])
-        for chunk in _chunks(wanted)
+        for chunk in chunks(wanted)
         for columns in connection.execute(select(tables.run).where(tables.run.c.run_id.in_(chunk))).mappings()
     }
     return {run_id: rows[run_id] for run_id in wanted if run_id in rows}
@@ -143,6 +143,8 @@ def run_edges(connection: Connection, *conditions: ColumnElement[bool]) -> list[
     ]
 
 
-def _chunks(values: Sequence[str]) -> Iterator[Sequence[str]]:
-    for start in range(0, len(values), _CHUNK):
-        yield values[start : start + _CHUNK]
+def chunks(values: Iterable[str]) -> Iterator[list[str]]:
+    """Cut a list of ids into what fits a statement."""
+    listed = list(values)
+    for start in range(0, len(listed), _CHUNK):
+        yield listed[start : start + _CHUNK]

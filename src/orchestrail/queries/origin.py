@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, and_, func, or_, select
+from sqlalchemy import Connection, Exists, and_, func, or_, select
 
 from orchestrail.model import DatasetRef, State
 from orchestrail.projections import tables
@@ -95,8 +95,8 @@ def origin_of(connection: Connection, reading: Reading) -> Origin:
     if chosen := _nearest([each for each in same if not each.use.dataset.digest], reading):
         matches = dataset.version is not None and chosen.use.dataset.version == dataset.version
         return Origin(chosen.use, "version" if matches else "name", others)
-    changed = any(each.use.dataset.digest != dataset.digest and each.use.seq < reading.seq for each in same)
-    return Origin(None, None, others, "recorded runs wrote other contents under this name" if changed else None)
+    changed = "recorded runs wrote other contents under this name" if _is_changed(connection, reading) else None
+    return Origin(None, None, others, changed)
 
 
 def _passed(found: Sequence[_Writing], chosen: _Writing, reading: Reading) -> tuple[str, ...]:
@@ -127,23 +127,14 @@ def _same_name(first: DatasetRef, second: DatasetRef) -> bool:
 
 
 def _writings(connection: Connection, reading: Reading) -> list[_Writing]:
-    """Find who wrote this digest or this name, but for the reader itself."""
+    """Find who wrote this digest, or this name without saying what, but for the reader itself.
+
+    Not who wrote other contents under this name: of a file that is made anew each day that is every day.
+    """
     use, run, dataset = tables.use.c, tables.run.c, reading.dataset
     named = and_(use.name == dataset.name, use.namespace == dataset.namespace)
-    condition = or_(named, use.digest == dataset.digest) if dataset.digest else named
-    taken = tables.use.alias("taken")
-    unchanged = (
-        select(taken.c.run_id)
-        .where(
-            taken.c.run_id == use.run_id,
-            taken.c.direction == "input",
-            taken.c.namespace == use.namespace,
-            taken.c.name == use.name,
-            taken.c.digest == use.digest,
-        )
-        .exists()
-        .label("unchanged")
-    )
+    condition = or_(use.digest == dataset.digest, and_(named, use.digest.is_(None))) if dataset.digest else named
+    unchanged = _gave_back().label("unchanged")
     query = (
         select(tables.use, run.root_run_id, run.first_seq, run.state, unchanged)
         .join_from(tables.use, tables.run, use.run_id == run.run_id)
@@ -158,6 +149,37 @@ def _writings(connection: Connection, reading: Reading) -> list[_Writing]:
     ]
     # A run that took its result from a cache wrote nothing, whatever it reported, where the one that computed it is known.
     return [each for each in found if not each.cached] or found
+
+
+def _gave_back() -> Exists:
+    """Say of a use whether its run read the same bytes under the same name."""
+    use, taken = tables.use.c, tables.use.alias("taken")
+    return (
+        select(taken.c.run_id)
+        .where(
+            taken.c.run_id == use.run_id,
+            taken.c.direction == "input",
+            taken.c.namespace == use.namespace,
+            taken.c.name == use.name,
+            taken.c.digest == use.digest,
+        )
+        .exists()
+    )
+
+
+def _is_changed(connection: Connection, reading: Reading) -> bool:
+    """Say whether other contents were written under this name before it was read."""
+    use, dataset = tables.use.c, reading.dataset
+    query = select(use.run_id).where(
+        use.name == dataset.name,
+        use.namespace == dataset.namespace,
+        use.direction == "output",
+        use.digest != dataset.digest,
+        use.seq < reading.seq,
+        use.run_id != (reading.run_id or ""),
+        ~_gave_back(),
+    )
+    return connection.execute(query.limit(1)).first() is not None
 
 
 def _first_seen(connection: Connection, dataset: DatasetRef) -> int:
