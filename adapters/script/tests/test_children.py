@@ -297,3 +297,32 @@ def test_a_child_that_outlives_its_run_is_told(run: Run) -> None:
     assert row.state == "COMPLETE"
     assert [Path(use.dataset.name).name for use in row.outputs] == ["a.out", "b.out"]
     assert [what for what, _ in row.not_captured] == ["a child process"]
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_a_child_that_is_killed_is_told(run: Run, method: str) -> None:
+    """It had no time to say what it read; of one that ended by itself nothing is missing."""
+    outcome = run(f"""
+    {HEAD}
+    import functools
+
+    def killed():
+        Path("a").read_text()
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    @audited
+    def main(target, context):
+        child = context.Process(target=target)
+        child.start()
+        child.join()
+        return child.exitcode
+
+    if __name__ == "__main__":
+        context = multiprocessing.get_context({method!r})
+        print(main(killed, context), main(functools.partial(work, "b"), context))
+    """)
+    assert (outcome.stdout, outcome.stderr, outcome.status) == ("-9 0\n", "", 0)
+    ends = [event["run"]["facets"] for kind, event in outcome.of("program.main") if kind == "COMPLETE"]
+    reason = "it was killed; what it did since it last gave a result back is not known (signal 9)"
+    told = [facets.get("orchestrail_capture", {}).get("notCaptured") for facets in ends]
+    assert told == [[{"what": "a child process", "reason": reason}], None]

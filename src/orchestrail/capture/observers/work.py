@@ -16,6 +16,8 @@ from orchestrail import joining
 from orchestrail.capture.observers import Patches
 from orchestrail.capture.observing import capturing
 
+KILLED = "it was killed; what it did since it last gave a result back is not known"
+
 Carry = Callable[[Callable[..., Any]], Callable[..., Any]]
 
 
@@ -26,6 +28,7 @@ def attach(module: ModuleType, patches: Patches) -> None:
         patches.replace(library.Thread, "start", _starting_thread)
     elif module.__name__ == "multiprocessing.process":
         patches.replace(library.BaseProcess, "start", _starting_process)
+        patches.around(library.BaseProcess, "join", after=_waited)
     elif module.__name__ == "multiprocessing.pool":
         patches.replace(library.Pool, "__init__", _making)
         patches.replace(library.Pool, "apply_async", functools.partial(_handing, place=0, name="func"))
@@ -73,6 +76,13 @@ def _starting_process(original: Any) -> Any:
             put_back()
 
     return start
+
+
+def _waited(capture: Any, process: object, *given: object, result: object, **more: object) -> None:
+    """Tell of a child that a signal ended, as the step itself learned by waiting for it: nothing is asked of the kernel here."""
+    status = getattr(getattr(process, "_popen", None), "returncode", None)
+    if isinstance(status, int) and status < 0:
+        capture.told.misses("a child process", f"{KILLED} (signal {-status})")
 
 
 def _put(started: Any, run: Callable[..., Any], *, once: bool = False) -> Callable[[], None]:
