@@ -8,17 +8,18 @@ from dataclasses import dataclass
 from datetime import date
 
 from orchestrail.operations.judging import judge_everything
-from orchestrail.queries.scopes import Scope, last_statement, of_system, of_target
+from orchestrail.queries.record import StoreFacts
+from orchestrail.queries.scopes import Scope, of_system, of_target
 from orchestrail.queries.snapshot import applied, snapshot
 from orchestrail.requirements.catalogue import Catalogue
-from orchestrail.requirements.circumstances import Circumstances, Policy
-from orchestrail.requirements.judging import judge
-from orchestrail.requirements.own import evaluators
+from orchestrail.requirements.judging import circumstances_of, judge
 from orchestrail.requirements.report import EVALUATOR, Report
 from orchestrail.requirements.verdicts import Verdict
 from orchestrail.store.base import Progress, Store
 
 _ATTEMPTS = 5
+RECOMPUTED = 20_000
+"""Entries of a log that is recomputed whenever it is asked about; of a longer one, where that is asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +31,14 @@ class Question:
         system: a system; None for all that is on the record, where no target is named either.
         profile: of the catalogue; None for all requirements.
         day: the UTC day of the judgement.
+        verify: True to recompute the log however long it is.
     """
 
     target: str | None = None
     system: str | None = None
     profile: str | None = None
     day: date = date.max
+    verify: bool = False
 
 
 def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progress | None = None) -> Report:
@@ -52,11 +55,11 @@ def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progres
         AmbiguousRun: the target fits more than one thing.
         StoreError: the store cannot be read, or written where everything is judged.
     """
-    circumstances = Circumstances(asked.day, Policy().within(catalogue.limits), evaluators(catalogue))
     requirements = catalogue.of(asked.profile)
     for _ in range(_ATTEMPTS):
         head = store.checkpoint()
-        scope, verdicts, judged = _judged(store, catalogue, asked, circumstances, progress)
+        known = _known(store, head.size, asked, progress)
+        scope, verdicts, judged = _judged(store, catalogue, asked, known, progress)
         if judged == head.size:
             break
     return Report(
@@ -71,14 +74,20 @@ def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progres
     )
 
 
+def _known(store: Store, size: int, asked: Question, progress: Progress | None) -> StoreFacts:
+    recomputed = store.verify(progress) if asked.verify or size <= RECOMPUTED else None
+    return StoreFacts(size, len(store.quarantined()), tuple(store.gaps()), recomputed)
+
+
 def _judged(
-    store: Store, catalogue: Catalogue, asked: Question, circumstances: Circumstances, progress: Progress | None
+    store: Store, catalogue: Catalogue, asked: Question, known: StoreFacts, progress: Progress | None
 ) -> tuple[Scope, Mapping[str, Verdict], int]:
     """Give what was judged, the verdicts, and the number of log entries that they rest on."""
     everything = [requirement.id for requirement in catalogue.requirements]
     if asked.target is None and asked.system is None:
         with snapshot(store) as record:
-            by = json.dumps([catalogue.digest, EVALUATOR, last_statement(record)])
+            circumstances = circumstances_of(record, catalogue, asked.day, known)
+            by = json.dumps([catalogue.digest, EVALUATOR, circumstances.identity])
             size = applied(record) + 1
         found = judge_everything(store, everything, circumstances, by, progress)
         scope = Scope("everything", "", (), (), ())
@@ -89,5 +98,5 @@ def _judged(
             scope = (
                 of_target(record, asked.target) if asked.target is not None else of_system(record, asked.system or "")
             )
-            found = list(judge(record, scope, wanted, circumstances))
+            found = list(judge(record, scope, wanted, circumstances_of(record, catalogue, asked.day, known)))
     return scope, {verdict.requirement: verdict for verdict in found}, size

@@ -20,6 +20,7 @@ from orchestrail.queries.snapshot import Snapshot, snapshot
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import EVALUATORS, LISTED, summed
 from orchestrail.requirements.judging import outcomes, units
+from orchestrail.requirements.overlay import without_subjects
 from orchestrail.requirements.units import KINDS, MODEL, PROCESS, UnitKind
 from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, Why, Witness
 from orchestrail.store.base import Progress, Store
@@ -103,7 +104,10 @@ class _Everything:
         for requirement, status, subjects in kept.counts(connection):
             if requirement in counts:
                 counts[requirement][Status(status)] += subjects
-        return [self._verdict(connection, requirement, counts[requirement]) for requirement in self._requirements]
+        return [
+            without_subjects(self._verdict(connection, requirement, counts[requirement]), None, self._circumstances)
+            for requirement in self._requirements
+        ]
 
     def _verdict(self, connection: Snapshot, requirement: str, counts: Counter[Status]) -> Verdict:
         light = self._light[requirement]

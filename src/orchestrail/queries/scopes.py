@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from orchestrail.errors import NotRecorded
 from orchestrail.projections import tables
-from orchestrail.projections.records import KINDS
 from orchestrail.queries.facts import process_roots
 from orchestrail.queries.models import deployment_runs, model, model_keys
 from orchestrail.queries.targets import find_target
@@ -32,6 +31,11 @@ class Scope:
     processes: Sequence[tuple[str, int]]
     models: Sequence[str]
     deployments: Sequence[str]
+
+    @property
+    def system(self) -> str | None:
+        """The system that all of it belongs to; None where it is of no one system."""
+        return self.name if self.kind == "system" else None
 
 
 def everything(connection: Connection) -> Scope:
@@ -86,11 +90,3 @@ def of_target(connection: Connection, given: str) -> Scope:
     is_model = any(use.dataset.kind == "model" for use in found.written)
     deployed = [deployment.run.run_id for deployment in found.deployments]
     return Scope("model" if is_model else "data", found.key, behind, [found.key] if is_model else [], deployed)
-
-
-def last_statement(connection: Connection) -> int:
-    """Give the place in the log of the last record that verdicts may depend on beside runs; -1 where there is none."""
-    newest = (
-        connection.execute(select(func.max(kind.table.c.seq))).scalar() for kind in KINDS if "seq" in kind.table.c
-    )
-    return max((seq for seq in newest if seq is not None), default=-1)

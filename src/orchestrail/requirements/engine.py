@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from orchestrail.requirements.circumstances import Circumstances
+from orchestrail.requirements.overlay import overlaid
 from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, Why
 
 Unit = TypeVar("Unit")
@@ -64,11 +65,19 @@ def judges(requirement: str, of: type[Unit], *, ages: bool = False) -> Callable[
     return register
 
 
-def outcome(evaluator: Evaluator, unit: object, circumstances: Circumstances) -> Outcome:
-    """Judge a unit by one requirement."""
+def outcome(evaluator: Evaluator, unit: object, circumstances: Circumstances, system: str | None = None) -> Outcome:
+    """Judge a unit by one requirement, and lay over it what persons say.
+
+    Args:
+        evaluator: how it is judged.
+        unit: the facts.
+        circumstances: the day, and what persons said.
+        system: the system that the unit belongs to.
+    """
     counts: Counter[Status] = Counter()
     kept: list[Result] = []
-    for result in evaluator.judge(unit, circumstances):
+    for found in evaluator.judge(unit, circumstances):
+        result = overlaid(evaluator.requirement, found, system, circumstances)
         counts[result.status] += 1
         if result.status is not Status.PASS:
             kept.append(result)

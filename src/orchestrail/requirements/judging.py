@@ -4,14 +4,44 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection, Iterator, Sequence
+from datetime import date
 
+from orchestrail.queries.manifests import manifest_in_force
+from orchestrail.queries.record import StoreFacts
 from orchestrail.queries.scopes import Scope
 from orchestrail.queries.snapshot import Snapshot
+from orchestrail.queries.statements import statements
 from orchestrail.requirements import checks as _registered  # noqa: F401 - importing them registers them
+from orchestrail.requirements import own
+from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import EVALUATORS, Evaluator, outcome, verdict
+from orchestrail.requirements.overlay import without_subjects
 from orchestrail.requirements.units import KINDS, UnitKind
 from orchestrail.requirements.verdicts import Outcome, Verdict
+
+
+def circumstances_of(
+    record: Snapshot, catalogue: Catalogue, day: date, store: StoreFacts | None = None
+) -> Circumstances:
+    """Gather what a judgement depends on beside runs.
+
+    Args:
+        record: a snapshot of the store.
+        catalogue: names the roles in which something may be stated.
+        day: the UTC day of the judgement.
+        store: what the store knows of itself.
+    """
+    roles = {one.id: one.roles for one in catalogue.requirements if one.roles}
+    return Circumstances(
+        day,
+        manifest_in_force(record),
+        tuple(statements(record, day)),
+        roles,
+        store,
+        catalogue.limits,
+        own.evaluators(catalogue),
+    )
 
 
 def judge(
@@ -23,7 +53,7 @@ def judge(
         record: a snapshot of the store.
         scope: what is judged.
         requirements: ids in the catalogue; one that nothing evaluates is unknown.
-        circumstances: the day and the limits.
+        circumstances: what it depends on beside runs.
     """
     found: dict[str, list[Outcome]] = defaultdict(list)
     for kind in KINDS:
@@ -31,7 +61,8 @@ def judge(
             for requirement, made in outcomes(kind, unit, requirements, circumstances):
                 found[requirement].append(made)
     for requirement in requirements:
-        yield verdict(requirement, found[requirement], circumstances.own)
+        whole = verdict(requirement, found[requirement], circumstances.own)
+        yield without_subjects(whole, scope.system, circumstances)
 
 
 def units(
@@ -47,7 +78,7 @@ def outcomes(
 ) -> Iterator[tuple[str, Outcome]]:
     """Judge a unit by all requirements of its kind; those that find no subject in it are left out."""
     for each in evaluators(kind, requirements, circumstances):
-        made = outcome(each, unit, circumstances)
+        made = outcome(each, unit, circumstances, kind.system(unit))
         if made.counts:
             yield each.requirement, made
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from orchestrail.queries.facts import Process, processes
+from orchestrail.queries.facts import Process, RunFacts, processes
 from orchestrail.queries.models import DeployedModel, Model, deployed_models, models
+from orchestrail.queries.record import Record, record
 from orchestrail.queries.scopes import Scope
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.versions import Operation, Version, operations, versions
@@ -22,6 +23,7 @@ class UnitKind:
         load: gives those of a scope, one at a time.
         key: names a unit among those of its kind.
         place: place in the log by which its units are listed.
+        system: names the system that a unit belongs to; None where it belongs to none.
         rests_on: what may change the outcomes of a unit, in the words of `orchestrail.queries.facts.parts_of`; None where they are
             judged anew each time, since there are few, or since they are read without loading runs.
     """
@@ -30,12 +32,18 @@ class UnitKind:
     load: Callable[[Snapshot, Scope], Iterator[Any]]
     key: Callable[[Any], str]
     place: Callable[[Any], int]
+    system: Callable[[Any], str | None]
     rests_on: Callable[[Any], Iterable[str]] | None = None
+
+
+def _system(runs: Iterable[RunFacts]) -> str | None:
+    return next((run.system for run in runs if run.system is not None), None)
 
 
 def _behind(model: Model) -> Iterator[str]:
     """Runs behind and after it; new readers of it and of its parts; new writers of it, of its sources and under their names."""
     yield from model.by_id
+    yield from model.missing
     yield from (each.run.run_id for each in model.deployments)
     yield from (f"reads:{digest}" for digest in (model.key, *model.parts))
     for dataset in (*(use.dataset for use in model.written), *(source.dataset for source in model.sources)):
@@ -48,6 +56,7 @@ PROCESS = UnitKind(
     lambda record, scope: processes(record, scope.processes),
     lambda unit: unit.root_run_id,
     lambda unit: unit.runs[0].first_seq,
+    lambda unit: _system(unit.runs),
     lambda unit: (run.run_id for run in (*unit.runs, *unit.elsewhere.values())),
 )
 MODEL = UnitKind(
@@ -55,6 +64,7 @@ MODEL = UnitKind(
     lambda record, scope: models(record, scope.models),
     lambda unit: unit.key,
     lambda unit: unit.written[0].seq,
+    lambda unit: _system(unit.closure),
     _behind,
 )
 DEPLOYMENT = UnitKind(
@@ -62,18 +72,28 @@ DEPLOYMENT = UnitKind(
     lambda record, scope: deployed_models(record, scope.deployments),
     lambda unit: unit.deployment.run.run_id,
     lambda unit: unit.deployment.run.first_seq,
+    lambda unit: _system((unit.deployment.run, *(unit.model.closure if unit.model else ()))),
+)
+RECORD = UnitKind(
+    Record,
+    lambda connection, scope: iter([record(connection)]),
+    lambda unit: "record",
+    lambda unit: 0,
+    lambda unit: None,
 )
 OPERATION = UnitKind(
     Operation,
     lambda record, scope: operations(record, _roots(scope), _behind_deployed(record, scope)),
     lambda unit: unit.key,
     lambda unit: unit.codes[0].first_seq if unit.codes else 0,
+    lambda unit: None,
 )
 VERSION = UnitKind(
     Version,
     lambda record, scope: versions(record, _roots(scope)),
     lambda unit: unit.key,
     lambda unit: unit.seen[0].seq,
+    lambda unit: None,
 )
 
 
@@ -90,5 +110,5 @@ def _behind_deployed(record: Snapshot, scope: Scope) -> set[str]:
     return {run.run_id for each in found for run in each.closure}
 
 
-KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION)
+KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION, RECORD)
 """All of them."""

@@ -181,13 +181,14 @@ def test_a_registered_name_stands_for_one_content(made, judged):
     assert (found.status, found.reason) == (Status.FAIL, "2 of 2: file:/m@7 stands for 2 contents")
 
 
-def test_a_training_that_is_said_to_vary_needs_no_seed(made, judged):
+def test_a_training_that_is_said_to_vary_needs_no_seed(made, judged, stated):
     """The manifest says so of the system."""
     events = copy.deepcopy(training(made))
     del events["train"]["run"]["facets"]["orchestrail_execution"]
     events["train"]["run"]["facets"]["orchestrail_run"]["system"] = "scoring"
     assert judged("MOD-02", *events.values()).status is Status.UNKNOWN
-    assert judged("MOD-02", *events.values(), not_deterministic=frozenset({"scoring"})).status is Status.PASS
+    varies = stated({"systems": [{"name": "scoring", "deterministic": False}]})
+    assert judged("MOD-02", *events.values(), varies).status is Status.PASS
 
 
 def test_what_was_evaluated_before_it_was_packaged_is_not_the_file_itself(made, judged):

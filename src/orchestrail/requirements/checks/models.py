@@ -80,7 +80,8 @@ def training_is_described(model: Model, circumstances: Circumstances) -> Iterato
 
 
 def _said_not_deterministic(line: list[RunFacts], circumstances: Circumstances) -> bool:
-    return any(run.system in circumstances.not_deterministic for run in line if run.system is not None)
+    stated = [circumstances.manifest.system(run.system) for run in line]
+    return any(one is not None and one.deterministic is False for one in stated)
 
 
 def _locked(line: list[RunFacts]) -> bool:

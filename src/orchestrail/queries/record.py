@@ -1,0 +1,49 @@
+"""The store as it is judged: what the record holds as a whole, and what the store itself knows beside the tables."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sqlalchemy import Connection
+
+from orchestrail.projections.rows import ReconciliationRow
+from orchestrail.queries.beginnings import Beginning, beginnings
+from orchestrail.queries.reconciliations import last_reconciliations
+from orchestrail.store.base import Gap, Verification
+
+__all__ = ["Beginning", "Gap", "ReconciliationRow", "Record", "StoreFacts", "Verification", "record"]
+
+
+@dataclass(frozen=True, slots=True)
+class StoreFacts:
+    """What the store knows of itself; who asks it hands this on to the judgement.
+
+    Attributes:
+        size: number of log entries.
+        quarantined: number of events that were refused and are not in the log.
+        gaps: events that emitters numbered and that never arrived.
+        verification: the log as it was recomputed; None where nobody did.
+    """
+
+    size: int
+    quarantined: int = 0
+    gaps: tuple[Gap, ...] = ()
+    verification: Verification | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The record as a whole.
+
+    Attributes:
+        begins: since when each orchestrator is on it.
+        reconciliations: the latest result by orchestrator.
+    """
+
+    begins: tuple[Beginning, ...]
+    reconciliations: tuple[ReconciliationRow, ...]
+
+
+def record(connection: Connection) -> Record:
+    """Load what is judged of the record as a whole."""
+    return Record(tuple(beginnings(connection)), tuple(last_reconciliations(connection).values()))
