@@ -86,6 +86,31 @@ class Examined:
     complete: int
 
 
+@dataclass(frozen=True, slots=True)
+class Withdrawn:
+    """A withdrawal with everything that descends from what was withdrawn.
+
+    Attributes:
+        withdrawal: what is to be used no more, since when and why.
+        impact: what descends from it.
+    """
+
+    withdrawal: Withdrawal
+    impact: Impact
+
+
+def withdrawn(connection: Connection, roots: Collection[str] | None = None) -> Iterator[Withdrawn]:
+    """Load the withdrawals: all, or those of which a run below some roots descends or may descend."""
+    for each in withdrawals(connection):
+        row = each.row
+        dataset = DatasetRef(row.namespace, row.name, version=row.version, digest=row.digest)
+        kind = "dataset" if row.digest is None else "digest"
+        found = impact(connection, Target(row.digest or row.name, kind, dataset), row.version)
+        touched = {run.root_run_id for run in (*found.certain.runs, *found.possible.runs, *found.readers)}
+        if roots is None or touched & set(roots):
+            yield Withdrawn(each, found)
+
+
 def impact(connection: Connection, target: Target, version: str | None = None) -> Impact:
     """Follow a target forward to where the record ends.
 

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, func, select
 
+from orchestrail.projections import tables
 from orchestrail.projections.rows import ReconciliationRow
 from orchestrail.queries.beginnings import Beginning, beginnings
 from orchestrail.queries.reconciliations import last_reconciliations
+from orchestrail.queries.scans import Scanned, scanned
 from orchestrail.store.base import Gap, Verification
 
-__all__ = ["Beginning", "Gap", "ReconciliationRow", "Record", "StoreFacts", "Verification", "record"]
+__all__ = ["Beginning", "Gap", "ReconciliationRow", "Record", "Scanned", "StoreFacts", "Verification", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +40,28 @@ class Record:
     Attributes:
         begins: since when each orchestrator is on it.
         reconciliations: the latest result by orchestrator.
+        scanned: the second look for secrets and personal data; None where nobody took one.
+        systems: the systems that runs name, with the first run that does and its place in the log.
     """
 
     begins: tuple[Beginning, ...]
     reconciliations: tuple[ReconciliationRow, ...]
+    scanned: Scanned | None
+    systems: tuple[tuple[str, str, int], ...]
 
 
 def record(connection: Connection) -> Record:
     """Load what is judged of the record as a whole."""
-    return Record(tuple(beginnings(connection)), tuple(last_reconciliations(connection).values()))
+    run = tables.run.c
+    named = (
+        select(run.system, run.run_id, func.min(run.first_seq))
+        .where(run.system.is_not(None))
+        .group_by(run.system)
+        .order_by(run.system)
+    )
+    return Record(
+        tuple(beginnings(connection)),
+        tuple(last_reconciliations(connection).values()),
+        scanned(connection),
+        tuple((system, run_id, seq) for system, run_id, seq in connection.execute(named)),
+    )

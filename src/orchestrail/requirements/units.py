@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from orchestrail.queries.facts import Process, RunFacts, processes
+from orchestrail.queries.impact import Withdrawn, withdrawn
 from orchestrail.queries.models import DeployedModel, Model, deployed_models, models
 from orchestrail.queries.record import Record, record
 from orchestrail.queries.scopes import Scope
@@ -96,6 +97,14 @@ VERSION = UnitKind(
     lambda unit: None,
 )
 
+WITHDRAWN = UnitKind(
+    Withdrawn,
+    lambda record, scope: withdrawn(record, _roots(scope)),
+    lambda unit: str(unit.withdrawal.row.seq),
+    lambda unit: unit.withdrawal.row.seq,
+    lambda unit: None,
+)
+
 
 def _roots(scope: Scope) -> list[str] | None:
     return None if scope.kind == "everything" else [root for root, _ in scope.processes]
@@ -110,5 +119,5 @@ def _behind_deployed(record: Snapshot, scope: Scope) -> set[str]:
     return {run.run_id for each in found for run in each.closure}
 
 
-KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION, RECORD)
+KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION, WITHDRAWN, RECORD)
 """All of them."""

@@ -1,0 +1,157 @@
+"""DATA-01 to DATA-04, DOC-04, CHG-01: what facts show of data sets, and what persons state of a model."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from orchestrail.requirements.verdicts import Status, Why
+
+
+def training(made):
+    """Task 2 trains on /train; task 3 evaluates on /test, with checks of bias and of shared rows; service 4 serves."""
+    dataset = {"namespace": "file", "name": "/train", "digest": made.digest("train")}
+    of_data = {"name": "balance", "success": True, "kind": "bias", "dataset": dataset}
+    of_model = [
+        {"name": "ratio", "success": True, "kind": "bias"},
+        {"name": "keys", "success": True, "kind": "overlap"},
+    ]
+    served = {"deployment": "eu", "model": {"digest": made.digest("m")}}
+    events = {
+        "train": made.event(
+            "COMPLETE",
+            2,
+            second=1,
+            orchestrail_step={"role": "train"},
+            orchestrail_checks={"checks": [of_data]},
+            inputs=[made.dataset("/train", "train", role="train")],
+            outputs=[made.dataset("/m", "m", kind="model")],
+        ),
+        "evaluate": made.event(
+            "COMPLETE",
+            3,
+            second=2,
+            orchestrail_step={"role": "evaluate"},
+            orchestrail_checks={"checks": of_model},
+            inputs=[made.dataset("/m", "m"), made.dataset("/test", "test", role="test")],
+        ),
+        "serve": made.event("START", 4, second=3, orchestrail_serving=served),
+    }
+    return json.loads(json.dumps(events))
+
+
+def checks(events):
+    return events["evaluate"]["run"]["facets"]["orchestrail_checks"]["checks"]
+
+
+def test_data_sets_that_are_named_and_apart_pass(made, judged):
+    """A check of the keys of rows says that none is shared."""
+    assert judged("DATA-01", *training(made).values()).status is Status.PASS
+
+
+def test_one_content_for_training_and_testing_fails(made, judged):
+    """Under whatever names."""
+    events = training(made)
+    events["evaluate"]["inputs"][1] = made.dataset("/copy", "train", role="test")
+    verdict = judged("DATA-01", *events.values())
+    assert (verdict.status, "both trained and tested on" in verdict.reason) == (Status.FAIL, True)
+
+
+def test_shared_rows_fail_and_rows_that_nobody_compared_are_unknown(made, judged):
+    """Different files may share rows."""
+    events = training(made)
+    checks(events)[1]["success"] = False
+    assert judged("DATA-01", *events.values()).reason == "training and test data share rows"
+    del checks(events)[1]
+    verdict = judged("DATA-01", *events.values())
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NOT_CAPTURED)
+
+
+@pytest.mark.parametrize(("part", "place", "name"), [("train", 0, "train"), ("evaluate", 1, "test")])
+def test_a_role_that_nobody_names_is_unknown(made, judged, part, place, name):
+    """It is said which."""
+    events = training(made)
+    events[part]["inputs"][place]["facets"]["orchestrail_dataset"]["role"] = None
+    verdict = judged("DATA-01", *events.values())
+    assert (verdict.status, verdict.reason.endswith(f"for: {name}")) == (Status.UNKNOWN, True)
+
+
+def test_a_source_with_a_datasheet_is_attested(made, judged, attested):
+    """Bound to its content by a data steward; another role does not count, another content is stale."""
+    events = list(training(made).values())
+    sheet = attested("DATA-02", "data", "file:/train", made.digest("train"))
+    assert judged("DATA-02", *events, sheet).status is Status.ATTESTED
+    assert judged("DATA-02", *events).why is Why.NO_ATTESTATION
+    other = attested("DATA-02", "data", "file:/train", made.digest("else"))
+    assert judged("DATA-02", *events, other).why is Why.STALE_ATTESTATION
+    role = attested("DATA-02", "data", "file:/train", made.digest("train"), role="risk_owner")
+    assert judged("DATA-02", *events, role).status is Status.UNKNOWN
+
+
+def test_bias_takes_checks_and_a_person(made, judged, attested):
+    """The facts alone are unknown, and so is a statement without them."""
+    word = attested("DATA-03", "model", "file:/m", made.digest("m"))
+    events = training(made)
+    assert judged("DATA-03", *events.values(), word).status is Status.ATTESTED
+    assert judged("DATA-03", *events.values()).why is Why.NO_ATTESTATION
+    del checks(events)[0]
+    verdict = judged("DATA-03", *events.values(), word)
+    assert (verdict.status, "an evaluation of the model" in verdict.reason) == (Status.UNKNOWN, True)
+
+
+@pytest.mark.parametrize(
+    ("fields", "status"), [({"change_class": "not_substantial"}, Status.ATTESTED), ({}, Status.UNKNOWN)]
+)
+def test_a_change_is_classified_by_a_person(made, judged, attested, fields, status):
+    """In one of three words; software decides none of them."""
+    said = [{"name": name, "value": value} for name, value in fields.items()]
+    word = attested("CHG-01", "model", "file:/m", made.digest("m"), role="regulatory_lead", fields=said)
+    assert judged("CHG-01", *training(made).values(), word).status is status
+
+
+def test_a_report_is_signed_and_of_this_very_evaluation(made, judged, attested):
+    """One about another end of the run is stale; none is unknown; a model that nobody deployed needs none."""
+    events = list(training(made).values())
+    assert judged("DOC-04", *events).why is Why.NO_ATTESTATION
+    word = attested("DOC-04", "run", made.run_id(3), made.digest("end"), role="test_responsible")
+    assert judged("DOC-04", *events, word).why is Why.STALE_ATTESTATION
+    assert judged("DOC-04", *events[:2]).why is Why.NO_SUBJECTS
+
+
+def test_a_waiver_is_shown_as_waived_and_never_as_a_pass(made, judged, attested):
+    """It lies over an unknown until its day."""
+    waived = attested("DATA-02", "data", "file:/train", made.digest("train"))
+    waived = json.loads(json.dumps(waived))
+    facet = waived["job"]["facets"]["orchestrail_statement"]
+    facet |= {"kind": "waiver", "reason": "the supplier delivers it in May", "statement": None}
+    verdict = judged("DATA-02", *training(made).values(), waived)
+    assert (verdict.status, verdict.counts) == (Status.WAIVED, {Status.WAIVED: 1})
+
+
+def withdrawal(made, at):
+    """The record of a withdrawal of what was trained on."""
+    said = {"namespace": "file", "name": "/train", "version": None, "digest": made.digest("train")}
+    said |= {"withdrawnAt": at, "reason": "consent withdrawn", "by": None}
+    return made.record("orchestrail_withdrawal", **said)
+
+
+def test_a_service_in_use_that_descends_from_withdrawn_data_fails(made, judged):
+    """Once it has ended, what is left holds."""
+    events = list(training(made).values())
+    verdict = judged("DATA-04", *events, withdrawal(made, made.at(100)))
+    assert (verdict.status, verdict.reason) == (Status.FAIL, "1 services in use descend from it")
+    end = made.event("COMPLETE", 4, second=200)
+    assert judged("DATA-04", *events, end, withdrawal(made, made.at(100))).status is Status.PASS
+
+
+def test_data_that_is_read_after_its_withdrawal_fails(made, judged):
+    """The runs that did are witnesses."""
+    verdict = judged("DATA-04", *training(made).values(), withdrawal(made, made.at(0)))
+    assert (verdict.status, "after it was withdrawn" in verdict.reason) == (Status.FAIL, True)
+    assert made.run_id(2) in {witness.run_id for witness in verdict.results[0].witnesses}
+
+
+def test_without_withdrawals_there_is_no_subject(made, judged):
+    """Nothing passes by emptiness."""
+    assert judged("DATA-04", *training(made).values()).why is Why.NO_SUBJECTS
