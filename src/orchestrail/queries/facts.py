@@ -132,6 +132,16 @@ class Process:
                 found[run.parent_run_id].append(run)
         return {run_id: tuple(runs) for run_id, runs in found.items()}
 
+    def below(self, run: RunFacts) -> Iterator[RunFacts]:
+        """Give the runs inside a run, at any depth, each once: parents may form a circle."""
+        passed, waiting = {run.run_id}, [run]
+        while waiting:
+            for child in self.children.get(waiting.pop().run_id, ()):
+                if child.run_id not in passed:
+                    passed.add(child.run_id)
+                    waiting.append(child)
+                    yield child
+
     @cached_property
     def steps(self) -> tuple[RunFacts, ...]:
         """The runs that did something themselves: those with a role, and those that no run hangs on."""

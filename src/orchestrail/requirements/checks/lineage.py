@@ -53,12 +53,7 @@ def _data(process: Process, side: Mapping[str, tuple[Use, ...]], run: RunFacts) 
 
     An operation that a task calls hands its result to the task, which writes it.
     """
-    found = list(side.get(run.run_id, ()))
-    waiting = list(process.children.get(run.run_id, ()))
-    while waiting:
-        child = waiting.pop()
-        found += side.get(child.run_id, ())
-        waiting += process.children.get(child.run_id, ())
+    found = [use for one in (run, *process.below(run)) for use in side.get(one.run_id, ())]
     around = process.by_id.get(run.parent_run_id or "")
     if around is not None and around.role is not None:
         found += side.get(around.run_id, ())

@@ -46,13 +46,7 @@ def preparation_is_declared(process: Process, circumstances: Circumstances) -> I
 
 
 def _declared_inside(process: Process, run: RunFacts) -> bool:
-    waiting = list(process.children.get(run.run_id, ()))
-    while waiting:
-        child = waiting.pop()
-        if child.role == "preprocess" and child.role_source == "declared":
-            return True
-        waiting += process.children.get(child.run_id, ())
-    return False
+    return any(one.role == "preprocess" and one.role_source == "declared" for one in process.below(run))
 
 
 @judges("PREP-01", of=Model)
