@@ -24,7 +24,7 @@ ARROW = " -> "
 NO_PREDECESSOR = "none"
 """What `predecessor` says of the first version of a system."""
 
-_REQUIREMENT = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*-\d\d")
+_REQUIREMENT = re.compile(r"[A-Z][A-Z0-9]*(?:-[A-Z0-9]+)*-\d\d|IV(?:\([1-9a-h]\)){1,2}")
 _STATED_OF_A_SYSTEM = (
     "purpose",
     "provider",
@@ -150,10 +150,10 @@ class StatedPolicy(_Table):
 
 
 class NotApplicable(_Table):
-    """A requirement that somebody says has no subject here.
+    """A requirement, or point of Annex IV, that somebody says has no subject here.
 
     Attributes:
-        requirement: its id.
+        requirement: its id, or the point: `IV(1)(f)`.
         reason: why.
         by: who says so, a person or a pseudonym.
         system: of which system; None for all.
@@ -168,7 +168,7 @@ class NotApplicable(_Table):
     @classmethod
     def _is_an_id(cls, value: str) -> str:
         if not _REQUIREMENT.fullmatch(value):
-            raise ValueError(f"{value!r} is no id of a requirement; allowed: such as PREP-05")
+            raise ValueError(f"{value!r} is no id of a requirement; allowed: such as PREP-05, or IV(1)(f)")
         return value
 
 

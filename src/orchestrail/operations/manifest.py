@@ -15,6 +15,7 @@ from orchestrail.projections.apply import apply
 from orchestrail.pseudonyms import person
 from orchestrail.queries.manifests import ManifestRow, manifest_in_force
 from orchestrail.requirements.catalogue import catalogue_in_force, load_catalogue
+from orchestrail.requirements.catalogue.annex import annex_iv
 from orchestrail.settings import Settings, load_settings, settings_file
 from orchestrail.store.base import Store
 
@@ -53,9 +54,10 @@ def manifest_here() -> tuple[Path | None, Manifest]:
 
 
 def _requirements() -> dict[str, None]:
-    """Name the requirements that there are, those that the settings leave out included."""
+    """Name the requirements that there are, those that the settings leave out included, and the points that may not apply."""
     catalogues = (load_catalogue(), catalogue_in_force(load_settings().catalogue))
-    return {requirement.id: None for catalogue in catalogues for requirement in catalogue.requirements}
+    names = [requirement.id for catalogue in catalogues for requirement in catalogue.requirements]
+    return dict.fromkeys([*names, *(point.name for point in annex_iv().points if point.may_not_apply)])
 
 
 def record_manifest(settings: Settings, store: Store, manifest: Manifest) -> tuple[ManifestRow, bool]:

@@ -53,7 +53,7 @@ def documentation(evidence: Evidence, catalogue: Catalogue, day: date, size: int
 
 def _point(asked: Asked, evidence: Evidence) -> Point:
     filled = fill(asked.point, evidence)
-    stated = [one for one in evidence.statements if _about(asked.point, one)]
+    stated = [one for one in evidence.statements if asked.name in one.about]
     standing = [one for one in stated if one.stands and one.state.value == "valid" and one.role in asked.roles]
     excused = _not_applicable(asked, evidence)
     complete = bool(standing) or filled.stated
@@ -85,16 +85,6 @@ def _marks(asked: Asked, filled: Filling, complete: bool) -> Iterator[Mark]:
         yield Mark.MISSING
 
 
-def _about(point: str, one: Statement) -> bool:
-    names = {
-        point,
-        f"IV({point})",
-        f"IV{point}",
-        f"IV({point.replace('(', ')(', 1)}" if "(" in point else f"IV({point})",
-    }
-    return bool(names & {about.removeprefix("Annex ").replace(" ", "") for about in one.about})
-
-
 def _stated(one: Statement) -> Stated:
     fields = "; ".join(f"{name}: {value}" for name, value in one.fields.items())
     signature = one.signature_state.value.replace("_", " ")
@@ -115,10 +105,7 @@ def _not_applicable(asked: Asked, evidence: Evidence) -> Figure | None:
     if not asked.may_not_apply or evidence.manifest is None:
         return None
     for one in evidence.manifest.manifest.not_applicable:
-        if one.requirement in (f"IV({asked.point})", f"Annex IV({asked.point})") and one.system in (
-            None,
-            evidence.system_name,
-        ):
+        if one.requirement == asked.name and one.system in (None, evidence.system_name):
             return Figure(f"{one.reason} (said by {one.by})", (Source(evidence.manifest.seq),))
     return None
 

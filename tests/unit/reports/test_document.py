@@ -12,12 +12,16 @@ from types import ModuleType
 import pytest
 
 from orchestrail.errors import NotRecorded
+from orchestrail.manifest import Manifest
+from orchestrail.model import Job
+from orchestrail.operations.records import own_record
 from orchestrail.projections.apply import apply
 from orchestrail.reports.document import document_json, documentation
 from orchestrail.reports.evidence import gather
 from orchestrail.reports.rendering import html, markdown
 from orchestrail.reports.values import Document, Mark
 from orchestrail.requirements.catalogue import load_catalogue
+from orchestrail.statements.content import content_of
 
 DAY = date(2026, 3, 1)
 MARKUP = '<script>alert(1)</script> | "quoted" | `code`'
@@ -102,6 +106,46 @@ def test_every_point_has_a_mark_and_what_nobody_said_is_missing(made, documented
     assert document.counts()[Mark.STATEMENT] == 0
     for each in document.points:
         assert (each.missing is not None) == bool({Mark.MISSING, Mark.PARTIAL} & set(each.marks))
+
+
+def statement(made, about, role):
+    """The record of what a person states about the model."""
+    content = {
+        "kind": "statement",
+        "about": [about],
+        "subject": {"kind": "model", "name": "file:/m", "digest": made.digest("m")},
+        "by": "dana",
+        "role": role,
+        "madeAt": made.at(10),
+        "validUntil": "2026-06-01",
+        "statement": "Collected by the branches in 2025.",
+    }
+    return made.record("orchestrail_statement", **content_of(content).document(), signatures=[])
+
+
+def test_what_a_person_states_of_a_point_stands_there_with_name_and_role(made, documented):
+    """Beside the facts; in a role that may not speak to the point it is shown, and fills nothing."""
+    found = point(document_json(documented(*story(made), statement(made, "IV(2)(d)", "data_steward"))), "2(d)")
+    assert found["marks"] == ["fact", "statement"]
+    assert [(one["by"], one["signature"], one["state"]) for one in found["statements"]] == [
+        ("dana", "unsigned", "valid")
+    ]
+    other = point(document_json(documented(*story(made), statement(made, "IV(2)(d)", "risk_owner"))), "2(d)")
+    assert (other["marks"], len(other["statements"])) == (["fact", "missing"], 1)
+
+
+def test_what_the_manifest_says_does_not_apply_is_marked(made, documented):
+    """With the reason and who says so; a point of which the Act asks everybody may not be left out like that."""
+    manifest = Manifest.model_validate(
+        {"not_applicable": [{"requirement": "IV(1)(f)", "reason": "it is no component of a product", "by": "dana"}]}
+    )
+    said = {"systems": [], "not_applicable": [], "fields": [], **manifest.document()}
+    said |= {"digest": manifest.digest, "by": "somebody"}
+    record = json.loads(own_record("orchestrail_manifest", said, "manifest", Job("default", "m")).body)
+    found = point(document_json(documented(*story(made), record)), "1(f)")
+    assert (found["marks"], found["missing"]) == (["not_applicable"], None)
+    assert found["not_applicable"]["text"] == "it is no component of a product (said by dana)"
+    assert found["not_applicable"]["sources"][0]["sequence"] == 4
 
 
 def test_every_figure_names_an_entry_of_the_log(made, documented):

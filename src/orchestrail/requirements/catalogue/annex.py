@@ -48,6 +48,11 @@ class Point:
     note: str | None = None
     may_not_apply: bool = False
 
+    @property
+    def name(self) -> str:
+        """The point as statements and manifests name it: `IV(2)(c)`."""
+        return f"IV({self.point.replace('(', ')(', 1)}" if "(" in self.point else f"IV({self.point})"
+
 
 @dataclass(frozen=True, slots=True)
 class AnnexIV:
