@@ -15,6 +15,7 @@ from sqlalchemy.orm import aliased
 
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
+from orchestrail.projections.rows import DocumentRow
 from orchestrail.queries.facts import (
     Check,
     RunFacts,
@@ -105,6 +106,7 @@ class Model:
         registered: by namespace, name and version under which it is known, the contents that bear that name.
         readers: runs that read it, or a model that went into it, with what they read and checked.
         deployments: services and deploy steps of it.
+        documents: technical documentations that were made of it, by place in the log.
     """
 
     key: str
@@ -121,6 +123,7 @@ class Model:
     registered: Mapping[tuple[str, str, str], frozenset[str]]
     readers: tuple[RunFacts, ...]
     deployments: tuple[Deployment, ...]
+    documents: tuple[DocumentRow, ...] = ()
 
     @property
     def dataset(self) -> DatasetRef:
@@ -241,10 +244,17 @@ def model(connection: Connection, key: str) -> Model | None:
         known_names=_written_names(connection, traced.sources),
         registered=_registered(connection, written),
         readers=tuple(facts[run_id] for run_id in read_by),
+        documents=_documents(connection, key),
         deployments=tuple(
             each for each in deployments(connection, [*read_by, *_serving(connection, key)]) if each.digest == key
         ),
     )
+
+
+def _documents(connection: Connection, key: str) -> tuple[DocumentRow, ...]:
+    made = tables.document
+    rows = connection.execute(select(made).where(made.c.model == key).order_by(made.c.seq)).mappings()
+    return tuple(DocumentRow(**row) for row in rows)
 
 
 def traced_models(datasets: Iterable[TracedDataset]) -> list[TracedDataset]:

@@ -13,6 +13,7 @@ from sqlalchemy import Connection, select
 from orchestrail.model import IN_MEMORY, State
 from orchestrail.projections import tables
 from orchestrail.queries.facts import Process, process_roots, processes
+from orchestrail.queries.manifests import Pipeline, manifest_in_force
 
 _CHUNK = 400
 
@@ -38,6 +39,28 @@ class Observed:
     steps: dict[str, int] = field(default_factory=dict)
     skipped: dict[str, int] = field(default_factory=dict)
     edges: dict[tuple[str, str], int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Declared:
+    """A pipeline as the manifest in force declares it, beside what was observed of it.
+
+    Attributes:
+        pipeline: what is declared.
+        observed: what was observed since the day from which it is declared.
+    """
+
+    pipeline: Pipeline
+    observed: Observed
+
+
+def declared_pipelines(connection: Connection) -> Iterator[Declared]:
+    """Load all that are declared."""
+    row = manifest_in_force(connection)
+    for system in row.manifest.systems if row is not None else ():
+        for pipeline in system.pipelines:
+            since = f"{pipeline.since}T00:00:00.000000Z" if pipeline.since is not None else None
+            yield Declared(pipeline, observed_pipeline(connection, pipeline.job, since))
 
 
 def observed_pipeline(connection: Connection, job: str, since: str | None = None) -> Observed:

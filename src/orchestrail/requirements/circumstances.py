@@ -102,6 +102,11 @@ class Circumstances:
         said = [stated, self.recorded.digest if self.recorded is not None else None]
         return sha256(json.dumps(said).encode()).hexdigest()
 
+    @property
+    def end_of_day(self) -> str:
+        """The last moment of the day, RFC 3339 in UTC."""
+        return f"{self.day.isoformat()}T23:59:59.999999Z"
+
     def older(self, moment: str | None, limit: timedelta) -> bool:
         """Say whether a time, RFC 3339 in UTC, lies more than a limit before the end of the day; an unknown time does not."""
         if moment is None:

@@ -9,6 +9,7 @@ from typing import Any
 from orchestrail.queries.facts import Process, RunFacts, processes
 from orchestrail.queries.impact import Withdrawn, withdrawn
 from orchestrail.queries.models import DeployedModel, Model, deployed_models, models
+from orchestrail.queries.pipelines import Declared, declared_pipelines
 from orchestrail.queries.record import Record, record
 from orchestrail.queries.scopes import Scope
 from orchestrail.queries.snapshot import Snapshot
@@ -97,6 +98,13 @@ VERSION = UnitKind(
     lambda unit: None,
 )
 
+PIPELINE = UnitKind(
+    Declared,
+    lambda record, scope: declared_pipelines(record),
+    lambda unit: unit.pipeline.job,
+    lambda unit: 0,
+    lambda unit: None,
+)
 WITHDRAWN = UnitKind(
     Withdrawn,
     lambda record, scope: withdrawn(record, _roots(scope)),
@@ -119,5 +127,5 @@ def _behind_deployed(record: Snapshot, scope: Scope) -> set[str]:
     return {run.run_id for each in found for run in each.closure}
 
 
-KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION, WITHDRAWN, RECORD)
+KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION, PIPELINE, WITHDRAWN, RECORD)
 """All of them."""

@@ -6,7 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrail.requirements.engine import LISTED, judges, verdict
+from orchestrail.requirements import checks as _registered  # noqa: F401 - importing them registers them
+from orchestrail.requirements.catalogue import load_catalogue
+from orchestrail.requirements.engine import EVALUATORS, LISTED, judges, verdict
 from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Why, failed, passed, unknown
 
 
@@ -58,6 +60,11 @@ def test_every_subject_is_counted_and_the_worst_are_listed(statuses):
     bad = sorted((each for each in statuses if each is not Status.PASS), key=ORDER.index)
     assert [result.status for result in found.results] == bad[:LISTED]
     assert found.not_listed == max(0, len(bad) - LISTED)
+
+
+def test_every_requirement_of_the_catalogue_has_an_evaluator():
+    """And every evaluator a requirement."""
+    assert {each.requirement for each in EVALUATORS} == {one.id for one in load_catalogue().requirements}
 
 
 def test_two_evaluators_of_one_requirement_in_one_kind_of_units_are_a_mistake():

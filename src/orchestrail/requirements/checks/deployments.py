@@ -1,14 +1,18 @@
-"""PREP-04 and DEP-01: whether a deployment names its model, and prepares data as the training of that model did."""
+"""PREP-04, DEP-01, DEP-02: whether a deployment names its model, prepares data as training did, and is monitored."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import pairwise
 
+from orchestrail.model import State
 from orchestrail.queries.facts import ServedOperation
 from orchestrail.queries.models import DeployedModel, Deployment, Model
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
+from orchestrail.requirements.overlay import Subject, attested, word
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
 
 
@@ -32,6 +36,44 @@ def names_its_model(deployed: DeployedModel, circumstances: Circumstances) -> It
         yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
     else:
         yield passed(run.run_id, label)
+
+
+@judges("DEP-02", of=DeployedModel, ages=True)
+def operation_is_monitored(deployed: DeployedModel, circumstances: Circumstances) -> Iterator[Result]:
+    """A monitoring run completed in each interval of the plan, and a person states the plan. The operation log is not here."""
+    deployment, model = deployed.deployment, deployed.model
+    run, label = deployment.run, _label(deployment)
+    here = Witness(run.run_id, run.first_seq, "started_at", run.started_at or "not told")
+    system = run.system or (next((one.system for one in model.closure if one.system), None) if model else None)
+    stated = circumstances.manifest.system(system)
+    days = stated.monitoring_interval_days if stated is not None else None
+    if days is None or system is None:
+        why = "no recorded plan says how often it is monitored: `monitoring_interval_days` in the manifest"
+        yield unknown(run.run_id, Why.NO_ATTESTATION, why, here, label=label)
+        return
+    watched = [one for one in (model.readers if model else ()) if one.role == "monitor" and one.state == State.COMPLETE]
+    last = deployment.run.ended_at if not deployment.active else None
+    moments = [
+        run.started_at,
+        *sorted(one.ended_at for one in watched if one.ended_at),
+        last or circumstances.end_of_day,
+    ]
+    gaps = [
+        (before, after)
+        for before, after in pairwise(moment for moment in moments if moment is not None)
+        if after > before and _days(before, after) > days
+    ]
+    if gaps:
+        before, after = gaps[0]
+        why = f"no monitoring run completed between {before} and {after}, and the plan is every {days} days"
+        shown = [Witness(one.run_id, one.ended_seq, "ended_at", one.ended_at or "") for one in watched]
+        yield failed(run.run_id, why, here, *shown, label=label)
+    else:
+        yield attested(run.run_id, word("DEP-02", Subject("system", system), circumstances), label)
+
+
+def _days(before: str, after: str) -> float:
+    return (datetime.fromisoformat(after) - datetime.fromisoformat(before)).total_seconds() / 86_400
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,11 +1,12 @@
-"""PREP-01, PREP-02, PREP-03, PREP-06, CACHE-01: how data is prepared, by which code, and what was checked before training."""
+"""PREP-01 to PREP-03, PREP-05, PREP-06, CACHE-01: how data is prepared, by which code, and what was checked before training."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Mapping
 
 from orchestrail.model import Capability, State
 from orchestrail.queries.facts import Process, RunFacts
+from orchestrail.queries.loading import dataset_key
 from orchestrail.queries.models import Model
 from orchestrail.queries.versions import CodeOf, Operation
 from orchestrail.requirements.circumstances import Circumstances
@@ -106,6 +107,89 @@ def code_and_parameters_are_fixed(process: Process, circumstances: Circumstances
         else:
             why = " and ".join(why for _, why, _ in missing)
             yield unknown(run.run_id, Why.NOT_CAPTURED, f"{why}: its adapter cannot see it", *shown, label=label)
+
+
+_SPLITS = ("train", "validation", "test")
+
+
+@judges("PREP-05", of=Model)
+def splits_are_treated_alike(model: Model, circumstances: Circumstances) -> Iterator[Result]:
+    """Training, validation and test data passed the same operations, and none that learns from data read the test data.
+
+    What is for training alone, resampling say, is left out. Parameters are not compared: they name the parts.
+    """
+    label = model.dataset.name
+    found = {role: _behind(model, role) for role in _SPLITS}
+    used = {role: each for role, each in found.items() if each is not None}
+    here = Witness(model.written[0].run_id, model.written[0].seq, "outputs", label)
+    if "train" not in used or "test" not in used:
+        lacking = " and ".join(role for role in ("train", "test") if role not in used)
+        why = f"no data set behind the model is said to be for: {lacking}"
+        yield unknown(model.key, Why.NOT_CAPTURED, why, here, label=label)
+        return
+    operations = {role: _applied(each) for role, each in used.items()}
+    tested = used["test"].keys() - used["train"].keys()
+    leaks = [
+        run
+        for run in used["train"].values()
+        if run.step.fits_state and run.run_id in used["test"] and _reads(model, run, tested)
+    ]
+    unlike = [role for role in used if operations[role].keys() != operations["train"].keys()]
+    if leaks:
+        shown = [Witness(run.run_id, run.first_seq, "inputs", "test data") for run in leaks]
+        yield failed(model.key, f"{leaks[0].job.name} learns from data and read the test data", *shown, label=label)
+    elif unlike:
+        role = unlike[0]
+        one, other = operations["train"], operations[role]
+        differing = sorted(one.keys() ^ other.keys())
+        runs = [(one.get(key) or other.get(key)) for key in differing]
+        shown = [
+            Witness(run.run_id, run.first_seq, "preprocessing", key)
+            for key, run in zip(differing, runs, strict=True)
+            if run
+        ]
+        names = ", ".join(differing)
+        yield failed(model.key, f"{role} data was not treated as training data was: {names}", *shown, label=label)
+    elif not operations["train"]:
+        yield unknown(
+            model.key, Why.NO_SUBJECTS, "no operation that prepares data is known behind the splits", here, label=label
+        )
+    else:
+        yield passed(model.key, label)
+
+
+def _behind(model: Model, role: str) -> dict[str, RunFacts] | None:
+    """Give the runs behind all data sets of a role; None where no data set has it."""
+    starts = {dataset_key(use.dataset) for uses in model.inputs.values() for use in uses if use.dataset.role == role}
+    if not starts:
+        return None
+    before: dict[str, set[str]] = {}
+    for edge in model.edges:
+        if edge.kind in ("read", "wrote"):
+            before.setdefault(edge.end, set()).add(edge.start)
+    passed_by, waiting = set(starts), list(starts)
+    while waiting:
+        for one in before.get(waiting.pop(), ()):
+            if one not in passed_by:
+                passed_by.add(one)
+                waiting.append(one)
+    return {run_id: model.by_id[run_id] for run_id in passed_by if run_id in model.by_id}
+
+
+def _applied(runs: Mapping[str, RunFacts]) -> dict[str, RunFacts]:
+    """Give the declared operations among some runs, by name, version and code, without those for training alone."""
+    return {
+        f"{run.step.operation} {run.step.version}": run
+        for run in runs.values()
+        if run.role == "preprocess" and run.step.operation and not run.step.derived and not run.step.train_only
+    }
+
+
+def _reads(model: Model, run: RunFacts, tested: Collection[str]) -> bool:
+    """Say whether a run read what only test data came from, or the test data."""
+    written = {use.dataset.digest for run_id in tested for use in model.outputs.get(run_id, ())}
+    tests = {use.dataset.digest for uses in model.inputs.values() for use in uses if use.dataset.role == "test"}
+    return any(use.dataset.digest in (written | tests) - {None} for use in model.inputs.get(run.run_id, ()))
 
 
 @judges("PREP-06", of=Process)

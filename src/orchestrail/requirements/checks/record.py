@@ -1,4 +1,4 @@
-"""RUN-ID-01, RUN-CAP-01, REC-01, REC-03, REC-06, REC-07, DOC-05: the record as a whole, and what is stated of systems."""
+"""RUN-ID-01, RUN-CAP-01, REC-01 to REC-07, DOC-05: the record as a whole, and what is stated of systems."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from orchestrail.queries.record import Record
+from orchestrail.queries.scans import PersonalPlace, personal_places, unclassified
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
+from orchestrail.requirements.overlay import Subject, agreed, attested, shown, word
 from orchestrail.requirements.verdicts import Result, Status, Why, Witness, failed, passed, unknown
 
 SUBJECT = "record"
 _LEGAL_MONTHS = 6
 """Art. 19(1), 26(6): at least six months; law on the protection of personal data may say otherwise."""
+_DOCUMENTED_MONTHS = 120
+"""Art. 18(1): ten years after placing on the market, for the documentation and the records that it cites."""
 _SHOWN = 10
 
 
@@ -141,3 +145,74 @@ def systems_are_described(record: Record, circumstances: Circumstances) -> Itera
             day = datetime.fromisoformat(recorded.received_at).date()
             said = Witness(None, recorded.seq, f"systems.{name}", recorded.digest)
             yield Result(name, Status.ATTESTED, f"stated in the manifest recorded on {day}", witnesses=(said, here))
+
+
+@judges("REC-02", of=Record)
+def fixed_points_are_held_elsewhere(record: Record, circumstances: Circumstances) -> Iterator[Result]:
+    """A checkpoint that somebody else holds shows what was altered before. This version cannot tell who holds one."""
+    if record.begins:
+        why = "no checkpoint is known to be held by somebody else: give one away with `orchestrail checkpoint --out`"
+        yield unknown(SUBJECT, Why.NOT_CAPTURED, why)
+
+
+@judges("REC-04", of=Record, ages=True)
+def records_are_kept_ten_years(record: Record, circumstances: Circumstances) -> Iterator[Result]:
+    """Where a person states when a system was placed on the market, the recorded policy keeps events ten years and longer."""
+    months, recorded = circumstances.policy.retention_months, circumstances.recorded
+    for name, run_id, seq in record.systems:
+        here = Witness(run_id, seq, "system", name)
+        found = word("REC-04", Subject("system", name), circumstances)
+        stated = agreed(found, "placed_on_market") if found.statements else found
+        if stated.statement is None or recorded is None:
+            yield attested(name, stated)
+        elif months is None:
+            why = "no recorded policy says how long events are kept: `retention_months` in [policy]"
+            yield unknown(name, Why.NOT_CAPTURED, why, shown(stated.statement), here)
+        elif months < _DOCUMENTED_MONTHS:
+            said = Witness(None, recorded.seq, "policy.retention_months", str(months))
+            placed = stated.statement.fields["placed_on_market"]
+            why = f"events are kept {months} months, and ten years from {placed} are {_DOCUMENTED_MONTHS}"
+            yield failed(name, why, said, shown(stated.statement), here)
+        else:
+            yield attested(name, stated)
+
+
+@judges("REC-05", of=Record)
+def the_record_can_be_handed_over(record: Record, circumstances: Circumstances) -> Iterator[Result]:
+    """An export that verifies without this program was tried. This version makes none."""
+    if record.begins:
+        yield unknown(SUBJECT, Why.NOT_EVALUATED, "no export was ever made and verified: this version makes none")
+
+
+@judges("REC-07", of=Record, ages=True)
+def personal_data_is_known(record: Record, circumstances: Circumstances) -> Iterator[Result]:
+    """Each stored field has a class; nothing personal is found in one that has none, or after its end."""
+    known, recorded = record.scanned, circumstances.recorded
+    if known is None:
+        if record.begins:
+            why = "nobody looked for personal data in what is stored: `orchestrail scan`"
+            yield unknown(SUBJECT, Why.NOT_EVALUATED, why)
+        return
+    places = personal_places(known, circumstances.manifest)
+    wrong = [place for place in places if place.stated is not None and _is_wrong(place, circumstances)]
+    bare = unclassified(known, circumstances.manifest)
+    if wrong:
+        told = [Witness(None, place.seq, place.pointer, place.finding.found.kind) for place in wrong[:_SHOWN]]
+        yield failed(SUBJECT, f"personal data stands in {len(wrong)} places where there is to be none by now", *told)
+    elif bare or recorded is None:
+        told = [Witness(None, None, field, "no class is stated") for field in bare[:_SHOWN]]
+        yield unknown(
+            SUBJECT, Why.NO_ATTESTATION, f"{len(bare)} stored fields have no class: `[[fields]]` in the manifest", *told
+        )
+    else:
+        said = Witness(None, recorded.seq, "fields", recorded.digest)
+        yield Result(
+            SUBJECT, Status.ATTESTED, "each stored field has a class in the recorded manifest", witnesses=(said,)
+        )
+
+
+def _is_wrong(place: PersonalPlace, circumstances: Circumstances) -> bool:
+    stated = place.stated
+    return stated is not None and (
+        stated.kind == "none" or (stated.until is not None and stated.until < circumstances.day)
+    )

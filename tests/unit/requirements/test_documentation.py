@@ -1,0 +1,229 @@
+"""DOC-01 to DOC-03, DEP-02, PREP-05, REC-04, REC-07: descriptions, monitoring, splits and personal data."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+
+import pytest
+
+from orchestrail.requirements.verdicts import Status, Why
+
+
+def fresh(events):
+    return json.loads(json.dumps(events))
+
+
+def pipeline(made):
+    """Process 1: step a writes what step b reads."""
+    return [
+        made.event("START", 1, job="score"),
+        made.event("START", 2, parent=1, job="score.a"),
+        made.event("COMPLETE", 2, parent=1, job="score.a", outputs=[made.dataset("/x", "x")]),
+        made.event("START", 3, parent=1, job="score.b"),
+        made.event("COMPLETE", 3, parent=1, job="score.b", inputs=[made.dataset("/x", "x")]),
+        made.event("COMPLETE", 1, job="score"),
+    ]
+
+
+def declared(**changes):
+    """A manifest with that pipeline."""
+    said = {"job": "score", "steps": ["score.a", "score.b"], "edges": ["score.a -> score.b"]} | changes
+    return {"systems": [{"name": "scoring", "pipelines": [said]}]}
+
+
+def test_a_description_that_is_what_ran_passes(made, judged, stated):
+    """Without a declaration there is nothing to hold against it."""
+    assert judged("DOC-01", *pipeline(made), stated(declared())).status is Status.PASS
+    assert judged("DOC-01", *pipeline(made)).why is Why.NO_SUBJECTS
+    assert judged("DOC-01", stated(declared())).why is Why.NO_SUBJECTS
+
+
+@pytest.mark.parametrize(
+    ("changes", "detail"),
+    [
+        ({"steps": ["score.a"], "edges": []}, "score.b: observed, and not declared"),
+        ({"edges": []}, "score.a -> score.b: observed, and not declared"),
+        ({"steps": ["score.a", "score.b", "score.c"]}, "score.c: declared, and never observed"),
+        ({"edges": ["score.a -> score.b", "score.b -> score.a"]}, "score.b -> score.a: declared, and never observed"),
+    ],
+)
+def test_a_difference_fails_and_is_named(made, judged, stated, changes, detail):
+    """Steps and edges, in both directions."""
+    verdict = judged("DOC-01", *pipeline(made), stated(declared(**changes)))
+    assert verdict.status is Status.FAIL
+    assert detail in {witness.detail for witness in verdict.results[0].witnesses}
+
+
+def test_a_branch_that_no_run_need_take_is_marked(made, judged, stated):
+    """Then it may be missing."""
+    said = declared(steps=["score.a", "score.b", "score.c"], not_taken=["score.c"])
+    assert judged("DOC-01", *pipeline(made), stated(said)).status is Status.PASS
+
+
+def served(made):
+    """Step 2 trains, service 3 serves."""
+    return [
+        made.event("COMPLETE", 2, outputs=[made.dataset("/m", "m", kind="model")]),
+        made.event(
+            "START",
+            3,
+            second=1,
+            ours={"system": "scoring"},
+            orchestrail_serving={"deployment": "eu", "model": {"digest": made.digest("m")}},
+        ),
+    ]
+
+
+def document(made, *, size=2, marks=("fact", "statement")):
+    """The record of a documentation."""
+    said = {"model": made.digest("m"), "digest": made.digest("doc"), "day": "2026-03-01", "size": size}
+    return made.record("orchestrail_document", **said, points=[{"point": "1(a)", "marks": list(marks)}])
+
+
+def test_a_documentation_without_gaps_is_attested(made, judged):
+    """At best: persons stated a part of it."""
+    assert judged("DOC-02", *served(made), document(made)).status is Status.ATTESTED
+    assert judged("DOC-02", *served(made)).why is Why.NOT_EVALUATED
+
+
+@pytest.mark.parametrize("mark", ["missing", "partial"])
+def test_a_gap_fails_until_a_newer_documentation_has_none(made, judged, mark):
+    """The newest counts."""
+    verdict = judged("DOC-02", *served(made), document(made, marks=("fact", mark)))
+    assert (verdict.status, mark in verdict.reason) == (Status.FAIL, True)
+    both = document(made, marks=("fact", mark)), document(made)
+    assert judged("DOC-02", *served(made), *both).status is Status.ATTESTED
+
+
+def test_a_documentation_is_newer_than_the_deployment(made, judged):
+    """None fails, an older one fails; a service that has ended needs none."""
+    events = served(made)
+    assert judged("DOC-03", *events, document(made)).status is Status.PASS
+    assert "covers the model" in judged("DOC-03", *events).reason
+    assert "older than the deployment" in judged("DOC-03", *events, document(made, size=1)).reason
+    assert judged("DOC-03", *events, made.event("COMPLETE", 3, second=2)).why is Why.NO_SUBJECTS
+
+
+def monitored(made, *days):
+    """Runs that monitor the model, each on a day of March."""
+    return [
+        made.event(
+            "COMPLETE",
+            10 + day,
+            second=86_400 * day,
+            orchestrail_step={"role": "monitor"},
+            inputs=[made.dataset("/m", "m")],
+        )
+        for day in days
+    ]
+
+
+def test_monitoring_in_each_interval_and_a_plan_are_attested(made, judged, stated, attested):
+    """The interval is the manifest's, the plan a person's."""
+    plan = {"systems": [{"name": "scoring", "version": "1", "monitoring_interval_days": 7}]}
+    word = attested("DEP-02", "system", "scoring@1", made.digest("s"), role="monitoring_owner")
+    events = [*served(made), *monitored(made, 5, 10), stated(plan)]
+    late = date(2026, 3, 15)
+    assert judged("DEP-02", *events, word, day=late).status is Status.ATTESTED
+    assert judged("DEP-02", *events, day=late).why is Why.NO_ATTESTATION
+    gap = judged("DEP-02", *served(made), *monitored(made, 5), stated(plan), word, day=late)
+    assert (gap.status, "every 7 days" in gap.reason) == (Status.FAIL, True)
+    assert "no recorded plan" in judged("DEP-02", *served(made), word, day=late).reason
+
+
+def splits(made):
+    """Clean and impute are applied to both parts; what is fitted reads the training part."""
+
+    def step(number, second, operation, reads, writes, **more):
+        said = {"role": "preprocess", "roleSource": "declared", "operation": operation, "version": "1"} | more
+        inputs = [made.dataset(f"/{name}", name) for name in reads]
+        outputs = [made.dataset(f"/{name}", name) for name in writes]
+        return made.event("COMPLETE", number, second=second, orchestrail_step=said, inputs=inputs, outputs=outputs)
+
+    def use(name, role):
+        return made.dataset(f"/{name}", name, role=role)
+
+    return {
+        "clean": step(2, 1, "clean", ["raw"], ["a", "b"]),
+        "fit": step(3, 2, "fit", ["a"], ["medians"], fitsState=True, trainOnly=True),
+        "train": step(4, 3, "impute", ["a", "medians"], ["train"]),
+        "test": step(5, 4, "impute", ["b", "medians"], ["test"]),
+        "model": made.event(
+            "COMPLETE",
+            6,
+            second=5,
+            orchestrail_step={"role": "train"},
+            inputs=[use("train", "train")],
+            outputs=[made.dataset("/m", "m", kind="model")],
+        ),
+        "evaluate": made.event(
+            "COMPLETE",
+            7,
+            second=6,
+            orchestrail_step={"role": "evaluate"},
+            inputs=[made.dataset("/m", "m"), use("test", "test")],
+            outputs=[made.dataset("/report", "report")],
+        ),
+        "package": made.event(
+            "COMPLETE",
+            8,
+            second=7,
+            inputs=[made.dataset("/m", "m"), made.dataset("/report", "report")],
+            outputs=[made.dataset("/p", "p", kind="model")],
+        ),
+    }
+
+
+def test_splits_that_are_treated_alike_pass(made, judged):
+    """What is for training alone is left out."""
+    assert judged("PREP-05", *splits(made).values()).status is Status.PASS
+
+
+def test_another_operation_on_the_test_data_fails(made, judged):
+    """It is named."""
+    events = fresh(splits(made))
+    events["test"]["run"]["facets"]["orchestrail_step"]["operation"] = "drop"
+    verdict = judged("PREP-05", *events.values())
+    assert verdict.status is Status.FAIL
+    assert "test data was not treated as training data was: drop 1" in verdict.reason
+
+
+def test_a_step_that_learns_from_the_test_data_fails(made, judged):
+    """It read the part that was to be tested on."""
+    events = fresh(splits(made))
+    events["fit"]["inputs"].append(made.dataset("/b", "b"))
+    events["fit"]["inputs"].append(made.dataset("/test", "test"))
+    verdict = judged("PREP-05", *events.values())
+    assert (verdict.status, "read the test data" in verdict.reason) == (Status.FAIL, True)
+
+
+@pytest.mark.parametrize("part", ["model", "evaluate"])
+def test_splits_that_nobody_names_are_unknown(made, judged, part):
+    """Training data or test data."""
+    events = fresh(splits(made))
+    for dataset in events[part]["inputs"]:
+        dataset["facets"]["orchestrail_dataset"]["role"] = None
+    verdict = judged("PREP-05", *events.values())
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NOT_CAPTURED)
+
+
+def test_records_are_kept_ten_years_from_a_day_that_a_person_states(made, judged, stated, attested):
+    """Nobody else knows the day; a shorter policy fails."""
+    run = made.event("COMPLETE", 1, ours={"system": "scoring"})
+    placed = [{"name": "placed_on_market", "value": "2028-01-15"}]
+    word = attested("REC-04", "system", "scoring@1", made.digest("s"), role="regulatory_lead", fields=placed)
+
+    def policy(months):
+        return stated({"systems": [{"name": "scoring", "version": "1"}], "policy": {"retention_months": months}})
+
+    assert judged("REC-04", run, policy(150), word).status is Status.ATTESTED
+    assert judged("REC-04", run, policy(119), word).status is Status.FAIL
+    assert judged("REC-04", run, policy(150)).why is Why.NO_ATTESTATION
+
+
+@pytest.mark.parametrize("requirement", ["REC-02", "REC-05", "REC-06", "REC-07"])
+def test_what_nobody_did_is_unknown(made, judged, requirement):
+    """No fixed point elsewhere, no export, no second look."""
+    assert judged(requirement, made.event("COMPLETE", 1)).status is Status.UNKNOWN
+    assert judged(requirement).why is Why.NO_SUBJECTS
