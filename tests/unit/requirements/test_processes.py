@@ -115,6 +115,21 @@ def drop(*parts_and_path):
     return change
 
 
+def in_memory(made):
+    return {**made.dataset("flow.table", "source"), "namespace": "inmemory"}
+
+
+def branch(made, name):
+    dataset = made.dataset("/clean", weak="a branch may move on", digest=None)
+    dataset["facets"]["version"] = {"datasetVersion": name}
+    return dataset
+
+
+def evaluation(made, **facets):
+    step = {"role": "evaluate", "roleSource": "declared"}
+    return made.event("COMPLETE", 8, parent=1, orchestrail_step=step, inputs=[made.dataset("/m", "m")], **facets)
+
+
 def both(*changes):
     def change(events, made):
         for each in changes:
@@ -149,6 +164,11 @@ TURNS = [
     ("RUN-LC-02", both(put("second", None, *OURS, "previousAttempt"), put("train", None, *OURS, "previousAttempt")), "fail", "attempt 2 names no recorded one", 5),
     ("LIN-02", put("train", lambda made: made.dataset("/clean"), "inputs", 0), "fail", "neither a digest nor a fixed version: no version", 5),
     ("LIN-02", put("prepare", "changed meanwhile", "inputs", 0, *DATASET, "weak"), "unknown", "may not be of what was read", 3),
+    ("LIN-02", put("train", "looked_up", "inputs", 0, *DATASET, "observed"), "unknown", "it was looked up afterwards", 5),
+    ("LIN-02", put("train", lambda made: branch(made, "feature"), "inputs", 0), "unknown", "its version may not be of what was read", 5),
+    ("LIN-01", put("ingest", lambda made: in_memory(made), "inputs", 0), "fail", "the ingest step names no outside source", 2),
+    ("LIN-01", put("ingest", lambda made: made.dataset("/clean", "clean"), "inputs", 0), "fail", "the ingest step names no outside source", 2),
+    ("LIN-01", add("judge", lambda made: evaluation(made)), "fail", "the evaluate step names no output", 8),
     ("LIN-04", put("train", lambda made: made.dataset("/clean", "else"), "inputs", 0), "fail", "what was read is not what was written", 5),
     ("LIN-04", put("train", "looked_up", "inputs", 0, *DATASET, "observed"), "unknown", "not taken as it was read", 5),
     ("LIN-04", put("train", lambda made: made.dataset("/clean"), "inputs", 0), "unknown", "not known by content on both sides", 5),
@@ -244,6 +264,48 @@ def test_a_step_that_names_no_data_fails(made, judged, part, side, reason):
     capture = {"notCaptured": [{"what": "a subprocess", "reason": "it ran"}]}
     events[part]["run"]["facets"]["orchestrail_capture"] = capture
     assert judged("LIN-01", *events.values()).status is Status.UNKNOWN
+
+
+def test_what_an_evaluation_measures_is_what_it_came_to(made, judged):
+    """It need not write a file; a preparation step that only checks has prepared nothing."""
+    metrics = {"metrics": [{"name": "auc", "value": 0.9}]}
+    measured = evaluation(made, orchestrail_metrics=metrics)
+    assert judged("LIN-01", *process(made).values(), measured).status is Status.PASS
+
+
+def test_a_service_leaves_no_data_set_behind(made, judged):
+    """It reads the model that it serves."""
+    serves = made.event(
+        "COMPLETE", 8, parent=1, orchestrail_step={"role": "serve"}, inputs=[made.dataset("/m", "m", kind="model")]
+    )
+    assert judged("LIN-01", *process(made).values(), serves).status is Status.PASS
+
+
+def test_what_a_flow_read_says_nothing_of_its_tasks(made, judged):
+    """A task states its own data, whatever role the flow around it has."""
+    flow = {"jobType": {"jobType": "FLOW"}}
+    step = {"role": "preprocess", "roleSource": "declared"}
+    told = [
+        made.event("START", 8, orchestrail_capabilities={"capabilities": ALL}),
+        made.event("COMPLETE", 9, parent=8, orchestrail_step=step),
+        made.event(
+            "COMPLETE",
+            8,
+            orchestrail_step=step,
+            job_facets=flow,
+            inputs=[made.dataset("/raw", "raw")],
+            outputs=[made.dataset("/x", "x")],
+        ),
+    ]
+    verdict = judged("LIN-01", *told)
+    assert (verdict.status, [result.subject for result in verdict.results]) == (Status.FAIL, [made.run_id(9)])
+
+
+def test_a_source_that_the_process_fetched_before_is_still_one(made, judged):
+    """Where it is said to be: a download that an ingest step reads."""
+    events = whole(made)
+    events["ingest"]["inputs"] = [made.dataset("/clean", "clean", role="source")]
+    assert judged("LIN-01", *events.values()).status is Status.PASS
 
 
 def test_an_operation_inside_a_task_hands_its_result_to_the_task(made, judged):

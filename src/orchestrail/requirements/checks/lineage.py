@@ -5,16 +5,19 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from orchestrail.model import Capability, State
+from orchestrail.model import IN_MEMORY, Capability, State
 from orchestrail.queries.facts import DatasetRef, Process, RunFacts, Use
 from orchestrail.queries.versions import Version
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
 
+_WHOLES = ("FLOW", "DAG", "SCRIPT")
 _READERS = ("preprocess", "split", "train", "evaluate")
-_WITHOUT_OUTPUT = ("serve", "monitor", "deploy", "evaluate", "other")
-"""Roles of steps that may leave nothing behind but what they tell: a metric, a service, a check."""
+_IN_USE = ("deploy", "serve")
+"""Roles of steps that put a model to use and leave no data set behind."""
+_TELLING = ("evaluate", "monitor", "other")
+"""Roles of steps that may come to checks and metrics alone."""
 
 
 def _ran(run: RunFacts) -> bool:
@@ -29,9 +32,11 @@ def steps_state_their_data(process: Process, circumstances: Circumstances) -> It
             continue
         label = run.job.name
         here = Witness(run.run_id, run.last_seq, "inputs and outputs", "none told")
-        reads, writes = _data(process, process.inputs, run), _data(process, process.outputs, run)
-        lacking = [] if reads else ["input"]
-        if not writes and run.role not in _WITHOUT_OUTPUT:
+        reads = _data(process, process.inputs, run)
+        lacking = [] if reads else ["outside source" if run.role == "ingest" else "input"]
+        if run.role == "ingest" and reads and not _is_outside(process, run, reads):
+            lacking = ["outside source"]
+        if run.role not in _IN_USE and not _data(process, process.outputs, run) and not _told(process, run):
             lacking.append("output")
         if run.role is None:
             yield unknown(run.run_id, Why.NOT_CAPTURED, "the step has no role", here, label=label)
@@ -44,20 +49,40 @@ def steps_state_their_data(process: Process, circumstances: Circumstances) -> It
             why = f"no {' and no '.join(lacking)} is known, and capture says that it could not look everywhere"
             yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
         else:
-            what = "outside source" if run.role == "ingest" and lacking == ["input"] else " and no ".join(lacking)
-            yield failed(run.run_id, f"the {run.role} step names no {what}", here, label=label)
+            yield failed(run.run_id, f"the {run.role} step names no {' and no '.join(lacking)}", here, label=label)
 
 
 def _data(process: Process, side: Mapping[str, tuple[Use, ...]], run: RunFacts) -> list[Use]:
     """Give what a step read or wrote, with the steps inside it and, where it is inside one itself, the step around it.
 
-    An operation that a task calls hands its result to the task, which writes it.
+    An operation that a task calls hands its result to the task, which writes it. What a flow as a whole read says nothing of a task.
     """
     found = [use for one in (run, *process.below(run)) for use in side.get(one.run_id, ())]
     around = process.by_id.get(run.parent_run_id or "")
-    if around is not None and around.role is not None:
+    if around is not None and around.role is not None and around.job_type not in _WHOLES:
         found += side.get(around.run_id, ())
     return found
+
+
+def _told(process: Process, run: RunFacts) -> bool:
+    """Say whether checks or metrics are what a step came to: an evaluation need not write a file."""
+    return run.role in _TELLING and any(one.run_id in process.checks for one in (run, *process.below(run)))
+
+
+def _is_outside(process: Process, run: RunFacts, reads: list[Use]) -> bool:
+    """Say whether something that a step read comes from outside: nothing else in the process wrote it, and it lies somewhere."""
+    own = {run.run_id, *(one.run_id for one in process.below(run))}
+    written = {
+        (use.dataset.namespace, use.dataset.name)
+        for run_id, uses in process.outputs.items()
+        if run_id not in own
+        for use in uses
+    }
+    return any(
+        use.dataset.namespace != IN_MEMORY
+        and (use.dataset.role == "source" or (use.dataset.namespace, use.dataset.name) not in written)
+        for use in reads
+    )
 
 
 @judges("LIN-02", of=Process)
@@ -69,14 +94,18 @@ def inputs_are_pinned(process: Process, circumstances: Circumstances) -> Iterato
             subject = f"{dataset.namespace}:{dataset.name}"
             here = Witness(run.run_id, use.seq, "inputs", f"{subject} version {dataset.version or 'none'}")
             label = run.job.name
-            if dataset.digest is not None and dataset.weak is None:
+            weak = dataset.weak or ("it was looked up afterwards" if dataset.observed == "looked_up" else None)
+            pinned = dataset.digest is not None or (
+                dataset.version is not None and not _is_mutable(dataset, circumstances)
+            )
+            if pinned and weak is None:
                 yield passed(subject, label)
-            elif dataset.digest is not None:
-                why = f"its digest may not be of what was read: {dataset.weak}"
-                yield unknown(subject, Why.PARTIAL, why, here, label=label)
-            elif dataset.version is not None and not _is_mutable(dataset, circumstances):
-                yield passed(subject, label)
-            elif process.can(run, Capability.DATASET_VERSION) and dataset.namespace != "inmemory":
+            elif pinned:
+                what = "digest" if dataset.digest is not None else "version"
+                yield unknown(
+                    subject, Why.PARTIAL, f"its {what} may not be of what was read: {weak}", here, label=label
+                )
+            elif process.can(run, Capability.DATASET_VERSION) and dataset.namespace != IN_MEMORY:
                 what = f"the version {dataset.version} stands for no fixed content" if dataset.version else "no version"
                 yield failed(subject, f"neither a digest nor a fixed version: {what}", here, label=label)
             else:
