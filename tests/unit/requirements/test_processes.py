@@ -266,6 +266,59 @@ def test_a_step_that_names_no_data_fails(made, judged, part, side, reason):
     assert judged("LIN-01", *events.values()).status is Status.UNKNOWN
 
 
+def versioned(made, name, version, **ours):
+    dataset = made.dataset(name, digest=None, **ours)
+    dataset["facets"]["version"] = {"datasetVersion": version}
+    return dataset
+
+
+@pytest.mark.parametrize(
+    ("wrote", "read", "observed", "status"),
+    [
+        ("7", "7", "at_read", Status.PASS),
+        ("7", "8", "at_read", Status.FAIL),
+        ("7", "7", "declared", Status.UNKNOWN),
+        ("7", "8", "declared", Status.UNKNOWN),
+    ],
+)
+def test_versions_are_compared_where_there_are_no_digests(made, judged, wrote, read, observed, status):
+    """A version that somebody declares was not observed when the data set was read."""
+    events = whole(made)
+    events["prepare"]["outputs"] = [versioned(made, "/t", wrote, observed="at_write")]
+    events["train"]["inputs"] = [versioned(made, "/t", read, observed=observed)]
+    verdict = judged("LIN-04", *events.values())
+    assert verdict.status is status, verdict
+
+
+def test_what_was_written_is_known_weakly(made, judged):
+    """Then it cannot be told whether what was read is the same."""
+    events = whole(made)
+    events["prepare"]["outputs"][0]["facets"]["orchestrail_dataset"]["weak"] = "it changed while it was read"
+    events["train"]["inputs"] = [made.dataset("/clean", "else")]
+    verdict = judged("LIN-04", *events.values())
+    assert (verdict.status, verdict.reason.endswith("not known by content on both sides")) == (Status.UNKNOWN, True)
+
+
+def test_what_is_written_twice_is_read_as_it_was_written_last(made, judged):
+    """What an earlier step wrote is not what lies there now; the order of the log may be another than that of the steps."""
+    events = whole(made)
+    anew = made.event("COMPLETE", 9, parent=1, second=6, outputs=[made.dataset("/clean", "anew", observed="at_write")])
+    train = events.pop("train")
+    verdict = judged("LIN-04", *events.values(), anew, train)
+    assert verdict.status is Status.UNKNOWN
+    assert "another had written it anew before" in verdict.reason
+    train["inputs"] = [made.dataset("/clean", "anew")]
+    assert judged("LIN-04", *events.values(), anew, train).status is Status.PASS
+
+
+def test_names_in_memory_are_not_compared(made, judged):
+    """They say where a value was met, and not what it is."""
+    events = whole(made)
+    events["prepare"]["outputs"] = [{**made.dataset("flow.t", "one"), "namespace": "inmemory"}]
+    events["train"]["inputs"] = [{**made.dataset("flow.t", "other"), "namespace": "inmemory"}]
+    assert judged("LIN-04", *events.values()).counts == {Status.PASS: 1}
+
+
 def test_what_an_evaluation_measures_is_what_it_came_to(made, judged):
     """It need not write a file; a preparation step that only checks has prepared nothing."""
     metrics = {"metrics": [{"name": "auc", "value": 0.9}]}

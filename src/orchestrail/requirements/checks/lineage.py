@@ -55,7 +55,7 @@ def steps_state_their_data(process: Process, circumstances: Circumstances) -> It
 def _data(process: Process, side: Mapping[str, tuple[Use, ...]], run: RunFacts) -> list[Use]:
     """Give what a step read or wrote, with the steps inside it and, where it is inside one itself, the step around it.
 
-    An operation that a task calls hands its result to the task, which writes it. What a flow as a whole read says nothing of a task.
+    An operation that a task calls hands its result to the task, which writes it. What a flow reads says nothing of its tasks.
     """
     found = [use for one in (run, *process.below(run)) for use in side.get(one.run_id, ())]
     around = process.by_id.get(run.parent_run_id or "")
@@ -119,7 +119,10 @@ def _is_mutable(dataset: DatasetRef, circumstances: Circumstances) -> bool:
 
 @judges("LIN-04", of=Process)
 def read_is_what_was_written(process: Process, circumstances: Circumstances) -> Iterator[Result]:
-    """A data set that one step wrote and a later one read is the same on both sides, as it was read."""
+    """A data set that one step wrote and a later one read is the same on both sides, as it was read.
+
+    What lies in memory is known by its content alone: its name is not compared.
+    """
     written: dict[tuple[str, str], list[Use]] = defaultdict(list)
     for uses in process.outputs.values():
         for use in uses:
@@ -128,29 +131,41 @@ def read_is_what_was_written(process: Process, circumstances: Circumstances) -> 
         for use in process.inputs.get(run.run_id, ()):
             key = use.dataset.namespace, use.dataset.name
             earlier = [one for one in written.get(key, ()) if one.seq < use.seq and one.run_id != run.run_id]
-            if not earlier:
-                continue
-            yield _compared(run, use, earlier)
+            if earlier and use.dataset.namespace != IN_MEMORY:
+                yield _compared(run, use, sorted(earlier, key=lambda one: one.seq, reverse=True))
 
 
 def _compared(run: RunFacts, use: Use, earlier: list[Use]) -> Result:
-    ours, label = use.dataset, run.job.name
-    subject = f"{ours.namespace}:{ours.name}"
-    read = Witness(run.run_id, use.seq, "inputs", ours.digest or ours.version or "by name only")
-    wrote = [
-        Witness(one.run_id, one.seq, "outputs", one.dataset.digest or one.dataset.version or "by name only")
-        for one in earlier
+    """Compare what was read with what was written, the latest first."""
+    read, label = use.dataset, run.job.name
+    subject = f"{read.namespace}:{read.name}"
+    shown = [
+        Witness(one.run_id, one.seq, f"{one.direction}s", one.dataset.digest or one.dataset.version or "by name only")
+        for one in (use, *earlier)
     ]
-    if ours.digest is None or all(one.dataset.digest is None for one in earlier):
-        if ours.version is not None and any(one.dataset.version == ours.version for one in earlier):
-            return passed(subject, label)
-        return unknown(subject, Why.PARTIAL, "not known by content on both sides", read, *wrote, label=label)
-    if not any(one.dataset.digest == ours.digest for one in earlier):
-        return failed(subject, "what was read is not what was written", read, *wrote, label=label)
-    if ours.observed not in ("at_read", "at_collect") or ours.weak is not None:
-        why = f"its content was not taken as it was read: {ours.weak or ours.observed}"
-        return unknown(subject, Why.PARTIAL, why, read, *wrote, label=label)
-    return passed(subject, label)
+    same = [_is_same(read, one.dataset) for one in earlier]
+    if same[0] is None:
+        return unknown(subject, Why.PARTIAL, "not known by content on both sides", *shown, label=label)
+    if read.observed not in ("at_read", "at_collect") or read.weak is not None:
+        why = f"its content was not taken as it was read: {read.weak or read.observed}"
+        return unknown(subject, Why.PARTIAL, why, *shown, label=label)
+    if same[0]:
+        return passed(subject, label)
+    if any(same):
+        why = "it is what one step wrote, and by the log another had written it anew before"
+        return unknown(subject, Why.PARTIAL, why, *shown, label=label)
+    return failed(subject, "what was read is not what was written", *shown, label=label)
+
+
+def _is_same(read: DatasetRef, written: DatasetRef) -> bool | None:
+    """Compare digests, else versions; None where there is neither on both sides, or where what was written is known weakly."""
+    if written.weak is not None:
+        return None
+    if read.digest is not None and written.digest is not None:
+        return read.digest == written.digest
+    if read.version is not None and written.version is not None and read.digest == written.digest:
+        return read.version == written.version
+    return None
 
 
 @judges("LIN-05", of=Version)
