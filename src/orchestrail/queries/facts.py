@@ -102,6 +102,7 @@ class Process:
         claims: what contradicts itself in each.
         checks: what each checked and measured.
         elsewhere: runs of other processes that these name: where a result was cached from, an earlier attempt, a parent.
+        origins: what those of them read and wrote whose results were taken, by run id and direction.
         checked: by digest of a data set that a training step of the process read, the checks of it anywhere, each with its run.
     """
 
@@ -112,6 +113,7 @@ class Process:
     claims: Mapping[str, tuple[Claim, ...]]
     checks: Mapping[str, tuple[Check, ...]]
     elsewhere: Mapping[str, RunFacts]
+    origins: Mapping[tuple[str, str], tuple[Use, ...]]
     checked: Mapping[str, tuple[tuple[Check, RunFacts], ...]]
 
     @cached_property
@@ -122,6 +124,11 @@ class Process:
     def can(self, run: RunFacts, capability: str) -> bool:
         """Say whether the adapter that recorded a run could have seen something."""
         return could_see(run, capability, self.by_id)
+
+    def data_of(self, run: RunFacts, direction: str) -> tuple[Use, ...]:
+        """Give what a run of the process, or one whose result was taken, read (`input`) or wrote (`output`)."""
+        own = self.inputs if direction == "input" else self.outputs
+        return own.get(run.run_id, ()) or self.origins.get((run.run_id, direction), ())
 
     @cached_property
     def children(self) -> Mapping[str, tuple[RunFacts, ...]]:
@@ -234,7 +241,7 @@ def _load(connection: Connection, roots: Sequence[str]) -> Iterator[Process]:
     named = {other for row in listed for other in _named(row)}
     known = {row.run_id: row for row in listed}
     known.update(load_facts(connection, named - known.keys()))
-    uses = load_uses(connection, ids)
+    uses = load_uses(connection, [*ids, *(row.cached_from for row in listed if row.cached_from in known)])
     claims, checks = load_claims(connection, ids), load_checks(connection, ids)
     trained = {use.dataset.digest for row in listed if row.role == "train" for use in uses[row.run_id, "input"]}
     checked = _checked(connection, filter(None, trained))
@@ -252,6 +259,12 @@ def _load(connection: Connection, roots: Sequence[str]) -> Iterator[Process]:
                 for row in group
                 for other in _named(row)
                 if other in known and known[other].root_run_id != root
+            },
+            origins={
+                (row.cached_from, direction): uses[row.cached_from, direction]
+                for row in group
+                if row.cached_from in known and known[row.cached_from].root_run_id != root
+                for direction in ("input", "output")
             },
             checked=checked,
         )

@@ -24,6 +24,7 @@ def process(made):
     check = {"name": "no-nulls", "success": True, "severity": "error", "kind": "quality", "dataset": dataset}
     fixed = {"orchestrail_code": {"digest": code("1")}, **parameters}
     cached = {"state": "CACHED", "cachedFrom": made.run_id(3)}
+    raw, clean = made.dataset("/raw", "raw"), made.dataset("/clean", "clean", observed="at_write")
     return {
         "flow": made.event(
             "START", 1, ours={"trigger": "manual", "actor": "hmac"}, orchestrail_capabilities={"capabilities": ALL}
@@ -70,7 +71,7 @@ def process(made):
             outputs=[made.dataset("/m", "m", kind="model", observed="at_write")],
         ),
         "again": made.event("START", 6, parent=1, second=9, orchestrail_step=prepares, **fixed),
-        "cached": made.event("COMPLETE", 6, parent=1, second=9, ours=cached),
+        "cached": made.event("COMPLETE", 6, parent=1, second=9, ours=cached, inputs=[raw], outputs=[clean]),
         "end": made.event("COMPLETE", 1, second=10),
     }
 
@@ -113,6 +114,10 @@ def drop(*parts_and_path):
         del place[path[-1]]
 
     return change
+
+
+def checks(made):
+    return process(made)["prepare"]["run"]["facets"]["orchestrail_checks"]
 
 
 def in_memory(made):
@@ -187,7 +192,16 @@ TURNS = [
     ("CACHE-01", put("prepare", "FAIL", "eventType"), "fail", "did not complete", 3),
     ("CACHE-01", put("again", {"digest": code("2")}, *RUN, "orchestrail_code"), "fail", "had another code", 3),
     ("CACHE-01", both(put("again", "2", *STEP, "version")), "fail", "had another operation or version", 3),
-    ("CACHE-01", drop("again", *RUN, "orchestrail_code"), "unknown", "the code of one of the two is not known", 3),
+    ("CACHE-01", drop("again", *RUN, "orchestrail_code"), "unknown", "had the same code is not known", 3),
+    ("CACHE-01", put("again", {"digest": "py-bytecode-1.3.11:sha256:" + "1" * 64}, *RUN, "orchestrail_code"), "unknown", "had the same code is not known", 3),
+    ("CACHE-01", drop("again", *STEP, "operation"), "fail", "had another operation or version", 3),
+    ("CACHE-01", put("cached", lambda made: made.dataset("/raw", "other"), "inputs", 0), "fail", "had another input", 3),
+    ("CACHE-01", put("cached", [], "inputs"), "unknown", "had the same input is not known", 3),
+    ("CACHE-01", put("cached", "changed meanwhile", "inputs", 0, *DATASET, "weak"), "unknown", "had the same input is not known", 3),
+    ("CACHE-01", put("cached", lambda made: made.dataset("/clean", "other"), "outputs", 0), "fail", "had another output", 3),
+    ("CACHE-01", both(put("again", "2", *STEP, "version"), put("again", {"digest": code("2")}, *RUN, "orchestrail_code")), "fail", "had another operation or version and another code", 3),
+    ("PREP-06", put("train", "changed meanwhile", "inputs", 0, *DATASET, "weak"), "unknown", "its digest may not be of what was read", 5),
+    ("PREP-06", both(drop("prepare", *RUN, "orchestrail_checks"), put("train", lambda made: checks(made), *RUN, "orchestrail_checks")), "fail", "nothing checked it before training", 5),
     ("CHG-02", drop("flow", *OURS, "actor"), "fail", "its start was manual, and nothing says by whom", 1),
     ("CHG-02", put("train", {"manual": True}, *OURS), "fail", "nothing says by whom", 5),
     ("CHG-02", put("train", {"manual": True, "changedBy": "hmac"}, *OURS), "fail", "no reason is given", 5),
@@ -316,7 +330,19 @@ def test_names_in_memory_are_not_compared(made, judged):
     events = whole(made)
     events["prepare"]["outputs"] = [{**made.dataset("flow.t", "one"), "namespace": "inmemory"}]
     events["train"]["inputs"] = [{**made.dataset("flow.t", "other"), "namespace": "inmemory"}]
-    assert judged("LIN-04", *events.values()).counts == {Status.PASS: 1}
+    assert judged("LIN-04", *events.values()).counts == {Status.PASS: 2}
+
+
+def test_a_result_of_another_process_is_held_against_what_that_read(made, judged):
+    """Where it was taken from is looked up in the whole record; what was written may go untold, it was taken as it is."""
+    events = whole(made)
+    raw = [made.dataset("/raw", "raw")]
+    step = events["again"]["run"]["facets"]["orchestrail_step"]
+    facets = {"orchestrail_step": step, "orchestrail_code": {"digest": code("1")}}
+    taken = made.event("COMPLETE", 8, ours={"state": "CACHED", "cachedFrom": made.run_id(3)}, inputs=raw, **facets)
+    assert judged("CACHE-01", *events.values(), taken).counts == {Status.PASS: 2}
+    events["prepare"]["inputs"] = [made.dataset("/raw", "other")]
+    assert judged("CACHE-01", *events.values(), taken).counts == {Status.FAIL: 2}
 
 
 def test_what_an_evaluation_measures_is_what_it_came_to(made, judged):

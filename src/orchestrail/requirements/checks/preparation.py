@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from orchestrail.model import Capability, State
-from orchestrail.queries.facts import Process, RunFacts
+from orchestrail.queries.facts import Process, RunFacts, Use
 from orchestrail.queries.loading import dataset_key
 from orchestrail.queries.models import Model
 from orchestrail.queries.versions import CodeOf, Operation
@@ -208,8 +208,12 @@ def data_was_checked_before_training(process: Process, circumstances: Circumstan
                 why = f"{dataset.name} has no digest by which checks of it could be found"
                 yield unknown(subject, Why.NOT_CAPTURED, why, here, label=label)
                 continue
+            if dataset.weak is not None:
+                why = f"{dataset.name}: its digest may not be of what was read: {dataset.weak}"
+                yield unknown(subject, Why.PARTIAL, why, here, label=label)
+                continue
             checked = process.checked.get(dataset.digest, ())
-            before = [(check, by) for check, by in checked if by.run_id == run.run_id or _before(by, run)]
+            before = [(check, by) for check, by in checked if _before(by, run)]
             broken = [
                 (check, by) for check, by in before if check.success is False and check.severity in ("error", None)
             ]
@@ -241,7 +245,7 @@ def _before(one: RunFacts, other: RunFacts) -> bool:
 
 @judges("CACHE-01", of=Process)
 def cached_results_have_an_origin(process: Process, circumstances: Circumstances) -> Iterator[Result]:
-    """A run that took a stored result names the run that made it: completed, of the same code and operation."""
+    """A run that took a stored result names the run that made it: completed, of the same operation, code and data."""
     for run in process.runs:
         if run.state != State.CACHED:
             continue
@@ -259,24 +263,43 @@ def cached_results_have_an_origin(process: Process, circumstances: Circumstances
             yield failed(run.run_id, "the run that made its result is not on the record", here, label=label)
             continue
         made = Witness(origin.run_id, origin.ended_seq or origin.first_seq, "state", origin.state or "not told")
-        unlike = _unlike(run, origin)
+        compared = {"operation or version": _same_operation(run, origin), "code": _same_code(run, origin)}
+        compared["input"] = _same_input(process, run, origin)
+        if run.run_id in process.outputs:
+            compared["output"] = _same_content(process.outputs[run.run_id], process.data_of(origin, "output"))
+        differing = [what for what, same in compared.items() if same is False]
+        untold = [what for what, same in compared.items() if same is None]
         if origin.state != State.COMPLETE:
             yield failed(run.run_id, "the run that made its result did not complete", made, here, label=label)
-        elif unlike is not None:
-            yield failed(run.run_id, f"the run that made its result had another {unlike}", made, here, label=label)
-        elif run.step.code_digest is None or origin.step.code_digest is None:
-            why = "the code of one of the two is not known"
-            yield unknown(run.run_id, Why.NOT_CAPTURED, why, made, here, label=label)
+        elif differing:
+            why = f"the run that made its result had another {' and another '.join(differing)}"
+            yield failed(run.run_id, why, made, here, label=label)
+        elif untold:
+            why = f"whether the run that made its result had the same {' and the same '.join(untold)} is not known"
+            yield unknown(run.run_id, Why.PARTIAL, why, made, here, label=label)
         else:
             yield passed(run.run_id, label)
 
 
-def _unlike(run: RunFacts, origin: RunFacts) -> str | None:
-    ours, theirs = run.step, origin.step
-    if (ours.operation, ours.version) != (theirs.operation, theirs.version) and ours.operation and theirs.operation:
-        return "operation or version"
-    digests = ours.code_digest, theirs.code_digest
-    if all(digests) and digests[0] != digests[1]:
-        algorithms = {(digest or "").partition(":")[0] for digest in digests}
-        return "code" if len(algorithms) == 1 else None
-    return None
+def _same_operation(run: RunFacts, origin: RunFacts) -> bool:
+    return (run.step.operation, run.step.version) == (origin.step.operation, origin.step.version)
+
+
+def _same_code(run: RunFacts, origin: RunFacts) -> bool | None:
+    """Compare code; digests of several algorithms cannot be compared."""
+    ours, theirs = run.step.code_digest, origin.step.code_digest
+    if ours is None or theirs is None or ours.partition(":")[0] != theirs.partition(":")[0]:
+        return None
+    return ours == theirs
+
+
+def _same_input(process: Process, run: RunFacts, origin: RunFacts) -> bool | None:
+    """Compare what was read. A run whose code did not run reads nothing: what it would have read is known where that is told."""
+    ours, theirs = process.data_of(run, "input"), process.data_of(origin, "input")
+    return None if theirs and not ours else _same_content(ours, theirs)
+
+
+def _same_content(ours: tuple[Use, ...], theirs: tuple[Use, ...]) -> bool | None:
+    if any(use.dataset.digest is None or use.dataset.weak is not None for use in (*ours, *theirs)):
+        return None
+    return {use.dataset.digest for use in ours} == {use.dataset.digest for use in theirs}
