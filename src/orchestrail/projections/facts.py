@@ -34,6 +34,27 @@ class Claim:
 
 
 @dataclass(frozen=True, slots=True)
+class Act:
+    """Something that a person did to a run, as its orchestrator's log has it.
+
+    Attributes:
+        run_id: the run that tells of it: that of a whole DAG for its tasks too.
+        what: `marked`, `cleared`, `noted` ...
+        task: the task that it was done to; None for the run itself, or for several.
+        actor: a pseudonym of the person; None where nobody knows.
+        reason: True where a reason was given.
+        seq: place in the log where it was first told.
+    """
+
+    run_id: str
+    what: str
+    task: str | None
+    actor: str | None
+    reason: bool
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Check:
     """A check or a metric of a run.
 
@@ -121,7 +142,7 @@ class StepFacts:
         has_parameters: True where its parameters are known, if only to be none.
         parameters_digest: digest over the redacted parameters.
         state_digest: digest of the fitted state that it made or applied.
-        has_error: True where a text says why it failed or was skipped.
+        has_error: True where a text says why it failed or was skipped, or why its end was concluded.
         environment_digest: digest over the environment facts.
         distributions_digest: digest over the installed distributions and their versions.
         image_digest: digest of the container image.
@@ -175,6 +196,7 @@ class Facts:
         checks: checks and metrics.
         served: models that it stated to serve.
         operations: operations by which it stated to prepare data.
+        acts: what persons did to it.
     """
 
     step: StepFacts
@@ -182,6 +204,7 @@ class Facts:
     checks: tuple[Check, ...]
     served: tuple[Served, ...]
     operations: tuple[ServedOperation, ...]
+    acts: tuple[Act, ...]
 
 
 def facts_of(row: RunRow, events: Sequence[StoredEvent]) -> Facts:
@@ -198,6 +221,7 @@ def facts_of(row: RunRow, events: Sequence[StoredEvent]) -> Facts:
         tuple(_checks(row)),
         tuple(dict.fromkeys(_served(row))),
         tuple(dict.fromkeys(_operations(row))),
+        tuple(_acts(told)),
     )
 
 
@@ -227,7 +251,8 @@ def _step(row: RunRow, told: Sequence[StoredEvent]) -> StepFacts:
         has_parameters=row.parameters is not None,
         parameters_digest=_parameters_digest(told),
         state_digest=prepared.state_digest if prepared else None,
-        has_error=row.error is not None,
+        has_error=row.error is not None
+        or any(end.inferred and end.reason for end in row.ends if end.state == row.state),
         environment_digest=sha256(environment.get("digest")),
         distributions_digest=sha256(environment.get("distributionsDigest")),
         image_digest=text(mapping(environment.get("container")).get("imageDigest")),
@@ -252,14 +277,32 @@ def _claims(row: RunRow, told: Sequence[StoredEvent]) -> Iterator[Claim]:
     for event in told:
         for field, value in _singular(event):
             said.setdefault(field, {}).setdefault(value, event.seq)
-    # Lifecycle is judged by producer, ours first; a reported end supersedes one that was concluded.
-    reported = [end for end in row.ends if not end.inferred and end.producer == row.producer]
+    # Lifecycle is judged by producer, ours first; a reported end supersedes one that was concluded. A state that a person gave to a
+    # run that had ended is an act of that person, and no other end of the run.
+    by_hand = {event.seq for event in told if _is_by_hand(event)}
+    reported = [end for end in row.ends if not end.inferred and end.producer == row.producer and end.seq not in by_hand]
     said["end"] = {}
     for end in reported:
         said["end"].setdefault(end.state, end.seq)
     for field, values in said.items():
         if len(values) > 1:
             yield from (Claim(row.run_id, field, value, seq) for value, seq in values.items())
+
+
+def _is_by_hand(event: StoredEvent) -> bool:
+    return event.ours and truth(mapping(event.facets.get("orchestrail_run")).get("manual")) is True
+
+
+def _acts(told: Sequence[StoredEvent]) -> Iterator[Act]:
+    """Find what persons did: each act once, though every end of a run may list all of them."""
+    found: dict[str, Act] = {}
+    for event in told:
+        for said in objects(mapping(event.facets.get("orchestrail_run")).get("changes")) if event.ours else ():
+            what = text(said.get("what")) or ""
+            task, actor, reason = text(said.get("task")), text(said.get("changedBy")), text(said.get("reason"))
+            act = Act(event.run_id, what, task, actor, reason is not None, event.seq)
+            found.setdefault(repr((what, task, actor, said.get("at"), said.get("state"))), act)
+    yield from found.values()
 
 
 def _singular(event: StoredEvent) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, RowMapp
 
 from orchestrail.manifest import Manifest
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
-from orchestrail.projections.facts import Check, Claim, Facts, Served, ServedOperation, StepFacts
+from orchestrail.projections.facts import Act, Check, Claim, Facts, Served, ServedOperation, StepFacts
 from orchestrail.projections.rows import (
     Code,
     End,
@@ -33,7 +33,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "19"
+VERSION = "20"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -174,8 +174,9 @@ Index("proj_check_digest", check.c.digest)
 served = _typed("proj_served", Served)
 Index("proj_served_digest", served.c.digest)
 served_operation = _typed("proj_served_operation", ServedOperation)
+act = _typed("proj_act", Act)
 
-FACTS = (step, claim, check, served, served_operation)
+FACTS = (step, claim, check, served, served_operation, act)
 """The tables of the facts that requirements are judged by."""
 
 touched = Table(
@@ -371,11 +372,12 @@ _DATASET = (
 def fact_columns(facts: Facts) -> Iterator[tuple[Table, dict[str, Any]]]:
     """Lay out the facts of a run, each with its table."""
     yield step, asdict(facts.step)
-    listed: tuple[tuple[Table, tuple[Claim | Check | Served | ServedOperation, ...]], ...] = (
+    listed: tuple[tuple[Table, tuple[Claim | Check | Served | ServedOperation | Act, ...]], ...] = (
         (claim, facts.claims),
         (check, facts.checks),
         (served, facts.served),
         (served_operation, facts.operations),
+        (act, facts.acts),
     )
     for table, rows in listed:
         yield from ((table, asdict(row) | {"place": place}) for place, row in enumerate(rows))

@@ -15,11 +15,11 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, selec
 
 from orchestrail.model import DatasetRef, Job
 from orchestrail.projections import tables
-from orchestrail.projections.facts import Check, Claim, Served, ServedOperation, StepFacts
+from orchestrail.projections.facts import Act, Check, Claim, Served, ServedOperation, StepFacts
 from orchestrail.projections.rows import Use
 
 __all__ = [
-    "Check", "Claim", "DatasetRef", "Process", "could_see", "RunFacts", "Served", "ServedOperation", "StepFacts", "Use",
+    "Act", "Check", "Claim", "DatasetRef", "Process", "could_see", "RunFacts", "Served", "ServedOperation", "StepFacts", "Use",
     "load_checks", "load_claims", "load_facts", "load_operations", "load_served", "load_uses", "parts_of",
     "process_roots", "processes",
     "roots_affected_by", "roots_of",
@@ -100,6 +100,7 @@ class Process:
         inputs: what each read; runs that read nothing are not in it.
         outputs: what each wrote.
         claims: what contradicts itself in each.
+        acts: what persons did to each.
         checks: what each checked and measured.
         elsewhere: runs of other processes that these name: where a result was cached from, an earlier attempt, a parent.
         origins: what those of them read and wrote whose results were taken, by run id and direction.
@@ -111,6 +112,7 @@ class Process:
     inputs: Mapping[str, tuple[Use, ...]]
     outputs: Mapping[str, tuple[Use, ...]]
     claims: Mapping[str, tuple[Claim, ...]]
+    acts: Mapping[str, tuple[Act, ...]]
     checks: Mapping[str, tuple[Check, ...]]
     elsewhere: Mapping[str, RunFacts]
     origins: Mapping[tuple[str, str], tuple[Use, ...]]
@@ -243,6 +245,7 @@ def _load(connection: Connection, roots: Sequence[str]) -> Iterator[Process]:
     known.update(load_facts(connection, named - known.keys()))
     uses = load_uses(connection, [*ids, *(row.cached_from for row in listed if row.cached_from in known)])
     claims, checks = load_claims(connection, ids), load_checks(connection, ids)
+    acts = _of_runs(connection, tables.act, Act, ids)
     trained = {use.dataset.digest for row in listed if row.role == "train" for use in uses[row.run_id, "input"]}
     checked = _checked(connection, filter(None, trained))
     for root, group in runs.items():
@@ -253,6 +256,7 @@ def _load(connection: Connection, roots: Sequence[str]) -> Iterator[Process]:
             inputs={run_id: uses[run_id, "input"] for run_id in own if (run_id, "input") in uses},
             outputs={run_id: uses[run_id, "output"] for run_id in own if (run_id, "output") in uses},
             claims={run_id: claims[run_id] for run_id in own if run_id in claims},
+            acts={run_id: acts[run_id] for run_id in own if run_id in acts},
             checks={run_id: checks[run_id] for run_id in own if run_id in checks},
             elsewhere={
                 other: known[other]

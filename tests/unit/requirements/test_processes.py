@@ -24,6 +24,8 @@ def process(made):
     check = {"name": "no-nulls", "success": True, "severity": "error", "kind": "quality", "dataset": dataset}
     fixed = {"orchestrail_code": {"digest": code("1")}, **parameters}
     cached = {"state": "CACHED", "cachedFrom": made.run_id(3)}
+    note = {"what": "noted", "at": made.at(3), "changedBy": "hmac", "reason": "asked for by the desk"}
+    cleared = {"what": "cleared", "task": "train", "at": made.at(6), "changedBy": "hmac", "reason": "more memory"}
     raw, clean = made.dataset("/raw", "raw"), made.dataset("/clean", "clean", observed="at_write")
     return {
         "flow": made.event(
@@ -72,7 +74,7 @@ def process(made):
         ),
         "again": made.event("START", 6, parent=1, second=9, orchestrail_step=prepares, **fixed),
         "cached": made.event("COMPLETE", 6, parent=1, second=9, ours=cached, inputs=[raw], outputs=[clean]),
-        "end": made.event("COMPLETE", 1, second=10),
+        "end": made.event("COMPLETE", 1, second=10, ours={"changes": [note, cleared]}),
     }
 
 
@@ -203,8 +205,11 @@ TURNS = [
     ("PREP-06", put("train", "changed meanwhile", "inputs", 0, *DATASET, "weak"), "unknown", "its digest may not be of what was read", 5),
     ("PREP-06", both(drop("prepare", *RUN, "orchestrail_checks"), put("train", lambda made: checks(made), *RUN, "orchestrail_checks")), "fail", "nothing checked it before training", 5),
     ("CHG-02", drop("flow", *OURS, "actor"), "fail", "its start was manual, and nothing says by whom", 1),
-    ("CHG-02", put("train", {"manual": True}, *OURS), "fail", "nothing says by whom", 5),
-    ("CHG-02", put("train", {"manual": True, "changedBy": "hmac"}, *OURS), "fail", "no reason is given", 5),
+    ("CHG-02", put("train", {"manual": True}, *OURS), "fail", "its state was changed by hand, and nothing says by whom", 5),
+    ("CHG-02", put("train", {"manual": True, "changedBy": "hmac"}, *OURS), "fail", "its state was changed by hand, and no reason is given", 5),
+    ("CHG-02", drop("end", *OURS, "changes", 0), "fail", "its start was manual, and no note on it says why", 1),
+    ("CHG-02", drop("end", *OURS, "changes", 1, "changedBy"), "fail", "the task train was cleared by hand, and nothing says by whom", 1),
+    ("RUN-LC-02", both(put("second", 3, *OURS, "attempt"), put("train", 3, *OURS, "attempt")), "fail", "attempt 3 names attempt 1 before it", 5),
 ]  # fmt: skip
 
 
@@ -236,7 +241,7 @@ def test_a_change_of_the_facts_turns_it(made, judged, requirement, change, statu
         ("LIN-01", drop("train", "outputs", 0), "its adapter cannot see it"),
         ("PREP-03", drop("start", *RUN, "orchestrail_code"), "its adapter cannot see it"),
         ("CACHE-01", put("cached", None, *OURS, "cachedFrom"), "its adapter cannot see which run"),
-        ("CHG-02", drop("flow", *OURS, "actor"), "its adapter cannot see by whom"),
+        ("CHG-02", drop("flow", *OURS, "actor"), "its adapter cannot see whether a person acted on it"),
     ],
 )  # fmt: skip
 def test_what_an_adapter_cannot_see_is_unknown(made, judged, requirement, change, reason):
@@ -343,6 +348,59 @@ def test_a_result_of_another_process_is_held_against_what_that_read(made, judged
     assert judged("CACHE-01", *events.values(), taken).counts == {Status.PASS: 2}
     events["prepare"]["inputs"] = [made.dataset("/raw", "other")]
     assert judged("CACHE-01", *events.values(), taken).counts == {Status.FAIL: 2}
+
+
+def acts(made, *changes, **ours):
+    """A scheduled run whose end lists what people did."""
+    seen = {"orchestrail_capabilities": {"capabilities": ALL}}
+    return [
+        made.event("START", 1, ours={"trigger": "scheduled"}, **seen),
+        made.event("COMPLETE", 1, second=1, ours={"trigger": "scheduled", "changes": list(changes), **ours}),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("changes", "status", "reason"),
+    [
+        ([], Status.PASS, ""),
+        ([{"what": "noted", "task": "a"}], Status.PASS, ""),
+        ([{"what": "cleared", "task": "a", "changedBy": "x"}], Status.FAIL, "the task a was cleared by hand, and no reason"),
+        ([{"what": "marked", "changedBy": "x"}], Status.FAIL, "it was marked by hand, and no reason"),
+        ([{"what": "marked", "reason": "r"}], Status.FAIL, "it was marked by hand, and nothing says by whom"),
+        ([{"what": "marked", "task": "a", "changedBy": "x"}, {"what": "noted", "task": "a", "reason": "r"}], Status.PASS, ""),
+        ([{"what": "marked", "task": "a", "changedBy": "x"}, {"what": "noted", "reason": "r"}], Status.PASS, ""),
+        ([{"what": "marked", "task": "a", "changedBy": "x"}, {"what": "noted", "task": "b", "reason": "r"}], Status.FAIL, "the task a was marked"),
+    ],
+)  # fmt: skip
+def test_what_people_did_to_a_run_names_them_and_the_reason(made, judged, changes, status, reason):
+    """A note gives the reason of what was done to the same task, one on the run that of all."""
+    verdict = judged("CHG-02", *acts(made, *changes))
+    assert (verdict.status, reason in verdict.reason) == (status, True), verdict
+
+
+def test_nobody_acted_on_a_run_that_was_scheduled(made, judged):
+    """Its adapter would have told; one that cannot see it leaves it unknown, and what it does tell is judged."""
+    blind = acts(made, {"what": "cleared", "changedBy": "x"})
+    blind[0]["run"]["facets"]["orchestrail_capabilities"]["capabilities"] = []
+    assert judged("CHG-02", *blind).status is Status.FAIL
+    blind[1]["run"]["facets"]["orchestrail_run"]["changes"] = []
+    assert judged("CHG-02", *blind).status is Status.UNKNOWN
+
+
+def test_a_state_that_a_person_gave_is_no_other_end(made, judged):
+    """It is an act of that person: a run that had ended, and one that never began."""
+    by_hand = {"manual": True, "toldBy": "person", "changedBy": "x", "reason": "r"}
+    again = [made.event("START", 1), made.event("COMPLETE", 1, second=1), made.event("FAIL", 1, second=2, ours=by_hand)]
+    assert judged("RUN-LC-01", *again, made.event("FAIL", 2, second=3, ours=by_hand)).counts == {Status.PASS: 2}
+
+
+def test_an_end_that_was_concluded_says_why(made, judged):
+    """A sweep found its process gone: that is the reason."""
+    concluded = {"fields": ["state", "ended_at"], "reason": "its process is gone"}
+    swept = made.event("ABORT", 1, producer=made.SWEEP, second=1, orchestrail_inferred=concluded)
+    assert judged("RUN-LC-02", made.event("START", 1), swept).counts == {Status.PASS: 1}
+    del concluded["reason"]
+    assert judged("RUN-LC-02", made.event("START", 1), swept).status is Status.FAIL
 
 
 def test_what_an_evaluation_measures_is_what_it_came_to(made, judged):

@@ -60,7 +60,7 @@ def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterato
             yield passed(run.run_id, label)
         elif run.state is None:
             yield unknown(run.run_id, Why.NOT_CAPTURED, "no event tells of its start or end", first, label=label)
-        elif run.started_at is None:
+        elif run.started_at is None and not run.step.manual:  # what a person gave a state may never have begun
             yield failed(run.run_id, "it ended and no event tells that it began", first, label=label)
         elif run.state == State.RUNNING and circumstances.older(run.started_at, limit):
             begun = Witness(run.run_id, run.step.started_seq, "started_at", run.started_at)
@@ -69,7 +69,7 @@ def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterato
             )
         elif run.state == State.RUNNING:
             yield unknown(run.run_id, Why.NOT_EVALUATED, "it has not ended yet", first, label=label)
-        elif run.ended_at is not None and run.ended_at < run.started_at:
+        elif run.ended_at is not None and run.started_at is not None and run.ended_at < run.started_at:
             told = Witness(run.run_id, run.ended_seq, "ended_at", f"{run.ended_at}, begun {run.started_at}")
             yield failed(run.run_id, "its end lies before its start", told, label=label)
         else:
@@ -138,6 +138,11 @@ def failures_are_told(process: Process, circumstances: Circumstances) -> Iterato
             else:
                 why = f"attempt {run.attempt}: its adapter cannot see the one before"
                 yield unknown(run.run_id, Why.NOT_CAPTURED, why, named, label=label)
+        elif again and before is not None and before.attempt not in (None, (run.attempt or 1) - 1):
+            named = Witness(run.run_id, run.first_seq, "previous_attempt", f"{before.run_id}, attempt {before.attempt}")
+            yield failed(
+                run.run_id, f"attempt {run.attempt} names attempt {before.attempt} before it", named, label=label
+            )
         else:
             yield passed(run.run_id, label)
 
@@ -147,29 +152,61 @@ _BY_HAND = ("manual", "backfill")
 
 @judges("CHG-02", of=Process)
 def acts_of_persons_are_told(process: Process, circumstances: Circumstances) -> Iterator[Result]:
-    """A run that a person began, or changed by hand, names the person by a pseudonym, and for a change the reason."""
+    """What a person began, marked or cleared names the person by a pseudonym, and the reason."""
     for run in process.runs:
         label = run.job.name
-        if run.step.manual:
-            here = Witness(run.run_id, run.last_seq, "changed_by", run.step.changed_by or "not told")
-            if run.step.changed_by is None:
-                yield failed(run.run_id, "its state was changed by hand, and nothing says by whom", here, label=label)
-            elif not run.step.change_reason:
-                yield failed(run.run_id, "its state was changed by hand, and no reason is given", here, label=label)
-            else:
-                yield passed(run.run_id, label)
-        elif run.run_id == run.root_run_id and run.trigger in _BY_HAND:
-            here = Witness(run.run_id, run.first_seq, "actor", run.actor or "not told")
-            if run.actor is not None:
-                yield passed(run.run_id, label)
-            elif process.can(run, Capability.MANUAL_CHANGES):
-                yield failed(run.run_id, f"its start was {run.trigger}, and nothing says by whom", here, label=label)
-            else:
-                why = f"its start was {run.trigger}: its adapter cannot see by whom"
-                yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
-        elif run.run_id == run.root_run_id and not process.can(run, Capability.MANUAL_CHANGES):
+        is_root = run.run_id == run.root_run_id
+        lacking = [*_of_its_start(process, run), *_of_its_state(run), *_of_its_changes(process, run)]
+        if lacking:
+            yield failed(run.run_id, lacking[0][0], *(witness for _, witness in lacking), label=label)
+        elif is_root and not process.can(run, Capability.MANUAL_CHANGES):
             here = Witness(run.run_id, run.first_seq, "trigger", run.trigger or "not told")
             why = "its adapter cannot see whether a person acted on it"
             yield unknown(run.run_id, Why.NOT_CAPTURED, why, here, label=label)
-        elif run.run_id == run.root_run_id:
+        elif is_root or run.step.manual or run.run_id in process.acts:
             yield passed(run.run_id, label)
+
+
+def _of_its_start(process: Process, run: RunFacts) -> Iterator[tuple[str, Witness]]:
+    """Find what is not told of who began a run by hand, and why: a note on the run says it."""
+    if run.run_id != run.root_run_id or run.trigger not in _BY_HAND:
+        return
+    if not process.can(run, Capability.MANUAL_CHANGES):
+        return
+    if run.actor is None:
+        here = Witness(run.run_id, run.first_seq, "actor", "not told")
+        yield f"its start was {run.trigger}, and nothing says by whom", here
+    elif not any(act.reason and act.task is None for act in process.acts.get(run.run_id, ())):
+        here = Witness(run.run_id, run.first_seq, "reason", "not told")
+        yield f"its start was {run.trigger}, and no note on it says why", here
+
+
+def _of_its_state(run: RunFacts) -> Iterator[tuple[str, Witness]]:
+    if not run.step.manual:
+        return
+    if run.step.changed_by is None:
+        here = Witness(run.run_id, run.last_seq, "changed_by", "not told")
+        yield "its state was changed by hand, and nothing says by whom", here
+    elif not run.step.change_reason:
+        here = Witness(run.run_id, run.last_seq, "reason", "not told")
+        yield "its state was changed by hand, and no reason is given", here
+
+
+def _of_its_changes(process: Process, run: RunFacts) -> Iterator[tuple[str, Witness]]:
+    """Find acts without a person or a reason; a note on the same task, or on the run, gives the reason of its other acts."""
+    acts = process.acts.get(run.run_id, ())
+    reasons = {act.task for act in acts if act.reason}
+    for act in acts:
+        of = f"the task {act.task}" if act.task else "it"
+        if act.what == "noted":
+            continue
+        if act.actor is None:
+            yield (
+                f"{of} was {act.what} by hand, and nothing says by whom",
+                Witness(run.run_id, act.seq, "changes", act.what),
+            )
+        elif not reasons & {act.task, None}:
+            yield (
+                f"{of} was {act.what} by hand, and no reason is given",
+                Witness(run.run_id, act.seq, "changes", act.what),
+            )
