@@ -133,6 +133,7 @@ Index(
     use.c.name,
     use.c.version,
     use.c.digest,
+    use.c.weak,
     use.c.seq,
     sqlite_where=NAMED_VERSION,
     postgresql_where=NAMED_VERSION,

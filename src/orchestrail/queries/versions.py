@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, or_, select
+from sqlalchemy import Connection, case, func, select
 
+from orchestrail.model import State
 from orchestrail.projections import tables
 
 _CHUNK = 400
@@ -38,7 +39,7 @@ class Version:
         key: `namespace:name@version`.
         seen: the contents that bear it, by place in the log.
         uses: how often it was read or written.
-        without_digest: how often without a digest.
+        without_digest: how often without a digest that is surely of the content.
     """
 
     key: str
@@ -51,10 +52,11 @@ def versions(connection: Connection, roots: Collection[str] | None = None) -> It
     """Load the version names that are used: all, or those that runs below some roots use, with all that bears them anywhere."""
     use = tables.use.c
     named = tables.NAMED_VERSION
+    digest_of = case((use.weak.is_(None), use.digest))
     grouped = (
-        select(use.namespace, use.name, use.version, use.digest, func.count(), func.min(use.seq))
+        select(use.namespace, use.name, use.version, digest_of, func.count(), func.min(use.seq))
         .where(named)
-        .group_by(use.namespace, use.name, use.version, use.digest)
+        .group_by(use.namespace, use.name, use.version, digest_of)
     )
     found: dict[tuple[str, str, str], list[tuple[str | None, int, int]]] = defaultdict(list)
     wanted = None if roots is None else _used_below(connection, roots)
@@ -84,7 +86,7 @@ def _used_below(connection: Connection, roots: Collection[str]) -> set[tuple[str
 
 def _first(connection: Connection, namespace: str, name: str, version: str, digest: str | None, seq: int) -> Seen:
     use = tables.use.c
-    same = use.digest.is_(None) if digest is None else use.digest == digest
+    same = use.digest.is_(None) | use.weak.is_not(None) if digest is None else use.digest == digest
     query = select(use.run_id, use.direction).where(
         use.namespace == namespace, use.name == name, use.version == version, use.seq == seq, same
     )
@@ -140,41 +142,51 @@ def operations(
 ) -> Iterator[Operation]:
     """Load the declared versions of operations: all, or those that runs below some roots have, with all runs anywhere.
 
+    The code of a run that was skipped, or that took a stored result, did not run.
+
     Args:
         connection: a snapshot of the store.
         roots: root run ids; None for all.
         deployed: runs from which a deployed model descends, which count whatever their environment.
     """
     step, run = tables.step.c, tables.run.c
-    counts = or_(run.environment.is_(None), run.environment != "dev")
-    kept = list(deployed)
-    if kept:
-        counts = or_(counts, run.run_id.in_(kept[:_MOST]))
-    declared = step.operation.is_not(None), step.version.is_not(None), step.derived.is_(False)
-    base = select(step.operation, step.version).join_from(tables.step, tables.run, step.run_id == run.run_id)
-    wanted = None if roots is None else _operations_below(connection, roots)
-    grouped = (
-        base.add_columns(step.code_digest, counts, func.count(), func.min(run.first_seq), func.max(run.first_seq))
-        .where(*declared)
-        .group_by(step.operation, step.version, step.code_digest, counts)
+    is_trial = func.coalesce(run.environment, "") == "dev"
+    ran = (
+        step.operation.is_not(None),
+        step.version.is_not(None),
+        step.derived.is_(False),
+        func.coalesce(run.state, "").not_in((State.SKIPPED, State.CACHED)),
     )
-    codes: dict[tuple[str, str], list[tuple[str | None, int, int, int]]] = defaultdict(list)
-    out: dict[tuple[str, str], int] = defaultdict(int)
-    for operation, version, digest, in_scope, runs, first, last in connection.execute(grouped):
-        if wanted is not None and (operation, version) not in wanted:
-            continue
-        codes.setdefault((operation, version), [])
-        if in_scope:
-            codes[operation, version].append((digest, runs, first, last))
-        else:
-            out[operation, version] += runs
-    for (operation, version), found in sorted(codes.items()):
-        made = [_code(connection, *one) for one in sorted(found, key=lambda one: one[2])]
-        yield Operation(operation, version, tuple(made), out[operation, version])
+    identity = step.operation, step.version, step.code_digest
+    joined = select(*identity).join_from(tables.step, tables.run, step.run_id == run.run_id).where(*ran)
+    wanted = None if roots is None else _operations_below(connection, roots)
+    spans = func.count(), func.min(run.first_seq), func.max(run.first_seq)
+    codes: dict[tuple[str, str], dict[str | None, tuple[int, int, int]]] = {}
+    trials: Counter[tuple[str, str]] = Counter()
 
+    def count(key: tuple[str, str], digest: str | None, runs: int, first: int, last: int) -> None:
+        before, start, end = codes[key].get(digest, (0, first, last))
+        codes[key][digest] = before + runs, min(start, first), max(end, last)
 
-_MOST = 30_000
-"""Runs behind deployed models that one statement can name."""
+    for operation, version, digest, trial, *span in connection.execute(
+        joined.add_columns(is_trial, *spans).group_by(*identity, is_trial)
+    ):
+        if wanted is None or (operation, version) in wanted:
+            codes.setdefault((operation, version), {})
+            if trial:
+                trials[operation, version] += span[0]
+            else:
+                count((operation, version), digest, *span)
+    listed = sorted(deployed)
+    for start in range(0, len(listed), _CHUNK):
+        behind = joined.add_columns(run.first_seq).where(is_trial, run.run_id.in_(listed[start : start + _CHUNK]))
+        for operation, version, digest, seq in connection.execute(behind):
+            if (operation, version) in codes:
+                trials[operation, version] -= 1
+                count((operation, version), digest, 1, seq, seq)
+    for key, found in sorted(codes.items()):
+        made = [_code(connection, digest, *span) for digest, span in sorted(found.items(), key=lambda one: one[1][1])]
+        yield Operation(*key, tuple(made), trials[key])
 
 
 def _code(connection: Connection, digest: str | None, runs: int, first: int, last: int) -> CodeOf:

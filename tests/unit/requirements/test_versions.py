@@ -66,6 +66,15 @@ def test_trials_are_left_out_unless_a_deployed_model_descends_from_them(made, ju
     assert judged("PREP-02", first, trial, train, serve).status is Status.FAIL
 
 
+@pytest.mark.parametrize("state", ["CACHED", "SKIPPED"])
+def test_code_that_did_not_run_does_not_count(made, judged, state):
+    """A run that took a stored result was given the code of today, and ran none."""
+    other = prepared(made, 2, code("2"))
+    other["run"]["facets"]["orchestrail_run"]["state"] = state
+    verdict = judged("PREP-02", prepared(made, 1, code("1")), other)
+    assert (verdict.status, verdict.subjects) == (Status.PASS, 1)
+
+
 def test_trials_alone_are_no_subjects(made, judged):
     """It is said that there are some."""
     verdict = judged("PREP-02", prepared(made, 1, code("1"), environment="dev"))
@@ -123,3 +132,17 @@ def test_a_version_that_was_not_always_digested_is_partial(made, judged):
         made.event("COMPLETE", 2, inputs=[versioned(made, "/a", "v1", None)]),
     )
     assert (verdict.status, verdict.reason) == (Status.UNKNOWN, "1 of 2 uses have a digest")
+
+
+def test_a_weak_digest_shows_no_content(made, judged):
+    """It may not be of what was read: neither that the version kept its content, nor that it did not."""
+    for content in ("a", "other"):
+        weak = versioned(made, "/a", "v1", content)
+        weak["facets"]["orchestrail_dataset"]["weak"] = "it changed while it was read"
+        verdict = judged(
+            "LIN-05",
+            made.event("COMPLETE", 1, outputs=[versioned(made, "/a", "v1", "a")]),
+            made.event("COMPLETE", 2, inputs=[weak]),
+        )
+        assert (verdict.status, verdict.reason) == (Status.UNKNOWN, "1 of 2 uses have a digest")
+        assert made.run_id(2) in {witness.run_id for witness in verdict.results[0].witnesses}

@@ -60,7 +60,9 @@ def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterato
             yield passed(run.run_id, label)
         elif run.state is None:
             yield unknown(run.run_id, Why.NOT_CAPTURED, "no event tells of its start or end", first, label=label)
-        elif run.started_at is None and not run.step.manual:  # what a person gave a state may never have begun
+        elif run.started_at is None and run.step.manual:  # a person gave it its state: it never began
+            yield passed(run.run_id, label)
+        elif run.started_at is None:
             yield failed(run.run_id, "it ended and no event tells that it began", first, label=label)
         elif run.state == State.RUNNING and circumstances.older(run.started_at, limit):
             begun = Witness(run.run_id, run.step.started_seq, "started_at", run.started_at)
@@ -69,7 +71,7 @@ def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterato
             )
         elif run.state == State.RUNNING:
             yield unknown(run.run_id, Why.NOT_EVALUATED, "it has not ended yet", first, label=label)
-        elif run.ended_at is not None and run.started_at is not None and run.ended_at < run.started_at:
+        elif run.ended_at is not None and run.ended_at < run.started_at:
             told = Witness(run.run_id, run.ended_seq, "ended_at", f"{run.ended_at}, begun {run.started_at}")
             yield failed(run.run_id, "its end lies before its start", told, label=label)
         else:
