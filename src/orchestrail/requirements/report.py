@@ -10,7 +10,7 @@ from typing import Any
 from orchestrail.requirements.catalogue import Catalogue, Requirement
 from orchestrail.requirements.verdicts import ORDER, Status, Verdict
 
-EVALUATOR = "2"
+EVALUATOR = "3"
 """Version of the evaluators: raise it with any change of what one of them yields for the same facts."""
 
 
