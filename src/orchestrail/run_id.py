@@ -13,6 +13,8 @@ from hashlib import sha1
 from uuid import UUID
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_NO_DATE = 253_402_300_000_000
+"""Milliseconds to the end of the year 9999: what lies beyond is no time that Python can tell."""
 
 
 def new_run_id() -> str:
@@ -48,7 +50,9 @@ def attempt_run_id(native_id: str, attempt: int) -> str:
         raise ValueError(f"attempt {attempt} is below 1")
     if attempt == 1:
         return str(native)
-    instant = datetime.fromtimestamp((native.int >> 80) / 1000, UTC) if native.version == 7 else _EPOCH
+    milliseconds = native.int >> 80
+    told = native.version == 7 and milliseconds < _NO_DATE
+    instant = datetime.fromtimestamp(milliseconds / 1000, UTC) if told else _EPOCH
     return static_run_id(instant, f"{native}.{attempt}".encode())
 
 
