@@ -207,6 +207,16 @@ def template(session: nox.Session) -> None:
 
 
 @nox.session
+def mutation(session: nox.Session) -> None:
+    """Change the evaluators one place at a time: the tests have to notice nine of ten changes. `-- runs lineage` for some modules."""
+    prepare(session, "test")
+    session.install("mutmut>=3.8")
+    within = Path(tempfile.mkdtemp(prefix="orchestrail-mutation-"))
+    session.run("python", "benchmarks/mutation.py", "--within", str(within), *session.posargs)
+    shutil.rmtree(within)
+
+
+@nox.session
 def end_to_end(session: nox.Session) -> None:
     """Test the whole product on the example: flow, DAG, service, command line."""
     prepare(session, "test", "example", adapter="prefect")

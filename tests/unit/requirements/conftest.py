@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import os
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -32,7 +34,13 @@ def made() -> ModuleType:
 
 
 @pytest.fixture
-def judged(made):
+def given():
+    """The verdicts that a test is given, in their order."""
+    return []
+
+
+@pytest.fixture
+def judged(made, given):
     """Record events and judge all of them by one requirement; gives the verdict."""
 
     def judge_one(requirement, *events, day=date(2026, 3, 1), store=None):
@@ -42,6 +50,7 @@ def judged(made):
         with log.read() as connection:
             circumstances = circumstances_of(connection, load_catalogue(), day, store)
             (verdict,) = judge(connection, everything(connection), [requirement], circumstances)
+        given.append(verdict)
         return verdict
 
     return judge_one
@@ -81,3 +90,20 @@ def attested(made):
         return made.record("orchestrail_statement", **content.document(), signatures=signed)
 
     return record
+
+
+@pytest.fixture
+def as_written(request, given):
+    """Hold all that the verdicts of a test say, witnesses and labels too, against what is kept of it beside the test.
+
+    `WRITE_VERDICTS=1` writes it anew; what it says then is to be read before it is kept.
+    """
+    yield
+    file = request.path.parent / "said" / f"{request.path.stem}.json"
+    kept = json.loads(file.read_text()) if file.exists() else {}
+    said = json.loads(json.dumps([asdict(verdict) for verdict in given]))
+    if os.environ.get("WRITE_VERDICTS"):
+        file.parent.mkdir(exist_ok=True)
+        file.write_text(json.dumps(kept | {request.node.name: said}, indent=1, sort_keys=True) + "\n")
+    else:
+        assert said == kept.get(request.node.name)

@@ -11,6 +11,8 @@ from orchestrail.requirements.verdicts import Status, Why
 
 ALL = ["attempts", "cache_origin", "code_digest", "dataset_version", "manual_changes", "parameters", "skips"]
 
+pytestmark = pytest.mark.usefixtures("as_written")
+
 
 def code(text):
     return f"py-tokens-2:sha256:{text * 64}"

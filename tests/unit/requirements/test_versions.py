@@ -6,6 +6,8 @@ import pytest
 
 from orchestrail.requirements.verdicts import Status, Why
 
+pytestmark = pytest.mark.usefixtures("as_written")
+
 
 def code(text, algorithm="py-tokens-2"):
     return f"{algorithm}:sha256:{text * 64}"
