@@ -39,7 +39,8 @@ def steps_state_their_data(process: Process, circumstances: Circumstances) -> It
         if run.role not in _IN_USE and not _data(process, process.outputs, run) and not _told(process, run):
             lacking.append("output")
         if run.role is None:
-            yield unknown(run.run_id, Why.NOT_CAPTURED, "the step has no role", here, label=label)
+            untagged = Witness(run.run_id, run.first_seq, "role", "none told")
+            yield unknown(run.run_id, Why.NOT_CAPTURED, "the step has no role", untagged, label=label)
         elif not lacking:
             yield passed(run.run_id, label)
         elif not process.can(run, Capability.DATASET_VERSION):
