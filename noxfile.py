@@ -208,7 +208,7 @@ def template(session: nox.Session) -> None:
 
 @nox.session
 def mutation(session: nox.Session) -> None:
-    """Change the evaluators one place at a time; the tests have to notice nine of ten changes. `-- runs lineage` for these alone."""
+    """Change the evaluators one place at a time; tests have to notice nine of ten changes. `-- runs lineage` for these alone."""
     prepare(session, "test")
     session.install("mutmut>=3.8")
     within = Path(tempfile.mkdtemp(prefix="orchestrail-mutation-"))
