@@ -405,6 +405,59 @@ def test_an_end_that_was_concluded_says_why(made, judged):
     assert judged("RUN-LC-02", made.event("START", 1), swept).status is Status.FAIL
 
 
+def test_another_producer_is_not_blamed_for_what_it_does_not_tell(made, judged):
+    """A failure without a text, a training on data that nobody checked: unknown, and a role that is its own word no declaration."""
+    theirs = {"producer": made.AIRFLOW}
+    failed = [made.event("START", 1, **theirs), made.event("FAIL", 1, second=1, **theirs)]
+    assert judged("RUN-LC-02", *failed).why is Why.NOT_CAPTURED
+    train = made.event("COMPLETE", 1, orchestrail_step={"role": "train"}, inputs=[made.dataset("/t", "t")], **theirs)
+    assert judged("PREP-06", train).why is Why.NOT_CAPTURED
+    step = {"role": "preprocess", "roleSource": "declared", "operation": "impute", "version": "1"}
+    assert judged("PREP-01", made.event("START", 1, orchestrail_step=step, **theirs)).why is Why.NOT_CAPTURED
+
+
+def test_a_run_without_a_job_is_of_none(made, judged):
+    """Its id means a run of nothing."""
+    event = made.event("START", 1)
+    event["job"]["name"] = ""
+    verdict = judged("RUN-ID-01", event)
+    assert (verdict.status, verdict.reason) == (Status.FAIL, "the run names no job")
+
+
+def test_one_that_is_no_subject_hides_no_later_one(made, judged):
+    """Data sets for testing are not trained on; each of the others is judged, whatever became of those before."""
+    test = made.dataset("/a", "a", role="test")
+    weak = made.dataset("/c", "c", weak="it changed while it was read")
+    inputs = [test, made.dataset("/b"), weak, made.dataset("/d", "d")]
+    seen = {"orchestrail_capabilities": {"capabilities": ALL}}
+    verdict = judged("PREP-06", made.event("COMPLETE", 1, orchestrail_step={"role": "train"}, inputs=inputs, **seen))
+    assert verdict.counts == {Status.UNKNOWN: 2, Status.FAIL: 1}
+
+
+def test_a_concluded_role_within_a_concluded_role_declares_nothing(made, judged):
+    """Neither covers the other; a declared step of another role does not either."""
+    concluded = {"role": "preprocess", "roleSource": "inferred"}
+    events = [
+        made.event("START", 1, orchestrail_step=concluded),
+        made.event("START", 2, parent=1, orchestrail_step=concluded),
+        made.event("START", 3, parent=2, orchestrail_step={"role": "split", "roleSource": "declared"}),
+    ]
+    assert judged("PREP-01", *events).counts == {Status.FAIL: 2}
+
+
+def test_a_model_without_preparation_is_unknown(made, judged):
+    """Its data may have been prepared where nobody looked."""
+    made_of = {"inputs": [made.dataset("/t", "t")], "outputs": [made.dataset("/m", "m", kind="model")]}
+    verdict = judged("PREP-01", made.event("COMPLETE", 1, orchestrail_step={"role": "train"}, **made_of))
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NO_SUBJECTS)
+
+
+def test_a_root_that_is_not_on_the_record_is_another_one(made, judged):
+    """It is named, and so is the one that was found."""
+    verdict = judged("RUN-ID-02", made.event("START", 1), made.event("START", 2, parent=1, root=7))
+    assert verdict.counts == {Status.PASS: 1, Status.FAIL: 1}
+
+
 def test_what_an_evaluation_measures_is_what_it_came_to(made, judged):
     """It need not write a file; a preparation step that only checks has prepared nothing."""
     metrics = {"metrics": [{"name": "auc", "value": 0.9}]}

@@ -68,6 +68,19 @@ def test_trials_are_left_out_unless_a_deployed_model_descends_from_them(made, ju
     assert judged("PREP-02", first, trial, train, serve).status is Status.FAIL
 
 
+def test_codes_of_several_algorithms_are_compared_within_each(made, judged):
+    """Two of one algorithm are two codes, whatever a third one says."""
+    bytecode = [code(text, "py-bytecode-1.3.11") for text in "12"]
+    for digests, status in (
+        ([code("1"), bytecode[0], bytecode[1]], Status.FAIL),
+        ([code("1"), bytecode[0]], Status.UNKNOWN),
+        ([None, bytecode[0], bytecode[1]], Status.FAIL),
+        ([None], Status.UNKNOWN),
+    ):
+        events = [prepared(made, number, digest) for number, digest in enumerate(digests, start=1)]
+        assert judged("PREP-02", *events).status is status
+
+
 @pytest.mark.parametrize("state", ["CACHED", "SKIPPED"])
 def test_code_that_did_not_run_does_not_count(made, judged, state):
     """A run that took a stored result was given the code of today, and ran none."""
