@@ -16,6 +16,7 @@ from sqlalchemy import Connection, Table, bindparam, column, delete, insert, ins
 
 from orchestrail.model import State
 from orchestrail.projections import outcomes, tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.projections.facts import Facts, facts_of
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
 from orchestrail.projections.records import Kept, records_in
@@ -24,7 +25,6 @@ from orchestrail.projections.tree import Link, root_of
 from orchestrail.store.base import Progress, Record
 
 _BATCH = 2000
-_CHUNK = 400
 
 _log = table("log", column("seq"), column("event_id"))
 _payload = table("payload", column("event_id"), column("body"))
@@ -201,7 +201,7 @@ def _earlier(connection: Connection, runs: Iterable[str]) -> dict[str, list[Stor
     applied = tables.event.c
     bodies = select(applied.seq, _payload.c.body).join_from(tables.event, _log, applied.seq == _log.c.seq)
     bodies = bodies.join(_payload, _log.c.event_id == _payload.c.event_id).order_by(applied.seq)
-    for chunk in _chunks(runs):
+    for chunk in chunks(runs):
         for seq, body in connection.execute(bodies.where(applied.run_id.in_(chunk))):
             event = stored_event(seq, body)
             if event is not None:
@@ -215,13 +215,13 @@ def _links(connection: Connection, runs: Iterable[str]) -> dict[str, tuple[str, 
     wanted = columns.run_id, columns.root_run_id, columns.parent_run_id, columns.stated_root_run_id
     return {
         run_id: (root, Link(parent, stated))
-        for chunk in _chunks(runs)
+        for chunk in chunks(runs)
         for run_id, root, parent, stated in connection.execute(select(*wanted).where(columns.run_id.in_(chunk)))
     }
 
 
 def _replace(connection: Connection, rows: Sequence[RunRow]) -> None:
-    for chunk in _chunks(row.run_id for row in rows):
+    for chunk in chunks(row.run_id for row in rows):
         connection.execute(delete(tables.run).where(tables.run.c.run_id.in_(chunk)))
         connection.execute(delete(tables.use).where(tables.use.c.run_id.in_(chunk)))
         connection.execute(delete(tables.edge).where(tables.edge.c.stated_by.in_(chunk)))
@@ -233,7 +233,7 @@ def _replace(connection: Connection, rows: Sequence[RunRow]) -> None:
 
 
 def _replace_facts(connection: Connection, facts: Sequence[Facts]) -> None:
-    for chunk in _chunks(each.step.run_id for each in facts):
+    for chunk in chunks(each.step.run_id for each in facts):
         for kind in tables.FACTS:
             connection.execute(delete(kind).where(kind.c.run_id.in_(chunk)))
     laid_out: dict[Table, list[dict[str, Any]]] = defaultdict(list)
@@ -251,7 +251,7 @@ def _results(connection: Connection, runs: Iterable[str]) -> dict[str, _Result]:
     keyed = select(*wanted).where(columns.cache_key.is_not(None), columns.ended_seq.is_not(None))
     return {
         run_id: _Result(*result)
-        for chunk in _chunks(runs)
+        for chunk in chunks(runs)
         for run_id, *result in connection.execute(keyed.where(columns.run_id.in_(chunk)))
     }
 
@@ -278,7 +278,7 @@ def _trace_cached(connection: Connection, before: Mapping[str, _Result], after: 
     ended = select(tables.run).where(
         columns.state.in_([State.COMPLETE, State.CACHED]), columns.orchestrator.is_not(None)
     )
-    for chunk in _chunks(sorted(since, key=since.__getitem__)):
+    for chunk in chunks(sorted(since, key=since.__getitem__)):
         first = since[chunk[0]]
         computed: dict[tuple[str, str], str | None] = {}
         for found in connection.execute(
@@ -326,7 +326,7 @@ def _place(connection: Connection, moved: Iterable[str], judged: bool) -> set[st
     while frontier:
         affected |= frontier
         following: set[str] = set()
-        for chunk in _chunks(frontier):
+        for chunk in chunks(frontier):
             for leading in (columns.parent_run_id, columns.stated_root_run_id):
                 following.update(connection.execute(select(columns.run_id).where(leading.in_(chunk))).scalars())
         frontier = following - affected
@@ -345,10 +345,3 @@ def _place(connection: Connection, moved: Iterable[str], judged: bool) -> set[st
         update(tables.run).where(columns.run_id == bindparam("run")).values(root_run_id=bindparam("root")), roots
     )
     return affected
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    """Cut a list of ids into what fits a statement."""
-    listed = list(values)
-    for start in range(0, len(listed), _CHUNK):
-        yield listed[start : start + _CHUNK]

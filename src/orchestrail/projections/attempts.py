@@ -7,9 +7,9 @@ from collections.abc import Iterable, Iterator
 from sqlalchemy import ColumnElement, Connection, func, select
 
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow
 
-_CHUNK = 400
 _run = tables.run.c
 _began = func.coalesce(_run.started_at, _run.seen_at)
 
@@ -29,7 +29,7 @@ def attempts_since(connection: Connection, orchestrator: str, moment: str) -> li
 def attempts_of(connection: Connection, orchestrator: str, native_ids: Iterable[str]) -> list[RunRow]:
     """List the attempts of some runs by the orchestrator's ids, likewise."""
     return [
-        row for chunk in _chunks(native_ids) for row in _rows(connection, *_of(orchestrator), _run.native_id.in_(chunk))
+        row for chunk in chunks(native_ids) for row in _rows(connection, *_of(orchestrator), _run.native_id.in_(chunk))
     ]
 
 
@@ -40,7 +40,7 @@ def with_all_above(connection: Connection, rows: Iterable[RunRow]) -> dict[str, 
     while level:
         found |= level
         parents = {row.parent_run_id for row in level.values() if row.parent_run_id} - found.keys()
-        level = {row.run_id: row for chunk in _chunks(parents) for row in _rows(connection, _run.run_id.in_(chunk))}
+        level = {row.run_id: row for chunk in chunks(parents) for row in _rows(connection, _run.run_id.in_(chunk))}
     return found
 
 
@@ -52,9 +52,3 @@ def _of(orchestrator: str) -> tuple[ColumnElement[bool], ...]:
 def _rows(connection: Connection, *conditions: ColumnElement[bool]) -> Iterator[RunRow]:
     query = select(tables.run).where(*conditions).order_by(_run.first_seq, _run.run_id)
     return (tables.run_row(row) for row in connection.execute(query).mappings())
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    listed = sorted(set(values))
-    for start in range(0, len(listed), _CHUNK):
-        yield listed[start : start + _CHUNK]

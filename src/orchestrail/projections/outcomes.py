@@ -12,11 +12,10 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, delete, func, insert, literal, select
 
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 
 JUDGED = "judged"
 """Key of what the outcomes were judged by: stands there from when changes are noted."""
-
-_CHUNK = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +45,7 @@ def touch(connection: Connection, run_ids: Iterable[str]) -> None:
     """Note that runs change, or have changed, under the roots that they have now."""
     run, noted = tables.run.c, tables.touched.c
     known = select(literal(1)).where(noted.run_id == run.run_id, noted.root_run_id == run.root_run_id)
-    for chunk in _chunks(run_ids):
+    for chunk in chunks(run_ids):
         new = select(run.run_id, run.root_run_id).where(run.run_id.in_(chunk), ~known.exists())
         connection.execute(insert(tables.touched).from_select(["run_id", "root_run_id"], new))
 
@@ -83,7 +82,7 @@ def say(connection: Connection, by: str) -> None:
 
 def forget(connection: Connection, kind: str, units: Iterable[str]) -> None:
     """Forget the outcomes of units."""
-    for chunk in _chunks(units):
+    for chunk in chunks(units):
         connection.execute(
             delete(tables.outcome).where(tables.outcome.c.kind == kind, tables.outcome.c.unit.in_(chunk))
         )
@@ -108,7 +107,7 @@ def units_resting_on(connection: Connection, parts: Iterable[str]) -> set[str]:
     """Name the units that rest on one of some parts."""
     return {
         unit
-        for chunk in _chunks(parts)
+        for chunk in chunks(parts)
         for unit in connection.execute(
             select(tables.member.c.unit).where(tables.member.c.part.in_(chunk)).distinct()
         ).scalars()
@@ -137,9 +136,3 @@ def results(connection: Connection, requirement: str, status: str, limit: int) -
     columns = tables.outcome.c
     query = select(columns.results).where(columns.requirement == requirement, columns.status == status)
     yield from connection.execute(query.order_by(columns.place, columns.unit).limit(limit)).scalars()
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    listed = list(dict.fromkeys(values))
-    for start in range(0, len(listed), _CHUNK):
-        yield listed[start : start + _CHUNK]

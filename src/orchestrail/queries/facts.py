@@ -15,6 +15,7 @@ from sqlalchemy import ColumnElement, Connection, RowMapping, Table, func, selec
 
 from orchestrail.model import DatasetRef, Job
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import MOST, chunks
 from orchestrail.projections.facts import Act, Check, Claim, Served, ServedOperation, StepFacts
 from orchestrail.projections.rows import Use
 
@@ -27,7 +28,6 @@ __all__ = [
 
 Row = TypeVar("Row")
 
-_CHUNK = 400
 _RUNS = 4000
 """Runs that are held at a time, unless one process has more."""
 
@@ -172,7 +172,7 @@ def process_roots(connection: Connection, *conditions: ColumnElement[bool]) -> l
 
 def roots_of(connection: Connection, roots: Iterable[str]) -> list[tuple[str, int]]:
     """Give the roots among some ids that are recorded, as `process_roots` does."""
-    found = [pair for chunk in _chunks(roots) for pair in process_roots(connection, tables.run.c.run_id.in_(chunk))]
+    found = [pair for chunk in chunks(roots) for pair in process_roots(connection, tables.run.c.run_id.in_(chunk))]
     asked = set(roots)
     return [pair for pair in dict.fromkeys(found) if pair[0] in asked]
 
@@ -184,7 +184,7 @@ def roots_affected_by(connection: Connection, run_ids: Iterable[str]) -> set[str
     """
     run, use, check = tables.run.c, tables.use.c, tables.check.c
     found: set[str] = set()
-    for chunk in _chunks(run_ids):
+    for chunk in chunks(run_ids):
         for naming in (run.cached_from, run.previous_attempt, run.parent_run_id):
             found.update(connection.execute(select(run.root_run_id).where(naming.in_(chunk))).scalars())
         checked = select(check.digest).where(check.run_id.in_(chunk), check.digest.is_not(None))
@@ -202,7 +202,7 @@ def parts_of(connection: Connection, run_ids: Iterable[str]) -> set[str]:
     changed = list(dict.fromkeys(run_ids))
     found = set(changed)
     run, edge, use = tables.run.c, tables.edge.c, tables.use.c
-    for chunk in _chunks(changed):
+    for chunk in chunks(changed):
         for own in connection.execute(select(run.parent_run_id, run.cached_from).where(run.run_id.in_(chunk))):
             found.update(filter(None, own))
         for end, other in ((edge.from_run, edge.to_run), (edge.to_run, edge.from_run)):
@@ -224,7 +224,7 @@ def processes(connection: Connection, roots: Sequence[tuple[str, int]]) -> Itera
     waiting: list[str] = []
     size = 0
     for root, count in roots:
-        if waiting and (size + count > _RUNS or len(waiting) == _CHUNK):
+        if waiting and (size + count > _RUNS or len(waiting) == MOST):
             yield from _load(connection, waiting)
             waiting, size = [], 0
         waiting.append(root)
@@ -306,7 +306,7 @@ def _run(row: RowMapping) -> RunFacts:
 
 def load_facts(connection: Connection, run_ids: Iterable[str]) -> dict[str, RunFacts]:
     """Load runs by id; ids that are not recorded are left out."""
-    return {row.run_id: row for chunk in _chunks(run_ids) for row in _runs(connection, tables.run.c.run_id.in_(chunk))}
+    return {row.run_id: row for chunk in chunks(run_ids) for row in _runs(connection, tables.run.c.run_id.in_(chunk))}
 
 
 class _Uses(defaultdict[tuple[str, str], tuple[Use, ...]]):
@@ -322,7 +322,7 @@ def load_uses(connection: Connection, run_ids: Iterable[str]) -> Mapping[tuple[s
     columns = tables.use.c
     query = select(columns.run_id, columns.direction, columns.seq, columns.at, *(columns[name] for name in _DATASET))
     found: dict[tuple[str, str], list[Use]] = defaultdict(list)
-    for chunk in _chunks(run_ids):
+    for chunk in chunks(run_ids):
         for run_id, direction, seq, at, *dataset in connection.execute(
             query.where(columns.run_id.in_(chunk)).order_by(columns.run_id, columns.direction, columns.place)
         ):
@@ -356,7 +356,7 @@ def _of_runs(
 ) -> dict[str, tuple[Row, ...]]:
     found: dict[str, list[Row]] = defaultdict(list)
     columns = [column for column in table.c if column.name != "place"]
-    for chunk in _chunks(run_ids):
+    for chunk in chunks(run_ids):
         query = select(*columns).where(table.c.run_id.in_(chunk)).order_by(table.c.run_id, table.c.place)
         for values in connection.execute(query):
             found[values[0]].append(row(*values))
@@ -366,7 +366,7 @@ def _of_runs(
 def _checked(connection: Connection, digests: Iterable[str]) -> dict[str, tuple[tuple[Check, RunFacts], ...]]:
     found: dict[str, list[Check]] = defaultdict(list)
     columns = [tables.check.c[each.name] for each in fields(Check)]
-    for chunk in _chunks(digests):
+    for chunk in chunks(digests):
         query = select(*columns).where(tables.check.c.digest.in_(chunk), tables.check.c.metric.is_(False))
         for values in connection.execute(query.order_by(tables.check.c.run_id, tables.check.c.place)):
             each = Check(*values)
@@ -376,9 +376,3 @@ def _checked(connection: Connection, digests: Iterable[str]) -> dict[str, tuple[
         digest: tuple((each, runs[each.run_id]) for each in checks if each.run_id in runs)
         for digest, checks in found.items()
     }
-
-
-def _chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    listed = list(dict.fromkeys(values))
-    for start in range(0, len(listed), _CHUNK):
-        yield listed[start : start + _CHUNK]

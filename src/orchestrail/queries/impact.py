@@ -13,8 +13,9 @@ from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow
-from orchestrail.queries.loading import AFTER, Edge, chunks, dataset_key, load_uses
+from orchestrail.queries.loading import AFTER, Edge, dataset_key, load_uses
 from orchestrail.queries.models import Deployment, deployments, model_keys
 from orchestrail.queries.origin import Reading, origin_of
 from orchestrail.queries.show import began

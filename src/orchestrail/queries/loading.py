@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 from sqlalchemy import ColumnElement, Connection, select
 
 from orchestrail.model import IN_MEMORY, DatasetRef
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow, Use
 from orchestrail.projections.tables import run_row, use_row
 
-_CHUNK = 400
 ORDER_ONLY = "waited for: no value of it is known to have been handed on"
 AFTER = ("after", tables.ORDER)
 """Kinds under which the tables hold `after` edges."""
@@ -141,10 +141,3 @@ def run_edges(connection: Connection, *conditions: ColumnElement[bool]) -> list[
         for start, end, kind in rows
         if kind != "after" or (start, end) not in ordered
     ]
-
-
-def chunks(values: Iterable[str]) -> Iterator[list[str]]:
-    """Cut a list of ids into what fits a statement."""
-    listed = list(values)
-    for start in range(0, len(listed), _CHUNK):
-        yield listed[start : start + _CHUNK]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, column, select, table
 
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 
 _log = table("log", column("seq"), column("event_id"))
-_CHUNK = 400
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,6 @@ class LogEntry:
 
 def log_entries(connection: Connection, places: Iterable[int]) -> dict[int, LogEntry]:
     """Load entries by place; places where nothing stands are left out."""
-    listed = sorted(set(places))
     found: dict[int, LogEntry] = {}
     event, run = tables.event.c, tables.run.c
     query = (
@@ -40,9 +39,7 @@ def log_entries(connection: Connection, places: Iterable[int]) -> dict[int, LogE
         .outerjoin_from(_log, tables.event, event.seq == _log.c.seq)
         .outerjoin(tables.run, run.run_id == event.run_id)
     )
-    for start in range(0, len(listed), _CHUNK):
-        for seq, event_id, run_id, job in connection.execute(
-            query.where(_log.c.seq.in_(listed[start : start + _CHUNK]))
-        ):
+    for chunk in chunks(sorted(set(places))):
+        for seq, event_id, run_id, job in connection.execute(query.where(_log.c.seq.in_(chunk))):
             found[seq] = LogEntry(seq, bytes(event_id).hex(), run_id, job or "")
     return found

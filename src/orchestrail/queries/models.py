@@ -15,6 +15,7 @@ from sqlalchemy.orm import aliased
 
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import DocumentRow
 from orchestrail.queries.facts import (
     Check,
@@ -33,8 +34,6 @@ from orchestrail.queries.loading import Edge, dataset_key
 from orchestrail.queries.loading import load_uses as load_whole_uses
 from orchestrail.queries.targets import Target
 from orchestrail.queries.trace import TracedDataset, trace
-
-_CHUNK = 400
 
 
 @dataclass(frozen=True)
@@ -192,8 +191,7 @@ def _parts(connection: Connection, digests: Sequence[str]) -> set[str]:
         )
     )
     found: set[str] = set()
-    for start in range(0, len(digests), _CHUNK):
-        chunk = digests[start : start + _CHUNK]
+    for chunk in chunks(digests):
         found.update(connection.execute(query.where(read.c.digest.in_(chunk)).distinct()).scalars())
         found.difference_update(connection.execute(select(served.digest).where(served.digest.in_(chunk))).scalars())
     return found

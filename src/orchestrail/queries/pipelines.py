@@ -12,10 +12,9 @@ from sqlalchemy import Connection, select
 
 from orchestrail.model import IN_MEMORY, State
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.queries.facts import Process, process_roots, processes
 from orchestrail.queries.manifests import Pipeline, manifest_in_force
-
-_CHUNK = 400
 
 
 @dataclass
@@ -120,9 +119,8 @@ def flows(process: Process) -> Iterator[tuple[str, str]]:
 
 def handed_over(connection: Connection, process: Process) -> Iterator[tuple[str, str]]:
     """Give the pairs of runs of a process of which the first handed a value to the second; mere order is none."""
-    ids = [run.run_id for run in process.runs]
     edge = tables.edge.c
-    for start in range(0, len(ids), _CHUNK):
-        among = edge.kind == "after", edge.to_run.in_(ids[start : start + _CHUNK])
+    for chunk in chunks(run.run_id for run in process.runs):
+        among = edge.kind == "after", edge.to_run.in_(chunk)
         query = select(edge.from_run, edge.to_run).where(*among).order_by(edge.from_run, edge.to_run)
         yield from ((before, after) for before, after in connection.execute(query))

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow
 from orchestrail.queries.loading import Edge, dataset_key, load_runs, proof_of, run_edges, run_ids, wrote_itself
 
@@ -62,9 +63,8 @@ def began(row: RunRow) -> tuple[str, int]:
 
 def _edges_between(connection: Connection, rows: Mapping[str, RunRow]) -> list[Edge]:
     edges: dict[Edge, None] = {}
-    listed = list(rows)
-    for start in range(0, len(listed), 400):
-        edges.update(dict.fromkeys(run_edges(connection, tables.edge.c.to_run.in_(listed[start : start + 400]))))
+    for chunk in chunks(rows):
+        edges.update(dict.fromkeys(run_edges(connection, tables.edge.c.to_run.in_(chunk))))
     return list(edges)
 
 

@@ -15,6 +15,7 @@ from sqlalchemy import Connection, or_
 
 from orchestrail.model import DatasetRef, State
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow, Use
 from orchestrail.queries.loading import (
     AFTER,
@@ -189,8 +190,8 @@ class _Seen:
             while frontier:
                 children = [
                     child
-                    for start in range(0, len(frontier), 400)
-                    for child in run_ids(self.connection, tables.run.c.parent_run_id.in_(frontier[start : start + 400]))
+                    for chunk in chunks(frontier)
+                    for child in run_ids(self.connection, tables.run.c.parent_run_id.in_(chunk))
                 ]
                 frontier = [child for child in children if child not in found and child != run_id]
                 found.update(dict.fromkeys(frontier))
@@ -423,8 +424,7 @@ class _Tracer:
         siblings = run_ids(self.connection, columns.parent_run_id == row.parent_run_id)
         stated = tables.edge.c
         if any(
-            run_edges(self.connection, stated.kind.in_(AFTER), stated.to_run.in_(siblings[start : start + 400]))
-            for start in range(0, len(siblings), 400)
+            run_edges(self.connection, stated.kind.in_(AFTER), stated.to_run.in_(chunk)) for chunk in chunks(siblings)
         ):
             return
         earlier = run_ids(

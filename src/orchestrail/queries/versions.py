@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
 
 from orchestrail.model import State
 from orchestrail.projections import tables
-
-_CHUNK = 400
+from orchestrail.projections.chunks import chunks
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,14 +70,13 @@ def versions(connection: Connection, roots: Collection[str] | None = None) -> It
 
 def _used_below(connection: Connection, roots: Collection[str]) -> set[tuple[str, str, str]]:
     use, run = tables.use.c, tables.run.c
-    listed = list(roots)
     return {
         (namespace, name, version)
-        for start in range(0, len(listed), _CHUNK)
+        for chunk in chunks(roots)
         for namespace, name, version in connection.execute(
             select(use.namespace, use.name, use.version)
             .join_from(tables.use, tables.run, use.run_id == run.run_id)
-            .where(run.root_run_id.in_(listed[start : start + _CHUNK]), use.version.is_not(None))
+            .where(run.root_run_id.in_(chunk), use.version.is_not(None))
             .distinct()
         )
     }
@@ -177,9 +175,8 @@ def operations(
                 trials[operation, version] += span[0]
             else:
                 count((operation, version), digest, *span)
-    listed = sorted(deployed)
-    for start in range(0, len(listed), _CHUNK):
-        behind = joined.add_columns(run.first_seq).where(is_trial, run.run_id.in_(listed[start : start + _CHUNK]))
+    for chunk in chunks(sorted(deployed)):
+        behind = joined.add_columns(run.first_seq).where(is_trial, run.run_id.in_(chunk))
         for operation, version, digest, seq in connection.execute(behind):
             if (operation, version) in codes:
                 trials[operation, version] -= 1
@@ -196,16 +193,15 @@ def _code(connection: Connection, digest: str | None, runs: int, first: int, las
     return CodeOf(digest, runs, named.get(first, ""), first, named.get(last, ""), last)
 
 
-def _operations_below(connection: Connection, roots: Sequence[str] | Collection[str]) -> set[tuple[str, str]]:
+def _operations_below(connection: Connection, roots: Collection[str]) -> set[tuple[str, str]]:
     step, run = tables.step.c, tables.run.c
-    listed = list(roots)
     return {
         (operation, version)
-        for start in range(0, len(listed), _CHUNK)
+        for chunk in chunks(roots)
         for operation, version in connection.execute(
             select(step.operation, step.version)
             .join_from(tables.step, tables.run, step.run_id == run.run_id)
-            .where(run.root_run_id.in_(listed[start : start + _CHUNK]), step.operation.is_not(None))
+            .where(run.root_run_id.in_(chunk), step.operation.is_not(None))
             .distinct()
         )
     }
