@@ -12,7 +12,7 @@ from rich.text import Text
 
 from orchestrail import __version__
 from orchestrail.cli.catalogue import print_changes
-from orchestrail.cli.options import Day, Full, Home, Json, JUnit, NoCollect, Profile, Sarif, StoreUrl
+from orchestrail.cli.options import Day, Full, Home, Json, JUnit, NoCollect, Profile, Sarif, StoreUrl, Verify
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.cli.words import short_id
@@ -46,6 +46,7 @@ def check(
     system: Annotated[str | None, typer.Option(metavar="NAME", help="The runs and models of a system.")] = None,
     profile: Annotated[Profile, typer.Option(help="Which requirements count.")] = Profile.BUILD,
     day: Day = None,
+    verify: Verify = False,
     sarif: Sarif = None,
     junit: JUnit = None,
     tell: Annotated[
@@ -67,7 +68,7 @@ def check(
     settings = settings_of(home, store)
     catalogue = catalogue_in_force(settings.catalogue)
     record = collected(settings, output, no_collect=no_collect)
-    asked = Question(target, system, profile.value, day_of(day))
+    asked = Question(target, system, profile.value, day_of(day), verify)
     report = judge(record, catalogue, asked, output.progress("judging"))
     write_reports(report, sarif, junit)
     if as_json:

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from orchestrail.cli.check import day_of, print_report, write_reports
-from orchestrail.cli.options import Day, Full, Home, Json, JUnit, NoCollect, Profile, Sarif, StoreUrl
+from orchestrail.cli.options import Day, Full, Home, Json, JUnit, NoCollect, Profile, Sarif, StoreUrl, Verify
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.operations.checking import Question
@@ -20,6 +20,7 @@ def gate(
     model: Annotated[str, typer.Argument(metavar="MODEL", help="A model file, its sha256:... digest or its name.")],
     profile: Annotated[Profile, typer.Option(help="Which requirements have to hold.")] = Profile.RELEASE,
     day: Day = None,
+    verify: Verify = False,
     sarif: Sarif = None,
     junit: JUnit = None,
     as_json: Json = False,
@@ -37,7 +38,9 @@ def gate(
     settings = settings_of(home, store)
     catalogue = catalogue_in_force(settings.catalogue)
     record = collected(settings, output, no_collect=no_collect)
-    report = judge(record, catalogue, Question(model, None, profile.value, day_of(day)), output.progress("judging"))
+    report = judge(
+        record, catalogue, Question(model, None, profile.value, day_of(day), verify), output.progress("judging")
+    )
     write_reports(report, sarif, junit)
     is_open = report.exit_code == 0
     if as_json:

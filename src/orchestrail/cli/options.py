@@ -22,6 +22,7 @@ TimeZone = Annotated[
 Full = Annotated[bool, typer.Option("--full", help="Show digests and run IDs whole, and every detail.")]
 
 Day = Annotated[str | None, typer.Option("--date", metavar="DAY", help="Judge ages and ends of terms by this UTC day.")]
+Verify = Annotated[bool, typer.Option("--verify", help="Recompute the log, however long it is (REC-01).")]
 Sarif = Annotated[Path | None, typer.Option("--sarif", metavar="FILE", help="Write the report as SARIF too.")]
 JUnit = Annotated[Path | None, typer.Option("--junit", metavar="FILE", help="Write the report as JUnit's XML too.")]
 

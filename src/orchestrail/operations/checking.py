@@ -13,7 +13,7 @@ from orchestrail.queries.scopes import Scope, of_system, of_target
 from orchestrail.queries.snapshot import applied, snapshot
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.judging import circumstances_of, judge
-from orchestrail.requirements.report import EVALUATOR, Report
+from orchestrail.requirements.report import Report, evaluator
 from orchestrail.requirements.verdicts import Verdict
 from orchestrail.store.base import Progress, Store
 
@@ -87,7 +87,7 @@ def _judged(
     if asked.target is None and asked.system is None:
         with snapshot(store) as record:
             circumstances = circumstances_of(record, catalogue, asked.day, known)
-            by = json.dumps([catalogue.digest, EVALUATOR, circumstances.identity])
+            by = json.dumps([catalogue.digest, evaluator(), circumstances.identity])
             size = applied(record) + 1
         found = judge_everything(store, everything, circumstances, by, progress)
         scope = Scope("everything", "", (), (), ())

@@ -6,11 +6,12 @@ is a part of that one and none of its own, unless it is served.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, Connection, select
+from sqlalchemy import ColumnElement, Connection, func, select
 from sqlalchemy.orm import aliased
 
 from orchestrail.model import DatasetRef
@@ -71,6 +72,25 @@ class Deployment:
         if self.served is None and self.run.role == "deploy":
             return None
         return self.run.ended_at is None and self.run.state in (None, "RUNNING")
+
+
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A model with the technical documentations that were made of it.
+
+    Attributes:
+        key: its digest.
+        name: what it was called when it was first written.
+        run_id: the run that wrote it first.
+        seq: place in the log where that was told.
+        documents: by place in the log.
+    """
+
+    key: str
+    name: str
+    run_id: str
+    seq: int
+    documents: tuple[DocumentRow, ...]
 
 
 @dataclass(frozen=True)
@@ -242,17 +262,36 @@ def model(connection: Connection, key: str) -> Model | None:
         known_names=_written_names(connection, traced.sources),
         registered=_registered(connection, written),
         readers=tuple(facts[run_id] for run_id in read_by),
-        documents=_documents(connection, key),
+        documents=tuple(_documents(connection, [key])),
         deployments=tuple(
             each for each in deployments(connection, [*read_by, *_serving(connection, key)]) if each.digest == key
         ),
     )
 
 
-def _documents(connection: Connection, key: str) -> tuple[DocumentRow, ...]:
+def described(connection: Connection, keys: Iterable[str]) -> Iterator[Described]:
+    """Load who wrote models first, and what documentations were made of them, without all that is behind them.
+
+    Args:
+        connection: a snapshot of the store.
+        keys: as `model_keys` lists them; a model without a digest has no documentation, and is passed over.
+    """
+    use = tables.use.c
+    first = select(use.digest, use.name, use.run_id, func.min(use.seq)).group_by(use.digest)
+    for chunk in chunks(keys):
+        documents: dict[str, list[DocumentRow]] = defaultdict(list)
+        for row in _documents(connection, chunk):
+            documents[row.model].append(row)
+        for key, name, run_id, seq in connection.execute(
+            first.where(use.direction == "output", use.digest.in_(chunk)).order_by(func.min(use.seq))
+        ):
+            yield Described(key, name, run_id, seq, tuple(documents[key]))
+
+
+def _documents(connection: Connection, keys: Sequence[str]) -> Iterator[DocumentRow]:
     made = tables.document
-    rows = connection.execute(select(made).where(made.c.model == key).order_by(made.c.seq)).mappings()
-    return tuple(DocumentRow(**row) for row in rows)
+    query = select(made).where(made.c.model.in_(keys)).order_by(made.c.seq)
+    return (DocumentRow(**row) for row in connection.execute(query).mappings())
 
 
 def traced_models(datasets: Iterable[TracedDataset]) -> list[TracedDataset]:

@@ -5,7 +5,7 @@ The same is held against what is declared of it (DOC-01), and printed for whoeve
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, field
 
 from sqlalchemy import Connection, select
@@ -45,21 +45,40 @@ class Declared:
     """A pipeline as the manifest in force declares it, beside what was observed of it.
 
     Attributes:
-        pipeline: what is declared.
-        observed: what was observed since the day from which it is declared.
+        pipeline: what is declared; None where nobody declares it.
+        observed: what was observed since the day from which it is declared; no more than its name where nobody declares it.
     """
 
-    pipeline: Pipeline
+    pipeline: Pipeline | None
     observed: Observed
 
 
-def declared_pipelines(connection: Connection) -> Iterator[Declared]:
-    """Load all that are declared."""
+def declared_pipelines(connection: Connection, roots: Collection[str] | None = None) -> Iterator[Declared]:
+    """Load the pipelines that are declared, and those that ran and that nobody declares.
+
+    Args:
+        connection: a snapshot of the store.
+        roots: root run ids, for the pipelines of these alone; None for all.
+    """
     row = manifest_in_force(connection)
-    for system in row.manifest.systems if row is not None else ():
-        for pipeline in system.pipelines:
+    stated = [pipeline for system in (row.manifest.systems if row else ()) for pipeline in system.pipelines]
+    ran = _jobs_that_ran(connection, roots)
+    for pipeline in stated:
+        if roots is None or pipeline.job in ran:
             since = f"{pipeline.since}T00:00:00.000000Z" if pipeline.since is not None else None
             yield Declared(pipeline, observed_pipeline(connection, pipeline.job, since))
+    for job in sorted(ran - {pipeline.job for pipeline in stated}):
+        yield Declared(None, Observed(job))
+
+
+def _jobs_that_ran(connection: Connection, roots: Collection[str] | None) -> set[str]:
+    """Name the root jobs that other runs hang on."""
+    run = tables.run.c
+    inside = select(run.root_run_id).where(run.root_run_id != run.run_id)
+    query = select(run.job_name).where(run.run_id == run.root_run_id, run.run_id.in_(inside)).distinct()
+    if roots is None:
+        return set(connection.execute(query).scalars())
+    return {job for chunk in chunks(roots) for job in connection.execute(query.where(run.run_id.in_(chunk))).scalars()}
 
 
 def observed_pipeline(connection: Connection, job: str, since: str | None = None) -> Observed:

@@ -5,13 +5,31 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
 from typing import Any
 
 from orchestrail.requirements.catalogue import Catalogue, Requirement
 from orchestrail.requirements.verdicts import ORDER, Status, Verdict
 
-EVALUATOR = "3"
-"""Version of the evaluators: raise it with any change of what one of them yields for the same facts."""
+
+@cache
+def evaluator() -> str:
+    """Name the evaluators and what loads their facts by their sources: verdicts of others are not taken for theirs."""
+    folders = (
+        files("orchestrail.queries"),
+        files("orchestrail.requirements"),
+        files("orchestrail.requirements.checks"),
+    )
+    found = {
+        f"{number}/{part.name}": part.read_bytes()
+        for number, folder in enumerate(folders)
+        for part in folder.iterdir()
+        if part.name.endswith(".py")
+    }
+    content = b"".join(name.encode() + b"\0" + found[name] for name in sorted(found))
+    return f"sha256:{sha256(content).hexdigest()}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +76,7 @@ def report_document(report: Report) -> dict[str, Any]:
     """Give a report as the contract's answer of `check`."""
     return {
         "catalogue": named(report.catalogue),
-        "evaluator": EVALUATOR,
+        "evaluator": evaluator(),
         "profile": report.profile,
         "target": {"kind": report.kind, "name": report.name or None},
         "head": {"size": report.size, "root_hash": report.root_hash},

@@ -8,7 +8,7 @@ from typing import Any
 
 from orchestrail.queries.facts import Process, RunFacts, processes
 from orchestrail.queries.impact import Withdrawn, withdrawn
-from orchestrail.queries.models import DeployedModel, Model, deployed_models, models
+from orchestrail.queries.models import DeployedModel, Described, Model, deployed_models, described, models
 from orchestrail.queries.pipelines import Declared, declared_pipelines
 from orchestrail.queries.record import Record, record
 from orchestrail.queries.scopes import Scope
@@ -98,10 +98,17 @@ VERSION = UnitKind(
     lambda unit: None,
 )
 
+DESCRIBED = UnitKind(
+    Described,
+    lambda record, scope: described(record, scope.models),
+    lambda unit: unit.key,
+    lambda unit: unit.seq,
+    lambda unit: None,
+)
 PIPELINE = UnitKind(
     Declared,
-    lambda record, scope: declared_pipelines(record),
-    lambda unit: unit.pipeline.job,
+    lambda record, scope: declared_pipelines(record, _roots(scope)),
+    lambda unit: unit.observed.job,
     lambda unit: 0,
     lambda unit: None,
 )
@@ -127,5 +134,5 @@ def _behind_deployed(record: Snapshot, scope: Scope) -> set[str]:
     return {run.run_id for each in found for run in each.closure}
 
 
-KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION, PIPELINE, WITHDRAWN, RECORD)
+KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION, DESCRIBED, PIPELINE, WITHDRAWN, RECORD)
 """All of them."""

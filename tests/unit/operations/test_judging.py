@@ -126,6 +126,16 @@ def test_another_catalogue_judges_all_anew():
     same(kept(log, by="two"), first)
 
 
+def test_a_documentation_that_was_made_since_is_seen():
+    """It is a record and no run: no process or model changes by it."""
+    log = made.MemoryLog()
+    log.add(made.event("COMPLETE", 1, outputs=[made.dataset("/m", "m", kind="model")]))
+    assert kept(log)["DOC-02"].counts == {Status.UNKNOWN: 1}
+    said = {"model": made.digest("m"), "digest": made.digest("doc"), "day": "2026-03-01", "size": 1}
+    log.add(made.record("orchestrail_document", **said, points=[{"point": "1(a)", "marks": ["statement"]}]))
+    assert kept(log)["DOC-02"].counts == {Status.ATTESTED: 1}
+
+
 def test_a_judgement_that_was_stopped_is_made_anew(monkeypatch):
     """Killed before it kept anything, it leaves nothing that could be taken for whole."""
     from orchestrail.operations import judging

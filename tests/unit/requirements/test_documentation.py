@@ -33,10 +33,12 @@ def declared(**changes):
 
 
 def test_a_description_that_is_what_ran_passes(made, judged, stated):
-    """Without a declaration there is nothing to hold against it."""
+    """One that nobody declares is unknown, also beside one that somebody does; one that never ran is no subject."""
     assert judged("DOC-01", *pipeline(made), stated(declared())).status is Status.PASS
-    assert judged("DOC-01", *pipeline(made)).why is Why.NO_SUBJECTS
+    assert judged("DOC-01", *pipeline(made)).why is Why.NO_ATTESTATION
     assert judged("DOC-01", stated(declared())).why is Why.NO_SUBJECTS
+    other = made.event("COMPLETE", 7, job="other"), made.event("COMPLETE", 8, parent=7, job="other.a")
+    assert judged("DOC-01", *pipeline(made), *other, stated(declared())).counts == {Status.PASS: 1, Status.UNKNOWN: 1}
 
 
 @pytest.mark.parametrize(
@@ -59,6 +61,14 @@ def test_a_branch_that_no_run_need_take_is_marked(made, judged, stated):
     """Then it may be missing."""
     said = declared(steps=["score.a", "score.b", "score.c"], not_taken=["score.c"])
     assert judged("DOC-01", *pipeline(made), stated(said)).status is Status.PASS
+
+
+def test_a_step_that_was_skipped_was_observed(made, judged, stated):
+    """Whether it is declared or not."""
+    skipped = made.event("OTHER", 4, parent=1, job="score.c", ours={"state": "SKIPPED"})
+    said = declared(steps=["score.a", "score.b", "score.c"])
+    assert judged("DOC-01", *pipeline(made), skipped, stated(said)).status is Status.PASS
+    assert judged("DOC-01", *pipeline(made), skipped, stated(declared())).status is Status.FAIL
 
 
 def served(made):
