@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -13,16 +12,6 @@ from typer.testing import CliRunner, Result
 from orchestrail.cli.app import app
 from orchestrail.settings import load_settings
 from orchestrail.transport.spool import Spool
-
-
-@pytest.fixture(scope="session")
-def made() -> ModuleType:
-    """Events to choose from; the projections' tests use the same."""
-    path = Path(__file__).parents[1] / "projections" / "made.py"
-    spec = importlib.util.spec_from_file_location("made", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from datetime import date
 from html.parser import HTMLParser
-from pathlib import Path
-from types import ModuleType
 
 import pytest
 
@@ -25,15 +22,6 @@ from orchestrail.statements.content import content_of
 
 DAY = date(2026, 3, 1)
 MARKUP = '<script>alert(1)</script> | "quoted" | `code`'
-
-
-@pytest.fixture(scope="module")
-def made() -> ModuleType:
-    path = Path(__file__).parents[1] / "projections" / "made.py"
-    spec = importlib.util.spec_from_file_location("made", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 def story(made):

@@ -9,8 +9,9 @@ import pytest
 
 @pytest.fixture(scope="session")
 def made() -> ModuleType:
-    """Events to choose from, and a log in memory."""
-    spec = importlib.util.spec_from_file_location("made", Path(__file__).parent / "made.py")
+    """Events to choose from, and a log in memory: `projections/made.py`."""
+    path = Path(__file__).parent / "projections" / "made.py"
+    spec = importlib.util.spec_from_file_location("made", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
