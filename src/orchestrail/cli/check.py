@@ -146,7 +146,7 @@ def _print_verdict(requirement: Requirement, verdict: Verdict, output: Output) -
     output.line(f"    {clean(verdict.reason)}")
     listed = [result for result in verdict.results if result.status is verdict.status]
     for result in listed if output.full else listed[:_SHOWN]:
-        _print_result(result, output)
+        _print_result(result, verdict.reason, output)
     hidden = verdict.counts.get(verdict.status, 0) - (len(listed) if output.full else min(_SHOWN, len(listed)))
     if hidden > 0:
         output.line(f"      and {hidden:,} more", style="dim")
@@ -155,10 +155,11 @@ def _print_verdict(requirement: Requirement, verdict: Verdict, output: Output) -
     output.line(f"    do: {clean(requirement.hint)}", style="dim")
 
 
-def _print_result(result: Result, output: Output) -> None:
+def _print_result(result: Result, told: str, output: Output) -> None:
     subject = result.subject if output.full or len(result.subject) <= 60 else f"{result.subject[:57]}..."
     label = f"{result.label} " if result.label else ""
-    output.line(f"      {clean(label)}{clean(subject)}: {clean(result.reason)}")
+    why = "" if result.reason == told else f": {result.reason}"
+    output.line(f"      {clean(label)}{clean(subject)}{clean(why)}")
     for witness in result.witnesses if output.full else result.witnesses[:_WITNESSES]:
         output.line(f"        {_witness(witness, output)}", style="dim")
 
