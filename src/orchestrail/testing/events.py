@@ -25,13 +25,23 @@ def spooled_events(spool: Path, *, cut_off: bool = False) -> list[dict[str, Any]
     Raises:
         AssertionError: a segment holds a line that is no record.
     """
-    runs = []
+    emitters: dict[str, list[tuple[int, int, bytes]]] = {}
     for path in segments(spool):
         segment = read_segment(path)
         if (segment.problems or segment.torn) and not cut_off:
             raise AssertionError(f"{path.name}: {segment.problems} {segment.torn!r}")
-        runs.append(sorted((line.time_ns, segment.emitter, line.counter, line.body) for line in segment.lines))
-    return [json.loads(body) for _, _, _, body in heapq.merge(*runs)]
+        for line in segment.lines:
+            emitters.setdefault(segment.emitter or path.name, []).append((line.counter, line.time_ns, line.body))
+    merged = heapq.merge(*(_in_order(emitter, lines) for emitter, lines in emitters.items()))
+    return [json.loads(body) for _, _, _, body in merged]
+
+
+def _in_order(emitter: str, lines: list[tuple[int, int, bytes]]) -> Iterator[tuple[int, str, int, bytes]]:
+    """Give an emitter's lines by its own counter: the machine's clock may be set back between two of them."""
+    latest = 0
+    for counter, time_ns, body in sorted(lines):
+        latest = max(latest, time_ns)
+        yield latest, emitter, counter, body
 
 
 def schema_problems(event: dict[str, Any], specification: Path | None = None) -> list[str]:
