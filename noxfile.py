@@ -18,6 +18,7 @@ nox.options.sessions = [
     "tests",
     "stores",
     "quality",
+    "server",
     "adapter",
     "template",
     "end_to_end",
@@ -61,11 +62,13 @@ HOSTS = {name if host == "test" else f"{name}-{host}": (name, host) for name in 
 each_host = nox.parametrize("name,host", list(HOSTS.values()), ids=list(HOSTS))
 
 
-def prepare(session: nox.Session, *groups: str, adapter: str = "core", host: str = "test") -> None:
+def prepare(
+    session: nox.Session, *groups: str, adapter: str = "core", host: str = "test", extras: str = "audit"
+) -> None:
     """Install the core, groups of tools and an adapter with its host, in the locked versions; keep the user's folders out of it."""
     folder = folder_of(adapter)
     together = holds_audit(adapter, host)
-    wanted = [".[audit]" if together else "."]
+    wanted = [f".[{extras}]" if together else "."]
     if adapter != "core":
         wanted += [f"./{folder}[host]", "--group", f"{folder}/pyproject.toml:{host}"]
     for group in groups:
@@ -115,7 +118,7 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the core."""
     prepare(session, "test", "example", "capture")
-    elsewhere = ("architecture", "end_to_end", "with_boosting", "with_quality", "with_stores", "with_torch")
+    elsewhere = ("architecture", "end_to_end", "with_boosting", "with_quality", "with_server", "with_stores", "with_torch")
     session.run("pytest", *(session.posargs or ("tests", *(f"--ignore=tests/{name}" for name in elsewhere))))
 
 
@@ -149,6 +152,13 @@ def quality(session: nox.Session) -> None:
     prepare(session, "test", "example", "capture")
     session.install("great-expectations>=1.3", "pandera>=0.24")
     session.run("pytest", "tests/with_quality", *session.posargs)
+
+
+@nox.session
+def server(session: nox.Session) -> None:
+    """Test the server as a process, with OpenLineage's own client."""
+    prepare(session, "test", "server", extras="audit,server")
+    session.run("pytest", "tests/with_server", *session.posargs)
 
 
 @nox.session
@@ -244,7 +254,7 @@ def lint(session: nox.Session) -> None:
 @each_part
 def typecheck(session: nox.Session, name: str) -> None:
     """Check the types of the core or of an adapter, with its host installed."""
-    prepare(session, "typecheck", adapter=name)
+    prepare(session, "typecheck", adapter=name, extras="audit,server" if name == "core" else "audit")
     session.run("mypy", str(folder_of(name) / "src"))
 
 
@@ -289,11 +299,11 @@ def lock(session: nox.Session) -> None:
     for name, host in (("core", "test"), ("core", "stores"), *HOSTS.values()):
         adapters = [] if name == "core" else [name]
         source = Path(session.create_tmp()) / "wanted.in"
-        core = ".[audit]" if holds_audit(name, host) else "."
+        core = ".[audit,server]" if name == "core" else ".[audit]" if holds_audit(name, host) else "."
         source.write_text("\n".join([core, *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
         groups = [
             *(("test", "stores") if host == "stores" else GROUPS),
-            *(("capture",) if (name, host) == ("core", "test") else ()),
+            *(("capture", "server") if (name, host) == ("core", "test") else ()),
             *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters),
         ]
         unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]

@@ -58,6 +58,12 @@ class NotRecorded(OrchestrailError):
     exit_code = 1
 
 
+class Forbidden(OrchestrailError):
+    """Whoever asks may not have this, or not do this."""
+
+    code = "forbidden"
+
+
 class StoreError(OrchestrailError):
     """The store cannot be opened, read or written, or is not ours."""
 
@@ -69,6 +75,25 @@ class SpoolError(OrchestrailError):
     """The spool cannot be written or read."""
 
     code = "spool"
+
+
+class ServerError(OrchestrailError):
+    """The server that the spool is sent to cannot be reached, or does not take it: the spool keeps what did not arrive.
+
+    Attributes:
+        passing: whether it may go better the next time.
+        retry_after: seconds after which the server asks to be tried again; None where it does not say.
+    """
+
+    code = "server"
+    exit_code = 1
+
+    def __init__(
+        self, what: str, why: str = "", do: str = "", *, passing: bool = False, retry_after: float | None = None
+    ) -> None:
+        self.passing = passing
+        self.retry_after = retry_after
+        super().__init__(what, why, do)
 
 
 class HistoryError(OrchestrailError):

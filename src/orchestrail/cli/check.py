@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import UTC, date, datetime
+from datetime import date
 from pathlib import Path
 from typing import Annotated
 
@@ -20,6 +20,7 @@ from orchestrail.errors import ConfigurationError
 from orchestrail.operations.checking import Question
 from orchestrail.operations.checking import check as judge
 from orchestrail.operations.notices import notify
+from orchestrail.queries.times import today
 from orchestrail.queries.words import counted
 from orchestrail.requirements import formats
 from orchestrail.requirements.catalogue import Requirement, catalogue_in_force
@@ -88,7 +89,7 @@ def day_of(given: str | None) -> date:
         ConfigurationError: it is none.
     """
     if given is None:
-        return datetime.now(UTC).date()
+        return today()
     try:
         return date.fromisoformat(given)
     except ValueError as error:

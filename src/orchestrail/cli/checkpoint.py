@@ -12,6 +12,7 @@ from orchestrail.cli.options import Home, Json, NoCollect, StoreUrl
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.operations.checkpoint import checkpoint as newest
+from orchestrail.queries.documents import checkpoint_document
 from orchestrail.queries.words import counted
 
 
@@ -28,10 +29,9 @@ def checkpoint(
     """
     output = Output(as_json=as_json)
     head = newest(collected(settings_of(home, store), output, no_collect=no_collect), out)
-    note = head.note.decode("utf-8")
     if as_json:
-        output.document({"size": head.size, "root_hash": head.root_hash.hex(), "note": note})
+        output.document(checkpoint_document(head))
     elif out is None:
-        sys.stdout.write(note)
+        sys.stdout.write(head.note.decode("utf-8"))
     if out is not None:
         output.remark(f"The head of {counted(head.size, 'event')} was written to {out}.")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -12,6 +12,7 @@ from orchestrail.cli.output import Output
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.operations import open_record
 from orchestrail.operations.quarantine import list_quarantined, retry_quarantined, show_quarantined
+from orchestrail.queries.documents import quarantined_document
 
 quarantine = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -39,7 +40,7 @@ def list_entries(
     opened = collected(settings_of(home, store), output, no_collect=no_collect)
     entries = list_quarantined(opened, resolved=every)
     if as_json:
-        output.document({"entries": [_document(entry) for entry in entries]})
+        output.document({"entries": [quarantined_document(entry) for entry in entries]})
         return
     if not entries:
         output.line("Nothing is in quarantine.")
@@ -59,7 +60,7 @@ def show_entry(
     output = Output(as_json=as_json)
     entry = show_quarantined(open_record(settings_of(home, store)), entry_id)
     if as_json:
-        output.document(_document(entry) | {"body": entry.body.decode("utf-8", "backslashreplace")})
+        output.document(quarantined_document(entry) | {"body": entry.body.decode("utf-8", "backslashreplace")})
         return
     output.remark(f"{entry.reason_code}: {entry.reason} From {entry.source}.")
     if sys.stdout.isatty():
@@ -88,16 +89,3 @@ def retry_entries(
         )
     raise typer.Exit(1 if done.quarantined else 0)
 
-
-def _document(entry: Any) -> dict[str, Any]:
-    return {
-        "id": entry.id,
-        "received_at": entry.received_at,
-        "reason_code": entry.reason_code,
-        "reason": entry.reason,
-        "source": entry.source,
-        "bytes": len(entry.body),
-        "emitter": entry.emitter,
-        "counter": entry.counter,
-        "event_id": entry.event_id,
-    }

@@ -21,7 +21,10 @@ def settings_of(home: Path | None, store: str | None = None) -> Settings:
 
 
 def collected(settings: Settings, output: Output, *, no_collect: bool) -> Store:
-    """Open the store, and collect the local spool into it, unless it is to be left."""
+    """Open the store, and collect the local spool into it, unless it is to be left, or goes to a server."""
+    if not no_collect and settings.url is not None:
+        output.remark("the spool is left for the server at ORCHESTRAIL_URL; `orchestrail ship` sends it.")
+        no_collect = True
     store = open_record(settings, create=not no_collect)
     if not no_collect:
         done = collect(settings, store, progress=output.progress("collecting segments"))

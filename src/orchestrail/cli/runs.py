@@ -15,12 +15,12 @@ from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZ
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
 from orchestrail.cli.words import duration, orchestrator, short_id, state_mark
-from orchestrail.errors import ConfigurationError
 from orchestrail.model import State
 from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import Beginning, beginnings
 from orchestrail.queries.documents import beginnings_document, runs_document
 from orchestrail.queries.runs import runs as find_runs
+from orchestrail.queries.times import unusable, utc
 
 _AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
@@ -109,16 +109,5 @@ def parse_since(given: str) -> str:
         try:
             moment = datetime.fromisoformat(given.strip())
         except ValueError:
-            raise _unreadable(given, "It is no time and no span.") from None
-        if moment.tzinfo is None:
-            raise _unreadable(given, "It names no time zone.")
-    try:
-        return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ").rjust(27, "0")
-    except OverflowError:
-        raise _unreadable(given, "It is out of range.") from None
-
-
-def _unreadable(given: str, why: str) -> ConfigurationError:
-    return ConfigurationError(
-        f"The time {given!r} cannot be used.", why, "Write 2026-03-01T12:00:00Z, 2026-03-01T12:00+01:00, 2h or 7d."
-    )
+            raise unusable(given, "It is no time and no span.") from None
+    return utc(moment)

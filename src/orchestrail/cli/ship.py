@@ -1,36 +1,68 @@
-"""`orchestrail ship`: the spool to another folder."""
+"""`orchestrail ship`: the spool to a server, or to another folder."""
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Annotated
 
 import typer
+from stamina.instrumentation import set_on_retry_hooks
 
+from orchestrail.cli.collect import print_counts
 from orchestrail.cli.options import Home, Json
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
 from orchestrail.errors import ConfigurationError
-from orchestrail.operations.ship import ship as send
+from orchestrail.operations.remote import send as send_to_server
+from orchestrail.operations.ship import ship as send_to_folder
 from orchestrail.queries.words import counted
+from orchestrail.settings import Settings
 
 
 def ship(
-    to: Annotated[Path | None, typer.Option(metavar="DIR", help="The folder, such as one that hosts share.")] = None,
+    to: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="A folder, such as one that hosts share, in place of the server.")
+    ] = None,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until told to stop.")] = False,
+    every: Annotated[
+        float, typer.Option(metavar="SECONDS", min=0.1, help="With --watch: the pause between two looks at the spool.")
+    ] = 5.0,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Send the spool to another folder.
+    """Send the spool to the server (ORCHESTRAIL_URL, ORCHESTRAIL_TOKEN), or to another folder.
 
-    From there `orchestrail collect --from DIR` takes it.
+    From a folder `orchestrail collect --from DIR` takes it. What did not arrive stays in the spool. Exit code 1 where the server
+    cannot be reached or refuses, or where events were refused.
     """
     output = Output(as_json=as_json)
     settings = settings_of(home)
-    if to is None:
-        why = "This version ships to folders; it does not send to a server." if settings.url else ""
-        raise ConfigurationError("Where the spool shall go is not said.", why, "Name a folder with --to DIR.")
-    done = send(settings, to)
-    if as_json:
+    if watch and (as_json or to is not None):
+        raise ConfigurationError("--watch sends to the server, and ends with no answer.", "", "Leave --json and --to out.")
+    if to is not None:
+        _to_folder(settings, to, output)
+    elif watch:
+        set_on_retry_hooks([lambda tried: output.remark(f"{tried.caused_by} Again in {tried.wait_for:.0f} s.")])
+        while True:
+            done = send_to_server(settings, patient=True)
+            if done.appended or done.quarantined:
+                output.remark(f"{counted(done.appended, 'event')} sent, {done.quarantined} refused.")
+            time.sleep(every)
+    else:
+        set_on_retry_hooks([])
+        done = send_to_server(settings, progress=output.progress("sending segments"))
+        for why in done.kept:
+            output.remark(why)
+        print_counts(
+            {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined}, output
+        )
+        raise typer.Exit(1 if done.quarantined else 0)
+
+
+def _to_folder(settings: Settings, to: Path, output: Output) -> None:
+    done = send_to_folder(settings, to)
+    if output.as_json:
         counts = {"appended": 0, "duplicates": 0, "quarantined": 0}
         output.document(counts | {"moved": done.moved, "copied": done.copied})
     else:

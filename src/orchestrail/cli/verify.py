@@ -11,6 +11,7 @@ from orchestrail.cli.options import Home, Json, StoreUrl
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
 from orchestrail.operations.verify import verify as recompute
+from orchestrail.queries.documents import verification_document
 from orchestrail.queries.words import counted
 from orchestrail.settings import Settings
 
@@ -39,17 +40,15 @@ def recompute_and_print(
 ) -> bool:
     """Recompute a log, print the result, and say whether it is what its signed checkpoints say."""
     result = recompute(settings, target, against, output.progress("verifying entries"))
-    problems = [str(problem) for problem in result.problems]
     if output.as_json:
-        found = {"ok": result.ok, "size": result.size, "root_hash": result.root_hash, "problems": problems}
-        output.document(found | {"notes": list(result.notes)})
+        output.document(verification_document(result))
         return result.ok
     if result.ok:
         output.line(f"The log of {counted(result.size, 'event')} is what its signed checkpoints say.", style="green")
         output.line(f"root hash {result.root_hash}")
     else:
         output.line(f"The log of {counted(result.size, 'event')} does not verify:", style="red")
-    for problem in problems:
+    for problem in result.problems:
         output.line(f"  {problem}")
     for note in result.notes:
         output.line(f"note: {note}")

@@ -32,6 +32,7 @@ class Question:
         profile: of the catalogue; None for all requirements.
         day: the UTC day of the judgement.
         verify: True to recompute the log however long it is.
+        afar: whoever asks sits at another machine: the target names no file of this one.
     """
 
     target: str | None = None
@@ -39,6 +40,7 @@ class Question:
     profile: str | None = None
     day: date = date.max
     verify: bool = False
+    afar: bool = False
 
 
 def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progress | None = None) -> Report:
@@ -93,7 +95,7 @@ def _judged(
         scope = Scope("everything", "", (), (), ())
     else:
         wanted = [requirement.id for requirement in catalogue.of(asked.profile)]
-        with snapshot(store) as record:
+        with snapshot(store, afar=asked.afar) as record:
             size = applied(record) + 1
             scope = (
                 of_target(record, asked.target) if asked.target is not None else of_system(record, asked.system or "")

@@ -9,22 +9,21 @@ from __future__ import annotations
 import heapq
 import re
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from filelock import FileLock, Timeout
 
-from orchestrail.errors import EventRefused, SpoolError, StoreError
-from orchestrail.events.validation import validate
+from orchestrail.errors import SpoolError, StoreError
+from orchestrail.operations.intake import BATCH, BATCH_BYTES, checked
 from orchestrail.settings import Settings
-from orchestrail.store.base import Incoming, Progress, Refused, Store
+from orchestrail.store.base import Appended, Incoming, Progress, Refused
 from orchestrail.store.envelope import event_id
 from orchestrail.transport.segments import Line, Segment, is_owned, read_segment, release, segments
 
-BATCH = 1000
-BATCH_BYTES = 16 * 2**20
 PATIENCE = 300.0
 """Seconds to wait for another collector."""
 
@@ -50,8 +49,20 @@ class CollectResult:
     kept: tuple[str, ...] = ()
 
 
+class Sink(Protocol):
+    """Where spooled events go: a store, or a server that has one."""
+
+    def known(self, event_ids: Iterable[str]) -> set[str]:
+        """Return those of the event ids that the log holds."""
+        ...
+
+    def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
+        """Append events and quarantine refused bytes; durable when it returns."""
+        ...
+
+
 def collect(
-    settings: Settings, store: Store, source: Path | None = None, progress: Progress | None = None
+    settings: Settings, store: Sink, source: Path | None = None, progress: Progress | None = None
 ) -> CollectResult:
     """Take what processes have spooled into the store.
 
@@ -64,6 +75,7 @@ def collect(
     Raises:
         SpoolError: the folder or a segment cannot be read; what could be read was stored.
         StoreError: the store cannot be written; the spool keeps what is not in it.
+        ServerError: the server cannot be reached, or refuses; likewise.
     """
     with spool_lock(settings):
         return _Collection(store, source or settings.spool, progress).run()
@@ -119,7 +131,7 @@ class _Batch:
 
 
 class _Collection:
-    def __init__(self, store: Store, folder: Path, progress: Progress | None) -> None:
+    def __init__(self, store: Sink, folder: Path, progress: Progress | None) -> None:
         self._store = store
         self._folder = folder
         self._progress = progress
@@ -230,13 +242,7 @@ def _checked(source: _Source, line: Line) -> Incoming | Refused:
     if line.counter < 1:
         why = "The counter of a record begins at 1."
         return Refused(line.body, "malformed_line", why, where, line.nonce)
-    try:
-        event = validate(line.body)
-    except EventRefused as error:
-        return Refused(line.body, error.reason, error.why, where, line.nonce, emitter, counter)
-    claimed = event.get("eventTime")
-    event_time = claimed if isinstance(claimed, str) else None
-    return Incoming(line.body, SOURCE, line.nonce, emitter, counter, event_time)
+    return checked(Incoming(line.body, SOURCE, line.nonce, emitter, counter), where)
 
 
 def _refused_lines(source: _Source) -> list[Refused]:

@@ -12,12 +12,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
-from orchestrail.errors import ConfigurationError, EventRefused
-from orchestrail.events.validation import validate
+from orchestrail.errors import ConfigurationError
+from orchestrail.operations.intake import BATCH, BATCH_BYTES, checked
 from orchestrail.store.base import Incoming, Progress, Refused, Store
-
-BATCH = 1000
-BATCH_BYTES = 16 * 2**20
 
 _BLANK = b" \t\r\n"
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
@@ -159,16 +156,12 @@ def _append(store: Store, path: Path, batch: Sequence[Piece], total: IngestResul
     incoming: list[Incoming] = []
     refused: list[Refused] = []
     for piece in batch:
-        try:
-            event = validate(piece.body)
-        except EventRefused as error:
-            cut = piece.cut and error.reason == "not_json"
-            why = f"The file ends in the middle of it. {error.why}" if cut else error.why
-            source = f"{path.name}: {piece.place}" if piece.place else path.name
-            refused.append(Refused(piece.body, "cut_off" if cut else error.reason, why, source))
+        place = f"{path.name}: {piece.place}" if piece.place else path.name
+        found = checked(Incoming(piece.body, path.name), place, cut=piece.cut)
+        if isinstance(found, Incoming):
+            incoming.append(found)
         else:
-            claimed = event.get("eventTime")
-            incoming.append(Incoming(piece.body, path.name, event_time=claimed if isinstance(claimed, str) else None))
+            refused.append(found)
     result = store.append(incoming, refused)
     return replace(
         total,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from orchestrail.errors import ConfigurationError, EventRefused
-from orchestrail.events.validation import validate
+from orchestrail.errors import ConfigurationError
+from orchestrail.operations.intake import checked
 from orchestrail.store.base import Incoming, Quarantined, Store
 
 
@@ -63,23 +63,11 @@ def retry_quarantined(store: Store, entry_ids: Collection[int] | None = None) ->
     for entry in store.quarantined():
         if entry_ids is not None and entry.id not in entry_ids:
             continue
-        try:
-            event = validate(entry.body)
-        except EventRefused:
+        found = checked(Incoming(entry.body, entry.source, entry.nonce, entry.emitter, entry.counter), entry.source)
+        if not isinstance(found, Incoming):
             refused += 1
             continue
-        claimed = event.get("eventTime")
-        result = store.resolve(
-            entry.id,
-            Incoming(
-                entry.body,
-                entry.source,
-                entry.nonce,
-                entry.emitter,
-                entry.counter,
-                claimed if isinstance(claimed, str) else None,
-            ),
-        )
+        result = store.resolve(entry.id, found)
         appended += result.appended
         duplicates += result.duplicates
     return RetryResult(appended, duplicates, refused)

@@ -22,6 +22,7 @@ from orchestrail.queries.sides import Side
 from orchestrail.queries.statements import Statement
 from orchestrail.queries.trace import Trace, TracedDataset
 from orchestrail.queries.withdrawals import Withdrawal
+from orchestrail.store.base import Checkpoint, Quarantined, Verification
 
 Document = dict[str, Any]
 
@@ -162,6 +163,33 @@ def statement_document(one: Statement) -> Document:
         "signed_by": one.signed_by,
         "sequence": one.seq,
     }
+
+
+def quarantined_document(entry: Quarantined) -> Document:
+    """Give what is known of something that was refused, without its bytes."""
+    return {
+        "id": entry.id,
+        "received_at": entry.received_at,
+        "reason_code": entry.reason_code,
+        "reason": entry.reason,
+        "source": entry.source,
+        "bytes": len(entry.body),
+        "emitter": entry.emitter,
+        "counter": entry.counter,
+        "event_id": entry.event_id,
+    }
+
+
+def checkpoint_document(head: Checkpoint) -> Document:
+    """Give the answer of `orchestrail checkpoint`."""
+    return {"size": head.size, "root_hash": head.root_hash.hex(), "note": head.note.decode("utf-8")}
+
+
+def verification_document(result: Verification) -> Document:
+    """Give the answer of `orchestrail verify`."""
+    problems = [str(problem) for problem in result.problems]
+    found = {"ok": result.ok, "size": result.size, "root_hash": result.root_hash, "problems": problems}
+    return found | {"notes": list(result.notes)}
 
 
 def runs_document(rows: Sequence[RunRow]) -> Document:

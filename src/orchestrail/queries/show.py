@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
+from orchestrail.errors import Forbidden
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow
@@ -37,8 +38,17 @@ def show(connection: Connection, run: RunRow) -> Shown:
     Args:
         connection: a snapshot of the store.
         run: any run of it.
+
+    Raises:
+        Forbidden: the snapshot is of some systems, and the root run is of none of them.
     """
     rows = load_runs(connection, run_ids(connection, tables.run.c.root_run_id == run.root_run_id))
+    if run.root_run_id not in rows:
+        raise Forbidden(
+            f"The root run of {run.run_id} cannot be shown.",
+            "It belongs to another system than those that whoever asks may see.",
+            "Ask with a token of its system, or of all.",
+        )
     children = _children(rows, run.root_run_id)
     ordered = [rows[run_id] for run_id in _in_order(run.root_run_id, children)]
     between = [edge for edge in _edges_between(connection, rows) if edge.start in rows or edge.kind == "cached_from"]

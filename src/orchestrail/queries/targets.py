@@ -24,6 +24,9 @@ from orchestrail.queries.runs import find_run_or_none
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})", re.IGNORECASE)
 _SHOWN = 5
 
+AFAR = "orchestrail_afar"
+"""Execution option of a snapshot whose questions come from another machine: a path in them names no file of this one."""
+
 
 @dataclass(frozen=True, slots=True)
 class Target:
@@ -57,7 +60,7 @@ def find_target(connection: Connection, given: str) -> Target:
         NotRecorded: no recorded run has to do with it.
         AmbiguousRun: it fits more than one thing.
     """
-    path = _path(given)
+    path = _path(connection, given)
     if path is not None and path.is_file():
         return _file(connection, given, path)
     if given.lower().startswith("sha256:"):
@@ -110,8 +113,10 @@ def _elsewhere(known: DatasetRef, name: str, size: int) -> DatasetRef:
     )
 
 
-def _path(given: str) -> Path | None:
-    """Take what was given for a path; None where it cannot be one."""
+def _path(connection: Connection, given: str) -> Path | None:
+    """Take what was given for a path of this machine; None where it cannot be one."""
+    if connection.get_execution_options().get(AFAR):
+        return None
     try:
         path = Path(given).expanduser()
         path.exists()
@@ -152,7 +157,7 @@ def _by_digest(connection: Connection, given: str, digits: str) -> Target | None
 def _named(connection: Connection, given: str) -> Target | None:
     """Find a data set by its whole name, by the path that the name stands for here, or by the end of a name."""
     columns = tables.use.c
-    path = _path(given)
+    path = _path(connection, given)
     whole = or_(
         columns.name == given,
         columns.namespace + ":" + columns.name == given,

@@ -1,0 +1,58 @@
+"""The one door for events from outside, however they come: what is an event goes on to the log, the rest to quarantine with its reason.
+
+Nothing is stored here. Reading files, spools and requests is left to those who have them in hand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+from typing import Any
+
+from orchestrail.errors import EventRefused, Forbidden
+from orchestrail.events.validation import validate
+from orchestrail.projections.values import mapping, text
+from orchestrail.store.base import Appended, Incoming, Refused
+
+__all__ = ["Appended", "Incoming", "Refused", "checked"]
+
+BATCH = 1000
+BATCH_BYTES = 16 * 2**20
+"""What goes into one transaction, where there is much."""
+
+
+def checked(
+    item: Incoming, place: str, *, cut: bool = False, systems: Collection[str] | None = None
+) -> Incoming | Refused:
+    """Decide where an event goes.
+
+    Args:
+        item: the event; its own time is filled in here.
+        place: where its bytes stood, precise enough to tell equal bytes at two places apart.
+        cut: what held it ends before it does.
+        systems: the sender may speak for these systems alone; None for all.
+
+    Raises:
+        Forbidden: the event is of another system. It goes nowhere: its sender may not write it.
+    """
+    try:
+        event = validate(item.body)
+    except EventRefused as error:
+        reason, why = error.reason, error.why
+        if cut and reason == "not_json":
+            reason, why = "cut_off", f"The file ends in the middle of it. {why}"
+        return Refused(item.body, reason, why, place, item.nonce, item.emitter, item.counter)
+    named = _system(event)
+    if systems is not None and named is not None and named not in systems:
+        raise Forbidden(
+            f"An event of the system {named!r} was not taken.",
+            f"Its sender may speak for {', '.join(sorted(systems))} alone.",
+            "Send it with a token of its system.",
+        )
+    claimed = event.get("eventTime")
+    return replace(item, event_time=claimed if isinstance(claimed, str) else None)
+
+
+def _system(event: Mapping[str, Any]) -> str | None:
+    facets = mapping(mapping(event.get("run")).get("facets"))
+    return text(mapping(facets.get("orchestrail_run")).get("system"))

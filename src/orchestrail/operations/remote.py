@@ -1,0 +1,193 @@
+"""A server as the place where spooled events go: asked what it has, and sent the rest. What becomes of events is decided there.
+
+Redirects are not followed: the token is sent to the address that was given, and to no other.
+"""
+
+from __future__ import annotations
+
+import gzip
+import json
+import urllib.error
+import urllib.request
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
+from http.client import HTTPException
+from typing import Any
+from urllib.parse import urlsplit, urlunsplit
+
+import stamina
+
+from orchestrail import __version__
+from orchestrail.errors import ConfigurationError, ServerError
+from orchestrail.operations import arrivals
+from orchestrail.operations.collect import CollectResult, collect
+from orchestrail.settings import Settings
+from orchestrail.store.base import Appended, Incoming, Progress, Refused
+
+TIMEOUT = 60.0
+"""Seconds to wait for the next bytes of an answer."""
+TRIES = 5
+LONGEST_PAUSE = 300.0
+"""Seconds between two tries of a shipment that goes on for ever."""
+_BYTES = 8 * 2**20
+_ASKED = 5000
+_MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
+_LARGEST = 1 << 24
+
+
+class _NoRedirects(urllib.request.HTTPRedirectHandler):
+    def redirect_request(self, *_arguments: Any) -> None:
+        return None
+
+
+class Server:
+    """A server of ours.
+
+    Args:
+        url: its address.
+        token: good for writing; None where it needs none.
+
+    Raises:
+        ConfigurationError: the address is none of HTTP.
+    """
+
+    def __init__(self, url: str, token: str | None) -> None:
+        parts = urlsplit(url.strip())
+        if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+            raise ConfigurationError(
+                "The address of the server cannot be used.",
+                "It does not begin with http:// or https://, names no host, or names a user.",
+                "Set ORCHESTRAIL_URL as in https://audit.example, and ORCHESTRAIL_TOKEN.",
+            )
+        self._address = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        self._headers = {"User-Agent": f"orchestrail/{__version__}", "Content-Encoding": "gzip"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
+        self._opener = urllib.request.build_opener(_NoRedirects)
+
+    def known(self, event_ids: Iterable[str]) -> set[str]:
+        """Return those of the event ids that the server's log holds.
+
+        Raises:
+            ServerError: it cannot be asked.
+        """
+        asked, found = list(event_ids), set[str]()
+        for begin in range(0, len(asked), _ASKED):
+            part = json.dumps(asked[begin : begin + _ASKED]).encode()
+            found |= {str(each) for each in self._post("/api/v1/spool/known", "application/json", part)["known"]}
+        return found
+
+    def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
+        """Send events; when this returns they are on the server's disk.
+
+        Raises:
+            ServerError: they are not, or not all; what is sent again is no duplicate.
+        """
+        appended = duplicates = quarantined = size = 0
+        for part in _parts(items, refused):
+            said = self._post("/api/v1/spool", arrivals.MEDIA_TYPE, arrivals.write(*part))
+            appended += said["appended"]
+            duplicates += said["duplicates"]
+            quarantined += said["quarantined"]
+            size = said["size"]
+        return Appended(appended, duplicates, quarantined, None, size)
+
+    def _post(self, path: str, kind: str, body: bytes) -> dict[str, Any]:
+        packed = gzip.compress(body, compresslevel=1)
+        # The scheme was looked at above: no file is opened here.
+        request = urllib.request.Request(  # noqa: S310
+            self._address + path, packed, self._headers | {"Content-Type": kind}, method="POST"
+        )
+        try:
+            with self._opener.open(request, timeout=TIMEOUT) as answer:
+                said = json.loads(answer.read(_LARGEST))
+        except urllib.error.HTTPError as error:
+            with error:
+                raise self._refused(error) from None
+        except (OSError, ValueError, HTTPException) as error:  # no connection, half an answer, or none of ours
+            reason = getattr(error, "reason", error)
+            raise ServerError(
+                f"The server {self._address} cannot be reached.",
+                f"{type(reason).__name__}: {reason}.",
+                "Nothing is lost: the spool keeps what did not arrive. See that the server runs, and that the address is right.",
+                passing=True,
+            ) from None
+        if not isinstance(said, dict):
+            raise ServerError(f"{self._address} is no server of orchestrail.", "", "See ORCHESTRAIL_URL.")
+        return said
+
+    def _refused(self, error: urllib.error.HTTPError) -> ServerError:
+        said: dict[str, Any] = {}
+        with suppress(OSError, ValueError, HTTPException):
+            read = json.loads(error.read(_LARGEST))
+            said = read if isinstance(read, dict) else {}
+        after = error.headers.get("Retry-After", "")
+        why = f"{said.get('what', '')} {said.get('why', '')}".strip()
+        return ServerError(
+            f"The server {self._address} answers with status {error.code}.",
+            why or "It says nothing more.",
+            "See ORCHESTRAIL_TOKEN." if error.code in (401, 403) else "See ORCHESTRAIL_URL, and the log of the server.",
+            passing=error.code in _MAY_PASS,
+            retry_after=float(after) if after.isdecimal() else None,
+        )
+
+
+def send(settings: Settings, *, patient: bool = False, progress: Progress | None = None) -> CollectResult:
+    """Send the spool to the server of the settings; tried again, after longer and longer pauses, where that may help.
+
+    It may be killed at any moment, and repeated: the server drops what it has.
+
+    Args:
+        settings: name the spool, the server and the token.
+        patient: try for ever, in place of a few times.
+        progress: called with segments done and segments there are.
+
+    Raises:
+        ConfigurationError: no server is named.
+        ServerError: it cannot be reached, or refuses; the spool keeps what did not arrive.
+        SpoolError: a segment cannot be read; what could be read was sent.
+    """
+    if settings.url is None:
+        raise ConfigurationError(
+            "Where the spool shall go is not said.", "", "Set ORCHESTRAIL_URL, or name a folder with --to DIR."
+        )
+    server = Server(settings.url, settings.token.get_secret_value() if settings.token else None)
+    pauses = stamina.retry_context(
+        on=_pause,
+        attempts=None if patient else TRIES,
+        timeout=None,
+        wait_initial=0.5,
+        wait_max=LONGEST_PAUSE,
+        wait_jitter=1.0,
+    )
+    for attempt in pauses:
+        with attempt:
+            # Not within the lock of the spool: nobody else has to wait for a server that is away.
+            return collect(settings, server, progress=progress)
+    raise AssertionError("the last try returns or raises")
+
+
+def _pause(error: Exception) -> bool | float:
+    """Say whether to try again, and where the server asked for it, after how many seconds."""
+    if not isinstance(error, ServerError) or not error.passing:
+        return False
+    return True if error.retry_after is None else min(error.retry_after, LONGEST_PAUSE)
+
+
+def _parts(
+    items: Sequence[Incoming], refused: Sequence[Refused]
+) -> Iterator[tuple[list[Incoming], list[Refused]]]:
+    """Cut a batch into what a server takes at once, in its order."""
+    taken: tuple[list[Incoming], list[Refused]] = ([], [])
+    size = 0
+    for item in (*items, *refused):
+        if size and size + len(item.body) > _BYTES:
+            yield taken
+            taken, size = ([], []), 0
+        if isinstance(item, Incoming):
+            taken[0].append(item)
+        else:
+            taken[1].append(item)
+        size += len(item.body)
+    if taken != ([], []):
+        yield taken

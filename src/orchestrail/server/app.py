@@ -1,0 +1,176 @@
+"""The server put together: addresses, who may use them, and what happens around every request. No address is written here but
+those about the server itself.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, suppress
+from html import escape
+from typing import Any
+
+from fastapi import Depends, FastAPI, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import ClientDisconnect
+
+from orchestrail import __version__
+from orchestrail.errors import OrchestrailError
+from orchestrail.operations.collect import collect
+from orchestrail.operations.tokens import Scope
+from orchestrail.queries.snapshot import Snapshot, Store, snapshot
+from orchestrail.requirements.catalogue import catalogue_in_force
+from orchestrail.server import ingest, read, sign_in
+from orchestrail.server.access import Access, Caller
+from orchestrail.server.body import Bodies, Limits
+from orchestrail.server.committing import Committer
+from orchestrail.server.metrics import Metrics
+from orchestrail.server.problems import Document, Problem, answer
+from orchestrail.server.rate import Rate
+from orchestrail.settings import Settings
+
+PREFIX = "/api/v1"
+COLLECTING = 2.0
+"""Seconds between two looks at the local spool."""
+
+_HEADERS = {
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-store",
+    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
+}
+
+
+def create_app(
+    settings: Settings, store: Store, access: Access, limits: Limits | None = None, *, collects: bool = False
+) -> FastAPI:
+    """Make the server.
+
+    Args:
+        settings: name the home and the catalogue of one's own.
+        store: the record.
+        access: grants requests.
+        limits: what it takes.
+        collects: the local spool is collected while it runs.
+    """
+    limits = limits or Limits()
+    metrics, rate, committer = Metrics(), Rate(limits.rate), Committer(store)
+    answering = threading.BoundedSemaphore(limits.readers)
+
+    def granted(request: Request, scope: Scope, *, whole: bool = False) -> Caller:
+        caller = access.grant(request, scope, whole=whole)
+        rate.take(caller.token or (request.client.host if request.client else ""))
+        return caller
+
+    async def writer(request: Request) -> Caller:
+        return granted(request, Scope.WRITE)
+
+    def reader_of_all(request: Request) -> Caller:
+        return granted(request, Scope.READ, whole=True)
+
+    def administrator(request: Request) -> Caller:
+        return granted(request, Scope.ADMIN, whole=True)
+
+    def reading(request: Request) -> Iterator[Snapshot]:
+        caller = granted(request, Scope.READ)
+        with answering, snapshot(store, systems=caller.systems, afar=True) as record:
+            yield record
+
+    @asynccontextmanager
+    async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
+        collecting = asyncio.create_task(_collect(settings, store)) if collects else None
+        yield
+        if collecting is not None:
+            collecting.cancel()
+            with suppress(asyncio.CancelledError):
+                await collecting
+        await committer.close()
+
+    app = FastAPI(
+        title="orchestrail",
+        version=__version__,
+        summary="OpenLineage events in, the record out.",
+        lifespan=lifespan,
+        default_response_class=Document,
+        docs_url=None,
+        redoc_url=None,
+        openapi_url=f"{PREFIX}/openapi.json",
+    )
+    app.add_exception_handler(OrchestrailError, _answer)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ClientDisconnect, _gone)
+
+    @app.middleware("http")
+    async def around(request: Request, call_next: Any) -> Response:
+        begin = time.perf_counter()
+        response: Response = await call_next(request)
+        route = request.scope.get("route")
+        metrics.answered(request.method, getattr(route, "path", "none"), response.status_code, time.perf_counter() - begin)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        return response
+
+    @app.get("/health", tags=["server"], summary="Whether the store can be read")
+    def health() -> Any:
+        """Answer 200 where the store can be read, 503 where it cannot."""
+        store.size()
+        return {"status": "ok"}
+
+    @app.get("/metrics", tags=["server"], summary="Counters, for Prometheus", dependencies=[Depends(reader_of_all)])
+    def count() -> Response:
+        """Give the counters in the text format of Prometheus."""
+        return Response(metrics.text(store.size()), media_type="text/plain; version=0.0.4; charset=utf-8")
+
+    @app.get("/api", tags=["server"], summary="This description, to read", response_class=HTMLResponse)
+    def description() -> str:
+        """List the addresses as a page."""
+        return _page(app.openapi())
+
+    bodies = Bodies(limits)
+    app.include_router(sign_in.create_router(access, bodies))
+    app.include_router(ingest.create_router(store, committer, bodies, metrics, writer), prefix=PREFIX)
+    catalogue = catalogue_in_force(settings.catalogue)
+    app.include_router(read.create_router(store, catalogue, reading, reader_of_all, administrator), prefix=PREFIX)
+    return app
+
+
+async def _collect(settings: Settings, store: Store) -> None:
+    while True:
+        with suppress(OrchestrailError):  # `orchestrail doctor` tells of it; the next look may find it mended
+            await run_in_threadpool(collect, settings, store)
+        await asyncio.sleep(COLLECTING)
+
+
+async def _answer(request: Request, error: Exception) -> Response:
+    assert isinstance(error, OrchestrailError)  # noqa: S101 - it is registered for no other
+    return answer(request, error)
+
+
+async def _invalid(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101 - it is registered for no other
+    first = error.errors()[0]
+    place = ".".join(str(part) for part in first["loc"])
+    return answer(request, Problem(422, "parameter", f"{place} cannot be used.", f"{first['msg']}."))
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    return Response(status_code=400)  # nobody reads it: the body was cut off, and nothing of it was taken
+
+
+def _page(description: dict[str, Any]) -> str:
+    rows = [
+        f"<tr><td><code>{method.upper()} {escape(path)}</code><td>{escape(said.get('summary', ''))}"
+        f"<td>{escape(said.get('description', ''))}"
+        for path, methods in description["paths"].items()
+        for method, said in methods.items()
+    ]
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><title>orchestrail: addresses</title>'
+        f"<h1>orchestrail {escape(__version__)}</h1><p>As OpenAPI: "
+        f'<a href="{PREFIX}/openapi.json">{PREFIX}/openapi.json</a></p>'
+        f"<table><thead><tr><th>Address<th>What<th>How</thead><tbody>{''.join(rows)}</tbody></table></html>"
+    )

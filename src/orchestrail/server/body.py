@@ -1,0 +1,134 @@
+"""The body of a request, whole and unpacked, within bounds: how large, how slow, how many at once. What is in it is not looked at."""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+
+from orchestrail.events.validation import MAX_EVENT
+from orchestrail.server.problems import Problem
+
+GZIP = "gzip"
+_GZIP_FORMAT = 31
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What a server takes.
+
+    Attributes:
+        body: bytes of one body, as sent and unpacked.
+        held: bytes of all bodies that are in memory at once.
+        batch: events in one batch.
+        seconds: for a whole body to arrive.
+        rate: requests a second from one token, or from one address where none is needed; ten seconds of it may come at once.
+        readers: questions that are answered at once.
+    """
+
+    body: int = 2 * MAX_EVENT
+    held: int = 6 * MAX_EVENT
+    batch: int = 10_000
+    seconds: float = 60.0
+    rate: float = 1000.0
+    readers: int = 4
+
+
+@dataclass(slots=True)
+class Bodies:
+    """Reads bodies, and knows how much of them is in memory."""
+
+    limits: Limits
+    _held: int = field(default=0, init=False)
+
+    @asynccontextmanager
+    async def read(self, request: Request, kinds: frozenset[str]) -> AsyncIterator[bytes]:
+        """Read a body, and hold it for as long as it is worked on.
+
+        Args:
+            request: the request.
+            kinds: the media types that are taken.
+
+        Raises:
+            Problem: it is of another kind, too large, too slow, packed in a way that is not known, or damaged.
+        """
+        packing = _form(request, kinds)
+        held = 0
+
+        def hold(more: int) -> None:
+            nonlocal held
+            if self._held + more > self.limits.held:
+                raise Problem(503, "busy", "Too much is being sent at once.", "", "Try again.", retry_after=1)
+            self._held += more
+            held += more
+
+        try:
+            body = await self._receive(request, hold)
+            if packing == GZIP:
+                body = await run_in_threadpool(unpack, body, self.limits.body)
+                hold(len(body))
+            yield body
+        finally:
+            self._held -= held
+
+    async def _receive(self, request: Request, hold: Callable[[int], None]) -> bytes:
+        announced = request.headers.get("content-length", "")
+        if announced.isdecimal() and int(announced) > self.limits.body:
+            raise too_large(self.limits.body)
+        received = bytearray()
+        try:
+            async with asyncio.timeout(self.limits.seconds):
+                async for piece in request.stream():
+                    hold(len(piece))
+                    received += piece
+                    if len(received) > self.limits.body:
+                        raise too_large(self.limits.body)
+        except TimeoutError:
+            why = f"The limit is {self.limits.seconds:g} s."
+            raise Problem(408, "slow", "The body did not arrive in time.", why) from None
+        return bytes(received)
+
+
+def _form(request: Request, kinds: frozenset[str]) -> str:
+    kind, _, parameters = request.headers.get("content-type", "").partition(";")
+    if kind.strip().lower() not in kinds:
+        why = f"It came as {kind.strip() or 'nothing that is named'}."
+        raise Problem(415, "content-type", f"This takes {' or '.join(sorted(kinds))}.", why)
+    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
+    if charset not in ("", "utf-8", "utf8"):
+        raise Problem(415, "content-type", "JSON is UTF-8 (RFC 8259).", f"It came as {charset}.")
+    packing = request.headers.get("content-encoding", "identity").strip().lower()
+    if packing not in (GZIP, "identity"):
+        raise Problem(415, "content-encoding", "A body comes as it is, or as gzip.", f"It came as {packing}.")
+    return packing
+
+
+def unpack(data: bytes, most: int) -> bytes:
+    """Unpack gzip, of several members too (RFC 1952), as long as it does not become larger than that.
+
+    Raises:
+        Problem: it is no gzip, ends in the middle, or is too large.
+    """
+    unpacked = bytearray()
+    try:
+        while data:
+            member = zlib.decompressobj(wbits=_GZIP_FORMAT)
+            unpacked += member.decompress(data, most + 1 - len(unpacked))
+            if len(unpacked) > most:
+                raise too_large(most)
+            if not member.eof:
+                raise Problem(400, "not-gzip", "The body is no whole gzip.", "It ends in the middle.")
+            data = member.unused_data
+    except zlib.error as error:
+        raise Problem(400, "not-gzip", "The body is no gzip.", f"{error}.") from None
+    return bytes(unpacked)
+
+
+def too_large(most: int) -> Problem:
+    """Say that a body is larger than what is taken."""
+    return Problem(413, "too-large", "The body is too large.", f"The limit is {most:,} bytes, unpacked too.")

@@ -1,0 +1,196 @@
+"""Events in: OpenLineage's two addresses, and ours for what was spooled elsewhere. Acknowledged when they are on disk, and not before."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from fastapi import APIRouter, Depends, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from orchestrail.errors import EventRefused, Forbidden
+from orchestrail.operations.arrivals import MEDIA_TYPE
+from orchestrail.operations.arrivals import read as read_arrivals
+from orchestrail.operations.ingest import Piece, split
+from orchestrail.operations.intake import Incoming, Refused, checked
+from orchestrail.queries.snapshot import Store
+from orchestrail.server.access import Caller
+from orchestrail.server.body import Bodies
+from orchestrail.server.committing import Committer
+from orchestrail.server.metrics import Metrics
+from orchestrail.server.problems import Document, Problem, problem_document, status_of
+
+JSON = frozenset({"application/json"})
+ARRIVALS = frozenset({MEDIA_TYPE})
+KNOWN = 5000
+"""Event ids that are asked about at once."""
+
+_SPECIFICATION = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
+_EVENT = {"oneOf": [{"$ref": f"{_SPECIFICATION}{kind}Event"} for kind in ("Run", "Dataset", "Job")]}
+_IDS = {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "maxItems": KNOWN}
+_EVENT_ID = re.compile(r"[0-9a-f]{64}")
+
+
+def _takes(schema: Mapping[str, Any], kind: str = "application/json") -> dict[str, Any]:
+    """Say in the description of an address what it takes: the bytes are read here, and kept as they are."""
+    return {"requestBody": {"required": True, "content": {kind: {"schema": schema}}}}
+
+
+@dataclass(frozen=True, slots=True)
+class _Failed:
+    index: int
+    error: EventRefused | Forbidden
+
+    def document(self) -> dict[str, Any]:
+        return {"index": self.index, "reason": f"{self.error.what} {self.error.why}", "retriable": False}
+
+
+@dataclass(slots=True)
+class _Sorted:
+    """The events of one request, by where they go."""
+
+    items: list[Incoming]
+    refused: list[Refused]
+    failed: list[_Failed]
+
+
+def create_router(
+    store: Store, committer: Committer, bodies: Bodies, metrics: Metrics, writer: Callable[[Request], Caller]
+) -> APIRouter:
+    """Make the addresses that take events.
+
+    Args:
+        store: where they go.
+        committer: through which they go.
+        bodies: reads what is sent.
+        metrics: count it.
+        writer: says who sends it, or refuses.
+    """
+    router = APIRouter(tags=["OpenLineage"])
+
+    @router.post("/lineage", summary="Send an event of a run, a job or a data set", openapi_extra=_takes(_EVENT))
+    async def lineage(request: Request, caller: Caller = Depends(writer)) -> Response:
+        """Take one event, as OpenLineage's clients send it: 200 when it is on disk, or was there already.
+
+        What is no event is kept in quarantine, and answered with 400 (no JSON), 413 (too large) or 422 (no OpenLineage event).
+        """
+        async with bodies.read(request, JSON) as body:
+            found = await run_in_threadpool(_sorted, [Piece(body)], caller)
+            await committer.append(found.items, found.refused)
+        metrics.taken(len(found.items), len(found.failed))
+        if found.failed:
+            error = found.failed[0].error
+            return Document(problem_document(error), status_of(error))
+        return Document({"status": "success"})
+
+    @router.post(
+        "/lineage/batch",
+        summary="Send a batch of events",
+        status_code=204,
+        openapi_extra=_takes({"type": "array", "items": _EVENT}),
+        responses={200: {"description": "Some events were taken: which were not, and why"}},
+    )
+    async def batch(request: Request, caller: Caller = Depends(writer)) -> Response:
+        """Take an array of events: 204 when all of them are on disk, 200 and which were refused when some are, 422 when none is.
+
+        What is no event is kept in quarantine. An array that ends in the middle is not taken at all.
+        """
+        async with bodies.read(request, JSON) as body:
+            pieces = await run_in_threadpool(_pieces, body, bodies.limits.batch)
+            found = await run_in_threadpool(_sorted, pieces, caller)
+            if found.items or found.refused:
+                await committer.append(found.items, found.refused)
+        metrics.taken(len(found.items), len(found.failed))
+        if not found.failed:
+            return Response(status_code=204)
+        return Document(_summary(len(pieces), found.failed), 200 if found.items else 422)
+
+    @router.post("/spool", tags=["orchestrail"], summary="Send what was spooled", openapi_extra=_takes({}, MEDIA_TYPE))
+    async def spool(request: Request, caller: Caller = Depends(writer)) -> Response:
+        """Take spooled events with their nonces and numbers, as `orchestrail ship` sends them: all of a batch, or nothing."""
+        async with bodies.read(request, ARRIVALS) as body:
+            items, refused = await run_in_threadpool(_arrived, body, caller)
+            done = await run_in_threadpool(store.append, items, refused)
+        metrics.taken(len(items), len(refused))
+        return Document(
+            {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined, "size": done.size}
+        )
+
+    @router.post("/spool/known", tags=["orchestrail"], summary="Ask which events are there", openapi_extra=_takes(_IDS))
+    async def known(request: Request, caller: Caller = Depends(writer)) -> Response:
+        """Say which of the event ids the log holds, so that they need not be sent again."""
+        async with bodies.read(request, JSON) as body:
+            ids = await run_in_threadpool(_ids, body)
+            return Document({"known": sorted(await run_in_threadpool(store.known, ids))})
+
+    return router
+
+
+def _pieces(body: bytes, most: int) -> list[Piece]:
+    if not body.lstrip(b" \t\r\n").startswith(b"["):
+        raise Problem(400, "not-an-array", "A batch is an array of events.", "", "Send one event to /lineage.")
+    pieces = []
+    for piece in split(body):
+        if piece.cut:
+            raise Problem(400, "cut-off", "The array ends in the middle.", "", "Send it again, whole.")
+        if piece.place == "behind the array":
+            raise Problem(400, "not-an-array", "Something stands behind the array.", "", "Send one array.")
+        pieces.append(piece)
+        if len(pieces) > most:
+            raise Problem(413, "too-many", f"A batch has {most:,} events at most.", "", "Send several batches.")
+    return pieces
+
+
+def _sorted(pieces: Sequence[Piece], caller: Caller) -> _Sorted:
+    found = _Sorted([], [], [])
+    for index, piece in enumerate(pieces):
+        try:
+            one = checked(Incoming(piece.body, caller.source), caller.source, systems=caller.systems)
+        except Forbidden as error:
+            found.failed.append(_Failed(index, error))
+            continue
+        if isinstance(one, Incoming):
+            found.items.append(one)
+        else:
+            found.refused.append(one)
+            found.failed.append(_Failed(index, EventRefused(one.reason_code, one.reason)))
+    return found
+
+
+def _arrived(body: bytes, caller: Caller) -> tuple[list[Incoming], list[Refused]]:
+    items: list[Incoming] = []
+    refused: list[Refused] = []
+    for one in read_arrivals(body):
+        found = one
+        if isinstance(one, Incoming):
+            place = f"{one.source}:{one.emitter}:{one.counter}" if one.emitter else one.source
+            found = checked(one, place, systems=caller.systems)
+        if isinstance(found, Incoming):
+            items.append(replace(found, source=f"{found.source} {caller.source}"))
+        else:
+            refused.append(found)
+    return items, refused
+
+
+def _ids(body: bytes) -> list[str]:
+    try:
+        ids = json.loads(body)
+    except (ValueError, RecursionError):
+        ids = None
+    if not isinstance(ids, list) or not all(isinstance(each, str) and _EVENT_ID.fullmatch(each) for each in ids):
+        raise Problem(400, "not-ids", "This takes an array of event ids.", "An id has 64 hexadecimal digits.")
+    if len(ids) > KNOWN:
+        raise Problem(413, "too-many", f"No more than {KNOWN:,} ids are asked about at once.")
+    return ids
+
+
+def _summary(received: int, failed: Sequence[_Failed]) -> dict[str, Any]:
+    counts = {"received": received, "successful": received - len(failed), "failed": len(failed)}
+    return {
+        "status": "partial_success",
+        "summary": counts | {"retriable": 0, "non_retriable": len(failed)},
+        "failed_events": [each.document() for each in failed],
+    }

@@ -1,0 +1,98 @@
+"""What cannot be done, as an answer: a status, and the three parts that every error of ours has."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, RedirectResponse, Response
+
+from orchestrail.errors import (
+    AmbiguousRun,
+    ConfigurationError,
+    EventRefused,
+    Forbidden,
+    NotRecorded,
+    OrchestrailError,
+    StoreError,
+    UnknownRun,
+)
+from orchestrail.server.access import SignInNeeded
+
+_log = logging.getLogger("orchestrail.server")
+
+API = "/api/"
+_STATUS: Mapping[type[OrchestrailError], int] = {
+    SignInNeeded: 401,
+    Forbidden: 403,
+    UnknownRun: 404,
+    NotRecorded: 404,
+    AmbiguousRun: 409,
+    ConfigurationError: 400,
+    StoreError: 503,
+}
+
+
+class Problem(OrchestrailError):
+    """A request that is not served.
+
+    Attributes:
+        status: of HTTP.
+        reason: stable word for it, in place of the code of an error.
+        retry_after: seconds after which another try makes sense; None where it makes none.
+    """
+
+    code = "request-refused"
+
+    def __init__(
+        self, status: int, reason: str, what: str, why: str = "", do: str = "", *, retry_after: int | None = None
+    ) -> None:
+        super().__init__(what, why, do)
+        self.status = status
+        self.reason = reason
+        self.retry_after = retry_after
+
+
+class Document(JSONResponse):
+    """A JSON document, as commands print it with `--json`."""
+
+    def render(self, content: Any) -> bytes:
+        """Write it in ASCII: what others wrote may hold halves of characters, which UTF-8 cannot say."""
+        return json.dumps(content, allow_nan=False, separators=(",", ":")).encode("ascii")
+
+
+def answer(request: Request, error: OrchestrailError) -> Response:
+    """Turn an error into an answer."""
+    if isinstance(error, SignInNeeded) and not request.url.path.startswith(API) and request.method in ("GET", "HEAD"):
+        return RedirectResponse("/sign-in", 303)
+    status = error.status if isinstance(error, Problem) else status_of(error)
+    headers = {}
+    if status == 401:
+        headers["WWW-Authenticate"] = 'Bearer realm="orchestrail"'
+    if isinstance(error, Problem) and error.retry_after is not None:
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, StoreError):
+        # Paths and words of the database are for whoever keeps the server, and not for those who ask.
+        _log.error("%s %s", request.method, error)
+        error = StoreError("The store cannot be used now.", "The log of the server says why.", "Try again later.")
+        headers["Retry-After"] = "5"
+    return Document(problem_document(error), status, headers)
+
+
+def status_of(error: OrchestrailError) -> int:
+    """Give the status that an error is answered with."""
+    if isinstance(error, EventRefused):
+        return {"not_json": 400, "cut_off": 400, "too_large": 413}.get(error.reason, 422)
+    return next((status for kind, status in _STATUS.items() if isinstance(error, kind)), 500)
+
+
+def problem_document(error: OrchestrailError) -> dict[str, str]:
+    """Give an error as a document."""
+    if isinstance(error, Problem):
+        code = error.reason
+    else:
+        code = error.reason if isinstance(error, EventRefused) else error.code
+    return {"code": code, "what": error.what, "why": error.why, "do": error.do}

@@ -1,0 +1,158 @@
+"""The answers of the commands, as the same documents. What cannot be answered for some systems alone is refused to those who are
+bound to them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import date, datetime
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request
+
+from orchestrail.errors import ConfigurationError
+from orchestrail.model import State
+from orchestrail.operations.checking import Question
+from orchestrail.operations.checking import check as judge
+from orchestrail.operations.quarantine import list_quarantined, retry_quarantined, show_quarantined
+from orchestrail.queries.beginnings import beginnings
+from orchestrail.queries.diff import diff as compare
+from orchestrail.queries.documents import (
+    beginnings_document,
+    checkpoint_document,
+    diff_document,
+    impact_document,
+    quarantined_document,
+    runs_document,
+    shown_document,
+    trace_document,
+    verification_document,
+)
+from orchestrail.queries.impact import examined
+from orchestrail.queries.impact import impact as find_impact
+from orchestrail.queries.runs import find_run
+from orchestrail.queries.runs import runs as find_runs
+from orchestrail.queries.show import show as rebuild
+from orchestrail.queries.snapshot import Snapshot, Store
+from orchestrail.queries.targets import find_target
+from orchestrail.queries.times import today, utc
+from orchestrail.queries.trace import trace as find_trace
+from orchestrail.requirements.catalogue import Catalogue
+from orchestrail.requirements.report import report_document
+from orchestrail.server.access import Caller
+from orchestrail.server.problems import Document
+
+MOST = 1000
+"""Runs in one answer."""
+
+Target = Annotated[str, Query(min_length=1, max_length=4096, description="A digest, a data set or a RUN")]
+
+
+def create_router(
+    store: Store,
+    catalogue: Catalogue,
+    read: Callable[[Request], Iterator[Snapshot]],
+    reader: Callable[[Request], Caller],
+    administrator: Callable[[Request], Caller],
+) -> APIRouter:
+    """Make the addresses that answer.
+
+    Args:
+        store: the record.
+        catalogue: the requirements.
+        read: gives a snapshot of what the caller may see.
+        reader: says who asks for what concerns all systems, or refuses.
+        administrator: says who changes the store, or refuses.
+    """
+    router = APIRouter(tags=["record"], default_response_class=Document)
+    of_all = [Depends(reader)]
+
+    @router.get("/runs", summary="Root runs, newest first")
+    def runs(
+        record: Annotated[Snapshot, Depends(read)],
+        since: Annotated[datetime | None, Query(description="A time with a zone")] = None,
+        orchestrator: str | None = None,
+        state: State | None = None,
+        job: Annotated[str | None, Query(description="* stands for any text")] = None,
+        system: str | None = None,
+        every: Annotated[bool, Query(alias="all", description="Every run, not root runs alone")] = False,
+        limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
+    ) -> Any:
+        """List runs, as `orchestrail runs` does."""
+        found = find_runs(
+            record,
+            since=utc(since) if since else None,
+            orchestrator=orchestrator,
+            state=state,
+            job=job,
+            system=system,
+            every=every,
+            limit=limit,
+        )
+        return runs_document(found) | beginnings_document(beginnings(record))
+
+    @router.get("/runs/{run}", summary="A root run rebuilt")
+    def show(run: str, record: Annotated[Snapshot, Depends(read)]) -> Any:
+        """Show the root run that a run belongs to, as `orchestrail show` does."""
+        shown = rebuild(record, find_run(record, run))
+        return shown_document(shown) | beginnings_document(beginnings(record))
+
+    @router.get("/trace", summary="What produced something")
+    def trace(target: Target, record: Annotated[Snapshot, Depends(read)]) -> Any:
+        """Trace, as `orchestrail trace` does. A file is named by its digest: this machine's files are not looked at."""
+        traced = find_trace(record, find_target(record, target))
+        return trace_document(traced) | beginnings_document(beginnings(record))
+
+    @router.get("/impact", summary="What descends from something")
+    def impact(target: Target, record: Annotated[Snapshot, Depends(read)], version: str | None = None) -> Any:
+        """Follow forward, as `orchestrail impact` does."""
+        found = find_impact(record, find_target(record, target), version)
+        looked_at = None if found.certain.models or found.certain.deployments else examined(record)
+        return impact_document(found, looked_at)
+
+    @router.get("/diff", summary="What changed between two runs or models")
+    def diff(a: Target, record: Annotated[Snapshot, Depends(read)], b: str | None = None) -> Any:
+        """Compare, as `orchestrail diff` does."""
+        compared = compare(record, a, b)
+        return diff_document(compared) | beginnings_document(beginnings(record))
+
+    @router.get("/check", summary="The requirements, with verdicts and witnesses", dependencies=of_all)
+    def check(
+        target: str | None = None,
+        system: str | None = None,
+        profile: Annotated[str, Query(pattern="^(build|release|operate)$")] = "build",
+        day: Annotated[date | None, Query(alias="date", description="Judge ages by this UTC day")] = None,
+    ) -> Any:
+        """Judge, as `orchestrail check` does. Verdicts rest on what is of all systems: a token of some is refused."""
+        if target is not None and system is not None:
+            raise ConfigurationError("A target and a system were given.", "A check is of one of them.", "Leave one out.")
+        return report_document(judge(store, catalogue, Question(target, system, profile, day or today(), afar=True)))
+
+    @router.get("/verify", summary="Recompute the log", dependencies=of_all)
+    def verify() -> Any:
+        """Recompute the whole log, as `orchestrail verify` does; long where the log is."""
+        return verification_document(store.verify())
+
+    @router.get("/checkpoint", summary="The signed head of the log", dependencies=of_all)
+    def checkpoint() -> Any:
+        """Give the head, as `orchestrail checkpoint` does."""
+        return checkpoint_document(store.checkpoint())
+
+    @router.get("/quarantine", summary="What was refused, and why", dependencies=of_all)
+    def quarantine(every: Annotated[bool, Query(alias="all")] = False) -> Any:
+        """List what was refused, as `orchestrail quarantine list` does."""
+        return {"entries": [quarantined_document(entry) for entry in list_quarantined(store, resolved=every)]}
+
+    @router.get("/quarantine/{entry}", summary="One that was refused, whole", dependencies=of_all)
+    def quarantined(entry: int) -> Any:
+        """Show one, as `orchestrail quarantine show` does."""
+        found = show_quarantined(store, entry)
+        return quarantined_document(found) | {"body": found.body.decode("utf-8", "backslashreplace")}
+
+    @router.post("/quarantine/{entry}/retry", summary="Try one again", dependencies=[Depends(administrator)])
+    def retry(entry: int) -> Any:
+        """Check one again by the rules of this version, as `orchestrail quarantine retry` does."""
+        done = retry_quarantined(store, [entry])
+        return {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined}
+
+    return router

@@ -1,0 +1,280 @@
+"""Events over HTTP: those of OpenLineage's own clients, batches, and everything that is no event."""
+
+from __future__ import annotations
+
+import asyncio
+import gzip
+import json
+import socket
+import threading
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime
+from types import ModuleType
+from typing import Any
+
+import httpx
+import pytest
+from conftest import Serving
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import Dataset, DatasetEvent, Job, JobEvent, Run, RunEvent, RunState
+from openlineage.client.transport.async_http import AsyncHttpConfig, AsyncHttpTransport
+from openlineage.client.transport.http import HttpConfig, HttpTransport
+
+JSON = {"Content-Type": "application/json"}
+
+
+def client_events(count: int = 1) -> list[Any]:
+    """Events of each kind, as a user of OpenLineage's client makes them."""
+    now = datetime.now(UTC).isoformat()
+    job = Job("scheduler", "load")
+    events: list[Any] = []
+    for _ in range(count):
+        run = Run(str(uuid.uuid4()))
+        events.append(RunEvent(eventTime=now, eventType=RunState.START, run=run, job=job, producer="https://p.example"))
+        events.append(
+            RunEvent(eventTime=now, eventType=RunState.COMPLETE, run=run, job=job, producer="https://p.example")
+        )
+        events.append(JobEvent(eventTime=now, job=Job("scheduler", str(uuid.uuid4())), producer="https://p.example"))
+        table = Dataset("postgres://db:5432", f"public.{uuid.uuid4()}")
+        events.append(DatasetEvent(eventTime=now, dataset=table, producer="https://p.example"))
+    return events
+
+
+def post(server: Serving, body: bytes, path: str = "/lineage", **headers: str) -> httpx.Response:
+    """Send bytes as they are."""
+    with server.client() as client:
+        return client.post(path, content=body, headers=JSON | headers)
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_openlineages_http_transport_writes_unchanged(server: Serving, compression: str | None) -> None:
+    """All three kinds of events, plain and compressed."""
+    config = {"type": "http", "url": server.url, "compression": compression}
+    client = OpenLineageClient(
+        transport=HttpTransport(HttpConfig.from_dict({k: v for k, v in config.items() if v is not None}))
+    )
+    events = client_events()
+    for event in events:
+        client.emit(event)
+
+    assert [set(event) & {"run", "job", "dataset"} for event in server.bodies()] == [
+        {"run", "job"},
+        {"run", "job"},
+        {"job"},
+        {"dataset"},
+    ]
+
+
+def test_openlineages_async_http_transport_writes_unchanged(server: Serving) -> None:
+    """Many events from its queue, each once."""
+    transport = AsyncHttpTransport(AsyncHttpConfig.from_dict({"type": "async_http", "url": server.url}))
+    client = OpenLineageClient(transport=transport)
+    events = client_events(25)
+    for event in events:
+        client.emit(event)
+    assert client.close(timeout=60)
+
+    assert len(server.records()) == len(events)
+
+
+def test_bytes_are_kept_as_they_came(server: Serving, made: ModuleType) -> None:
+    """Blanks, order of keys, escapes: nothing is written anew, of one event or of a batch."""
+    text = json.dumps(made.event("START", 1, second=1, unknown={"name": "é\\u0007"}), indent=3).encode()
+    other = json.dumps(made.event("COMPLETE", 1, second=2)).encode().replace(b", ", b" ,\t")
+
+    assert post(server, text).status_code == 200
+    assert post(server, b"[\n " + other + b" ]", "/lineage/batch").status_code == 204
+
+    assert [record.body for record in server.records()] == [text, other]
+
+
+def test_what_is_sent_again_is_there_once(server: Serving, made: ModuleType) -> None:
+    """A client that did not hear the answer sends the same bytes again."""
+    body = made.body(made.event("START", 1))
+    assert [post(server, body).status_code for _ in range(3)] == [200] * 3
+    assert len(server.records()) == 1
+
+
+def bad_bodies() -> dict[str, tuple[bytes, int]]:
+    """What is no event, with the status that says so."""
+    event = {
+        "eventType": "START",
+        "eventTime": "2026-03-01T12:00:00Z",
+        "producer": "p",
+        "schemaURL": "s",
+        "run": {"runId": str(uuid.UUID(int=1))},
+        "job": {"namespace": "n", "name": "j"},
+    }
+    text = json.dumps(event)
+    return {
+        "empty": (b"", 400),
+        "no-json": (b"{", 400),
+        "no-object": (b"[]", 422),
+        "not-a-number": (text.replace('"p"', "NaN").encode(), 400),
+        "a-key-twice": (text.replace('"producer"', '"producer": "q", "producer"').encode(), 400),
+        "no-utf-8": (text.encode("utf-16"), 400),
+        "no-run-id": (text.replace("00000000-0000", "x").encode(), 422),
+        "no-zone": (text.replace("00Z", "00").encode(), 422),
+        "unknown-type": (text.replace("START", "BEGIN").encode(), 422),
+        "deep": (text.replace('"p"', "[" * 100_000 + "]" * 100_000).encode(), 400),
+        "25-mb": (text.replace('"p"', json.dumps("x" * 25_000_000)).encode(), 413),
+    }
+
+
+@pytest.mark.parametrize("name", bad_bodies())
+def test_what_is_no_event_is_refused_and_kept(server: Serving, name: str) -> None:
+    """The sender is told that it is at fault, and the bytes are in quarantine, whole, once."""
+    body, status = bad_bodies()[name]
+
+    answers = [post(server, body) for _ in range(2)]
+
+    assert [answer.status_code for answer in answers] == [status] * 2
+    assert set(answers[0].json()) == {"code", "what", "why", "do"}
+    assert [entry.body for entry in server.store().quarantined()] == [body]
+    assert server.records() == []
+    with server.client() as client:
+        assert client.get("/runs").json()["runs"] == []
+
+
+def test_halves_of_characters_are_kept_and_can_be_read(server: Serving, made: ModuleType) -> None:
+    """A lone surrogate is JSON; it is kept, and no answer breaks over it."""
+    body = made.body(made.event("START", 1, job="x")).replace(b'"x"', b'"x\\ud800"')
+    assert b"ud800" in body
+
+    status = post(server, body).status_code
+
+    assert status in (200, 422)
+    with server.client() as client:
+        assert client.get("/runs").status_code == 200
+        assert client.get("/quarantine").status_code == 200
+
+
+def test_batch_is_taken_in_part(server: Serving, made: ModuleType) -> None:
+    """What is good is on the record, what is not is named by its place and in quarantine."""
+    good = [made.body(made.event("START", number)) for number in (1, 2)]
+    answer = post(server, b"[" + b",".join([good[0], b'{"a": NaN}', good[1], b"7"]) + b"]", "/lineage/batch")
+
+    assert answer.status_code == 200
+    assert answer.json()["status"] == "partial_success"
+    assert answer.json()["summary"] == {
+        "received": 4,
+        "successful": 2,
+        "failed": 2,
+        "retriable": 0,
+        "non_retriable": 2,
+    }
+    assert [(each["index"], each["retriable"]) for each in answer.json()["failed_events"]] == [(1, False), (3, False)]
+    assert [record.body for record in server.records()] == good
+    assert [entry.body for entry in server.store().quarantined()] == [b'{"a": NaN}', b"7"]
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [(b"[]", 204), (b"{}", 400), (b'[{"a": 1}', 400), (b"[] []", 400), (b"[7]", 422), (b"[" + b"7," * 10_001 + b"7]", 413)],
+    ids=["empty", "no-array", "cut-off", "behind", "none-good", "too-many"],
+)
+def test_batch_that_is_none(server: Serving, body: bytes, status: int) -> None:
+    """An array that ends in the middle is not taken in part: its sender sends it again."""
+    assert post(server, body, "/lineage/batch").status_code == status
+    assert server.records() == []
+
+
+def bomb(size: int) -> bytes:
+    """Little that becomes much."""
+    return gzip.compress(b" " * size)
+
+
+@pytest.mark.parametrize(
+    ("body", "headers", "status"),
+    [
+        (bomb(200 << 20), {"Content-Encoding": "gzip"}, 413),
+        (bomb(20 << 20) * 10, {"Content-Encoding": "gzip"}, 413),
+        (bomb(10)[:-4], {"Content-Encoding": "gzip"}, 400),
+        (b"no gzip", {"Content-Encoding": "gzip"}, 400),
+        (b"{}", {"Content-Encoding": "br"}, 415),
+        (b"{}", {"Content-Type": "text/plain"}, 415),
+        (b"{}", {"Content-Type": "application/json; charset=latin-1"}, 415),
+        (b" " * (33 << 20), {}, 413),
+    ],
+    ids=["bomb", "bomb-of-members", "cut-off", "no-gzip", "brotli", "text", "latin", "large"],
+)
+def test_body_that_is_not_read(server: Serving, body: bytes, headers: dict[str, str], status: int) -> None:
+    """Bombs, strange packings and kinds: refused at once, and the server goes on."""
+    assert post(server, body, **headers).status_code == status
+    assert post(server, b"[]", "/lineage/batch").status_code == 204
+
+
+def test_body_that_never_ends_is_no_event(server: Serving, made: ModuleType) -> None:
+    """Half of a body that was announced, then nothing: nothing is taken, and the server goes on."""
+    body = made.body(made.event("START", 1))
+    head = f"POST /api/v1/lineage HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Type: application/json\r\nContent-Length: {len(body)}"
+    with socket.create_connection(("127.0.0.1", server.port)) as connection:
+        connection.sendall(f"{head}\r\n\r\n".encode() + body[:40])
+
+    assert post(server, body).status_code == 200
+    assert len(server.records()) == 1
+    assert server.store().quarantined() == []
+
+
+def test_killed_in_mid_batch_every_acknowledged_event_is_there_once(
+    serve: Callable[..., Serving], made: ModuleType
+) -> None:
+    """kill -9 while four senders write, three times over; each sends again what was not acknowledged."""
+    server = serve()
+    port = server.port
+    acknowledged: set[str] = set()
+    over = threading.Event()
+
+    def send(sender: int) -> None:
+        number = 0
+        while not over.is_set():
+            runs = [sender * 1_000_000 + number + one for one in range(20)]
+            body = b"[" + b",".join(made.body(made.event("START", run)) for run in runs) + b"]"
+            while not over.is_set():
+                try:
+                    if post(server, body, "/lineage/batch").status_code == 204:
+                        acknowledged.update(made.run_id(run) for run in runs)
+                        break
+                except httpx.HTTPError:
+                    over.wait(0.05)
+            number += 20
+
+    senders = [threading.Thread(target=send, args=(sender,)) for sender in range(1, 5)]
+    for sender in senders:
+        sender.start()
+    for round_number in range(3):
+        before = len(acknowledged)
+        while len(acknowledged) < before + 100:
+            over.wait(0.01)
+        server.kill()
+        server.start(port)
+        assert round_number < 3
+    over.set()
+    for sender in senders:
+        sender.join()
+
+    found = [event["run"]["runId"] for event in server.bodies()]
+    assert len(found) == len(set(found))
+    assert acknowledged <= set(found)
+    assert server.store().verify().ok
+
+
+def test_told_to_end_it_answers_first(server: Serving, made: ModuleType) -> None:
+    """SIGTERM: what is under way is answered, then the process ends of itself."""
+
+    async def send() -> list[int]:
+        async with httpx.AsyncClient(base_url=f"{server.url}/api/v1", timeout=60) as client:
+            bodies = [made.body(made.event("START", number)) for number in range(100)]
+            sending = [asyncio.create_task(client.post("/lineage", content=body, headers=JSON)) for body in bodies]
+            done, _ = await asyncio.wait(sending, return_when=asyncio.FIRST_COMPLETED)
+            assert done
+            server.process.terminate()
+            answers = await asyncio.gather(*sending, return_exceptions=True)
+            return [answer.status_code for answer in answers if isinstance(answer, httpx.Response)]
+
+    answered = asyncio.run(send())
+    server.process.wait(timeout=60)
+
+    assert server.process.returncode == 0
+    assert 0 < answered.count(200) <= len(server.records())

@@ -1,0 +1,156 @@
+"""The spool to a server: from one machine to another, while the server is away, and sent twice."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+from typing import Any
+
+import pytest
+from conftest import COMMAND, Serving
+
+from orchestrail.operations import remote
+from orchestrail.settings import load_settings
+from orchestrail.transport.segments import segments
+from orchestrail.transport.spool import Spool
+
+
+@pytest.fixture
+def spooled(made: ModuleType, tmp_path: Path) -> Callable[..., Path]:
+    """Spool events as a process does; gives the home."""
+
+    def put(*events: dict[str, Any] | bytes) -> Path:
+        home = tmp_path / "sender"
+        spool = Spool(load_settings(home=home).spool)
+        for event in events:
+            spool.append(event if isinstance(event, bytes) else made.body(event))
+        spool.close()
+        return home
+
+    return put
+
+
+def test_spool_is_sent_and_gone(
+    server: Serving, spooled: Callable[..., Path], command: Callable[..., Any], made: ModuleType
+) -> None:
+    """Each event is on the server's record with its own id, what is no event in its quarantine, and the spool is empty."""
+    home = spooled(made.event("START", 1), b"{", made.event("COMPLETE", 1, second=1))
+
+    sent = command("ship", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
+
+    assert json.loads(sent.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 1}
+    assert sent.returncode == 1
+    assert segments(home / "spool") == []
+    assert [event["eventType"] for event in server.bodies()] == ["START", "COMPLETE"]
+    assert [entry.body for entry in server.store().quarantined()] == [b"{"]
+
+
+def test_what_is_sent_twice_is_there_once(
+    server: Serving, spooled: Callable[..., Path], command: Callable[..., Any], made: ModuleType
+) -> None:
+    """A segment that arrived, and whose sender was killed before it knew, is sent again whole."""
+    home = spooled(*(made.event("START", number) for number in range(1, 4)))
+    (segment,) = segments(home / "spool")
+    content = segment.read_bytes()
+    command("ship", "--home", str(home), ORCHESTRAIL_URL=server.url)
+    segment.write_bytes(content)
+
+    again = command("ship", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
+
+    assert json.loads(again.stdout) == {"appended": 0, "duplicates": 3, "quarantined": 0}
+    assert len(server.records()) == 3
+
+
+def test_lost_event_shows_as_a_gap_at_the_server(
+    server: Serving, spooled: Callable[..., Path], command: Callable[..., Any], made: ModuleType
+) -> None:
+    """The numbers of the emitter travel with its events."""
+    home = spooled(*(made.event("START", number) for number in range(1, 5)))
+    (segment,) = segments(home / "spool")
+    rows = segment.read_bytes().split(b"\n")
+    lost = next(row for row in rows if row.startswith(b"3 "))
+    segment.write_bytes(b"\n".join(row for row in rows if row != lost))
+
+    command("ship", "--home", str(home), ORCHESTRAIL_URL=server.url)
+
+    assert [gap.missing for gap in server.store().gaps()] == [((3, 3),)]
+
+
+def test_server_that_is_away_costs_nothing_but_disk(
+    server: Serving, spooled: Callable[..., Path], made: ModuleType, tmp_path: Path
+) -> None:
+    """`ship --watch` goes on while it is away, and sends all when it is there again; commands beside it do not wait."""
+    port = server.port
+    server.kill()
+    home = spooled(made.event("START", 1))
+    environment = os.environ | {"ORCHESTRAIL_URL": server.url}
+    watching = subprocess.Popen(
+        [*COMMAND, "ship", "--watch", "--every", "0.1", "--home", str(home)],
+        env=environment,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert "cannot be reached" in watching.stderr.readline()
+        spooled(made.event("COMPLETE", 1, second=1))
+        server.start(port)
+        assert "2 events sent" in "".join(iter_until(watching, "sent"))
+    finally:
+        watching.terminate()
+        watching.wait()
+        watching.stderr.close()
+    assert len(server.records()) == 2
+
+
+def iter_until(process: subprocess.Popen[str], word: str) -> list[str]:
+    """Read what a process says up to a word."""
+    said: list[str] = []
+    for line in process.stderr:
+        said.append(line)
+        if word in line:
+            break
+    return said
+
+
+def test_token_that_does_not_count_keeps_the_spool(
+    serve: Callable[..., Serving],
+    token: Callable[..., str],
+    spooled: Callable[..., Path],
+    command: Callable[..., Any],
+    made: ModuleType,
+) -> None:
+    """A reader's token, a revoked one or none: exit code 1, said why, and nothing is lost; with the right one it goes."""
+    reads, writes = token("read"), token("write")
+    server = serve()
+    home = spooled(made.event("START", 1))
+    for given in ({}, {"ORCHESTRAIL_TOKEN": reads}):
+        refused = command("ship", "--home", str(home), ORCHESTRAIL_URL=server.url, **given)
+        assert refused.returncode == 1
+        assert "ORCHESTRAIL_TOKEN" in refused.stderr
+        assert len(segments(home / "spool")) == 1
+    sent = command("ship", "--home", str(home), ORCHESTRAIL_URL=server.url, ORCHESTRAIL_TOKEN=writes)
+    assert sent.returncode == 0
+    assert len(server.records()) == 1
+
+
+def test_commands_beside_it_leave_the_spool_to_the_server(
+    spooled: Callable[..., Path], command: Callable[..., Any], made: ModuleType
+) -> None:
+    """Where a server is named, reading takes nothing away from it."""
+    home = spooled(made.event("START", 1))
+    said = command("runs", "--home", str(home), ORCHESTRAIL_URL="http://127.0.0.1:9")
+    assert "left for the server" in said.stderr
+    assert len(segments(home / "spool")) == 1
+
+
+def test_large_events_go_one_by_one(server: Serving, spooled: Callable[..., Path], made: ModuleType) -> None:
+    """What is larger than a request is cut into several, in its order."""
+    events = [made.event("START", number, text="x" * (5 << 20)) for number in range(1, 6)]
+    home = spooled(*events)
+    done = remote.send(load_settings(home=home, url=server.url))
+    assert done.appended == 5
+    assert [event["run"]["runId"] for event in server.bodies()] == [made.run_id(number) for number in range(1, 6)]
