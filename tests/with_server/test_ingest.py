@@ -117,7 +117,7 @@ def bad_bodies() -> dict[str, tuple[bytes, int]]:
         "no-run-id": (text.replace("00000000-0000", "x").encode(), 422),
         "no-zone": (text.replace("00Z", "00").encode(), 422),
         "unknown-type": (text.replace("START", "BEGIN").encode(), 422),
-        "deep": (text.replace('"p"', "[" * 100_000 + "]" * 100_000).encode(), 400),
+        "deep": (text.replace('"p"', "[" * 100_000 + "]" * 100_000).encode(), 413),
         "25-mb": (text.replace('"p"', json.dumps("x" * 25_000_000)).encode(), 413),
     }
 

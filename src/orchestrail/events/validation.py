@@ -6,6 +6,7 @@ Only what the specification's core demands is checked (OpenLineage.json, 2-0-2):
 from __future__ import annotations
 
 import json
+import re
 from typing import Any, Literal
 from uuid import UUID
 
@@ -15,6 +16,12 @@ from orchestrail.errors import EventRefused
 
 MAX_EVENT = 16 * 2**20
 """Bytes. Larger ones are refused: no producer has a reason to send them, and one could exhaust the reader."""
+
+
+MAX_DEPTH = 200
+"""Levels of objects and arrays. Whatever reads an event later may go down by recursion."""
+
+_BRACKETS = re.compile(rb'"(?:[^"\\]++|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
 class _Part(BaseModel):
@@ -68,6 +75,8 @@ def validate(body: bytes) -> dict[str, Any]:
     """
     if len(body) > MAX_EVENT:
         raise EventRefused("too_large", f"It has {len(body):,} bytes; the limit is {MAX_EVENT:,}.")
+    if _depth(body) > MAX_DEPTH:
+        raise EventRefused("too_large", f"It is nested deeper than {MAX_DEPTH} levels.")
     try:
         event = json.loads(body.decode(), parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except (
@@ -85,6 +94,18 @@ def validate(body: bytes) -> dict[str, Any]:
         place = ".".join(str(part) for part in first["loc"])
         raise EventRefused("not_openlineage", f"{place}: {first['msg']}.") from None
     return event
+
+
+def _depth(body: bytes) -> int:
+    """Give how deep the brackets go; where there are too few for that to matter, how many open."""
+    opening = body.count(b"{") + body.count(b"[")
+    if opening <= MAX_DEPTH:
+        return opening
+    depth = deepest = 0
+    for token in _BRACKETS.finditer(body):
+        depth += (token[0] in b"{[") - (token[0] in b"}]")
+        deepest = max(deepest, depth)
+    return deepest
 
 
 def _no_constant(name: str) -> object:

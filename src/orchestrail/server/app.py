@@ -5,6 +5,7 @@ those about the server itself.
 from __future__ import annotations
 
 import asyncio
+import logging
 import threading
 import time
 from collections.abc import AsyncIterator, Iterator
@@ -32,6 +33,8 @@ from orchestrail.server.metrics import Metrics
 from orchestrail.server.problems import Document, Problem, answer
 from orchestrail.server.rate import Rate
 from orchestrail.settings import Settings
+
+_log = logging.getLogger("orchestrail.server")
 
 PREFIX = "/api/v1"
 COLLECTING = 2.0
@@ -139,9 +142,14 @@ def create_app(
 
 
 async def _collect(settings: Settings, store: Store) -> None:
+    told = ""
     while True:
-        with suppress(OrchestrailError):  # `orchestrail doctor` tells of it; the next look may find it mended
+        try:
             await run_in_threadpool(collect, settings, store)
+        except OrchestrailError as error:  # the next look may find it mended
+            if str(error) != told:
+                told = str(error)
+                _log.error("collecting: %s", told)
         await asyncio.sleep(COLLECTING)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import signal
 import socket
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -86,6 +88,8 @@ def run(
         tell("no token is needed, on this machine alone; `orchestrail token create` makes one, and from then on they are")
     elif scheme == "http" and not is_loopback(host):
         tell("tokens go over the network in the clear: give --tls-cert and --tls-key, or put a proxy with TLS before it")
+    # The server raises the signal once more when all is answered; ending as it was told is no failure.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.Server(config).run(sockets=[listening])
 
 
@@ -95,6 +99,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening = socket.socket(family, kind, protocol)
         listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listening.bind(address)
+        listening.listen(CONNECTIONS)
     except OSError as error:
         why = f"{error.strerror or error}."
         raise ConfigurationError(f"The server cannot listen at {host}:{port}.", why, "Give another --host or --port.") from None
