@@ -28,8 +28,31 @@ ARRIVALS = frozenset({MEDIA_TYPE})
 KNOWN = 5000
 """Event ids that are asked about at once."""
 
-_SPECIFICATION = "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/"
-_EVENT = {"oneOf": [{"$ref": f"{_SPECIFICATION}{kind}Event"} for kind in ("Run", "Dataset", "Job")]}
+_NAMED = {
+    "type": "object",
+    "required": ["namespace", "name"],
+    "properties": {"namespace": {"type": "string"}, "name": {"type": "string"}, "facets": {"type": "object"}},
+}
+_EVENT = {
+    "type": "object",
+    "description": "A RunEvent, JobEvent or DatasetEvent of OpenLineage 2-0-2; its specification describes them whole.",
+    "required": ["eventTime", "producer", "schemaURL"],
+    "properties": {
+        "eventTime": {"type": "string", "format": "date-time"},
+        "eventType": {"enum": ["START", "RUNNING", "COMPLETE", "ABORT", "FAIL", "OTHER"]},
+        "producer": {"type": "string", "minLength": 1},
+        "schemaURL": {"type": "string", "minLength": 1},
+        "run": {
+            "type": "object",
+            "required": ["runId"],
+            "properties": {"runId": {"type": "string", "format": "uuid"}, "facets": {"type": "object"}},
+        },
+        "job": _NAMED,
+        "dataset": _NAMED,
+        "inputs": {"type": "array", "items": _NAMED},
+        "outputs": {"type": "array", "items": _NAMED},
+    },
+}
 _IDS = {"type": "array", "items": {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "maxItems": KNOWN}
 _EVENT_ID = re.compile(r"[0-9a-f]{64}")
 
