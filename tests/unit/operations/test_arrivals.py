@@ -1,0 +1,48 @@
+"""Batches of spooled events as they go to a server."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrail.errors import EventRefused
+from orchestrail.operations.arrivals import read, write
+from orchestrail.store.base import Incoming, Refused
+
+hexadecimal = st.text("0123456789abcdef", min_size=32, max_size=32)
+numbers = st.integers(1, 10**18 - 1)
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+nonces = st.none() | st.binary(min_size=32, max_size=32)
+events = st.builds(Incoming, st.binary(max_size=200), texts, nonces, st.none() | hexadecimal, st.none() | numbers)
+refusals = st.builds(
+    Refused, st.binary(max_size=200), texts, texts, texts, nonces, st.none() | hexadecimal, st.none() | numbers
+)
+
+
+@given(st.lists(events), st.lists(refusals))
+def test_what_is_written_is_read(items: list[Incoming], refused: list[Refused]) -> None:
+    """Any bytes, line breaks and headings among them, come out as they went in, in their order."""
+    assert list(read(write(items, refused))) == [*items, *refused]
+
+
+@given(st.lists(events, min_size=1), st.data())
+def test_batch_that_is_cut_off_is_none(items: list[Incoming], data: st.DataObject) -> None:
+    """Wherever it ends too early, it is refused, or it ends between two items."""
+    whole = write(items, ())
+    cut = whole[: data.draw(st.integers(0, len(whole) - 1))]
+    ends = {len(write(items[:number], ())) for number in range(len(items))}
+    if len(cut) in ends:
+        assert list(read(cut)) == items[: sorted(ends).index(len(cut))]
+    else:
+        with pytest.raises(EventRefused):
+            list(read(cut))
+
+
+@given(st.binary(max_size=300))
+def test_anything_else_is_refused(data: bytes) -> None:
+    """No bytes at all make it fail in another way."""
+    try:
+        list(read(data))
+    except EventRefused as error:
+        assert error.reason in ("not_json", "cut_off")

@@ -1,0 +1,48 @@
+"""Packed bodies, and how many requests are too many."""
+
+from __future__ import annotations
+
+import gzip
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from orchestrail.server.body import unpack
+from orchestrail.server.problems import Problem
+from orchestrail.server.rate import Rate
+
+
+@given(st.lists(st.binary(max_size=300)))
+def test_any_members_are_unpacked(parts: list[bytes]) -> None:
+    """Gzip of several members is one body (RFC 1952)."""
+    assert unpack(b"".join(gzip.compress(part) for part in parts), 10_000) == b"".join(parts)
+
+
+@given(st.binary(max_size=300), st.integers(0, 299))
+def test_no_more_is_unpacked_than_is_allowed(data: bytes, most: int) -> None:
+    """At the limit it goes, a byte beyond it does not."""
+    packed = gzip.compress(data)
+    if len(data) <= most:
+        assert unpack(packed, most) == data
+    else:
+        with pytest.raises(Problem) as refused:
+            unpack(packed, most)
+        assert refused.value.status == 413
+
+
+@given(st.binary(min_size=1, max_size=300))
+def test_what_is_no_gzip_is_the_senders_mistake(data: bytes) -> None:
+    """Whatever the bytes are."""
+    with pytest.raises(Problem) as refused:
+        unpack(data, 10_000)
+    assert refused.value.status == 400
+
+
+def test_one_sender_does_not_use_up_anothers_requests() -> None:
+    """Ten seconds' worth at once, then no more; another sender has its own."""
+    rate = Rate(0.0001)
+    for sender in ("a", "b"):
+        with pytest.raises(Problem):
+            for _ in range(3):
+                rate.take(sender)
