@@ -7,7 +7,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, suppress
 from html import escape
@@ -27,6 +26,7 @@ from orchestrail.queries.snapshot import Snapshot, Store, snapshot
 from orchestrail.requirements.catalogue import catalogue_in_force
 from orchestrail.server import ingest, read, sign_in
 from orchestrail.server.access import Access, Caller
+from orchestrail.server.around import Around
 from orchestrail.server.body import Bodies, Limits
 from orchestrail.server.committing import Committer
 from orchestrail.server.metrics import Metrics
@@ -39,13 +39,6 @@ _log = logging.getLogger("orchestrail.server")
 PREFIX = "/api/v1"
 COLLECTING = 2.0
 """Seconds between two looks at the local spool."""
-
-_HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "Referrer-Policy": "no-referrer",
-    "Cache-Control": "no-store",
-    "Content-Security-Policy": "default-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'",
-}
 
 
 def create_app(
@@ -107,15 +100,7 @@ def create_app(
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(ClientDisconnect, _gone)
 
-    @app.middleware("http")
-    async def around(request: Request, call_next: Any) -> Response:
-        begin = time.perf_counter()
-        response: Response = await call_next(request)
-        route = request.scope.get("route")
-        metrics.answered(request.method, getattr(route, "path", "none"), response.status_code, time.perf_counter() - begin)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        return response
+    app.add_middleware(Around, metrics=metrics)
 
     @app.get("/health", tags=["server"], summary="Whether the store can be read")
     def health() -> Any:
