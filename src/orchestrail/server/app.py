@@ -6,13 +6,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from html import escape
 from typing import Any
+from urllib.parse import unquote_plus
 
 from fastapi import Depends, FastAPI, Request, Response
+from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
@@ -55,7 +56,7 @@ def create_app(
     """
     limits = limits or Limits()
     metrics, rate, committer = Metrics(), Rate(limits.rate), Committer(store)
-    answering = threading.BoundedSemaphore(limits.readers)
+    answering = asyncio.Semaphore(limits.readers)
 
     def granted(request: Request, scope: Scope, *, whole: bool = False) -> Caller:
         caller = access.grant(request, scope, whole=whole)
@@ -71,9 +72,11 @@ def create_app(
     def administrator(request: Request) -> Caller:
         return granted(request, Scope.ADMIN, whole=True)
 
-    def reading(request: Request) -> Iterator[Snapshot]:
-        caller = granted(request, Scope.READ)
-        with answering, snapshot(store, systems=caller.systems, afar=True) as record:
+    async def reading(request: Request) -> AsyncIterator[Snapshot]:
+        caller = await run_in_threadpool(granted, request, Scope.READ)
+        if "\0" in unquote_plus(f"{request.url.path}?{request.url.query}"):
+            raise Problem(400, "parameter", "No name on the record has the character NUL.")
+        async with answering, contextmanager_in_threadpool(snapshot(store, systems=caller.systems, afar=True)) as record:
             yield record
 
     @asynccontextmanager

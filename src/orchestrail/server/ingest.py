@@ -1,12 +1,11 @@
 """Events in: OpenLineage's two addresses, and ours for what was spooled elsewhere. Acknowledged when they are on disk, and not before."""
 
-from __future__ import annotations
-
+# Not `from __future__ import annotations`: FastAPI reads these, and what they name is local.
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
@@ -95,7 +94,7 @@ def create_router(
     router = APIRouter(tags=["OpenLineage"])
 
     @router.post("/lineage", summary="Send an event of a run, a job or a data set", openapi_extra=_takes(_EVENT))
-    async def lineage(request: Request, caller: Caller = Depends(writer)) -> Response:
+    async def lineage(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:
         """Take one event, as OpenLineage's clients send it: 200 when it is on disk, or was there already.
 
         What is no event is kept in quarantine, and answered with 400 (no JSON), 413 (too large) or 422 (no OpenLineage event).
@@ -116,7 +115,7 @@ def create_router(
         openapi_extra=_takes({"type": "array", "items": _EVENT}),
         responses={200: {"description": "Some events were taken: which were not, and why"}},
     )
-    async def batch(request: Request, caller: Caller = Depends(writer)) -> Response:
+    async def batch(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:
         """Take an array of events: 204 when all of them are on disk, 200 and which were refused when some are, 422 when none is.
 
         What is no event is kept in quarantine. An array that ends in the middle is not taken at all.
@@ -132,7 +131,7 @@ def create_router(
         return Document(_summary(len(pieces), found.failed), 200 if found.items else 422)
 
     @router.post("/spool", tags=["orchestrail"], summary="Send what was spooled", openapi_extra=_takes({}, MEDIA_TYPE))
-    async def spool(request: Request, caller: Caller = Depends(writer)) -> Response:
+    async def spool(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:
         """Take spooled events with their nonces and numbers, as `orchestrail ship` sends them: all of a batch, or nothing."""
         async with bodies.read(request, ARRIVALS) as body:
             items, refused = await run_in_threadpool(_arrived, body, caller)
@@ -143,7 +142,7 @@ def create_router(
         )
 
     @router.post("/spool/known", tags=["orchestrail"], summary="Ask which events are there", openapi_extra=_takes(_IDS))
-    async def known(request: Request, caller: Caller = Depends(writer)) -> Response:
+    async def known(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:
         """Say which of the event ids the log holds, so that they need not be sent again."""
         async with bodies.read(request, JSON) as body:
             ids = await run_in_threadpool(_ids, body)

@@ -2,11 +2,10 @@
 bound to them.
 """
 
-from __future__ import annotations
-
-from collections.abc import Callable, Iterator
+# Not `from __future__ import annotations`: FastAPI reads these, and what they name is local.
+from collections.abc import AsyncIterator, Callable
 from datetime import date, datetime
-from typing import Annotated, Any
+from typing import Annotated
 
 from fastapi import APIRouter, Depends, Query, Request
 
@@ -51,7 +50,7 @@ Target = Annotated[str, Query(min_length=1, max_length=4096, description="A dige
 def create_router(
     store: Store,
     catalogue: Catalogue,
-    read: Callable[[Request], Iterator[Snapshot]],
+    read: Callable[[Request], AsyncIterator[Snapshot]],
     reader: Callable[[Request], Caller],
     administrator: Callable[[Request], Caller],
 ) -> APIRouter:
@@ -64,7 +63,7 @@ def create_router(
         reader: says who asks for what concerns all systems, or refuses.
         administrator: says who changes the store, or refuses.
     """
-    router = APIRouter(tags=["record"], default_response_class=Document)
+    router = APIRouter(tags=["record"])
     of_all = [Depends(reader)]
 
     @router.get("/runs", summary="Root runs, newest first")
@@ -77,7 +76,7 @@ def create_router(
         system: str | None = None,
         every: Annotated[bool, Query(alias="all", description="Every run, not root runs alone")] = False,
         limit: Annotated[int, Query(ge=1, le=MOST)] = 100,
-    ) -> Any:
+    ) -> Document:
         """List runs, as `orchestrail runs` does."""
         found = find_runs(
             record,
@@ -89,32 +88,32 @@ def create_router(
             every=every,
             limit=limit,
         )
-        return runs_document(found) | beginnings_document(beginnings(record))
+        return Document(runs_document(found) | beginnings_document(beginnings(record)))
 
     @router.get("/runs/{run}", summary="A root run rebuilt")
-    def show(run: str, record: Annotated[Snapshot, Depends(read)]) -> Any:
+    def show(run: str, record: Annotated[Snapshot, Depends(read)]) -> Document:
         """Show the root run that a run belongs to, as `orchestrail show` does."""
         shown = rebuild(record, find_run(record, run))
-        return shown_document(shown) | beginnings_document(beginnings(record))
+        return Document(shown_document(shown) | beginnings_document(beginnings(record)))
 
     @router.get("/trace", summary="What produced something")
-    def trace(target: Target, record: Annotated[Snapshot, Depends(read)]) -> Any:
+    def trace(target: Target, record: Annotated[Snapshot, Depends(read)]) -> Document:
         """Trace, as `orchestrail trace` does. A file is named by its digest: this machine's files are not looked at."""
         traced = find_trace(record, find_target(record, target))
-        return trace_document(traced) | beginnings_document(beginnings(record))
+        return Document(trace_document(traced) | beginnings_document(beginnings(record)))
 
     @router.get("/impact", summary="What descends from something")
-    def impact(target: Target, record: Annotated[Snapshot, Depends(read)], version: str | None = None) -> Any:
+    def impact(target: Target, record: Annotated[Snapshot, Depends(read)], version: str | None = None) -> Document:
         """Follow forward, as `orchestrail impact` does."""
         found = find_impact(record, find_target(record, target), version)
         looked_at = None if found.certain.models or found.certain.deployments else examined(record)
-        return impact_document(found, looked_at)
+        return Document(impact_document(found, looked_at))
 
     @router.get("/diff", summary="What changed between two runs or models")
-    def diff(a: Target, record: Annotated[Snapshot, Depends(read)], b: str | None = None) -> Any:
+    def diff(a: Target, record: Annotated[Snapshot, Depends(read)], b: str | None = None) -> Document:
         """Compare, as `orchestrail diff` does."""
         compared = compare(record, a, b)
-        return diff_document(compared) | beginnings_document(beginnings(record))
+        return Document(diff_document(compared) | beginnings_document(beginnings(record)))
 
     @router.get("/check", summary="The requirements, with verdicts and witnesses", dependencies=of_all)
     def check(
@@ -122,37 +121,37 @@ def create_router(
         system: str | None = None,
         profile: Annotated[str, Query(pattern="^(build|release|operate)$")] = "build",
         day: Annotated[date | None, Query(alias="date", description="Judge ages by this UTC day")] = None,
-    ) -> Any:
+    ) -> Document:
         """Judge, as `orchestrail check` does. Verdicts rest on what is of all systems: a token of some is refused."""
         if target is not None and system is not None:
             raise ConfigurationError("A target and a system were given.", "A check is of one of them.", "Leave one out.")
-        return report_document(judge(store, catalogue, Question(target, system, profile, day or today(), afar=True)))
+        return Document(report_document(judge(store, catalogue, Question(target, system, profile, day or today(), afar=True))))
 
     @router.get("/verify", summary="Recompute the log", dependencies=of_all)
-    def verify() -> Any:
+    def verify() -> Document:
         """Recompute the whole log, as `orchestrail verify` does; long where the log is."""
-        return verification_document(store.verify())
+        return Document(verification_document(store.verify()))
 
     @router.get("/checkpoint", summary="The signed head of the log", dependencies=of_all)
-    def checkpoint() -> Any:
+    def checkpoint() -> Document:
         """Give the head, as `orchestrail checkpoint` does."""
-        return checkpoint_document(store.checkpoint())
+        return Document(checkpoint_document(store.checkpoint()))
 
     @router.get("/quarantine", summary="What was refused, and why", dependencies=of_all)
-    def quarantine(every: Annotated[bool, Query(alias="all")] = False) -> Any:
+    def quarantine(every: Annotated[bool, Query(alias="all")] = False) -> Document:
         """List what was refused, as `orchestrail quarantine list` does."""
-        return {"entries": [quarantined_document(entry) for entry in list_quarantined(store, resolved=every)]}
+        return Document({"entries": [quarantined_document(entry) for entry in list_quarantined(store, resolved=every)]})
 
     @router.get("/quarantine/{entry}", summary="One that was refused, whole", dependencies=of_all)
-    def quarantined(entry: int) -> Any:
+    def quarantined(entry: int) -> Document:
         """Show one, as `orchestrail quarantine show` does."""
         found = show_quarantined(store, entry)
-        return quarantined_document(found) | {"body": found.body.decode("utf-8", "backslashreplace")}
+        return Document(quarantined_document(found) | {"body": found.body.decode("utf-8", "backslashreplace")})
 
     @router.post("/quarantine/{entry}/retry", summary="Try one again", dependencies=[Depends(administrator)])
-    def retry(entry: int) -> Any:
+    def retry(entry: int) -> Document:
         """Check one again by the rules of this version, as `orchestrail quarantine retry` does."""
         done = retry_quarantined(store, [entry])
-        return {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined}
+        return Document({"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined})
 
     return router
