@@ -118,7 +118,15 @@ def demo(session: nox.Session) -> None:
 def tests(session: nox.Session) -> None:
     """Test the core."""
     prepare(session, "test", "example", "capture")
-    elsewhere = ("architecture", "end_to_end", "with_boosting", "with_quality", "with_server", "with_stores", "with_torch")
+    elsewhere = (
+        "architecture",
+        "end_to_end",
+        "with_boosting",
+        "with_quality",
+        "with_server",
+        "with_stores",
+        "with_torch",
+    )
     session.run("pytest", *(session.posargs or ("tests", *(f"--ignore=tests/{name}" for name in elsewhere))))
 
 

@@ -18,6 +18,7 @@ import urllib.request
 import uuid
 from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from statistics import quantiles
 
 EVENT = {
@@ -51,8 +52,8 @@ def write(url: str, batch: int, seconds: float) -> tuple[int, list[float]]:
 
 def most_memory(pid: int) -> int:
     """Give the most memory that a process ever had resident, in bytes."""
-    with open(f"/proc/{pid}/status") as status:
-        return int(re.search(r"VmHWM:\s+(\d+) kB", status.read())[1]) * 1024
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+) kB", status)[1]) * 1024
 
 
 def main() -> None:

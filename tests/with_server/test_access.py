@@ -11,7 +11,7 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Serving
+from serving import Serving
 
 from orchestrail.operations import open_record
 from orchestrail.projections import tables
@@ -20,7 +20,17 @@ from orchestrail.settings import load_settings
 from orchestrail.store.base import Incoming
 
 JSON = {"Content-Type": "application/json"}
-READS = ("/runs", "/runs/1", "/trace?target=x", "/impact?target=x", "/diff?a=x&b=y", "/check", "/verify", "/checkpoint", "/quarantine")
+READS = (
+    "/runs",
+    "/runs/1",
+    "/trace?target=x",
+    "/impact?target=x",
+    "/diff?a=x&b=y",
+    "/check",
+    "/verify",
+    "/checkpoint",
+    "/quarantine",
+)
 
 
 def send(server: Serving, body: bytes, token: str | None = None) -> httpx.Response:
@@ -29,7 +39,9 @@ def send(server: Serving, body: bytes, token: str | None = None) -> httpx.Respon
         return client.post("/lineage", content=body, headers=JSON)
 
 
-def process(made: ModuleType, system: str | None, first: int, name: str, reads: str | None = None) -> list[dict[str, Any]]:
+def process(
+    made: ModuleType, system: str | None, first: int, name: str, reads: str | None = None
+) -> list[dict[str, Any]]:
     """A root run of a system with a step, which says no system, that reads a table and makes a model."""
     ours = {"system": system} if system else {}
     source = made.dataset(f"/data/{reads or name}", reads or name)
@@ -37,7 +49,9 @@ def process(made: ModuleType, system: str | None, first: int, name: str, reads: 
     return [
         made.event("START", first, second=first, job=name, ours=ours),
         made.event("START", first + 1, second=first + 0.1, job=f"{name}.fit", parent=first),
-        made.event("COMPLETE", first + 1, second=first + 0.2, job=f"{name}.fit", parent=first, inputs=[source], outputs=[model]),
+        made.event(
+            "COMPLETE", first + 1, second=first + 0.2, job=f"{name}.fit", parent=first, inputs=[source], outputs=[model]
+        ),
         made.event("COMPLETE", first, second=first + 0.3, job=name, ours=ours),
     ]
 
@@ -124,7 +138,9 @@ def test_no_token_is_needed_on_this_machine_alone(
     assert "orchestrail token create" in refused.stderr
 
 
-def test_a_page_cannot_have_a_browser_write(serve: Callable[..., Serving], token: Callable[..., str], made: ModuleType) -> None:
+def test_a_page_cannot_have_a_browser_write(
+    serve: Callable[..., Serving], token: Callable[..., str], made: ModuleType
+) -> None:
     """The cookie of a person who signed in reads, and never writes."""
     rules = token("admin")
     server = serve()
@@ -139,7 +155,9 @@ def test_writer_of_one_system_speaks_for_no_other(
     """An event that names another system is refused, alone or in a batch, and goes nowhere."""
     writes = token("write", systems=["scoring"])
     server = serve()
-    own, other = (made.body(made.event("START", n, ours={"system": name})) for n, name in ((1, "scoring"), (2, "fraud")))
+    own, other = (
+        made.body(made.event("START", n, ours={"system": name})) for n, name in ((1, "scoring"), (2, "fraud"))
+    )
 
     assert send(server, other, writes).status_code == 403
     assert send(server, own, writes).status_code == 200
@@ -209,7 +227,7 @@ def test_token_of_one_system_is_answered_as_if_there_were_no_other(
 def test_every_table_is_seen_in_part_or_refused(tmp_path: Path) -> None:
     """A new table is refused to those who may not see all until somebody says whose its rows are."""
     seen = restriction.seen_tables()
-    whole = {name for name in tables.metadata.tables} - seen - restriction.OPEN
+    whole = set(tables.metadata.tables) - seen - restriction.OPEN
     assert whole == {
         "proj_manifest",
         "proj_member",

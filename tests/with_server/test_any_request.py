@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 import schemathesis
-from conftest import Serving
 from hypothesis import HealthCheck, settings
+from serving import Serving
 
 EXAMPLES = 15
 

@@ -15,11 +15,11 @@ from typing import Any
 
 import httpx
 import pytest
-from conftest import Serving
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Dataset, DatasetEvent, Job, JobEvent, Run, RunEvent, RunState
 from openlineage.client.transport.async_http import AsyncHttpConfig, AsyncHttpTransport
 from openlineage.client.transport.http import HttpConfig, HttpTransport
+from serving import Serving
 
 JSON = {"Content-Type": "application/json"}
 
@@ -117,24 +117,22 @@ def bad_bodies() -> dict[str, tuple[bytes, int]]:
         "no-run-id": (text.replace("00000000-0000", "x").encode(), 422),
         "no-zone": (text.replace("00Z", "00").encode(), 422),
         "unknown-type": (text.replace("START", "BEGIN").encode(), 422),
-        "deep": (text.replace('"p"', "[" * 100_000 + "]" * 100_000).encode(), 413),
+        "deep": (text.replace('"p"', "[" * 100_000 + "]" * 100_000).encode(), 400),
         "25-mb": (text.replace('"p"', json.dumps("x" * 25_000_000)).encode(), 413),
     }
 
 
 @pytest.mark.parametrize("name", bad_bodies())
-def test_what_is_no_event_is_refused_and_kept(server: Serving, name: str) -> None:
+def test_what_is_no_event_is_refused_and_kept(shared: Serving, name: str) -> None:
     """The sender is told that it is at fault, and the bytes are in quarantine, whole, once."""
     body, status = bad_bodies()[name]
 
-    answers = [post(server, body) for _ in range(2)]
+    answers = [post(shared, body) for _ in range(2)]
 
     assert [answer.status_code for answer in answers] == [status] * 2
     assert set(answers[0].json()) == {"code", "what", "why", "do"}
-    assert [entry.body for entry in server.store().quarantined()] == [body]
-    assert server.records() == []
-    with server.client() as client:
-        assert client.get("/runs").json()["runs"] == []
+    assert [entry.body for entry in shared.store().quarantined()].count(body) == 1
+    assert body not in [record.body for record in shared.records()]
 
 
 def test_halves_of_characters_are_kept_and_can_be_read(server: Serving, made: ModuleType) -> None:
@@ -171,13 +169,21 @@ def test_batch_is_taken_in_part(server: Serving, made: ModuleType) -> None:
 
 @pytest.mark.parametrize(
     ("body", "status"),
-    [(b"[]", 204), (b"{}", 400), (b'[{"a": 1}', 400), (b"[] []", 400), (b"[7]", 422), (b"[" + b"7," * 10_001 + b"7]", 413)],
+    [
+        (b"[]", 204),
+        (b"{}", 400),
+        (b'[{"a": 1}', 400),
+        (b"[] []", 400),
+        (b"[7]", 422),
+        (b"[" + b"7," * 10_001 + b"7]", 413),
+    ],
     ids=["empty", "no-array", "cut-off", "behind", "none-good", "too-many"],
 )
-def test_batch_that_is_none(server: Serving, body: bytes, status: int) -> None:
+def test_batch_that_is_none(shared: Serving, body: bytes, status: int) -> None:
     """An array that ends in the middle is not taken in part: its sender sends it again."""
-    assert post(server, body, "/lineage/batch").status_code == status
-    assert server.records() == []
+    before = shared.store().size()
+    assert post(shared, body, "/lineage/batch").status_code == status
+    assert shared.store().size() == before
 
 
 def bomb(size: int) -> bytes:
@@ -199,10 +205,10 @@ def bomb(size: int) -> bytes:
     ],
     ids=["bomb", "bomb-of-members", "cut-off", "no-gzip", "brotli", "text", "latin", "large"],
 )
-def test_body_that_is_not_read(server: Serving, body: bytes, headers: dict[str, str], status: int) -> None:
+def test_body_that_is_not_read(shared: Serving, body: bytes, headers: dict[str, str], status: int) -> None:
     """Bombs, strange packings and kinds: refused at once, and the server goes on."""
-    assert post(server, body, **headers).status_code == status
-    assert post(server, b"[]", "/lineage/batch").status_code == 204
+    assert post(shared, body, **headers).status_code == status
+    assert post(shared, b"[]", "/lineage/batch").status_code == 204
 
 
 def test_body_that_never_ends_is_no_event(server: Serving, made: ModuleType) -> None:

@@ -11,7 +11,7 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from conftest import COMMAND, Serving
+from serving import COMMAND, Serving
 
 from orchestrail.operations import remote
 from orchestrail.settings import load_settings

@@ -88,4 +88,3 @@ def retry_entries(
             f"{done.appended} appended, {done.duplicates} were there already, {done.quarantined} still refused."
         )
     raise typer.Exit(1 if done.quarantined else 0)
-

@@ -39,7 +39,9 @@ def ship(
     output = Output(as_json=as_json)
     settings = settings_of(home)
     if watch and (as_json or to is not None):
-        raise ConfigurationError("--watch sends to the server, and ends with no answer.", "", "Leave --json and --to out.")
+        raise ConfigurationError(
+            "--watch sends to the server, and ends with no answer.", "", "Leave --json and --to out."
+        )
     if to is not None:
         _to_folder(settings, to, output)
     elif watch:

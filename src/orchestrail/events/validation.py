@@ -76,7 +76,7 @@ def validate(body: bytes) -> dict[str, Any]:
     if len(body) > MAX_EVENT:
         raise EventRefused("too_large", f"It has {len(body):,} bytes; the limit is {MAX_EVENT:,}.")
     if _depth(body) > MAX_DEPTH:
-        raise EventRefused("too_large", f"It is nested deeper than {MAX_DEPTH} levels.")
+        raise EventRefused("not_json", f"It is nested deeper than {MAX_DEPTH} levels, which a reader may refuse.")
     try:
         event = json.loads(body.decode(), parse_constant=_no_constant, object_pairs_hook=_no_duplicates)
     except (

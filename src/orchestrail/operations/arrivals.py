@@ -39,7 +39,7 @@ class _Heading(BaseModel):
 
 def write(items: Sequence[Incoming], refused: Sequence[Refused]) -> bytes:
     """Write a batch down."""
-    return b"".join(_item(item) for item in (*items, *refused))
+    return b"".join([*map(_item, items), *map(_item, refused)])
 
 
 def _item(item: Incoming | Refused) -> bytes:

@@ -1,4 +1,4 @@
-"""The one door for events from outside, however they come: what is an event goes on to the log, the rest to quarantine with its reason.
+"""The one door for events from outside, however they come: an event goes on to the log, the rest to quarantine with its reason.
 
 Nothing is stored here. Reading files, spools and requests is left to those who have them in hand.
 """

@@ -174,13 +174,12 @@ def _pause(error: Exception) -> bool | float:
     return True if error.retry_after is None else min(error.retry_after, LONGEST_PAUSE)
 
 
-def _parts(
-    items: Sequence[Incoming], refused: Sequence[Refused]
-) -> Iterator[tuple[list[Incoming], list[Refused]]]:
+def _parts(items: Sequence[Incoming], refused: Sequence[Refused]) -> Iterator[tuple[list[Incoming], list[Refused]]]:
     """Cut a batch into what a server takes at once, in its order."""
+    everything: list[Incoming | Refused] = [*items, *refused]
     taken: tuple[list[Incoming], list[Refused]] = ([], [])
     size = 0
-    for item in (*items, *refused):
+    for item in everything:
         if size and size + len(item.body) > _BYTES:
             yield taken
             taken, size = ([], []), 0

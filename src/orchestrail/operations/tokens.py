@@ -196,4 +196,6 @@ def _time(moment: datetime) -> str:
 
 
 def _unusable(path: Path, why: str) -> StoreError:
-    return StoreError(f"The tokens in {path} cannot be used.", f"{why}.", "See who owns the file; restore a copy of it.")
+    return StoreError(
+        f"The tokens in {path} cannot be used.", f"{why}.", "See who owns the file; restore a copy of it."
+    )

@@ -149,7 +149,9 @@ class Access:
                 file.write(json.dumps(entry).encode() + b"\n")
         except OSError as error:
             why = f"{error.strerror} ({self._log.name}): what cannot be written down is not granted."
-            raise StoreError("The access cannot be written down.", why, "Make the home of the server writable.") from error
+            raise StoreError(
+                "The access cannot be written down.", why, "Make the home of the server writable."
+            ) from error
 
 
 def _caller(token: Token) -> Caller:

@@ -76,7 +76,10 @@ def create_app(
         caller = await run_in_threadpool(granted, request, Scope.READ)
         if "\0" in unquote_plus(f"{request.url.path}?{request.url.query}"):
             raise Problem(400, "parameter", "No name on the record has the character NUL.")
-        async with answering, contextmanager_in_threadpool(snapshot(store, systems=caller.systems, afar=True)) as record:
+        async with (
+            answering,
+            contextmanager_in_threadpool(snapshot(store, systems=caller.systems, afar=True)) as record,
+        ):
             yield record
 
     @asynccontextmanager

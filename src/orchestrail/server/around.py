@@ -1,4 +1,4 @@
-"""What happens around every request: it is counted, and its answer gets the headers that keep browsers from doing what nobody asked."""
+"""What happens around every request: it is counted, its body is heard out, its answer gets the headers that bind browsers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The body of a request, whole and unpacked, within bounds: how large, how slow, how many at once. What is in it is not looked at."""
+"""The body of a request, whole and unpacked, within bounds: how large, how slow, how many at once. Its content is not looked at."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from orchestrail.server.problems import Problem
 
 GZIP = "gzip"
 _GZIP_FORMAT = 31
+RATE = 1000.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Limits:
     held: int = 6 * MAX_EVENT
     batch: int = 10_000
     seconds: float = 60.0
-    rate: float = 1000.0
+    rate: float = RATE
     readers: int = 4
 
 

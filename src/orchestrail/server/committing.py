@@ -20,7 +20,7 @@ class _Waiting:
 
     @property
     def size(self) -> int:
-        return sum(len(item.body) for item in (*self.items, *self.refused))
+        return sum(len(item.body) for item in self.items) + sum(len(one.body) for one in self.refused)
 
 
 class Committer:

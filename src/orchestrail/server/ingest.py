@@ -1,9 +1,9 @@
-"""Events in: OpenLineage's two addresses, and ours for what was spooled elsewhere. Acknowledged when they are on disk, and not before."""
+"""Events in: OpenLineage's two addresses, and ours for what was spooled elsewhere. Acknowledged when they are on disk."""
 
 # Not `from __future__ import annotations`: FastAPI reads these, and what they name is local.
 import json
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -80,7 +80,7 @@ class _Sorted:
 
 
 def create_router(
-    store: Store, committer: Committer, bodies: Bodies, metrics: Metrics, writer: Callable[[Request], Caller]
+    store: Store, committer: Committer, bodies: Bodies, metrics: Metrics, writer: Callable[[Request], Awaitable[Caller]]
 ) -> APIRouter:
     """Make the addresses that take events.
 
@@ -138,7 +138,12 @@ def create_router(
             done = await run_in_threadpool(store.append, items, refused)
         metrics.taken(len(items), len(refused))
         return Document(
-            {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined, "size": done.size}
+            {
+                "appended": done.appended,
+                "duplicates": done.duplicates,
+                "quarantined": done.quarantined,
+                "size": done.size,
+            }
         )
 
     @router.post("/spool/known", tags=["orchestrail"], summary="Ask which events are there", openapi_extra=_takes(_IDS))

@@ -91,8 +91,5 @@ def status_of(error: OrchestrailError) -> int:
 
 def problem_document(error: OrchestrailError) -> dict[str, str]:
     """Give an error as a document."""
-    if isinstance(error, Problem):
-        code = error.reason
-    else:
-        code = error.reason if isinstance(error, EventRefused) else error.code
+    code = error.reason if isinstance(error, Problem | EventRefused) else error.code
     return {"code": code, "what": error.what, "why": error.why, "do": error.do}

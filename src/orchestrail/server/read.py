@@ -124,8 +124,12 @@ def create_router(
     ) -> Document:
         """Judge, as `orchestrail check` does. Verdicts rest on what is of all systems: a token of some is refused."""
         if target is not None and system is not None:
-            raise ConfigurationError("A target and a system were given.", "A check is of one of them.", "Leave one out.")
-        return Document(report_document(judge(store, catalogue, Question(target, system, profile, day or today(), afar=True))))
+            raise ConfigurationError(
+                "A target and a system were given.", "A check is of one of them.", "Leave one out."
+            )
+        return Document(
+            report_document(judge(store, catalogue, Question(target, system, profile, day or today(), afar=True)))
+        )
 
     @router.get("/verify", summary="Recompute the log", dependencies=of_all)
     def verify() -> Document:

@@ -1,4 +1,4 @@
-"""The server as a process: where it listens, whether it may, and how it ends. What it answers is `orchestrail.server.app`'s matter."""
+"""The server as a process: where it listens, whether it may, how it ends. What it answers is `orchestrail.server.app`'s matter."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from orchestrail.operations.tokens import Tokens
 from orchestrail.queries.snapshot import Store
 from orchestrail.server.access import Access, is_loopback
 from orchestrail.server.app import create_app
-from orchestrail.server.body import Limits
+from orchestrail.server.body import RATE, Limits
 from orchestrail.settings import Settings
 
 ENDING = 30
@@ -34,7 +34,7 @@ def run(
     *,
     certificate: Path | None = None,
     key: Path | None = None,
-    rate: float = Limits.rate,
+    rate: float = RATE,
     collects: bool = True,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests that are under way are answered first.
@@ -80,14 +80,20 @@ def run(
     try:
         config.load()
     except OSError as error:
-        raise ConfigurationError("The TLS files cannot be used.", f"{error}.", "Give a certificate and its key, as PEM.") from None
+        raise ConfigurationError(
+            "The TLS files cannot be used.", f"{error}.", "Give a certificate and its key, as PEM."
+        ) from None
     scheme = "https" if certificate else "http"
     name = f"[{host}]" if ":" in host else host
     tell(f"listening at {scheme}://{name}:{listening.getsockname()[1]}")
     if not access.required:
-        tell("no token is needed, on this machine alone; `orchestrail token create` makes one, and from then on they are")
+        tell(
+            "no token is needed, on this machine alone; `orchestrail token create` makes one, and from then on they are"
+        )
     elif scheme == "http" and not is_loopback(host):
-        tell("tokens go over the network in the clear: give --tls-cert and --tls-key, or put a proxy with TLS before it")
+        tell(
+            "tokens go over the network in the clear: give --tls-cert and --tls-key, or put a proxy with TLS before it"
+        )
     # The server raises the signal once more when all is answered; ending as it was told is no failure.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
     uvicorn.Server(config).run(sockets=[listening])
@@ -102,5 +108,7 @@ def _listen(host: str, port: int) -> socket.socket:
         listening.listen(CONNECTIONS)
     except OSError as error:
         why = f"{error.strerror or error}."
-        raise ConfigurationError(f"The server cannot listen at {host}:{port}.", why, "Give another --host or --port.") from None
+        raise ConfigurationError(
+            f"The server cannot listen at {host}:{port}.", why, "Give another --host or --port."
+        ) from None
     return listening

@@ -1,4 +1,4 @@
-"""Signing in to the pages with a token, and out again. The token goes into a cookie that scripts cannot read, and that only reads."""
+"""Signing in to the pages with a token, and out again. The token goes into a cookie that no script can read and that only reads."""
 
 from __future__ import annotations
 

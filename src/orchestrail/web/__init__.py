@@ -1,1 +1,1 @@
-"""The pages. They ask `orchestrail.queries` alone, through the snapshot that they are given: what a person may see is decided there."""
+"""The pages. They ask `orchestrail.queries` alone, through the snapshot they are given: what a person may see is decided there."""

@@ -19,15 +19,13 @@ EVENT = b'{"eventTime":"2026-03-01T12:00:00Z","producer":"p","schemaURL":"s","jo
 @pytest.fixture
 def strict(monkeypatch):
     """Rules of an earlier version, which refused what the present one accepts."""
-    from orchestrail.operations import collect as collecting
-    from orchestrail.operations import ingest as ingesting
+    from orchestrail.operations import intake
 
     def refusing(body):
         raise EventRefused("not_openlineage", "Unknown to this version.")
 
     with monkeypatch.context() as patched:
-        patched.setattr(collecting, "validate", refusing)
-        patched.setattr(ingesting, "validate", refusing)
+        patched.setattr(intake, "validate", refusing)
         yield patched
 
 

@@ -26,7 +26,9 @@ def test_token_is_recognised_and_not_kept(tmp_path: Path) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-@pytest.mark.parametrize("change", [lambda text: text[:-1] + ("a" if text[-1] != "a" else "b"), lambda text: "", str.upper])
+@pytest.mark.parametrize(
+    "change", [lambda text: text[:-1] + ("a" if text[-1] != "a" else "b"), lambda text: "", str.upper]
+)
 def test_what_is_no_token_is_none(tmp_path: Path, change: object) -> None:
     """One letter is enough."""
     tokens = Tokens(tmp_path)
@@ -57,7 +59,12 @@ def test_token_ends_by_itself(tmp_path: Path) -> None:
 def test_token_for_nothing_is_not_made(tmp_path: Path) -> None:
     """No scope, no name, no system of a list, or administration of one system: wrong use."""
     tokens = Tokens(tmp_path)
-    for name, scopes, systems in (("a", [], None), (" ", [Scope.READ], None), ("a", [Scope.READ], []), ("a", [Scope.ADMIN], ["s"])):
+    for name, scopes, systems in (
+        ("a", [], None),
+        (" ", [Scope.READ], None),
+        ("a", [Scope.READ], []),
+        ("a", [Scope.ADMIN], ["s"]),
+    ):
         with pytest.raises(ConfigurationError):
             tokens.create(name, scopes, systems)
     with pytest.raises(ConfigurationError):
