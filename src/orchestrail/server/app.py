@@ -17,6 +17,7 @@ from fastapi.concurrency import contextmanager_in_threadpool
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
+from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 
 from orchestrail import __version__
@@ -27,6 +28,7 @@ from orchestrail.queries.snapshot import Snapshot, Store, snapshot
 from orchestrail.requirements.catalogue import catalogue_in_force
 from orchestrail.server import ingest, read, sign_in
 from orchestrail.server.access import Access, Caller
+from orchestrail.server.addresses import API, PREFIX
 from orchestrail.server.around import Around
 from orchestrail.server.body import Bodies, Limits
 from orchestrail.server.committing import Committer
@@ -37,7 +39,6 @@ from orchestrail.settings import Settings
 
 _log = logging.getLogger("orchestrail.server")
 
-PREFIX = "/api/v1"
 COLLECTING = 2.0
 """Seconds between two looks at the local spool."""
 
@@ -104,6 +105,7 @@ def create_app(
     )
     app.add_exception_handler(OrchestrailError, _answer)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(HTTPException, _no_address)
     app.add_exception_handler(ClientDisconnect, _gone)
 
     app.add_middleware(Around, metrics=metrics)
@@ -126,9 +128,9 @@ def create_app(
 
     bodies = Bodies(limits)
     app.include_router(sign_in.create_router(access, bodies))
-    app.include_router(ingest.create_router(store, committer, bodies, metrics, writer), prefix=PREFIX)
+    app.include_router(ingest.create_router(store, committer, bodies, metrics, writer))
     catalogue = catalogue_in_force(settings.catalogue)
-    app.include_router(read.create_router(store, catalogue, reading, reader_of_all, administrator), prefix=PREFIX)
+    app.include_router(read.create_router(store, catalogue, reading, reader_of_all, administrator))
     return app
 
 
@@ -154,6 +156,15 @@ async def _invalid(request: Request, error: Exception) -> Response:
     first = error.errors()[0]
     place = ".".join(str(part) for part in first["loc"])
     return answer(request, Problem(422, "parameter", f"{place} cannot be used.", f"{first['msg']}."))
+
+
+async def _no_address(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for no other
+    refused = answer(
+        request, Problem(error.status_code, "address", f"{error.detail}.", "", f"See {API} for what there is.")
+    )
+    refused.headers.update(error.headers or {})
+    return refused
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

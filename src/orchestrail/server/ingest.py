@@ -17,6 +17,7 @@ from orchestrail.operations.ingest import Piece, split
 from orchestrail.operations.intake import Incoming, Refused, checked
 from orchestrail.queries.snapshot import Store
 from orchestrail.server.access import Caller
+from orchestrail.server.addresses import PREFIX
 from orchestrail.server.body import Bodies
 from orchestrail.server.committing import Committer
 from orchestrail.server.metrics import Metrics
@@ -91,7 +92,7 @@ def create_router(
         metrics: count it.
         writer: says who sends it, or refuses.
     """
-    router = APIRouter(tags=["OpenLineage"])
+    router = APIRouter(prefix=PREFIX, tags=["OpenLineage"])
 
     @router.post("/lineage", summary="Send an event of a run, a job or a data set", openapi_extra=_takes(_EVENT))
     async def lineage(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:

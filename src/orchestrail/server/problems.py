@@ -21,10 +21,10 @@ from orchestrail.errors import (
     UnknownRun,
 )
 from orchestrail.server.access import SignInNeeded
+from orchestrail.server.addresses import API
 
 _log = logging.getLogger("orchestrail.server")
 
-API = "/api/"
 _STATUS: Mapping[type[OrchestrailError], int] = {
     SignInNeeded: 401,
     Forbidden: 403,

@@ -39,6 +39,7 @@ from orchestrail.queries.trace import trace as find_trace
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.report import report_document
 from orchestrail.server.access import Caller
+from orchestrail.server.addresses import PREFIX
 from orchestrail.server.problems import Document
 
 MOST = 1000
@@ -63,7 +64,7 @@ def create_router(
         reader: says who asks for what concerns all systems, or refuses.
         administrator: says who changes the store, or refuses.
     """
-    router = APIRouter(tags=["record"])
+    router = APIRouter(prefix=PREFIX, tags=["record"])
     of_all = [Depends(reader)]
 
     @router.get("/runs", summary="Root runs, newest first")
