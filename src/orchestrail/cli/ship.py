@@ -31,10 +31,10 @@ def ship(
     as_json: Json = False,
     home: Home = None,
 ) -> None:
-    """Send the spool to the server (ORCHESTRAIL_URL, ORCHESTRAIL_TOKEN), or to another folder.
+    """Send the spool to a server or another folder.
 
-    From a folder `orchestrail collect --from DIR` takes it. What did not arrive stays in the spool. Exit code 1 where the server
-    cannot be reached or refuses, or where events were refused.
+    The server is that of ORCHESTRAIL_URL, with ORCHESTRAIL_TOKEN. From a folder `orchestrail collect --from DIR` takes it. What
+    did not arrive stays in the spool. Exit code 1 where the server cannot be reached or refuses, or where events were refused.
     """
     output = Output(as_json=as_json)
     settings = settings_of(home)
