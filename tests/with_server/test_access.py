@@ -13,6 +13,7 @@ import httpx
 from serving import Serving
 
 from orchestrail.operations import open_record
+from orchestrail.operations.arrivals import MEDIA_TYPE, write
 from orchestrail.projections import tables
 from orchestrail.queries import restriction
 from orchestrail.settings import load_settings
@@ -165,6 +166,28 @@ def test_writer_of_one_system_speaks_for_no_other(
     assert [record.body for record in server.records()] == [own]
 
 
+def test_writer_puts_no_statement_on_the_record(
+    serve: Callable[..., Serving], token: Callable[..., str], made: ModuleType
+) -> None:
+    """What people state, manifests and withdrawals are records of ours: they need the scope admin, at both addresses."""
+    writes, rules = token("write"), token("admin")
+    server = serve()
+    said = {
+        "eventTime": made.at(0),
+        "producer": "urn:orchestrail:manifest:0.1.0",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/JobEvent",
+        "job": {"namespace": "default", "name": "orchestrail.manifest", "facets": {"orchestrail_manifest": {}}},
+    }
+    body = json.dumps(said).encode()
+    arrivals = write([Incoming(body, "spool", b"n" * 32, "0" * 32, 1)], ())
+
+    assert send(server, body, writes).status_code == 403
+    with server.client(writes) as client:
+        assert client.post("/spool", content=arrivals, headers={"Content-Type": MEDIA_TYPE}).status_code == 403
+    assert server.records() == []
+    assert send(server, body, rules).status_code == 200
+
+
 def answers(server: Serving, token: str | None) -> dict[str, Any]:
     """Ask everything that can be asked of a system."""
     found: dict[str, Any] = {}
@@ -213,12 +236,15 @@ def test_token_of_one_system_is_answered_as_if_there_were_no_other(
 
     bound, alone = serve(), serve(home=tmp_path / "alone")
 
-    assert without_places(answers(bound, reads)) == without_places(answers(alone, None))
+    limited, whole = answers(bound, reads), answers(alone, None)
+    assert {str(answer.pop("limited_to")) for answer in limited.values()} == {"['scoring']"}
+    assert {answer.pop("limited_to") for answer in whole.values()} == {None}
+    assert without_places(limited) == without_places(whole)
     with bound.client(reads) as client:
         assert client.get("/runs", params={"job": "fraud"}).json()["runs"] == []
         assert client.get("/trace", params={"target": "/models/fraud"}).status_code == 404
         assert client.get(f"/runs/{made.run_id(301)}").status_code == 404
-        for path in ("/check", "/check?system=fraud", "/verify", "/checkpoint", "/quarantine"):
+        for path in ("/check", "/check?system=fraud", "/verify", "/checkpoint", "/log", "/log/0/event", "/quarantine"):
             assert client.get(path).status_code == 403, path
 
 

@@ -87,6 +87,12 @@ def test_bytes_are_kept_as_they_came(server: Serving, made: ModuleType) -> None:
     assert post(server, b"[\n " + other + b" ]", "/lineage/batch").status_code == 204
 
     assert [record.body for record in server.records()] == [text, other]
+    with server.client() as client:
+        assert client.get("/log/1/event").content == other
+        assert client.get("/log/2/event").status_code == 404
+        listed = client.get("/log", params={"after": 0}).json()
+    assert listed["size"] == 2
+    assert [(entry["sequence"], entry["bytes"]) for entry in listed["entries"]] == [(1, len(other))]
 
 
 def test_what_is_sent_again_is_there_once(server: Serving, made: ModuleType) -> None:

@@ -11,6 +11,7 @@ from typing import Any
 
 from orchestrail.errors import EventRefused, Forbidden
 from orchestrail.events.validation import validate
+from orchestrail.projections.records import may_be_record
 from orchestrail.projections.values import mapping, text
 from orchestrail.store.base import Appended, Incoming, Refused
 
@@ -22,7 +23,7 @@ BATCH_BYTES = 16 * 2**20
 
 
 def checked(
-    item: Incoming, place: str, *, cut: bool = False, systems: Collection[str] | None = None
+    item: Incoming, place: str, *, cut: bool = False, systems: Collection[str] | None = None, records: bool = True
 ) -> Incoming | Refused:
     """Decide where an event goes.
 
@@ -31,9 +32,10 @@ def checked(
         place: where its bytes stood, precise enough to tell equal bytes at two places apart.
         cut: what held it ends before it does.
         systems: the sender may speak for these systems alone; None for all.
+        records: the sender may send records of ours too: what people state, manifests, withdrawals and the like.
 
     Raises:
-        Forbidden: the event is of another system. It goes nowhere: its sender may not write it.
+        Forbidden: the event is of another system, or a record. It goes nowhere: its sender may not write it.
     """
     try:
         event = validate(item.body)
@@ -48,6 +50,12 @@ def checked(
             f"An event of the system {named!r} was not taken.",
             f"Its sender may speak for {', '.join(sorted(systems))} alone.",
             "Send it with a token of its system.",
+        )
+    if not records and may_be_record(event):
+        raise Forbidden(
+            "A record of orchestrail's own was not taken.",
+            "What people state, and what is found out about the record, is of the store as a whole.",
+            "Put it on the record where the store is, or send it with a token of the scope admin.",
         )
     claimed = event.get("eventTime")
     return replace(item, event_time=claimed if isinstance(claimed, str) else None)

@@ -77,9 +77,18 @@ class Kept(NamedTuple):
 def records_in(entry: Record) -> Iterator[Kept]:
     """Read an entry of the log that is about no run: none where it is erased, not ours, or no record of a known kind."""
     event = parse(entry.body) if entry.body is not None else {}
+    for kind, facet in _facets(event):
+        row = kind.read(mapping(facet), entry.seq, entry.received_at)
+        if row is not None:
+            yield Kept(kind.table, kind.columns(row))
+
+
+def may_be_record(event: Mapping[str, Any]) -> bool:
+    """Say whether an event may be read as a record of ours, and not as one of a run."""
+    return any(True for _ in _facets(event))
+
+
+def _facets(event: Mapping[str, Any]) -> Iterator[tuple[Kind[Any], object]]:
     if (text(event.get("producer")) or "").startswith(OURS):
         facets = mapping(mapping(event.get("job")).get("facets"))
-        for kind in KINDS:
-            row = kind.read(mapping(facets[kind.facet]), entry.seq, entry.received_at) if kind.facet in facets else None
-            if row is not None:
-                yield Kept(kind.table, kind.columns(row))
+        yield from ((kind, facets[kind.facet]) for kind in KINDS if kind.facet in facets)

@@ -22,7 +22,7 @@ from orchestrail.queries.sides import Side
 from orchestrail.queries.statements import Statement
 from orchestrail.queries.trace import Trace, TracedDataset
 from orchestrail.queries.withdrawals import Withdrawal
-from orchestrail.store.base import Checkpoint, Quarantined, Verification
+from orchestrail.store.base import Checkpoint, Quarantined, Record, Verification
 
 Document = dict[str, Any]
 
@@ -178,6 +178,12 @@ def quarantined_document(entry: Quarantined) -> Document:
         "counter": entry.counter,
         "event_id": entry.event_id,
     }
+
+
+def entry_document(entry: Record) -> Document:
+    """Give an entry of the log, without its bytes."""
+    size = None if entry.body is None else len(entry.body)
+    return {"sequence": entry.seq, "event_id": entry.event_id, "received_at": entry.received_at, "bytes": size}
 
 
 def checkpoint_document(head: Checkpoint) -> Document:

@@ -96,13 +96,14 @@ class Access:
         found = self._tokens.find(token)
         return _caller(found) if found else None
 
-    def grant(self, connection: HTTPConnection, scope: Scope, *, whole: bool = False) -> Caller:
+    def grant(self, connection: HTTPConnection, scope: Scope, *, whole: bool = False, evidence: bool = True) -> Caller:
         """Grant a request and write that down, or refuse it and write that down.
 
         Args:
             connection: the request.
             scope: what it does.
             whole: what it does concerns all systems.
+            evidence: what it asks for is evidence, or it changes some; sending events is not written down, the log holds them.
 
         Raises:
             SignInNeeded: nobody knows who asks.
@@ -125,7 +126,7 @@ class Access:
                 f"The token {caller.name!r} is bound to {', '.join(sorted(caller.systems))}.",
                 "Ask with a token of all systems.",
             )
-        if scope is not Scope.WRITE or refusal is not None:
+        if evidence or refusal is not None:
             self._write(connection, caller, refusal)
         if caller is None or refusal is not None:
             raise refusal or SignInNeeded()

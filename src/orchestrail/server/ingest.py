@@ -15,6 +15,7 @@ from orchestrail.operations.arrivals import MEDIA_TYPE
 from orchestrail.operations.arrivals import read as read_arrivals
 from orchestrail.operations.ingest import Piece, split
 from orchestrail.operations.intake import Incoming, Refused, checked
+from orchestrail.operations.tokens import Scope
 from orchestrail.queries.snapshot import Store
 from orchestrail.server.access import Caller
 from orchestrail.server.addresses import PREFIX
@@ -176,7 +177,7 @@ def _sorted(pieces: Sequence[Piece], caller: Caller) -> _Sorted:
     found = _Sorted([], [], [])
     for index, piece in enumerate(pieces):
         try:
-            one = checked(Incoming(piece.body, caller.source), caller.source, systems=caller.systems)
+            one = _checked(Incoming(piece.body, caller.source), caller.source, caller)
         except Forbidden as error:
             found.failed.append(_Failed(index, error))
             continue
@@ -188,6 +189,10 @@ def _sorted(pieces: Sequence[Piece], caller: Caller) -> _Sorted:
     return found
 
 
+def _checked(item: Incoming, place: str, caller: Caller) -> Incoming | Refused:
+    return checked(item, place, systems=caller.systems, records=caller.may(Scope.ADMIN))
+
+
 def _arrived(body: bytes, caller: Caller) -> tuple[list[Incoming], list[Refused]]:
     items: list[Incoming] = []
     refused: list[Refused] = []
@@ -195,7 +200,7 @@ def _arrived(body: bytes, caller: Caller) -> tuple[list[Incoming], list[Refused]
         found = one
         if isinstance(one, Incoming):
             place = f"{one.source}:{one.emitter}:{one.counter}" if one.emitter else one.source
-            found = checked(one, place, systems=caller.systems)
+            found = _checked(one, place, caller)
         if isinstance(found, Incoming):
             items.append(replace(found, source=f"{found.source} {caller.source}"))
         else:

@@ -5,11 +5,12 @@ bound to them.
 # Not `from __future__ import annotations`: FastAPI reads these, and what they name is local.
 from collections.abc import AsyncIterator, Callable
 from datetime import date, datetime
-from typing import Annotated
+from itertools import islice
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from orchestrail.errors import ConfigurationError
+from orchestrail.errors import ConfigurationError, NotRecorded
 from orchestrail.model import State
 from orchestrail.operations.checking import Question
 from orchestrail.operations.checking import check as judge
@@ -20,6 +21,7 @@ from orchestrail.queries.documents import (
     beginnings_document,
     checkpoint_document,
     diff_document,
+    entry_document,
     impact_document,
     quarantined_document,
     runs_document,
@@ -43,7 +45,8 @@ from orchestrail.server.addresses import PREFIX
 from orchestrail.server.problems import Document
 
 MOST = 1000
-"""Runs in one answer."""
+"""Runs, or entries of the log, in one answer."""
+LAST = 2**62
 
 Target = Annotated[str, Query(min_length=1, max_length=4096, description="A digest, a data set or a RUN")]
 
@@ -65,10 +68,17 @@ def create_router(
         administrator: says who changes the store, or refuses.
     """
     router = APIRouter(prefix=PREFIX, tags=["record"])
+
+    def seen(request: Request, document: dict[str, Any]) -> Document:
+        """Say beside an answer to which systems it is limited: what is not in it may be there all the same."""
+        systems = request.state.caller.systems
+        return Document(document | {"limited_to": None if systems is None else sorted(systems)})
+
     of_all = [Depends(reader)]
 
     @router.get("/runs", summary="Root runs, newest first")
     def runs(
+        request: Request,
         record: Annotated[Snapshot, Depends(read)],
         since: Annotated[datetime | None, Query(description="A time with a zone")] = None,
         orchestrator: str | None = None,
@@ -89,32 +99,34 @@ def create_router(
             every=every,
             limit=limit,
         )
-        return Document(runs_document(found) | beginnings_document(beginnings(record)))
+        return seen(request, runs_document(found) | beginnings_document(beginnings(record)))
 
     @router.get("/runs/{run}", summary="A root run rebuilt")
-    def show(run: str, record: Annotated[Snapshot, Depends(read)]) -> Document:
+    def show(run: str, request: Request, record: Annotated[Snapshot, Depends(read)]) -> Document:
         """Show the root run that a run belongs to, as `orchestrail show` does."""
         shown = rebuild(record, find_run(record, run))
-        return Document(shown_document(shown) | beginnings_document(beginnings(record)))
+        return seen(request, shown_document(shown) | beginnings_document(beginnings(record)))
 
     @router.get("/trace", summary="What produced something")
-    def trace(target: Target, record: Annotated[Snapshot, Depends(read)]) -> Document:
+    def trace(target: Target, request: Request, record: Annotated[Snapshot, Depends(read)]) -> Document:
         """Trace, as `orchestrail trace` does. A file is named by its digest: this machine's files are not looked at."""
         traced = find_trace(record, find_target(record, target))
-        return Document(trace_document(traced) | beginnings_document(beginnings(record)))
+        return seen(request, trace_document(traced) | beginnings_document(beginnings(record)))
 
     @router.get("/impact", summary="What descends from something")
-    def impact(target: Target, record: Annotated[Snapshot, Depends(read)], version: str | None = None) -> Document:
+    def impact(
+        target: Target, request: Request, record: Annotated[Snapshot, Depends(read)], version: str | None = None
+    ) -> Document:
         """Follow forward, as `orchestrail impact` does."""
         found = find_impact(record, find_target(record, target), version)
         looked_at = None if found.certain.models or found.certain.deployments else examined(record)
-        return Document(impact_document(found, looked_at))
+        return seen(request, impact_document(found, looked_at))
 
     @router.get("/diff", summary="What changed between two runs or models")
-    def diff(a: Target, record: Annotated[Snapshot, Depends(read)], b: str | None = None) -> Document:
+    def diff(a: Target, request: Request, record: Annotated[Snapshot, Depends(read)], b: str | None = None) -> Document:
         """Compare, as `orchestrail diff` does."""
         compared = compare(record, a, b)
-        return Document(diff_document(compared) | beginnings_document(beginnings(record)))
+        return seen(request, diff_document(compared) | beginnings_document(beginnings(record)))
 
     @router.get("/check", summary="The requirements, with verdicts and witnesses", dependencies=of_all)
     def check(
@@ -141,6 +153,22 @@ def create_router(
     def checkpoint() -> Document:
         """Give the head, as `orchestrail checkpoint` does."""
         return Document(checkpoint_document(store.checkpoint()))
+
+    @router.get("/log", summary="Entries of the log, in order", dependencies=of_all)
+    def log(
+        after: Annotated[int, Query(ge=-1, le=LAST)] = -1, limit: Annotated[int, Query(ge=1, le=MOST)] = 100
+    ) -> Document:
+        """List the entries past a place; the first is 0."""
+        entries = [entry_document(entry) for entry in islice(store.records(after), limit)]
+        return Document({"size": store.size(), "entries": entries})
+
+    @router.get("/log/{seq}/event", summary="One event, as it came", dependencies=of_all)
+    def event(seq: Annotated[int, Path(ge=0, le=LAST)]) -> Response:
+        """Give the bytes of an entry, exactly."""
+        entry = next(store.records(seq - 1), None)
+        if entry is None or entry.seq != seq or entry.body is None:
+            raise NotRecorded(f"There is no event at {seq}.", "The log ends before it, or its event was erased.")
+        return Response(entry.body, media_type="application/json")
 
     @router.get("/quarantine", summary="What was refused, and why", dependencies=of_all)
     def quarantine(every: Annotated[bool, Query(alias="all")] = False) -> Document:
