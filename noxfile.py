@@ -19,6 +19,7 @@ nox.options.sessions = [
     "stores",
     "quality",
     "server",
+    "web",
     "adapter",
     "template",
     "end_to_end",
@@ -123,6 +124,7 @@ def tests(session: nox.Session) -> None:
         "end_to_end",
         "with_boosting",
         "with_quality",
+        "with_browser",
         "with_server",
         "with_stores",
         "with_torch",
@@ -167,6 +169,16 @@ def server(session: nox.Session) -> None:
     """Test the server as a process, with OpenLineage's own client."""
     prepare(session, "test", "server", extras="audit,server")
     session.run("pytest", "tests/with_server", *session.posargs)
+
+
+@nox.session
+def web(session: nox.Session) -> None:
+    """Test the pages in Debian's Chromium, installed where it is not there; with SCREENSHOTS=FOLDER keep a picture of each."""
+    if shutil.which("chromium") is None:
+        session.run("apt-get", "update", "--quiet", external=True)
+        session.run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium", external=True)
+    prepare(session, "test", "example", "web", adapter="prefect", extras="audit,server")
+    session.run("pytest", "tests/with_browser", *session.posargs)
 
 
 @nox.session

@@ -14,13 +14,14 @@ from rich.table import Table
 from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
-from orchestrail.cli.words import duration, orchestrator, short_id, state_mark
+from orchestrail.cli.words import orchestrator, short_id, state_mark
 from orchestrail.model import State
 from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import Beginning, beginnings
 from orchestrail.queries.documents import beginnings_document, runs_document
 from orchestrail.queries.runs import runs as find_runs
 from orchestrail.queries.times import unusable, utc
+from orchestrail.queries.words import duration
 
 _AGO = re.compile(r"(\d{1,6})\s*([smhdw])")
 _UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}

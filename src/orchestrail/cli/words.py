@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,21 +12,15 @@ from rich.text import Text
 from orchestrail.cli.output import Output, clean
 from orchestrail.model import IN_MEMORY, DatasetRef
 from orchestrail.queries import RunRow
-from orchestrail.queries.words import counted
+from orchestrail.queries.words import STATE_SYMBOLS, byte_count, counted, data_name, duration, short_job, size
+from orchestrail.queries.words import orchestrator as name_of_orchestrator
 
 SHORT = 12
 """Digits of a digest, and of a run id's end, that are shown: enough to find it again."""
 
 _CALLS = 5
 
-_MARKS = {
-    "COMPLETE": ("✔", "green"),
-    "CACHED": ("↺", "cyan"),
-    "RUNNING": ("▶", "blue"),
-    "FAIL": ("✘", "red"),
-    "ABORT": ("■", "red"),
-    "SKIPPED": ("○", "yellow"),
-}
+_STYLES = {"COMPLETE": "green", "CACHED": "cyan", "RUNNING": "blue", "FAIL": "red", "ABORT": "red", "SKIPPED": "yellow"}
 _SHOWN = 20
 """Checks, and metrics, of one run that are shown without `--full`."""
 GAP = "yellow"
@@ -36,8 +29,8 @@ GAP = "yellow"
 
 def state_mark(state: str | None) -> Text:
     """Give a state as a symbol and a word."""
-    symbol, style = _MARKS.get(state or "", ("?", GAP))
-    return Text(f"{symbol} {state or 'UNKNOWN'}", style=style)
+    known = state or ""
+    return Text(f"{STATE_SYMBOLS.get(known, '?')} {known or 'UNKNOWN'}", style=_STYLES.get(known, GAP))
 
 
 def short_id(run_id: str, output: Output) -> str:
@@ -56,55 +49,19 @@ def short_digest(digest: str | None, output: Output) -> str:
 
 def job_name(row: RunRow, output: Output, parent: RunRow | None = None, apart: str | None = None) -> str:
     """Give a job's name, without that of the job it runs in, and what tells the run apart from others of the job."""
-    name = row.job.name
-    if parent is not None and name.startswith(f"{parent.job.name}."):
-        name = name[len(parent.job.name) + 1 :]
+    name = short_job(row.job.name, parent.job.name if parent is not None else None)
     return clean(f"{name} {_cut(apart, output)}" if apart else name)
-
-
-def duration(row: RunRow) -> str | None:
-    """Give how long a run took; None where one of its times is not known, or they cannot be true."""
-    if row.started_at is None or row.ended_at is None or row.ends_before_start:
-        return None
-    seconds = (datetime.fromisoformat(row.ended_at) - datetime.fromisoformat(row.started_at)).total_seconds()
-    if seconds < 60:
-        return f"{seconds:.2f} s" if seconds < 10 else f"{seconds:.1f} s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
 def place(dataset: DatasetRef) -> str:
     """Give a data set's name; a file in the working folder or below it by its relative path."""
-    if dataset.namespace == IN_MEMORY:
-        what = "fitted state" if dataset.type == "FITTED_STATE" else "value"
-        return clean(f"{what} of {dataset.name}")
-    return here(dataset.name) if dataset.namespace == "file" else clean(f"{dataset.namespace}:{dataset.name}")
+    return here(dataset.name) if dataset.namespace == "file" else clean(data_name(dataset))
 
 
 def here(path: str) -> str:
     """Give the path of a file in the working folder or below it by its relative path; any other text as it is."""
     folder = os.path.normpath(Path.cwd())
     return clean(os.path.relpath(path, folder) if path.startswith(folder.rstrip("/") + "/") else path)
-
-
-def size(dataset: DatasetRef) -> str | None:
-    """Give rows and bytes as far as they are known."""
-    parts = []
-    if dataset.rows is not None:
-        parts.append(counted(dataset.rows, "row"))
-    if dataset.bytes is not None:
-        parts.append(_bytes(dataset.bytes))
-    return ", ".join(parts) or None
-
-
-def _bytes(count: int) -> str:
-    amount = float(count)
-    for unit in ("bytes", "kB", "MB", "GB"):
-        if amount < 1000 or unit == "GB":
-            return f"{count:,} bytes" if unit == "bytes" else f"{amount:.1f} {unit}"
-        amount /= 1000
-    return ""
 
 
 def dataset_text(dataset: DatasetRef, output: Output) -> Text:
@@ -147,7 +104,7 @@ def heading(row: RunRow, output: Output, parent: RunRow | None = None, apart: st
 
 def orchestrator(row: RunRow) -> str:
     """Give the orchestrator and its version."""
-    return clean(" ".join(part for part in (row.orchestrator, row.orchestrator_version) if part) or "unknown")
+    return clean(name_of_orchestrator(row))
 
 
 def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
@@ -338,7 +295,7 @@ def usage(used: Mapping[str, Any]) -> str:
         if used.get(name) is not None
     ]
     if (peak := used.get("peak_memory_bytes")) is not None:
-        parts.append(f"peak memory of the process {_bytes(peak)}")
+        parts.append(f"peak memory of the process {byte_count(peak)}")
     return " · ".join(parts)
 
 
@@ -389,7 +346,7 @@ def _container(facts: Mapping[str, Any], output: Output) -> list[str]:
     if cpus := limits.get("cpus"):
         parts.append(f"limited to {counted(cpus, 'CPU')}")
     if isinstance(bound := limits.get("memoryBytes"), int):
-        parts.append(f"limited to {_bytes(bound)} of memory")
+        parts.append(f"limited to {byte_count(bound)} of memory")
     if container:
         image = _text(container.get("image"))
         named = f"image {image}" if image else "image unknown"

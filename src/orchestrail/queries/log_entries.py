@@ -1,16 +1,23 @@
-"""Entries of the log by their place: what a document cites."""
+"""Entries of the log by their place: what a document cites, and what a reader pages through. Proofs are `proofs`' matter."""
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Connection, column, select, table
+from sqlalchemy import Connection, column, func, select, table
 
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
+from orchestrail.store.envelope import Envelope, parse_envelope
 
-_log = table("log", column("seq"), column("event_id"))
+_log = table("log", column("seq"), column("event_id"), column("envelope"), column("leaf"))
+_payload = table("payload", column("event_id"), column("nonce"), column("body"))
+_checkpoint = table("checkpoint", column("size"), column("note"))
+_READ = 256 * 1024
+"""Bytes up to which the event of an entry is read to say in a list what it is; of a larger one the envelope alone tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +37,48 @@ class LogEntry:
     job: str
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One entry as a list of the log shows it.
+
+    Attributes:
+        seq: its place.
+        envelope: what its leaf commits to.
+        kind: event type of a run event, `record` for any other; None where it was not read.
+        job: name of the job that it is about; None where it was not read.
+        run_id: the run that it is about; None for a record of another kind.
+    """
+
+    seq: int
+    envelope: Envelope
+    kind: str | None
+    job: str | None
+    run_id: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WholeEntry:
+    """One entry with all that its leaf is made of.
+
+    Attributes:
+        seq: its place.
+        envelope: what its leaf commits to, as bytes.
+        said: the same, read.
+        leaf: hash of the leaf, 32 bytes.
+        nonce: what the event's id is salted with; None where the payload is no longer there.
+        body: the event as it came; None likewise.
+        run_id: the run that it is about; None for a record of another kind.
+    """
+
+    seq: int
+    envelope: bytes
+    said: Envelope
+    leaf: bytes
+    nonce: bytes | None
+    body: bytes | None
+    run_id: str | None
+
+
 def log_entries(connection: Connection, places: Iterable[int]) -> dict[int, LogEntry]:
     """Load entries by place; places where nothing stands are left out."""
     found: dict[int, LogEntry] = {}
@@ -43,3 +92,90 @@ def log_entries(connection: Connection, places: Iterable[int]) -> dict[int, LogE
         for seq, event_id, run_id, job in connection.execute(query.where(_log.c.seq.in_(chunk))):
             found[seq] = LogEntry(seq, bytes(event_id).hex(), run_id, job or "")
     return found
+
+
+def places_of(connection: Connection, run_id: str, limit: int) -> list[int]:
+    """List the places in the log of the events of a run, in order, no more than so many."""
+    event = tables.event.c
+    query = select(event.seq).where(event.run_id == run_id).order_by(event.seq).limit(limit)
+    return list(connection.execute(query).scalars())
+
+
+def page_of_log(connection: Connection, limit: int, before: int | None = None) -> list[Listed]:
+    """List entries, the newest first.
+
+    Args:
+        connection: a snapshot of the whole store.
+        limit: no more than so many.
+        before: only those before this place.
+    """
+    length = func.length(_payload.c.body)
+    query = (
+        select(_log.c.seq, _log.c.envelope, length.label("length"), tables.event.c.run_id)
+        .outerjoin_from(_log, _payload, _payload.c.event_id == _log.c.event_id)
+        .outerjoin(tables.event, tables.event.c.seq == _log.c.seq)
+        .order_by(_log.c.seq.desc())
+        .limit(limit)
+    )
+    if before is not None:
+        query = query.where(_log.c.seq < before)
+    rows = connection.execute(query).all()
+    small = [row.seq for row in rows if row.length is not None and row.length <= _READ]
+    bodies = select(_log.c.seq, _payload.c.body).join_from(_log, _payload, _payload.c.event_id == _log.c.event_id)
+    read = {seq: bytes(body) for seq, body in connection.execute(bodies.where(_log.c.seq.in_(small)))}
+    return [_listed(row, read.get(row.seq)) for row in rows]
+
+
+def _listed(row: Any, body: bytes | None) -> Listed:
+    said: Any = {}
+    if body is not None:
+        try:
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            said = {}
+    job = said.get("job") if isinstance(said, dict) else None
+    name = job.get("name") if isinstance(job, dict) else None
+    kind = said.get("eventType", "record") if isinstance(said, dict) and said else None
+    return Listed(
+        row.seq,
+        parse_envelope(bytes(row.envelope)),
+        str(kind) if kind is not None else None,
+        str(name) if name is not None else None,
+        row.run_id,
+    )
+
+
+def whole_entry(connection: Connection, seq: int) -> WholeEntry | None:
+    """Load one entry; None where the log has none at this place.
+
+    Args:
+        connection: a snapshot of the whole store.
+        seq: its place.
+    """
+    query = (
+        select(_log.c.seq, _log.c.envelope, _log.c.leaf, _payload.c.nonce, _payload.c.body, tables.event.c.run_id)
+        .outerjoin_from(_log, _payload, _payload.c.event_id == _log.c.event_id)
+        .outerjoin(tables.event, tables.event.c.seq == _log.c.seq)
+        .where(_log.c.seq == seq)
+    )
+    row = connection.execute(query).first()
+    if row is None:
+        return None
+    envelope = bytes(row.envelope)
+    nonce = bytes(row.nonce) if row.nonce is not None else None
+    body = bytes(row.body) if row.body is not None else None
+    return WholeEntry(row.seq, envelope, parse_envelope(envelope), bytes(row.leaf), nonce, body, row.run_id)
+
+
+def checkpoints(connection: Connection, limit: int, before: int | None = None) -> list[tuple[int, str]]:
+    """List the signed heads of the log, the newest first: the number of entries, and the note.
+
+    Args:
+        connection: a snapshot of the whole store.
+        limit: no more than so many.
+        before: only those of fewer entries.
+    """
+    query = select(_checkpoint.c.size, _checkpoint.c.note).order_by(_checkpoint.c.size.desc()).limit(limit)
+    if before is not None:
+        query = query.where(_checkpoint.c.size < before)
+    return [(size, bytes(note).decode("utf-8", "replace")) for size, note in connection.execute(query)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from orchestrail.errors import AmbiguousRun, UnknownRun
 from orchestrail.model import State
@@ -91,6 +91,7 @@ def runs(
     system: str | None = None,
     every: bool = False,
     limit: int | None = None,
+    before: tuple[str, int] | None = None,
 ) -> Sequence[RunRow]:
     """List runs, newest first.
 
@@ -103,9 +104,10 @@ def runs(
         system: the AI system that the run belongs to.
         every: list every run, not root runs alone.
         limit: list no more than so many.
+        before: only those that come after this one in the list: `place_of` the last run of the page before.
     """
     run = tables.run.c
-    began = func.coalesce(run.started_at, run.seen_at)
+    began = func.coalesce(run.started_at, run.seen_at, "")
     conditions: list[ColumnElement[bool]] = []
     if not every:
         conditions.append(run.root_run_id == run.run_id)
@@ -120,8 +122,16 @@ def runs(
         conditions.append(run.job_name.like(pattern, escape="\\"))
     if system:
         conditions.append(run.system == system)
+    if before:
+        moment, seq = before
+        conditions.append(or_(began < moment, and_(began == moment, run.first_seq < seq)))
     newest_first = select(run.run_id).where(*conditions).order_by(began.desc(), run.first_seq.desc()).limit(limit)
     return list(load_runs(connection, connection.execute(newest_first).scalars()).values())
+
+
+def place_of(row: RunRow) -> tuple[str, int]:
+    """Give the place of a run in the list that `runs` gives."""
+    return row.started_at or row.seen_at or "", row.first_seq
 
 
 def job_names(connection: Connection) -> list[str]:

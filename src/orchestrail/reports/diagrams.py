@@ -1,19 +1,26 @@
-"""The data flow behind a model as a diagram of what ran, steps and data in rows by how far they are from the sources."""
+"""The data flow behind a model as a diagram of what ran, and diagrams as SVG and Mermaid. Places are `layout`'s matter."""
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from html import escape
 
 from orchestrail.queries import RunRow
-from orchestrail.queries.loading import dataset_key
+from orchestrail.queries.loading import Edge, dataset_key
 from orchestrail.queries.models import Model
-from orchestrail.reports.values import Diagram, Node, Source
+from orchestrail.reports.layout import Point, Sizes, layered
+from orchestrail.reports.values import Arrow, Diagram, Node, Shown, Source
 
-_WIDTH, _HEIGHT, _ACROSS, _DOWN, _MARGIN = 150, 34, 20, 22, 10
+_SIZES = Sizes()
 _LONGEST = 22
 _INK, _PAPER, _SOFT, _WARNING = "#1b1f24", "#f3f5f7", "#57606a", "#b3261e"
+_LOOKS = {
+    Shown.PROVEN: f'stroke="{_INK}"',
+    Shown.UNPROVEN: f'stroke="{_WARNING}" stroke-dasharray="6 3"',
+    Shown.UNCAPTURED: f'stroke="{_WARNING}" stroke-dasharray="1 4" stroke-linecap="round" stroke-width="2"',
+}
+DATA = ("data", "source", "model")
+"""Kinds of nodes that are data sets; all others are runs."""
 
 
 def data_flow(model: Model, runs: Mapping[str, RunRow]) -> Diagram:
@@ -24,19 +31,14 @@ def data_flow(model: Model, runs: Mapping[str, RunRow]) -> Diagram:
         for of in side.values()
         for use in of
     }
-    arrows = [
-        (edge.start, edge.end, edge.captured and edge.proof in ("digest", "version"))
-        for edge in model.edges
-        if edge.kind in ("read", "wrote")
-    ]
-    depth = _depths(arrows)
+    arrows = [Arrow(edge.start, edge.end, shown_by(edge, {})) for edge in model.edges if edge.kind in ("read", "wrote")]
     outside = {dataset_key(traced.dataset) for traced in model.sources}
     nodes: list[Node] = []
-    for key in depth:
+    for key in sorted({end for arrow in arrows for end in (arrow.start, arrow.end)}):
         row = runs.get(key)
         if row is not None:
             name = row.job.name.rpartition(".")[2]
-            nodes.append(Node(key, name, row.role or "step", depth[key], (Source(row.last_seq, row.run_id),)))
+            nodes.append(Node(key, name, row.role or "step", (Source(row.last_seq, row.run_id),)))
             continue
         traced = model.datasets.get(key)
         if traced is None:
@@ -44,72 +46,82 @@ def data_flow(model: Model, runs: Mapping[str, RunRow]) -> Diagram:
         use = seqs.get(traced.dataset.digest or traced.dataset.name)
         kind = "model" if traced.dataset.kind == "model" else "source" if key in outside else "data"
         sources = (Source(use.seq, use.run_id),) if use is not None else ()
-        nodes.append(Node(key, traced.dataset.name.rpartition("/")[2], kind, depth[key], sources))
+        nodes.append(Node(key, traced.dataset.name.rpartition("/")[2], kind, sources))
     known = {node.key for node in nodes}
-    return Diagram("Data flow, from what ran", tuple(nodes), tuple(one for one in arrows if {one[0], one[1]} <= known))
+    nodes.sort(key=lambda node: (node.title, node.key))
+    return Diagram(
+        "Data flow, from what ran", tuple(nodes), tuple(one for one in arrows if {one.start, one.end} <= known)
+    )
 
 
-def _depths(arrows: Iterable[tuple[str, str, bool]]) -> dict[str, int]:
-    """Place each node one column after the last of those before it; what lies on a circle stays where it was met."""
-    before: dict[str, set[str]] = defaultdict(set)
-    for start, end, _ in arrows:
-        before[end].add(start)
-        before.setdefault(start, set())
-    depth: dict[str, int] = {}
+def shown_by(edge: Edge, weak: Mapping[str, str]) -> Shown:
+    """Say how far the record shows an edge.
 
-    def place(key: str, above: frozenset[str]) -> int:
-        if key not in depth:
-            following = [place(one, above | {key}) for one in sorted(before[key]) if one not in above]
-            depth[key] = 1 + max(following, default=-1)
-        return depth[key]
-
-    for key in sorted(before):
-        place(key, frozenset())
-    return depth
+    Args:
+        edge: between runs and data sets.
+        weak: the data sets whose digest is weak, by key, with why.
+    """
+    if not edge.captured:
+        return Shown.UNCAPTURED
+    if edge.kind in ("read", "wrote"):
+        proven = edge.proof in ("digest", "version") and edge.start not in weak and edge.end not in weak
+        return Shown.PROVEN if proven else Shown.UNPROVEN
+    return Shown.UNPROVEN if edge.concluded or edge.note else Shown.PROVEN
 
 
-def svg(diagram: Diagram) -> str:
-    """Give a diagram as an SVG that scales to the room it has; unproven arrows are dashed."""
-    rows: dict[int, list[Node]] = defaultdict(list)
-    for node in sorted(diagram.nodes, key=lambda node: (node.depth, node.title, node.key)):
-        rows[node.depth].append(node)
-    widest = max((len(each) for each in rows.values()), default=1)
-    width = 2 * _MARGIN + widest * (_WIDTH + _ACROSS) - _ACROSS
-    place: dict[str, tuple[int, int]] = {}
-    for row, depth in enumerate(sorted(rows)):
-        left = (width - len(rows[depth]) * (_WIDTH + _ACROSS) + _ACROSS) // 2
-        for column, node in enumerate(rows[depth]):
-            place[node.key] = left + column * (_WIDTH + _ACROSS), _MARGIN + row * (_HEIGHT + _DOWN)
-    height = 2 * _MARGIN + max(1, len(rows)) * (_HEIGHT + _DOWN) - _DOWN
+def _to_entry(node: Node) -> str | None:
+    return f"#entry-{node.sources[0].sequence}" if node.sources else None
+
+
+def svg(diagram: Diagram, link: Callable[[Node], str | None] = _to_entry) -> str:
+    """Give a diagram as an SVG that scales to the room it has: unproven arrows are dashed, uncaptured ones dotted.
+
+    Args:
+        diagram: what to draw.
+        link: where a box leads to; its entry in a document's list without it.
+    """
+    laid = layered((node.key for node in diagram.nodes), ((one.start, one.end) for one in diagram.arrows), _SIZES)
     # Printers of pages read no style sheet within a picture, so it has its looks in itself; a page may lay others over them.
     parts = [
-        f'<svg viewBox="0 0 {width} {height}" role="img" aria-label="{escape(diagram.title)}" '
-        f'xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" text-anchor="middle">',
-        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" orient="auto">'
-        f'<path d="M0,0 L8,4 L0,8 z" class="tip" fill="{_INK}"/></marker></defs>',
+        f'<svg viewBox="0 0 {laid.width} {laid.height}" width="{laid.width}" height="{laid.height}" role="group" '
+        f'aria-label="{escape(diagram.title)}" xmlns="http://www.w3.org/2000/svg" font-family="sans-serif" '
+        f'text-anchor="middle">',
+        '<defs><marker id="tip" viewBox="0 0 8 8" refX="7" refY="4" markerWidth="6" markerHeight="6" '
+        f'markerUnits="userSpaceOnUse" orient="auto"><path d="M0,0 L8,4 L0,8 z" class="tip" fill="{_INK}"/></marker></defs>',
     ]
-    for start, end, proven in diagram.arrows:
-        (left, top), (right, bottom) = place[start], place[end]
-        path = f"M{left + _WIDTH // 2},{top + _HEIGHT} L{right + _WIDTH // 2},{bottom}"
-        looks = f'stroke="{_INK}"' if proven else f'stroke="{_WARNING}" stroke-dasharray="5 3"'
-        style = "proven" if proven else "unproven"
-        parts.append(f'<path d="{path}" class="arrow {style}" fill="none" {looks} marker-end="url(#tip)"/>')
+    for arrow in diagram.arrows:
+        if way := laid.ways.get((arrow.start, arrow.end)):
+            parts.append(
+                f'<path d="{_path(way)}" class="arrow {arrow.shown}" fill="none" {_LOOKS[arrow.shown]} marker-end="url(#tip)"/>'
+            )
     for node in diagram.nodes:
-        left, top = place[node.key]
-        shape = 3 if node.kind in ("data", "source", "model") else 16
+        left, top = laid.places[node.key]
+        shape = 3 if node.kind in DATA else 16
         title = node.title if len(node.title) <= _LONGEST else f"{node.title[: _LONGEST - 1]}…"
         thick = 2.5 if node.kind == "model" else 1
         dashed = ' stroke-dasharray="3 2"' if node.kind == "source" else ""
-        middle = left + _WIDTH // 2
+        middle = left + _SIZES.width // 2
         box = (
-            f'<rect x="{left}" y="{top}" width="{_WIDTH}" height="{_HEIGHT}" rx="{shape}" class="box" fill="{_PAPER}" '
-            f'stroke="{_INK}" stroke-width="{thick}"{dashed}/>'
+            f'<rect x="{left}" y="{top}" width="{_SIZES.width}" height="{_SIZES.height}" rx="{shape}" class="box" '
+            f'fill="{_PAPER}" stroke="{_INK}" stroke-width="{thick}"{dashed}/>'
             f'<text x="{middle}" y="{top + 15}" class="name" font-size="11" fill="{_INK}">{escape(title)}</text>'
-            f'<text x="{middle}" y="{top + 27}" class="kind" font-size="8" fill="{_SOFT}">{escape(node.kind)}</text>'
+            f'<text x="{middle}" y="{top + 27}" class="kind" font-size="9" fill="{_SOFT}">{escape(node.kind)}</text>'
         )
-        linked = f'<a href="#entry-{node.sources[0].sequence}">{box}</a>' if node.sources else box
+        address = link(node)
+        linked = f'<a href="{escape(address)}">{box}</a>' if address else box
         parts.append(f"<g><title>{escape(node.title)}</title>{linked}</g>")
     return "".join((*parts, "</svg>"))
+
+
+def _path(way: Sequence[Point]) -> str:
+    """Go straight through rows and in a curve from one row to the next."""
+    parts = [f"M{way[0][0]},{way[0][1]}"]
+    for number, (across, down) in enumerate(way[1:]):
+        before_across, before_down = way[number]
+        middle = (before_down + down) // 2
+        curved = number % 2 == 0 and across != before_across
+        parts.append(f"C{before_across},{middle} {across},{middle} {across},{down}" if curved else f"V{down}")
+    return " ".join(parts)
 
 
 def mermaid(diagram: Diagram) -> str:
@@ -118,7 +130,10 @@ def mermaid(diagram: Diagram) -> str:
     lines = ["flowchart LR"]
     for node in diagram.nodes:
         title = node.title.replace('"', "'")
-        shape = ("[", "]") if node.kind in ("data", "source", "model") else ("([", "])")
+        shape = ("[", "]") if node.kind in DATA else ("([", "])")
         lines.append(f'  {names[node.key]}{shape[0]}"{title} ({node.kind})"{shape[1]}')
-    lines += [f"  {names[start]} {'-->' if proven else '-.->'} {names[end]}" for start, end, proven in diagram.arrows]
+    lines += [
+        f"  {names[one.start]} {'-->' if one.shown is Shown.PROVEN else '-.->'} {names[one.end]}"
+        for one in diagram.arrows
+    ]
     return "\n".join(lines)

@@ -17,6 +17,7 @@ from orchestrail.reports.values import (
     Mark,
     Missing,
     Point,
+    Shown,
     Source,
     Stated,
 )
@@ -179,7 +180,9 @@ def _point_json(point: Point) -> dict[str, Any]:
                     {"key": node.key, "title": node.title, "kind": node.kind, "sources": _sources_json(node.sources)}
                     for node in diagram.nodes
                 ],
-                "arrows": [{"from": start, "to": end, "proven": proven} for start, end, proven in diagram.arrows],
+                "arrows": [
+                    {"from": one.start, "to": one.end, "proven": one.shown is Shown.PROVEN} for one in diagram.arrows
+                ],
             }
             for diagram in point.diagrams
         ],

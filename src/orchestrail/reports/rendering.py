@@ -37,7 +37,7 @@ def _cell(text: str) -> str:
 
 def _environment() -> Environment:
     folder = files(__package__) / "templates"
-    names = ("document.html.j2", "document.md.j2", "style.css")
+    names = ("document.html.j2", "document.md.j2", "colours.css", "style.css")
     sources = {name: (folder / name).read_text(encoding="utf-8") for name in names}
     environment = Environment(
         loader=DictLoader(sources),
@@ -64,7 +64,7 @@ def _values(document: Document) -> dict[str, object]:
 def html(document: Document) -> str:
     """Give one page that needs nothing else: styles and diagrams are in it."""
     environment = _environment()
-    style = environment.get_template("style.css").render()
+    style = "".join(environment.get_template(name).render() for name in ("colours.css", "style.css"))
     template = environment.get_template("document.html.j2")
     return template.render(**_values(document), style=Markup(style), svg=lambda each: Markup(svg(each)))  # noqa: S704
 

@@ -67,15 +67,39 @@ class Node:
         key: names it within the diagram.
         title: what it is called.
         kind: `data`, `source`, `model`, a role of a step, or `step`.
-        depth: how many steps it is away from the sources.
         sources: where the record has it.
     """
 
     key: str
     title: str
     kind: str
-    depth: int
     sources: tuple[Source, ...]
+
+
+class Shown(StrEnum):
+    """How far the record shows that an arrow is there, the best first."""
+
+    PROVEN = "proven"
+    """By content or by version."""
+    UNPROVEN = "unproven"
+    """By a name, an order or a weak digest alone."""
+    UNCAPTURED = "uncaptured"
+    """Something may have been handed on in memory, and nothing shows what."""
+
+
+@dataclass(frozen=True, slots=True)
+class Arrow:
+    """What leads from one box to another.
+
+    Attributes:
+        start: key of a node.
+        end: key of another one.
+        shown: how far the record shows it.
+    """
+
+    start: str
+    end: str
+    shown: Shown
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,12 +109,12 @@ class Diagram:
     Attributes:
         title: what it shows.
         nodes: the boxes.
-        arrows: from one box to another, True where the record proves it by content or version.
+        arrows: from one box to another.
     """
 
     title: str
     nodes: tuple[Node, ...]
-    arrows: tuple[tuple[str, str, bool], ...]
+    arrows: tuple[Arrow, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,7 +27,7 @@ from orchestrail.operations.tokens import Scope
 from orchestrail.queries.snapshot import Snapshot, Store, snapshot
 from orchestrail.requirements.catalogue import catalogue_in_force
 from orchestrail.server import ingest, read, sign_in
-from orchestrail.server.access import Access, Caller
+from orchestrail.server.access import SAFE, Access, Caller
 from orchestrail.server.addresses import API, PREFIX
 from orchestrail.server.around import Around
 from orchestrail.server.body import Bodies, Limits
@@ -36,6 +36,7 @@ from orchestrail.server.metrics import Metrics
 from orchestrail.server.problems import Document, Problem, answer
 from orchestrail.server.rate import Rate
 from orchestrail.settings import Settings
+from orchestrail.web import router as pages
 
 _log = logging.getLogger("orchestrail.server")
 
@@ -134,6 +135,7 @@ def create_app(
     app.include_router(ingest.create_router(store, committer, bodies, metrics, writer))
     catalogue = catalogue_in_force(settings.catalogue)
     app.include_router(read.create_router(store, catalogue, reading, reader_of_all, administrator))
+    app.include_router(pages.create_router(store, catalogue, reading, reader_of_all, _sees_all))
     return app
 
 
@@ -163,11 +165,18 @@ async def _invalid(request: Request, error: Exception) -> Response:
 
 async def _no_address(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - it is registered for no other
+    if error.status_code == 404 and request.method in SAFE and not request.url.path.startswith(API):
+        return pages.not_found(request.url.path)
     refused = answer(
         request, Problem(error.status_code, "address", f"{error.detail}.", "", f"See {API} for what there is.")
     )
     refused.headers.update(error.headers or {})
     return refused
+
+
+def _sees_all(request: Request) -> bool:
+    caller: Caller = request.state.caller
+    return caller.systems is None
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from html import escape
 from urllib.parse import parse_qs
 
 from fastapi import APIRouter, Request, Response
@@ -13,6 +12,7 @@ from orchestrail.operations.tokens import Scope
 from orchestrail.server.access import COOKIE, Access, host_name, is_loopback
 from orchestrail.server.body import Bodies
 from orchestrail.server.problems import Problem
+from orchestrail.web.rendering import page
 
 FORM = frozenset({"application/x-www-form-urlencoded"})
 LASTS = 12 * 3600
@@ -29,8 +29,8 @@ def create_router(access: Access, bodies: Bodies) -> APIRouter:
     router = APIRouter(tags=["pages"], include_in_schema=False)
 
     @router.get("/sign-in", response_class=HTMLResponse)
-    def ask() -> str:
-        return page()
+    def ask() -> Response:
+        return page("sign_in", problem=None)
 
     @router.post("/sign-in")
     async def sign_in(request: Request) -> Response:
@@ -39,7 +39,7 @@ def create_router(access: Access, bodies: Bodies) -> APIRouter:
             token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
         caller = await run_in_threadpool(access.signed_in, token)
         if caller is None or not caller.may(Scope.READ):
-            return HTMLResponse(page("This token does not count here, or is not good for reading."), 401)
+            return page("sign_in", 401, problem="This token does not count here, or is not good for reading.")
         response = RedirectResponse("/", 303)
         # Not over plain HTTP to another machine, where others on the way could read it.
         secure = not is_loopback(host_name(request.headers.get("host", "")))
@@ -64,15 +64,3 @@ def _own_page(request: Request) -> None:
     """
     if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
         raise Problem(403, "another-site", "This form comes from another site.", "", "Open the page here.")
-
-
-def page(problem: str = "") -> str:
-    """Write the page that asks for a token."""
-    said = f'<p role="alert">{escape(problem)}</p>' if problem else ""
-    return (
-        '<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Sign in - orchestrail</title>'
-        '<meta name="viewport" content="width=device-width, initial-scale=1"></head><body><main><h1>Sign in</h1>'
-        f'{said}<form method="post" action="/sign-in"><label for="token">Token</label> '
-        '<input id="token" name="token" type="password" autocomplete="current-password" required autofocus> '
-        "<button>Sign in</button></form></main></body></html>"
-    )

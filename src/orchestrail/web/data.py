@@ -1,0 +1,124 @@
+"""Models and data sets: what wrote and read them, which contents a name stood for, and of a model what is judged and stated."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+from typing import Any
+
+from orchestrail.errors import NotRecorded
+from orchestrail.model import DatasetRef
+from orchestrail.operations.checking import Question
+from orchestrail.queries.beginnings import since_when
+from orchestrail.queries.loading import dataset_key
+from orchestrail.queries.meetings import contents, met
+from orchestrail.queries.models import model, predecessor
+from orchestrail.queries.overview import latest_models
+from orchestrail.queries.snapshot import Snapshot
+from orchestrail.queries.statements import statements
+from orchestrail.queries.targets import find_target
+from orchestrail.queries.times import today
+from orchestrail.queries.withdrawals import withdrawals
+from orchestrail.requirements.verdicts import ORDER, Status
+from orchestrail.web import addresses
+from orchestrail.web.judging import Judge
+
+PAGE = 50
+"""Models on one page."""
+_MET = 200
+_CONTENTS = 100
+_SHA256 = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.IGNORECASE)
+
+
+def models(record: Snapshot, before: int | None) -> dict[str, Any]:
+    """Give a page of the list of models, the newest first."""
+    found = latest_models(record, PAGE, before)
+    return {"rows": found, "following": found[-1].seq if len(found) == PAGE else None, "newest": before is not None}
+
+
+def address_of(record: Snapshot, given: str) -> str:
+    """Give the page of whatever somebody has in hand: a digest, the name of a data set or a run.
+
+    Raises:
+        NotRecorded: no recorded run has to do with it.
+        AmbiguousRun: it fits more than one thing.
+    """
+    whole = f"sha256:{given.lower().removeprefix('sha256:')}" if _SHA256.fullmatch(given) else given
+    target = find_target(record, whole)
+    if target.run is not None:
+        return addresses.run(target.run.run_id)
+    assert target.dataset is not None  # noqa: S101 - it is a run or a data set
+    return addresses.data(target.dataset)
+
+
+def find_digest(record: Snapshot, given: str) -> DatasetRef:
+    """Find a data set by its digest, or the beginning of one.
+
+    Raises:
+        NotRecorded: no recorded run read or wrote such contents.
+        AmbiguousRun: it fits several.
+    """
+    target = find_target(record, f"sha256:{given.lower().removeprefix('sha256:')}")
+    assert target.dataset is not None  # noqa: S101 - a digest names a data set
+    return target.dataset
+
+
+def find_named(record: Snapshot, wanted: DatasetRef) -> DatasetRef:
+    """Find a data set that has no digest, as it was met last; where no version is named, any content of the name.
+
+    Raises:
+        NotRecorded: no recorded run read or wrote it.
+    """
+    found = met(record, wanted, _MET)
+    if found:
+        return found[-1].dataset
+    for content in contents(record, wanted.namespace, wanted.name, 1):
+        if wanted.version is None:
+            return DatasetRef(wanted.namespace, wanted.name, version=content.version, digest=content.digest)
+    raise NotRecorded(
+        f"{wanted.namespace}:{wanted.name} is not on the record.",
+        f"No recorded run read or wrote it. {since_when(record)}",
+        "Look it up by a digest, a name or the end of one.",
+    )
+
+
+def one(record: Snapshot, dataset: DatasetRef, judge: Judge | None) -> dict[str, Any]:
+    """Give all that is known of a data set; without a judge, what concerns all systems is left out."""
+    uses = met(record, dataset, _MET + 1)
+    names = {(use.dataset.namespace, use.dataset.name): use.dataset for use in uses}
+    if names:  # equal bytes bear several names: it is called by the first under which it was met
+        namespace, name = next(iter(names))
+        dataset = replace(dataset, namespace=namespace, name=name)
+    is_model = any(use.dataset.kind == "model" for use in uses)
+    found = model(record, dataset.digest or dataset_key(dataset)) if is_model else None
+    verdicts = []
+    if judge is not None and found is not None and dataset.digest:
+        report = judge.report(Question(dataset.digest, None, "release", today(), afar=True))
+        verdicts = sorted(
+            (each for each in report.verdicts if each[1].status not in (Status.PASS, Status.NOT_APPLICABLE)),
+            key=lambda each: ORDER.index(each[1].status),
+        )
+        counts = [(status.value, len(report.having(status))) for status in ORDER]
+    else:
+        report, counts = None, []
+    stated = []
+    if judge is not None and dataset.digest:
+        stated = statements(record, today(), digest=dataset.digest)
+    return {
+        "dataset": dataset,
+        "target": dataset.digest or f"{dataset.namespace}:{dataset.name}",
+        "is_model": is_model,
+        "writers": [use for use in uses[:_MET] if use.direction == "output"],
+        "readers": [use for use in uses[:_MET] if use.direction == "input"],
+        "more": len(uses) > _MET,
+        "names": list(names.values()),
+        "contents": contents(record, dataset.namespace, dataset.name, _CONTENTS),
+        "withdrawn": [each.row for each in withdrawals(record) if each.covers(dataset)],
+        "model": found,
+        "predecessor": predecessor(record, found.written[0]) if found is not None else None,
+        "report": report,
+        "verdicts": verdicts,
+        "counts": counts,
+        "stated": stated,
+        "sees_all": judge is not None,
+    }

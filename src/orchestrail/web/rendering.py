@@ -1,0 +1,120 @@
+"""Templates and files of the pages, and the headers that each goes out with. What a page says is in `templates` and the views."""
+
+from __future__ import annotations
+
+from base64 import b64encode
+from functools import cache
+from hashlib import sha256
+from importlib.resources import files
+from typing import Any
+
+from fastapi.responses import HTMLResponse
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from orchestrail import __version__
+from orchestrail.queries.words import (
+    STATE_SYMBOLS,
+    byte_count,
+    counted,
+    data_name,
+    duration,
+    orchestrator,
+    short_job,
+    size,
+)
+from orchestrail.requirements.verdicts import Status
+from orchestrail.web import addresses, text
+
+HEADERS = {
+    "Content-Security-Policy": (
+        "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
+        "form-action 'self'; base-uri 'none'; frame-ancestors 'none'"
+    ),
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+"""Nothing is asked of another host, nothing within a page is run or applied, and no other page may frame it."""
+
+VERDICT_SYMBOLS = {
+    Status.FAIL: "✘",
+    Status.UNKNOWN: "?",
+    Status.WAIVED: "~",
+    Status.ATTESTED: "✎",
+    Status.PASS: "✔",
+    Status.NOT_APPLICABLE: "-",
+}
+_TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
+
+
+@cache
+def static_files() -> dict[str, tuple[bytes, str]]:
+    """Give each file by a name that holds a digest of its content, with its media type."""
+    found = {}
+    for part in (files(__package__) / "static").iterdir():
+        stem, dot, ending = part.name.rpartition(".")
+        content = part.read_bytes()
+        if part.name == "style.css":
+            content = (files("orchestrail.reports") / "templates" / "colours.css").read_bytes() + content
+        found[f"{stem}.{sha256(content).hexdigest()[:12]}{dot}{ending}"] = (content, _TYPES[dot + ending])
+    return found
+
+
+@cache
+def _static(name: str) -> dict[str, str]:
+    """Give the address of a file and what its content has to hash to."""
+    stem, _, ending = name.rpartition(".")
+    for known, (content, _type) in static_files().items():
+        if known.startswith(f"{stem}.") and known.endswith(f".{ending}"):
+            integrity = b64encode(sha256(content).digest()).decode()
+            return {"address": f"/static/{known}", "integrity": f"sha256-{integrity}"}
+    raise KeyError(name)
+
+
+@cache
+def environment() -> Environment:
+    """Make the environment of the templates: everything is escaped, and everything goes through `text.shown`."""
+    made = Environment(
+        loader=PackageLoader(__package__),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=text.shown,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals.update(
+        address=addresses,
+        static=_static,
+        states=STATE_SYMBOLS,
+        verdicts={status.value: symbol for status, symbol in VERDICT_SYMBOLS.items()},
+        version=__version__,
+        counted=counted,
+        duration=duration,
+        orchestrator=orchestrator,
+        data_name=data_name,
+        size_of=size,
+        short_job=short_job,
+        byte_count=byte_count,
+    )
+    made.filters.update(
+        base=text.base,
+        digits=text.digits,
+        ending=text.ending,
+        moment=text.moment,
+        plain=text.plain,
+        whole=lambda value: Markup("{}").format(text.named(value)),
+    )
+    return made
+
+
+def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
+    """Render a page.
+
+    Args:
+        template: its name without the ending.
+        status: of HTTP.
+        values: what it shows.
+    """
+    return HTMLResponse(environment().get_template(f"{template}.html.j2").render(**values), status, HEADERS)

@@ -1,0 +1,62 @@
+"""Requirements: the matrix of verdicts, and one of them down to the places in the record that show it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from orchestrail.errors import NotRecorded
+from orchestrail.operations.checking import Question
+from orchestrail.queries.overview import systems
+from orchestrail.queries.snapshot import Snapshot
+from orchestrail.requirements.law import disclaimer, wording
+from orchestrail.requirements.verdicts import ORDER
+from orchestrail.web.judging import Judge
+
+PROFILES = ("build", "release", "operate")
+SUBJECTS = 200
+"""Subjects of one requirement that are listed."""
+
+
+def matrix(record: Snapshot, judge: Judge, asked: Question) -> dict[str, Any]:
+    """Give the verdicts of a profile, the worst first, and of each how many subjects are judged how."""
+    report = judge.report(asked)
+    rows = sorted(report.verdicts, key=lambda each: (ORDER.index(each[1].status), each[0].level != "must", each[0].id))
+    return {
+        "report": report,
+        "rows": rows,
+        "order": [status.value for status in ORDER],
+        "counts": [(status.value, len(report.having(status))) for status in ORDER],
+        "musts": [(status.value, len(report.having(status, level="must"))) for status in ORDER],
+        "systems": [system.name for system in systems(record)],
+        "profiles": PROFILES,
+        "asked": asked,
+        "disclaimer": disclaimer(),
+    }
+
+
+def one(judge: Judge, identifier: str, asked: Question) -> dict[str, Any]:
+    """Give one requirement with its verdict, the law behind it, and the subjects that are not green, with their witnesses.
+
+    Raises:
+        NotRecorded: there is no such requirement.
+    """
+    requirement = judge.catalogue.find(identifier.upper())
+    if requirement is None:
+        known = ", ".join(each.id for each in judge.catalogue.requirements)
+        raise NotRecorded(
+            f"There is no requirement {identifier}.", f"The catalogue has {known}.", "Choose one of them."
+        )
+    report = judge.report(asked)
+    verdict = next((verdict for each, verdict in report.verdicts if each.id == requirement.id), None)
+    results = sorted(verdict.results, key=lambda each: ORDER.index(each.status)) if verdict else []
+    return {
+        "requirement": requirement,
+        "report": report,
+        "verdict": verdict,
+        "counts": [(status.value, verdict.counts.get(status, 0)) for status in ORDER] if verdict else [],
+        "results": results[:SUBJECTS],
+        "more": len(results) - min(len(results), SUBJECTS) + (verdict.not_listed if verdict else 0),
+        "law": [(article, wording().of(article.ref)) for article in requirement.articles],
+        "checked_on": wording().checked_on,
+        "asked": asked,
+    }

@@ -1,0 +1,206 @@
+"""The addresses of the pages, and what becomes of an error there. What a page shows is the matter of the module of its name.
+
+Annotations are no text here: FastAPI reads them, and some name what is given to `create_router`.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.routing import APIRoute
+
+from orchestrail.errors import AmbiguousRun, ConfigurationError, Forbidden, NotRecorded, OrchestrailError, UnknownRun
+from orchestrail.model import DatasetRef
+from orchestrail.operations.checking import Question
+from orchestrail.queries.snapshot import Snapshot, Store
+from orchestrail.queries.times import today
+from orchestrail.requirements.catalogue import Catalogue
+from orchestrail.web import addresses, compare, data, lineage, log, overview, requirements, runs
+from orchestrail.web.judging import Judge
+from orchestrail.web.rendering import HEADERS, page, static_files
+from orchestrail.web.runs import Wanted
+
+_STATUS: dict[type[OrchestrailError], int] = {
+    ConfigurationError: 400,
+    Forbidden: 403,
+    UnknownRun: 404,
+    NotRecorded: 404,
+    AmbiguousRun: 409,
+}
+"""What a page says of an error; others, such as that somebody has to sign in, are the server's to answer."""
+
+_LONGEST = 4096
+Text = Annotated[str | None, Query(max_length=_LONGEST)]
+Place = Annotated[int | None, Query(ge=0, lt=2**62)]
+
+
+class _Page(APIRoute):
+    """A page: an error of ours becomes a page too."""
+
+    def get_route_handler(self) -> Callable[[Request], Any]:
+        handle = super().get_route_handler()
+
+        async def answered(request: Request) -> Response:
+            try:
+                return await handle(request)
+            except OrchestrailError as error:
+                if type(error) not in _STATUS:
+                    raise
+                return error_page(_STATUS[type(error)], error.what, error.why, error.do)
+            except RequestValidationError as error:
+                first = error.errors()[0]
+                what = f"{'.'.join(str(part) for part in first['loc'][1:])} cannot be used."
+                return error_page(404, what, f"{first['msg']}.", "Go back, or look something up.")
+
+        return answered
+
+
+def error_page(status: int, what: str, why: str = "", do: str = "") -> HTMLResponse:
+    """Make the page of an error, with the ways on from there.
+
+    Args:
+        status: of HTTP.
+        what: what happened.
+        why: the cause, as far as it is known.
+        do: what the reader can do about it.
+    """
+    return page("error", status, what=what, why=why, do=do, status=status)
+
+
+def not_found(path: str) -> HTMLResponse:
+    """Make the page of an address that there is none at."""
+    return error_page(404, f"There is no page at {path}.", "", "The links above lead to all that there is.")
+
+
+def create_router(
+    store: Store,
+    catalogue: Catalogue,
+    read: Callable[[Request], AsyncIterator[Snapshot]],
+    reader: Callable[[Request], Any],
+    sees_all: Callable[[Request], bool],
+) -> APIRouter:
+    """Make the pages.
+
+    Args:
+        store: the record.
+        catalogue: the requirements.
+        read: gives a snapshot of what the caller may see.
+        reader: refuses those who may not see what concerns all systems.
+        sees_all: says whether the caller may; asked after `read`.
+    """
+    router = APIRouter(default_response_class=HTMLResponse, route_class=_Page, include_in_schema=False)
+    judge = Judge(store, catalogue)
+    of_all = [Depends(reader)]
+    Record = Annotated[Snapshot, Depends(read)]
+
+    def asked_of(
+        profile: Annotated[str, Query(pattern="^(build|release|operate)$")] = "build",
+        system: Text = None,
+        target: Text = None,
+    ) -> Question:
+        if system and target:
+            raise ConfigurationError(
+                "A target and a system were given.", "A check is of one of them.", "Leave one out."
+            )
+        return Question(target or None, system or None, profile, today(), afar=True)
+
+    Asked = Annotated[Question, Depends(asked_of)]
+
+    @router.get("/")
+    def show_overview(request: Request, record: Record) -> Response:
+        return page("overview", **overview.overview(record, store, judge if sees_all(request) else None))
+
+    @router.get("/runs")
+    def list_runs(record: Record, wanted: Annotated[Wanted, Depends()]) -> Response:
+        return page("runs", **runs.listing(record, wanted))
+
+    @router.get("/runs/{run_id}")
+    def show_run(record: Record, run_id: str) -> Response:
+        found = runs.find(record, run_id)
+        if found.run_id != run_id:
+            return RedirectResponse(addresses.run(found.run_id), 303)
+        return page("run", **runs.one(record, found))
+
+    @router.get("/models")
+    def list_models(record: Record, before: Place = None) -> Response:
+        return page("models", **data.models(record, before))
+
+    @router.get("/data/{digest}")
+    def show_content(request: Request, record: Record, digest: str) -> Response:
+        found = data.find_digest(record, digest)
+        if found.digest != digest:
+            return RedirectResponse(addresses.data(found), 303)
+        return page("data", **data.one(record, found, judge if sees_all(request) else None))
+
+    @router.get("/data")
+    def show_named(
+        request: Request, record: Record, namespace: Text = None, name: Text = None, version: Text = None
+    ) -> Response:
+        found = data.find_named(record, DatasetRef(namespace or "", name or "", version=version))
+        return page("data", **data.one(record, found, judge if sees_all(request) else None))
+
+    @router.get("/lineage")
+    def show_lineage(
+        record: Record,
+        target: Annotated[str, Query(min_length=1, max_length=_LONGEST)],
+        direction: Annotated[str, Query(pattern="^(back|forward)$")] = "back",
+    ) -> Response:
+        return page("lineage", **lineage.lineage(record, target, direction))
+
+    @router.get("/requirements", dependencies=of_all)
+    def list_requirements(record: Record, asked: Asked) -> Response:
+        return page("requirements", **requirements.matrix(record, judge, asked))
+
+    @router.get("/requirements/{identifier}", dependencies=of_all)
+    def show_requirement(identifier: str, asked: Asked) -> Response:
+        return page("requirement", **requirements.one(judge, identifier, asked))
+
+    @router.get("/log", dependencies=of_all)
+    def show_log(record: Record, before: Place = None) -> Response:
+        return page("log", **log.listing(record, store, before))
+
+    @router.get("/log/checkpoints", dependencies=of_all)
+    def list_checkpoints(record: Record, before: Place = None) -> Response:
+        return page("checkpoints", **log.heads(record, before))
+
+    @router.get("/log/quarantine", dependencies=of_all)
+    def list_refused(_record: Record, every: Annotated[bool, Query(alias="all")] = False) -> Response:
+        return page("quarantine", **log.refused(store, every=every))
+
+    @router.get("/log/quarantine/{number}", dependencies=of_all)
+    def show_refused(_record: Record, number: Annotated[int, log.Number]) -> Response:
+        return page("refused", **log.one_refused(store, number))
+
+    @router.get("/log/{seq}", dependencies=of_all)
+    def show_entry(record: Record, seq: Annotated[int, log.Number]) -> Response:
+        return page("entry", **log.one(record, store, seq))
+
+    @router.get("/log/{seq}/event", dependencies=of_all)
+    def give_event(record: Record, seq: Annotated[int, log.Number]) -> Response:
+        saved = {"Content-Disposition": f'attachment; filename="entry-{seq}.json"'}
+        return Response(log.event(record, seq), media_type="application/octet-stream", headers=HEADERS | saved)
+
+    @router.get("/compare")
+    def show_comparison(record: Record, a: Text = None, b: Text = None) -> Response:
+        return page("compare", **compare.compare(record, a, b))
+
+    @router.get("/find")
+    def find(record: Record, target: Text = None) -> Response:
+        if not (target and target.strip()):
+            return page("find", target="", problem=None)
+        try:
+            return RedirectResponse(data.address_of(record, target.strip()), 303)
+        except (NotRecorded, UnknownRun, AmbiguousRun) as error:
+            return page("find", _STATUS[type(error)], target=target, problem=error)
+
+    @router.get("/static/{name}")
+    def give_file(name: str) -> Response:
+        found = static_files().get(name)
+        if found is None:
+            return not_found(f"/static/{name}")
+        kept = {"Cache-Control": "public, max-age=31536000, immutable"}
+        return Response(found[0], media_type=found[1], headers=HEADERS | kept)
+
+    return router

@@ -1,0 +1,70 @@
+"""What there is, and where data sets were met."""
+
+from __future__ import annotations
+
+import pytest
+
+from orchestrail.model import DatasetRef
+from orchestrail.queries.meetings import contents, met
+from orchestrail.queries.overview import latest_models, orchestrators, systems
+from orchestrail.queries.runs import place_of, runs
+
+
+@pytest.fixture
+def store(made, recorded):
+    """Two processes of one system that write a model each, the second one the first content once more; one of none fails."""
+    ours = {"system": "scoring"}
+    return recorded(
+        made.event("COMPLETE", 1, second=1, ours=ours, outputs=[made.dataset("/m", "old", kind="model")]),
+        made.event("COMPLETE", 2, second=2, ours=ours, outputs=[made.dataset("/m", "new", kind="model")]),
+        made.event("FAIL", 3, second=3, ours=ours, inputs=[made.dataset("/m", "old")]),
+        made.event(
+            "COMPLETE", 4, second=4, ours={"orchestrator": "airflow"}, outputs=[made.dataset("/n", "old", kind="model")]
+        ),
+        made.event("COMPLETE", 5, second=5, inputs=[made.dataset("/raw")]),
+    )
+
+
+def test_systems_count_their_root_runs(store, made):
+    """With those that failed, and when the last began."""
+    (system,) = systems(store)
+    assert (system.name, system.processes, system.failed, system.last) == ("scoring", 3, 1, made.at(3))
+    assert orchestrators(store) == ["airflow", "prefect"]
+
+
+def test_models_are_listed_once_where_they_were_written_last(store, made):
+    """The newest first; pages hold each content once."""
+    listed = latest_models(store, 10)
+    assert [(each.dataset.digest, each.seq) for each in listed] == [(made.digest("old"), 3), (made.digest("new"), 1)]
+    assert [each.dataset.digest for each in latest_models(store, 10, before=3)] == [made.digest("new")]
+    assert latest_models(store, 10, before=0) == []
+
+
+def test_a_content_is_met_under_any_name(store, made):
+    """By place in the log; without a digest the name alone counts."""
+    found = met(store, DatasetRef("file", "/m", digest=made.digest("old")), 10)
+    assert [(each.direction, each.dataset.name, each.seq) for each in found] == [
+        ("output", "/m", 0),
+        ("input", "/m", 2),
+        ("output", "/n", 3),
+    ]
+    assert [each.seq for each in met(store, DatasetRef("file", "/raw"), 10)] == [4]
+    assert met(store, DatasetRef("file", "/m"), 10) == []
+
+
+def test_a_name_has_its_contents(store, made):
+    """The newest first, with how often each was written and read."""
+    found = contents(store, "file", "/m", 10)
+    assert [(each.digest, each.first, each.written, each.read) for each in found] == [
+        (made.digest("new"), 1, 1, 0),
+        (made.digest("old"), 0, 1, 1),
+    ]
+
+
+def test_pages_of_runs_follow_each_other(store):
+    """Each page begins after the last run of the one before, and none is missed or repeated."""
+    seen, before = [], None
+    while page := runs(store, limit=2, before=before):
+        seen += [row.run_id for row in page]
+        before = place_of(page[-1])
+    assert seen == [row.run_id for row in runs(store)]

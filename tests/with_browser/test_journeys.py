@@ -1,0 +1,121 @@
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from playwright.sync_api import Page, expect
+
+from orchestrail.store.merkle import leaf_hash
+
+
+def test_from_a_model_file_to_its_source_data(desk: Any, page: Page) -> None:
+    """A file that is chosen is hashed in the browser alone, and leads to the model, what produced it, and its source data."""
+    sent: list[str] = []
+    page.on("request", lambda request: sent.append(f"{request.method} {request.url} {request.post_data or ''}"))
+    page.goto("/find")
+    page.set_input_files("#file", desk.outs[0] / "model.joblib")
+    page.wait_for_url("**/data/sha256:*")
+    expect(page.locator("h1")).to_contain_text("model.joblib")
+    assert all(one.startswith("GET ") for one in sent)
+    page.get_by_role("link", name="what produced it").click()
+    expect(page.locator(".picture svg")).to_be_visible()
+    page.locator(".picture a", has_text="hmda-boston-1990.csv").click()
+    expect(page.locator("h1")).to_contain_text("hmda-boston-1990.csv")
+    expect(page.get_by_role("row", name="mortgage.ingest").first).to_be_visible()
+
+
+def test_a_file_that_is_not_recorded(desk: Any, page: Page, tmp_path: Any) -> None:
+    """A file that no run made leads to a page that says so, with its digest."""
+    other = tmp_path / "other.bin"
+    other.write_bytes(b"never recorded")
+    page.goto("/find")
+    page.set_input_files("#file", other)
+    page.wait_for_url("**/find?target=sha256*")
+    expect(page.get_by_role("alert")).to_contain_text("is not produced by a recorded run")
+
+
+def test_from_a_red_requirement_to_the_raw_event_and_its_proof(desk: Any, page: Page) -> None:
+    """What is not green leads to its witness, that to the raw event, and the browser itself recomputes that it is in the log."""
+    page.goto("/requirements?profile=release")
+    worst = page.locator("main tbody tr").first
+    expect(worst.locator(".verdict")).to_contain_text("fail")
+    worst.get_by_role("link").click()
+    page.locator("main td a", has_text=re.compile(r"entry \d+")).first.click()
+    page.wait_for_url(re.compile(r"/log/\d+$"))
+    seq = int(page.url.rpartition("/")[2])
+    expect(page.locator("#recomputed")).to_contain_text("✔ Recomputed in this browser")
+    body = page.request.get(f"/log/{seq}/event").body()
+    assert body.startswith(b"{")
+    page.locator("summary", has_text="what the leaf is the hash of").click()
+    envelope = page.locator("#envelope").inner_text()
+    assert leaf_hash(envelope.encode()).hex() == page.locator("#proof dd code").first.inner_text()
+
+
+def test_a_proof_that_does_not_hold_is_told(desk: Any, page: Page) -> None:
+    """Where the event that the server gives is another one than the entry names, the browser says so."""
+    page.route("**/log/3/event", lambda route: route.fulfill(body=b"{}"))
+    page.goto("/log/3")
+    expect(page.locator("#recomputed")).to_contain_text("✘ Recomputed in this browser: the event is not the one")
+
+
+def test_compare_two_runs(desk: Any, page: Page) -> None:
+    """From the list of runs to what changed between two of them."""
+    newest, oldest = (run["run_id"] for run in desk.roots())
+    page.goto("/runs?system=mortgage-approval")
+    page.get_by_role("link", name=newest[-12:]).click()
+    page.get_by_role("link", name="compare", exact=True).click()
+    page.get_by_role("link", name=f"hold A against {oldest[-12:]}").click()
+    expect(page.get_by_role("heading", name="Changed", exact=True)).to_be_visible()
+    expect(page.get_by_role("heading", name="input data")).to_be_visible()
+    expect(page.get_by_role("row", name="hmda-boston-1990.csv").first).to_be_visible()
+
+
+def test_with_the_keyboard_alone(desk: Any, page: Page) -> None:
+    """The first key reaches the way past the links; every stop shows where it is; a run and a step are reached without a mouse."""
+    page.goto("/runs")
+    page.keyboard.press("Tab")
+    expect(page.locator(":focus")).to_have_text("Skip to the content")
+    page.keyboard.press("Enter")
+    stops: list[str] = []
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        focused = page.locator(":focus")
+        outline = focused.evaluate("element => getComputedStyle(element).outlineStyle")
+        assert outline != "none"
+        stops.append(focused.evaluate("element => element.tagName"))
+        if focused.evaluate("element => element.closest('tbody') !== null"):
+            break
+    assert stops[0] in ("SELECT", "INPUT")
+    page.keyboard.press("Enter")
+    page.wait_for_url("**/runs/*")
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    step = page.locator("tr[id^=run-] a").nth(1)
+    step.focus()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("navigation", name="Runs around this one")).to_be_visible()
+    page.goto("/runs")
+    page.goto(f"/lineage?target={desk.roots()[0]['run_id']}")
+    node = page.locator(".picture svg a").first
+    node.focus()
+    assert node.locator("rect").evaluate("box => getComputedStyle(box).strokeWidth") == "3px"
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("/(data|runs)/"))
+
+
+def test_filters_narrow_the_list(desk: Any, page: Page) -> None:
+    """A filter is sent by its form and kept in it, and the list pages by key without missing or repeating a run."""
+    page.goto("/runs")
+    page.get_by_label("System").select_option("mortgage-approval")
+    page.get_by_label("steps too").check()
+    page.get_by_role("button", name="Show").click()
+    expect(page.get_by_label("System")).to_have_value("mortgage-approval")
+    seen: list[str] = []
+    while True:
+        seen += page.locator("tbody tr td:nth-child(2)").all_inner_texts()
+        older = page.get_by_role("link", name="Older")
+        if older.count() == 0:
+            break
+        older.click()
+        expect(page.get_by_role("link", name="Newest")).to_be_visible()
+    assert seen == [run["run_id"][-12:] for run in desk.json("runs", "--all", "--system", "mortgage-approval")["runs"]]

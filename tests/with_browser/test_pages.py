@@ -1,0 +1,158 @@
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import BrowserContext, Page
+
+SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
+"""Folder for a picture of each page; empty for none."""
+HEAVIEST = 500_000
+"""Bytes of a page with its style and scripts."""
+
+
+def digest_of(file: Path) -> str:
+    return f"sha256:{hashlib.sha256(file.read_bytes()).hexdigest()}"
+
+
+def model(desk: Any) -> str:
+    return digest_of(desk.outs[0] / "model.joblib")
+
+
+def source(desk: Any) -> str:
+    (found,) = desk.json("trace", model(desk))["sources"]
+    return found["digest"]
+
+
+def step(desk: Any) -> str:
+    runs = desk.json("show", desk.roots()[0]["run_id"])["runs"]
+    return next(run["run_id"] for run in runs if run["role"] == "train")
+
+
+def not_green(desk: Any) -> str:
+    verdicts = desk.json("check", "--profile", "release")["verdicts"]
+    return next(each["id"] for each in verdicts if each["verdict"] in ("fail", "unknown") and each["witnesses"])
+
+
+PAGES: dict[str, Callable[[Any], str]] = {
+    "overview": lambda desk: "/",
+    "runs": lambda desk: "/runs",
+    "run": lambda desk: f"/runs/{desk.roots()[0]['run_id']}",
+    "step": lambda desk: f"/runs/{step(desk)}",
+    "models": lambda desk: "/models",
+    "model": lambda desk: f"/data/{model(desk)}",
+    "source": lambda desk: f"/data/{source(desk)}",
+    "lineage": lambda desk: f"/lineage?target={model(desk)}",
+    "descendants": lambda desk: f"/lineage?target={source(desk)}&direction=forward",
+    "requirements": lambda desk: "/requirements?profile=release",
+    "requirement": lambda desk: f"/requirements/{not_green(desk)}?profile=release",
+    "log": lambda desk: "/log",
+    "entry": lambda desk: "/log/3",
+    "checkpoints": lambda desk: "/log/checkpoints",
+    "quarantine": lambda desk: "/log/quarantine",
+    "refused": lambda desk: "/log/quarantine/1",
+    "compare": lambda desk: "/compare?a={}&b={}".format(*(run["run_id"] for run in desk.roots())),
+    "choose": lambda desk: "/compare",
+    "find": lambda desk: "/find",
+    "unknown": lambda desk: "/runs/not-recorded",
+}
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_readable_in_light_and_dark(name: str, desk: Any, page: Page) -> None:
+    """A page answers, has its landmarks and one heading, breaks no rule of axe in either scheme, and is not too heavy."""
+    weights: list[int] = []
+    page.on("response", lambda response: weights.append(len(response.body())))
+    for scheme in ("light", "dark"):
+        page.emulate_media(color_scheme=scheme)
+        response = page.goto(PAGES[name](desk), wait_until="networkidle")
+        assert response.status == (404 if name == "unknown" else 200)
+        assert page.locator("h1").count() == page.locator("main").count() == page.locator("header nav").count() == 1
+        found = Axe().run(
+            page, options={"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}
+        )
+        assert found.violations_count == 0, found.generate_report()
+        if SCREENSHOTS:
+            page.screenshot(path=Path(SCREENSHOTS, f"{name}-{scheme}.png"))
+    assert sum(weights) < 2 * HEAVIEST
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_is_whole_without_scripts(name: str, desk: Any, browser: Any) -> None:
+    """Without JavaScript a page says the same; only a file cannot be hashed, and the page says what to do instead."""
+    texts = []
+    for enabled in (True, False):
+        context: BrowserContext = browser.new_context(base_url=desk.url, java_script_enabled=enabled)
+        page = context.new_page()
+        page.goto(PAGES[name](desk))
+        texts.append(page.locator("main").inner_text())
+        if name == "find" and not enabled:
+            assert "sha256sum" in page.locator("noscript").inner_text()
+        context.close()
+    if name not in ("find", "entry"):  # the former takes files, the latter says who recomputed the proof
+        assert texts[0] == texts[1]
+    assert len(texts[1]) > 40
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_page_goes_out_under_a_strict_policy(name: str, desk: Any, page: Page) -> None:
+    """No script or style within a page counts, none of another host, and files have the digests that the page names."""
+    response = page.goto(PAGES[name](desk))
+    policy = response.headers["content-security-policy"]
+    assert "default-src 'none'" in policy
+    assert "unsafe" not in policy
+    assert page.locator("[style], [onclick], style, script:not([src])").count() == 0
+    assert page.locator("link[rel=stylesheet]:not([integrity]), script:not([integrity])").count() == 0
+    assert page.evaluate("getComputedStyle(document.querySelector('header')).borderBottomWidth") == "1px"
+
+
+def test_strange_names_are_text(desk: Any, page: Page) -> None:
+    """A script in a name is shown, signs that turn the direction are named, and a text of 1 MB is cut and says so."""
+    response = page.goto("/runs/0192f000-0000-7000-8000-00000000abcd")
+    assert page.locator("h1").inner_text().startswith("<script>document.title='taken'</script>")
+    assert page.title() != "taken"
+    text = page.locator("main").inner_text()
+    assert "ledger-⟨U+202E⟩gpj.exe" in text
+    assert "\u202e" not in response.text()
+    assert re.search(r"cut: \d{3},\d{3} characters", text)
+    assert len(response.body()) < HEAVIEST
+    page.get_by_role("link", name="gpj.exe").click()
+    assert "ledger-⟨U+202E⟩gpj.exe" in page.locator("main").inner_text()
+    assert page.title() != "taken"
+    page.goto("/log")
+    page.get_by_role("row", name="document.title").get_by_role("link", name="entry").click()
+    assert "As it came" in page.locator("main").inner_text()
+    assert page.title() != "taken"
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "/runs/0192f000-0000-7000-8000-0000000fffff",
+        "/data/sha256:" + "0" * 64,
+        "/data?namespace=file&name=nothing",
+        "/lineage?target=nothing-of-this-name",
+        "/requirements/NO-99",
+        "/requirements?target=nothing-of-this-name",
+        "/log/99999999",
+        "/log/none",
+        "/log/quarantine/99",
+        "/compare?a=nothing&b=nothing",
+        "/find?target=nothing-of-this-name",
+        "/find?target=/etc/hostname",
+        "/static/none.css",
+        "/no-such-page",
+    ],
+)
+def test_what_is_not_there_gets_a_page_that_helps(path: str, page: Page) -> None:
+    """An address of nothing answers 404 with what happened, and a way on from there."""
+    response = page.goto(path)
+    assert response.status == 404
+    assert page.locator(".problem strong").inner_text()
+    assert page.locator("form input[name=target]").count() == 1
