@@ -352,10 +352,12 @@ class Server:
             found: dict[str, Any] = json.load(answer)
             return found
 
-    def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None) -> str:
-        """Start a DAG run; waits for the DAG to be known."""
+    def trigger(self, dag_id: str, conf: Mapping[str, object] | None = None, note: str | None = None) -> str:
+        """Start a DAG run, and say why; waits for the DAG to be known."""
         deadline = time.monotonic() + 180
-        body: dict[str, object] = {"conf": conf or {}} if IS_2 else {"logical_date": None, "conf": conf or {}}
+        body: dict[str, object] = {"conf": conf or {}, "note": note}
+        if not IS_2:
+            body["logical_date"] = None
         while True:
             try:
                 run_id: str = self.ask("POST", f"{self._api}/dags/{dag_id}/dagRuns", body)["dag_run_id"]

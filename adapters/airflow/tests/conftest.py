@@ -78,7 +78,7 @@ def _scheduled(home: Home) -> Scheduled:
     with home.standalone() as server:
         runs = {dag_id: server.trigger(dag_id) for dag_id in ("dying", "failing", "shapes", "slow")}
         server.unpause("daily")
-        runs["marked"] = server.trigger("patient", {"openlineage": OUTSIDE})
+        runs["marked"] = server.trigger("patient", {"openlineage": OUTSIDE}, "asked for, password=planted-note-secret")
         home.has_begun(runs["marked"])
         server.mark("patient", runs["marked"], "waits", "success", "seen by hand, password=planted-note-secret")
         for what, run_id in runs.items():

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrail_airflow.manual import ACTIONS, Change, change_of, facts_of, last_of, told_by
+from orchestrail_airflow.manual import ACTIONS, Change, change_of, facts_of, last_of, told_by, with_note
 
 NOW = datetime(2026, 3, 1, 12, 0, tzinfo=UTC)
 
@@ -79,6 +79,18 @@ def test_the_last_change_that_fits() -> None:
     assert last_of([of_task], "g.task", "failed") is None
     assert last_of([of_task], None, "success") is None
     assert last_of([of_task], "g.task", "success", since=NOW + timedelta(minutes=1)) is None
+
+
+def test_the_note_on_a_dag_run_is_told_once() -> None:
+    """Where the log has it with who wrote it, that is what is told; one on a task is another note."""
+    logged = Change("noted", None, None, NOW, "x", "why")
+    later = NOW + timedelta(minutes=1)
+    assert with_note([logged], "why", later) == [logged]
+    assert with_note([logged], "", later) == with_note([logged], None, later) == [logged]
+    of_task = Change("noted", "task", None, NOW, "x", "why")
+    added = Change("noted", None, None, later, None, "why")
+    assert with_note([of_task], "why", later) == [of_task, added]
+    assert with_note([of_task], "why", NOW - timedelta(minutes=1))[1] == of_task
 
 
 @given(st.sampled_from([*ACTIONS, "other"]) | st.text(), st.none() | st.text(), st.none() | st.text())

@@ -150,6 +150,25 @@ def test_what_people_did_is_told_with_the_end_of_the_dag_run(scheduled: Schedule
     assert "not needed" in [change.get("reason") for change in changes]
 
 
+def test_why_somebody_triggered_a_dag_run_is_the_note_that_they_gave_with_it(scheduled: Scheduled) -> None:
+    """It stands on the DAG run, and Airflow's log of actions does not say on which."""
+    (end,) = [
+        one
+        for one in of_dag(scheduled.home, "patient", scheduled.runs["marked"])
+        if one["job"]["name"] == "patient" and one["eventType"] == "COMPLETE"
+    ]
+    noted = [one.get("reason") for one in facts(end)["changes"] if one["what"] == "noted" and "task" not in one]
+    assert noted == ["asked for, password=[redacted]"]
+
+
+def test_what_a_task_triggers_is_no_act_of_a_person(scheduled: Scheduled) -> None:
+    """Whatever the release of Airflow calls it; 2.11 does not tell the two apart."""
+    found = {
+        facts(one).get("trigger") for one in of_dag(scheduled.home, "triggered") if one["job"]["name"] == "triggered"
+    }
+    assert found == ({"manual"} if IS_2 else {"operator_triggered", "manual"})
+
+
 def test_a_dag_run_of_which_a_task_was_cleared(scheduled: Scheduled) -> None:
     """Each pass is a run of its own, so is the second try; what a person marked afterwards has a second end."""
     events = of_dag(scheduled.home, "failing")

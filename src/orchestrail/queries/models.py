@@ -113,10 +113,11 @@ class Model:
     Attributes:
         key: its digest; the key of its data set where it has none.
         written: everything that wrote it, by place in the log.
+        writers: the runs that did, in the same order.
         closure: all runs behind it, those that enclose them included, in the order in which they began.
-        inputs: what these read.
-        outputs: what these wrote.
-        checks: what these checked and measured.
+        inputs: what these, and those that wrote or read it, read.
+        outputs: what all of them wrote.
+        checks: what all of them checked and measured.
         datasets: the data sets behind it, by key, each with who wrote it.
         sources: those that no recorded run wrote.
         edges: what leads from one to the other.
@@ -130,6 +131,7 @@ class Model:
 
     key: str
     written: tuple[Use, ...]
+    writers: tuple[RunFacts, ...]
     closure: tuple[RunFacts, ...]
     inputs: Mapping[str, tuple[Use, ...]]
     outputs: Mapping[str, tuple[Use, ...]]
@@ -156,8 +158,8 @@ class Model:
 
     @cached_property
     def by_id(self) -> Mapping[str, RunFacts]:
-        """The runs behind it and those that read it, by id."""
-        return {run.run_id: run for run in (*self.readers, *self.closure)}
+        """The runs behind it, those that wrote it and those that read it, by id."""
+        return {run.run_id: run for run in (*self.readers, *self.writers, *self.closure)}
 
     @cached_property
     def parts(self) -> frozenset[str]:
@@ -246,11 +248,13 @@ def model(connection: Connection, key: str) -> Model | None:
     readers = select(use.run_id).where(use.direction == "input", use.digest.in_(sorted(filter(None, contents))))
     read_by = list(dict.fromkeys(connection.execute(readers.order_by(use.seq)).scalars()))
     ids = [row.run_id for row in traced.runs]
-    facts = load_facts(connection, [*ids, *read_by])
+    written_by = list(dict.fromkeys(each.run_id for each in written))
+    facts = load_facts(connection, [*ids, *written_by, *read_by])
     uses = load_uses(connection, facts)
     return Model(
         key=key,
         written=tuple(written),
+        writers=tuple(facts[run_id] for run_id in written_by),
         closure=tuple(facts[run_id] for run_id in ids),
         inputs={run_id: uses[run_id, "input"] for run_id in facts},
         outputs={run_id: uses[run_id, "output"] for run_id in facts},

@@ -108,7 +108,7 @@ def summed(requirement: str, counts: Counter[Status], results: list[Result], own
     if not total and all(each.requirement != requirement for each in (*EVALUATORS, *own)):
         why, reason = Why.NOT_EVALUATED, "this version has no evaluator of it"
     elif not total:
-        why, reason = Why.NO_SUBJECTS, "nothing of the kind is on the record"
+        why, reason = Why.NO_SUBJECTS, "nothing on the record is known to be of the kind"
     elif status is Status.PASS:
         reason = f"{total} of {total} hold"
     elif worst is None:

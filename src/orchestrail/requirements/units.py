@@ -10,6 +10,7 @@ from orchestrail.queries.facts import Process, RunFacts, processes
 from orchestrail.queries.impact import Withdrawn, withdrawn
 from orchestrail.queries.models import DeployedModel, Described, Model, deployed_models, described, models
 from orchestrail.queries.pipelines import Declared, declared_pipelines
+from orchestrail.queries.reconciliations import Compared, compared
 from orchestrail.queries.record import Record, record
 from orchestrail.queries.scopes import Scope
 from orchestrail.queries.snapshot import Snapshot
@@ -83,6 +84,13 @@ RECORD = UnitKind(
     lambda unit: 0,
     lambda unit: None,
 )
+COMPARED = UnitKind(
+    Compared,
+    lambda record, scope: compared(record, _roots(scope)),
+    lambda unit: unit.orchestrator,
+    lambda unit: unit.row.seq if unit.row else 0,
+    lambda unit: None,
+)
 OPERATION = UnitKind(
     Operation,
     lambda record, scope: operations(record, _roots(scope), _behind_deployed(record, scope)),
@@ -134,5 +142,16 @@ def _behind_deployed(record: Snapshot, scope: Scope) -> set[str]:
     return {run.run_id for each in found for run in each.closure}
 
 
-KINDS: tuple[UnitKind, ...] = (PROCESS, MODEL, DEPLOYMENT, OPERATION, VERSION, DESCRIBED, PIPELINE, WITHDRAWN, RECORD)
+KINDS: tuple[UnitKind, ...] = (
+    PROCESS,
+    MODEL,
+    DEPLOYMENT,
+    OPERATION,
+    VERSION,
+    DESCRIBED,
+    PIPELINE,
+    WITHDRAWN,
+    COMPARED,
+    RECORD,
+)
 """All of them."""

@@ -5,8 +5,12 @@ from __future__ import annotations
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from orchestrail.requirements.verdicts import Status, Why
+from orchestrail.statements.signatures import public_line
+
+pytestmark = pytest.mark.usefixtures("as_written")
 
 
 def training(made):
@@ -119,6 +123,21 @@ def test_a_report_is_signed_and_of_this_very_evaluation(made, judged, attested):
     assert judged("DOC-04", *events[:2]).why is Why.NO_SUBJECTS
 
 
+def test_a_signed_report_is_attested(made, judged, attested):
+    """With a key of the person; unsigned it counts for nothing. An evaluation that failed, or of another model, needs none."""
+    key = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+    known = {"name": "dana", "roles": ["test_responsible"], "keys": [public_line(key)], "until": None}
+    person = made.record("orchestrail_persons", persons=[known])
+    events = list(training(made).values())
+    about = ("DOC-04", "run", made.run_id(3), f"sha256:{1:064x}")  # the second entry of the log ends the run
+    verdict = judged("DOC-04", *events, person, attested(*about, role="test_responsible", key=key))
+    assert verdict.status is Status.ATTESTED, verdict
+    verdict = judged("DOC-04", *events, person, attested(*about, role="test_responsible"))
+    assert (verdict.status, "without a signature that counts" in verdict.reason) == (Status.UNKNOWN, True)
+    assert judged("DOC-04", events[0], events[1] | {"eventType": "FAIL"}, events[2]).why is Why.NO_SUBJECTS
+    assert judged("DOC-04", events[0], events[1] | {"inputs": []}, events[2]).why is Why.NO_SUBJECTS
+
+
 def test_a_waiver_is_shown_as_waived_and_never_as_a_pass(made, judged, attested):
     """It lies over an unknown until its day."""
     waived = attested("DATA-02", "data", "file:/train", made.digest("train"))
@@ -129,9 +148,9 @@ def test_a_waiver_is_shown_as_waived_and_never_as_a_pass(made, judged, attested)
     assert (verdict.status, verdict.counts) == (Status.WAIVED, {Status.WAIVED: 1})
 
 
-def withdrawal(made, at):
+def withdrawal(made, at, **more):
     """The record of a withdrawal of what was trained on."""
-    said = {"namespace": "file", "name": "/train", "version": None, "digest": made.digest("train")}
+    said = {"namespace": "file", "name": "/train", "version": None, "digest": made.digest("train"), **more}
     said |= {"withdrawnAt": at, "reason": "consent withdrawn", "by": None}
     return made.record("orchestrail_withdrawal", **said)
 
@@ -150,6 +169,16 @@ def test_data_that_is_read_after_its_withdrawal_fails(made, judged):
     verdict = judged("DATA-04", *training(made).values(), withdrawal(made, made.at(0)))
     assert (verdict.status, "after it was withdrawn" in verdict.reason) == (Status.FAIL, True)
     assert made.run_id(2) in {witness.run_id for witness in verdict.results[0].witnesses}
+
+
+def test_what_may_descend_from_withdrawn_data_is_unknown(made, judged):
+    """A model of which only the name of its data is known: nothing proves that it descends, nor that it does not."""
+    events = [made.event("COMPLETE", 1, outputs=[made.dataset("/train", "train")])]
+    by_name = {"inputs": [made.dataset("/train")], "outputs": [made.dataset("/m", "m", kind="model")]}
+    events.append(made.event("COMPLETE", 2, second=1, **by_name))
+    verdict = judged("DATA-04", *events, withdrawal(made, made.at(100), digest=None))
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+    assert verdict.reason.endswith("by edges that nothing proves: /m")
 
 
 def test_without_withdrawals_there_is_no_subject(made, judged):

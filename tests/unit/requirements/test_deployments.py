@@ -8,6 +8,8 @@ import pytest
 
 from orchestrail.requirements.verdicts import Status, Why
 
+pytestmark = pytest.mark.usefixtures("as_written")
+
 ENVIRONMENT = {"distributionsDigest": "sha256:" + "0" * 64}
 
 

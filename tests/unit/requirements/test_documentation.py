@@ -9,6 +9,8 @@ import pytest
 
 from orchestrail.requirements.verdicts import Status, Why
 
+pytestmark = pytest.mark.usefixtures("as_written")
+
 
 def fresh(events):
     return json.loads(json.dumps(events))
@@ -142,6 +144,49 @@ def test_monitoring_in_each_interval_and_a_plan_are_attested(made, judged, state
     assert "no recorded plan" in judged("DEP-02", *served(made), word, day=late).reason
 
 
+SECONDS = 86_400
+
+
+@pytest.mark.parametrize(
+    ("seconds", "status"), [([7 * SECONDS + 1], Status.ATTESTED), ([7 * SECONDS + 2], Status.FAIL), ([-5], Status.FAIL)]
+)
+def test_a_gap_is_one_that_is_longer_than_the_plan(made, judged, stated, attested, seconds, status):
+    """To the second, from the start of the service on; what ran before it does not count."""
+    plan = {"systems": [{"name": "scoring", "version": "1", "monitoring_interval_days": 7}]}
+    word = attested("DEP-02", "system", "scoring@1", made.digest("s"), role="monitoring_owner")
+    step = {"orchestrail_step": {"role": "monitor"}, "inputs": [made.dataset("/m", "m")]}
+    watched = [made.event("COMPLETE", 20 + number, second=at, **step) for number, at in enumerate(seconds)]
+    verdict = judged("DEP-02", *served(made), *watched, stated(plan), word, day=date(2026, 3, 13))
+    assert verdict.status is status, verdict
+
+
+def test_a_service_that_has_ended_is_monitored_no_longer(made, judged, stated, attested):
+    """Until its end alone; a run that failed has monitored nothing, and one of another model neither."""
+    plan = {"systems": [{"name": "scoring", "version": "1", "monitoring_interval_days": 7}]}
+    word = attested("DEP-02", "system", "scoring@1", made.digest("s"), role="monitoring_owner")
+    end = made.event("COMPLETE", 3, second=6 * SECONDS)
+    late = date(2026, 6, 1)
+    assert judged("DEP-02", *served(made), end, stated(plan), word, day=late).status is Status.ATTESTED
+    assert judged("DEP-02", *served(made), stated(plan), word, day=late).status is Status.FAIL
+    day = date(2026, 3, 13)
+    (good,) = monitored(made, 6)
+    assert judged("DEP-02", *served(made), good, stated(plan), word, day=day).status is Status.ATTESTED
+    for change in ({"eventType": "FAIL"}, {"inputs": [made.dataset("/other", "other")]}):
+        assert judged("DEP-02", *served(made), good | change, stated(plan), word, day=day).status is Status.FAIL
+
+
+def test_the_plan_is_that_of_the_system_that_trained_the_model(made, judged, stated, attested):
+    """Where the service names none; one whose model is not known has no plan."""
+    plan = {"systems": [{"name": "scoring", "version": "1", "monitoring_interval_days": 300}]}
+    word = attested("DEP-02", "system", "scoring@1", made.digest("s"), role="monitoring_owner")
+    train, serve = fresh(served(made))
+    del serve["run"]["facets"]["orchestrail_run"]["system"]
+    assert judged("DEP-02", train, serve, stated(plan), word).why is Why.NO_ATTESTATION
+    train["run"]["facets"]["orchestrail_run"]["system"] = "scoring"
+    assert judged("DEP-02", train, serve, stated(plan), word).status is Status.ATTESTED
+    assert judged("DEP-02", serve, stated(plan), word).why is Why.NO_ATTESTATION
+
+
 def splits(made):
     """Clean and impute are applied to both parts; what is fitted reads the training part."""
 
@@ -199,13 +244,83 @@ def test_another_operation_on_the_test_data_fails(made, judged):
     assert "test data was not treated as training data was: drop 1" in verdict.reason
 
 
-def test_a_step_that_learns_from_the_test_data_fails(made, judged):
-    """It read the part that was to be tested on."""
+@pytest.mark.parametrize("reads", ["test", "b"])
+def test_a_step_that_learns_from_the_test_data_fails(made, judged, reads):
+    """It read the part that was to be tested on, or what that was made of; the data set is the witness."""
     events = fresh(splits(made))
-    events["fit"]["inputs"].append(made.dataset("/b", "b"))
-    events["fit"]["inputs"].append(made.dataset("/test", "test"))
+    events["fit"]["inputs"].append(made.dataset(f"/{reads}", reads))
     verdict = judged("PREP-05", *events.values())
-    assert (verdict.status, "read the test data" in verdict.reason) == (Status.FAIL, True)
+    assert (verdict.status, verdict.reason) == (Status.FAIL, "job-3 learns from data and read the test data")
+    assert [witness.detail for witness in verdict.results[0].witnesses] == [f"/{reads}: test data"]
+    events["fit"]["run"]["facets"]["orchestrail_step"]["fitsState"] = False
+    assert judged("PREP-05", *events.values()).status is not Status.FAIL
+
+
+def test_a_step_that_learns_before_the_data_is_split_fails(made, judged):
+    """All of the test data came through it."""
+    events = fresh(splits(made))
+    events["clean"]["run"]["facets"]["orchestrail_step"]["fitsState"] = True
+    verdict = judged("PREP-05", *events.values())
+    assert (verdict.status, verdict.reason) == (Status.FAIL, "job-2 learns from data and read the test data")
+
+
+def test_a_step_that_learns_and_hands_on_the_training_data_is_no_leak(made, judged):
+    """What it learnt goes to the test data, what it read does not."""
+    events = fresh(splits(made))
+    del events["train"]
+    events["fit"]["outputs"].append(made.dataset("/train", "train"))
+    events["fit"]["run"]["facets"]["orchestrail_step"] |= {"operation": "impute", "trainOnly": False}
+    assert judged("PREP-05", *events.values()).status is Status.PASS
+
+
+def test_a_step_that_learns_from_what_both_parts_come_from_is_unknown(made, judged):
+    """It may hold rows of both."""
+    events = fresh(splits(made))
+    events["fit"]["inputs"].append(made.dataset("/raw", "raw"))
+    verdict = judged("PREP-05", *events.values())
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+    assert [witness.detail for witness in verdict.results[0].witnesses] == ["/raw: of training and test data"]
+
+
+def test_how_the_test_data_was_made_may_not_be_known(made, judged):
+    """Nothing behind the model tells of it: that is no other treatment."""
+    events = fresh(splits(made))
+    del events["package"]
+    verdict = judged("PREP-05", *events.values())
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NOT_CAPTURED)
+    assert verdict.reason == "how /test was made, the test data, is not known behind the model"
+    events["clean"]["outputs"].append(made.dataset("/test", "test"))
+    assert "test data was not treated as" in judged("PREP-05", *events.values()).reason
+
+
+def validated(made):
+    """The same with a part for validation."""
+    events = fresh(splits(made))
+    more = fresh(events["test"])
+    more["run"]["runId"], more["job"]["name"] = made.run_id(9), "job-9"
+    more["outputs"] = [made.dataset("/valid", "valid")]
+    events["model"]["inputs"].append(made.dataset("/valid", "valid", role="validation"))
+    return {"validation": more, **events}
+
+
+def test_validation_data_is_treated_alike_too(made, judged):
+    """It need not be there."""
+    events = validated(made)
+    assert judged("PREP-05", *events.values()).status is Status.PASS
+    events["validation"]["run"]["facets"]["orchestrail_step"]["version"] = "2"
+    verdict = judged("PREP-05", *events.values())
+    assert verdict.reason == "validation data was not treated as training data was: impute 1, impute 2"
+    assert [witness.run_id for witness in verdict.results[0].witnesses] == [made.run_id(4), made.run_id(9)]
+
+
+@pytest.mark.parametrize("change", [{"derived": True}, {"operation": None}, {"role": "split"}])
+def test_what_declares_no_operation_is_not_compared(made, judged, change):
+    """Without any operation there is nothing that could be alike."""
+    events = fresh(splits(made))
+    for part in ("clean", "train", "test"):
+        events[part]["run"]["facets"]["orchestrail_step"] |= change
+    verdict = judged("PREP-05", *events.values())
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NO_SUBJECTS)
 
 
 @pytest.mark.parametrize("part", ["model", "evaluate"])
@@ -228,7 +343,11 @@ def test_records_are_kept_ten_years_from_a_day_that_a_person_states(made, judged
         return stated({"systems": [{"name": "scoring", "version": "1"}], "policy": {"retention_months": months}})
 
     assert judged("REC-04", run, policy(150), word).status is Status.ATTESTED
-    assert judged("REC-04", run, policy(119), word).status is Status.FAIL
+    assert judged("REC-04", run, policy(120), word).status is Status.ATTESTED
+    short = judged("REC-04", run, policy(119), word)
+    assert (short.status, "119 months, and ten years from 2028-01-15 are 120" in short.reason) == (Status.FAIL, True)
+    silent = stated({"systems": [{"name": "scoring", "version": "1"}]})
+    assert judged("REC-04", run, silent, word).why is Why.NOT_CAPTURED
     assert judged("REC-04", run, policy(150)).why is Why.NO_ATTESTATION
 
 

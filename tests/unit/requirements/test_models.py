@@ -8,6 +8,8 @@ import pytest
 
 from orchestrail.requirements.verdicts import Status, Why
 
+pytestmark = pytest.mark.usefixtures("as_written")
+
 ALL = ["code_digest", "dataset_version", "environment", "parameters"]
 ENVIRONMENT = {"distributionsDigest": "sha256:" + "0" * 64, "cpu": {"count": 2}, "python": {"version": "3.11"}}
 
@@ -103,7 +105,7 @@ RUN = ("run", "facets")
 DATASET = ("facets", "orchestrail_dataset")
 TURNS = [
     ("MOD-01", drop("train", "outputs", 0, *DATASET, "digest"), "fail", "no content digest"),
-    ("MOD-01", again(9), "fail", "2 runs wrote this content"),
+    ("MOD-01", again(9), "fail", "2 runs wrote this content, and differ in job"),
     ("MOD-01", put("train", "late", "outputs", 0, *DATASET, "weak"), "unknown", "may not be what was written"),
     ("MOD-02", drop("train", *RUN, "orchestrail_parameters"), "fail", "not recorded: its parameters"),
     ("MOD-02", drop("flow", *RUN, "orchestrail_environment"), "fail", "a digest of libraries or image, the hardware"),
@@ -162,6 +164,60 @@ def test_what_an_adapter_cannot_see_is_unknown(made, judged, requirement, change
     verdict = judged(requirement, *events.values())
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NOT_CAPTURED)
     assert what in verdict.reason
+
+
+def trained_again(made):
+    """The training of before, and the same training in a process of its own."""
+    events = copy.deepcopy(training(made))
+    code = {"orchestrail_code": {"digest": f"py-tokens-2:sha256:{'1' * 64}"}}
+    events["train"]["run"]["facets"] |= copy.deepcopy(code)
+    facets = {"orchestrail_parameters": {"parameters": {}, "digest": made.digest("p")}, **code}
+    inputs, outputs = [made.dataset("/elsewhere", "raw")], [made.dataset("/m2", "m", kind="model")]
+    events["again"] = made.event("COMPLETE", 9, second=9, job="job-3", inputs=inputs, outputs=outputs, **facets)
+    return events
+
+
+def test_one_training_that_was_run_again_is_one_version(made, judged):
+    """The same job, code, parameters and data gave the same content: whichever of the runs is asked for, it is the same story."""
+    assert judged("MOD-01", *trained_again(made).values()).status is Status.PASS
+
+
+@pytest.mark.parametrize(
+    ("change", "status", "reason"),
+    [
+        (put("again", "other", "job", "name"), "fail", "differ in job"),
+        (put("again", "py-tokens-2:sha256:2", *RUN, "orchestrail_code", "digest"), "fail", "differ in code"),
+        (
+            put("again", lambda made: made.digest("q"), *RUN, "orchestrail_parameters", "digest"),
+            "fail",
+            "differ in parameters",
+        ),
+        (put("again", lambda made: made.dataset("/raw", "more"), "inputs", 0), "fail", "differ in input"),
+        (put("again", "py-bytecode-1:sha256:1", *RUN, "orchestrail_code", "digest"), "unknown", "agree in code"),
+        (drop("train", *RUN, "orchestrail_code"), "unknown", "agree in code"),
+        (drop("again", *RUN, "orchestrail_parameters"), "unknown", "agree in parameters"),
+        (put("again", [], "inputs"), "unknown", "agree in input"),
+        (put("again", "late", "inputs", 0, *DATASET, "weak"), "unknown", "agree in input"),
+    ],
+)
+def test_another_training_that_gave_the_same_content_is_another_version(made, judged, change, status, reason):
+    """The file then leads to two stories; where it is not known, that is said. All writers are witnesses."""
+    events = trained_again(made)
+    change(events, made)
+    verdict = judged("MOD-01", *events.values())
+    assert (verdict.status.value, reason in verdict.reason) == (status, True), verdict
+    assert [witness.run_id for witness in verdict.results[0].witnesses] == [made.run_id(3), made.run_id(9)]
+
+
+def test_a_third_training_is_held_against_the_first(made, judged):
+    """One that differs is enough, wherever it stands."""
+    events = trained_again(made)
+    third = copy.deepcopy(events["again"])
+    third["run"]["runId"], third["job"]["name"] = made.run_id(10), "other"
+    fourth = copy.deepcopy(events["again"])
+    fourth["run"]["runId"] = made.run_id(11)
+    verdict = judged("MOD-01", *events.values(), third, fourth)
+    assert (verdict.status, verdict.reason) == (Status.FAIL, "4 runs wrote this content, and differ in job")
 
 
 def test_a_run_that_gives_a_model_back_unchanged_did_not_make_it(made, judged):

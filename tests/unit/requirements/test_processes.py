@@ -77,6 +77,7 @@ def process(made):
         "again": made.event("START", 6, parent=1, second=9, orchestrail_step=prepares, **fixed),
         "cached": made.event("COMPLETE", 6, parent=1, second=9, ours=cached, inputs=[raw], outputs=[clean]),
         "end": made.event("COMPLETE", 1, second=10, ours={"changes": [note, cleared]}),
+        "compared": made.reconciliation(),
     }
 
 
@@ -210,6 +211,8 @@ TURNS = [
     ("CHG-02", put("train", {"manual": True}, *OURS), "fail", "its state was changed by hand, and nothing says by whom", 5),
     ("CHG-02", put("train", {"manual": True, "changedBy": "hmac"}, *OURS), "fail", "its state was changed by hand, and no reason is given", 5),
     ("CHG-02", drop("end", *OURS, "changes", 0), "fail", "its start was manual, and no note on it says why", 1),
+    ("CHG-02", both(put("flow", "backfill", *OURS, "trigger"), drop("end", *OURS, "changes", 0)), "fail", "its start was backfill, and no note on it says why", 1),
+    ("CHG-02", both(put("flow", "asset_materialization", *OURS, "trigger"), drop("flow", *OURS, "actor")), "fail", "its start was asset_materialization, and nothing says by whom", 1),
     ("CHG-02", drop("end", *OURS, "changes", 1, "changedBy"), "fail", "the task train was cleared by hand, and nothing says by whom", 1),
     ("RUN-LC-02", both(put("second", 3, *OURS, "attempt"), put("train", 3, *OURS, "attempt")), "fail", "attempt 3 names attempt 1 before it", 5),
 ]  # fmt: skip
@@ -358,6 +361,7 @@ def acts(made, *changes, **ours):
     return [
         made.event("START", 1, ours={"trigger": "scheduled"}, **seen),
         made.event("COMPLETE", 1, second=1, ours={"trigger": "scheduled", "changes": list(changes), **ours}),
+        made.reconciliation(),
     ]
 
 
@@ -378,6 +382,14 @@ def test_what_people_did_to_a_run_names_them_and_the_reason(made, judged, change
     """A note gives the reason of what was done to the same task, one on the run that of all."""
     verdict = judged("CHG-02", *acts(made, *changes))
     assert (verdict.status, reason in verdict.reason) == (status, True), verdict
+
+
+def test_what_another_task_triggered_is_no_act_of_a_person(made, judged):
+    """Nobody has to say why."""
+    events = whole(made)
+    events["flow"]["run"]["facets"]["orchestrail_run"] |= {"trigger": "operator_triggered", "actor": None}
+    del events["end"]["run"]["facets"]["orchestrail_run"]["changes"][0]
+    assert judged("CHG-02", *events.values()).status is Status.PASS
 
 
 def test_nobody_acted_on_a_run_that_was_scheduled(made, judged):

@@ -1,4 +1,4 @@
-"""RUN-CAP-01, REC-01, REC-03, DOC-05 and what quarantine does to RUN-ID-01: the record as a whole."""
+"""RUN-CAP-01, REC-01 to REC-07, DOC-05, CHG-02 by comparison, and what quarantine does to RUN-ID-01: the record as a whole."""
 
 from __future__ import annotations
 
@@ -7,6 +7,8 @@ import pytest
 from orchestrail.queries.record import Gap, StoreFacts, Verification
 from orchestrail.requirements.verdicts import Status, Why
 from orchestrail.store.base import Problem
+
+pytestmark = pytest.mark.usefixtures("as_written")
 
 WHOLE = {
     "systems": [
@@ -50,6 +52,8 @@ def test_records_that_nobody_compared_are_unknown(made, judged):
     """So are attempts that the orchestrator has pruned."""
     verdict = judged("RUN-CAP-01", run(made))
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NOT_EVALUATED)
+    foreign = judged("RUN-CAP-01", run(made), made.event("COMPLETE", 7, ours={"orchestrator": "dbt"}))
+    assert any("this version cannot read them" in result.reason for result in foreign.results)
     pruned = {"runsBeforeRecord": None, "unsettled": 0, "waiting": 0, "pruned": 3, "earlierPasses": 0}
     verdict = judged("RUN-CAP-01", run(made), made.reconciliation(notCompared=pruned))
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
@@ -113,3 +117,137 @@ def test_quarantine_leaves_it_open_whether_a_run_id_means_one_run(made, judged):
     assert judged("RUN-ID-01", *events, store=StoreFacts(2)).status is Status.PASS
     verdict = judged("RUN-ID-01", *events, store=StoreFacts(2, quarantined=1))
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+
+
+def looked_at(made, *found, first=0, last=0, fields=("/job/name",)):
+    """The record of a second look at a part of the log."""
+    said = {"readAt": made.at(300), "first": first, "last": last, "events": 1, "unread": 0, "texts": 9}
+    return made.record("orchestrail_scan", detectors=[], found=list(found), fields=list(fields), **said)
+
+
+def finding(family="secret", pointer="/run/facets/x/parameters/db_password/value", letter="a", **more):
+    """Something that stands in the first entry of the log."""
+    digest = f"hmac-sha256:{letter * 64}"
+    place = {"sequence": 0, "pointer": pointer}
+    kind = {"secret": "Secret Keyword", "personal": "E-mail address"}[family]
+    said = {"id": letter * 12, "digest": digest, "family": family, "kind": kind, "count": 1, "places": [place]}
+    return said | more
+
+
+def test_a_second_look_at_everything_that_finds_no_secret_passes(made, judged):
+    """What scans themselves made is not counted."""
+    verdict = judged("REC-06", run(made), looked_at(made))
+    assert (verdict.status, verdict.subjects) == (Status.PASS, 1)
+
+
+def test_a_secret_fails_until_somebody_says_what_became_of_it(made, judged):
+    """The place in the log is the witness, never the value."""
+    events = run(made), looked_at(made, finding(), finding("personal", letter="b"))
+    verdict = judged("REC-06", *events)
+    assert (verdict.status, verdict.reason) == (Status.FAIL, "1 findings of secrets are open")
+    (witness,) = verdict.results[0].witnesses
+    assert (witness.sequence, witness.field) == (0, "/run/facets/x/parameters/db_password/value")
+    gone = made.record("orchestrail_resolution", digest=f"hmac-sha256:{'a' * 64}", reason="It was changed.", by="mb")
+    assert judged("REC-06", *events, gone).status is Status.PASS
+
+
+def test_a_look_at_a_part_is_unknown(made, judged):
+    """What came since was not looked at."""
+    verdict = judged("REC-06", run(made), looked_at(made), run(made, 2), run(made, 3))
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+    assert "covers 1 of 3 entries" in verdict.reason
+
+
+def classes(*pairs):
+    """A manifest that states the classes of fields; a day ends one."""
+    stated = []
+    for field, kind, *until in pairs:
+        stated.append({"field": field, "class": kind} | ({"purpose": "to reach them"} if kind != "none" else {}))
+        stated[-1] |= {"until": until[0]} if until else {}
+    return {"fields": stated}
+
+
+def test_fields_that_all_have_a_class_are_attested(made, judged, stated):
+    """A person says so; without a class, or without a manifest, it is unknown, and each bare field is named."""
+    look = looked_at(made, fields=["/job/name", "/run/runId"])
+    both = stated(classes(("/job/name", "none"), ("/run/runId", "none")))
+    assert judged("REC-07", run(made), look, both).status is Status.ATTESTED
+    verdict = judged("REC-07", run(made), look, stated(classes(("/job/name", "none"))))
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NO_ATTESTATION)
+    assert [witness.field for witness in verdict.results[0].witnesses] == ["/run/runId"]
+    assert judged("REC-07", run(made), look).reason.startswith("2 stored fields have no class")
+    assert judged("REC-07", run(made), looked_at(made, fields=[])).status is Status.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("said", "status"),
+    [
+        (("/job/name", "none"), Status.FAIL),
+        (("/job/name", "pseudonymous"), Status.ATTESTED),
+        (("/job/name", "personal", "2026-02-28"), Status.FAIL),
+        (("/job/name", "personal", "2026-03-01"), Status.ATTESTED),
+    ],
+)
+def test_personal_data_where_there_is_to_be_none(made, judged, stated, said, status):
+    """In a field of the class `none`, or after the day that ends it; the place is the witness."""
+    look = looked_at(made, finding("personal", "/job/name"))
+    verdict = judged("REC-07", run(made), look, stated(classes(said)))
+    assert verdict.status is status, verdict
+    if status is Status.FAIL:
+        assert verdict.reason == "personal data stands in 1 places where there is to be none by now"
+        assert [(one.sequence, one.field) for one in verdict.results[0].witnesses] == [(0, "/job/name")]
+
+
+@pytest.mark.parametrize("requirement", ["REC-02", "REC-05"])
+def test_what_this_version_cannot_tell_can_only_be_unknown(made, judged, requirement):
+    """And it says so, whatever else is on the record."""
+    verdict = judged(requirement, run(made), looked_at(made), made.reconciliation())
+    assert (verdict.status, verdict.subjects) == (Status.UNKNOWN, 1)
+    assert verdict.reason.startswith("this version ")
+    assert "it can only be unknown" in verdict.reason
+
+
+def differing(made, number, *, recorded="COMPLETE", reason=None):
+    """A run that the orchestrator has in another state."""
+    states = {"orchestratorState": "Failed", "recordedState": recorded, "reason": reason}
+    return {
+        "nativeId": f"native-{number}",
+        "runId": made.run_id(number),
+        "attempt": 1,
+        "job": f"job-{number}",
+        **states,
+    }
+
+
+SEEN = {"orchestrail_capabilities": {"capabilities": ["manual_changes"]}}
+
+
+def ended(made, number=1, **more):
+    """A run on which nobody acted, as far as its adapter tells."""
+    return [made.event("START", number, **SEEN, **more), made.event("COMPLETE", number, second=1, **more)]
+
+
+def test_states_that_agree_with_the_orchestrators_own_are_nobodys_act(made, judged):
+    """Nobody compared them: unknown. One that differs without a reason fails, and both states are named."""
+    assert judged("CHG-02", *ended(made), made.reconciliation()).status is Status.PASS
+    verdict = judged("CHG-02", *ended(made))
+    assert (verdict.status, verdict.counts) == (Status.UNKNOWN, {Status.PASS: 1, Status.UNKNOWN: 1})
+    verdict = judged("CHG-02", *ended(made), made.reconciliation(different=[differing(made, 1)]))
+    assert (verdict.status, verdict.counts) == (Status.FAIL, {Status.PASS: 1, Status.FAIL: 1})
+    (witness,) = verdict.results[0].witnesses
+    assert (witness.run_id, witness.sequence) == (made.run_id(1), 2)
+    assert witness.detail == "Failed by its own records, COMPLETE on the record"
+
+
+@pytest.mark.parametrize("change", [{"reason": "cut off"}, {"recorded": "FAIL"}])
+def test_a_difference_that_is_explained_or_gone_is_none(made, judged, change):
+    """A rule explains it, or the record has another state by now."""
+    told = made.reconciliation(different=[differing(made, 1, **change), differing(made, 9)])
+    assert judged("CHG-02", *ended(made), told).status is Status.PASS
+
+
+def test_what_runs_without_an_orchestrator_is_compared_with_nothing(made, judged):
+    """Nobody else has records of it; of another producer nothing is known."""
+    assert judged("CHG-02", *ended(made, ours={"orchestrator": "python"})).status is Status.PASS
+    foreign = made.event("COMPLETE", 1, producer=made.AIRFLOW)
+    assert judged("CHG-02", foreign).counts == {Status.UNKNOWN: 1}

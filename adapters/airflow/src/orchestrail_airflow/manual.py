@@ -1,7 +1,8 @@
 """What people did to a DAG run, from Airflow's own log of actions: who marked or cleared it, when, and the note that they wrote.
 
 Airflow tells its listeners of some of these changes, of none with a name, and of a clear not at all. The log is read in a session
-of our own. Names become pseudonyms as they are read; nothing is recorded.
+of our own, and so is the note that stands on the DAG run: what somebody writes who triggers it is in no entry of the log that names
+the run. Names become pseudonyms as they are read; nothing is recorded.
 """
 
 from __future__ import annotations
@@ -88,6 +89,7 @@ def changes_of(dag_run: Any, version: str, pseudonym: Pseudonym) -> list[Change]
         version: of Airflow.
         pseudonym: gives what stands for a name on the record.
     """
+    from airflow.models.dagrun import DagRunNote
     from airflow.models.log import Log
 
     columns = (Log.event, Log.task_id, Log.dttm, Log.owner, Log.extra)
@@ -101,7 +103,18 @@ def changes_of(dag_run: Any, version: str, pseudonym: Pseudonym) -> list[Change]
     )
     with own_session() as session:
         rows = session.query(*columns).filter(*wanted).order_by(Log.id.desc()).limit(_MOST).all()
-    return [change for row in reversed(rows) if (change := change_of(pseudonym, *row)) is not None]
+        note = (
+            session.query(DagRunNote.content, DagRunNote.updated_at).filter(DagRunNote.dag_run_id == dag_run.id).first()
+        )
+    changes = [change for row in reversed(rows) if (change := change_of(pseudonym, *row)) is not None]
+    return with_note(changes, *note) if note is not None else changes
+
+
+def with_note(changes: list[Change], content: str | None, at: datetime) -> list[Change]:
+    """Add the note that stands on the DAG run, where no entry of the log told of it; by whom it is, is not known then."""
+    if not content or any(one.note == content and one.task_id is None for one in changes):
+        return changes
+    return sorted([*changes, Change("noted", None, None, at, None, content)], key=lambda one: one.at)
 
 
 def change_of(

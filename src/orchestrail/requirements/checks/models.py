@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from orchestrail.model import Capability, State
 from orchestrail.queries.facts import RunFacts, Use
 from orchestrail.queries.models import Deployment, Model
+from orchestrail.requirements.alike import same_code, same_content, same_parameters
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
@@ -18,10 +19,14 @@ def _wrote(use: Use) -> Witness:
 
 @judges("MOD-01", of=Model)
 def leads_to_one_run(model: Model, circumstances: Circumstances) -> Iterator[Result]:
-    """A model file leads to exactly one run. A run that read the same content and gave it back did not make it."""
+    """A model file leads to exactly one run, or to one training that was run again and gave the same content.
+
+    A run that read the same content and gave it back did not make it.
+    """
     label, shown = model.dataset.name, tuple(_wrote(use) for use in model.written)
     copied = {use.run_id for use in model.written if _read(model, use)}
-    makers = dict.fromkeys(use.run_id for use in model.written if use.run_id not in copied)
+    makers = [run for run in model.writers if run.run_id not in copied]
+    differing, untold = _compared(model, makers)
     double = {name: digests for name, digests in model.registered.items() if len(digests) > 1}
     if model.dataset.digest is None:
         maker = model.maker
@@ -30,8 +35,9 @@ def leads_to_one_run(model: Model, circumstances: Circumstances) -> Iterator[Res
         else:
             why = "the model has no content digest: its adapter cannot take one"
             yield unknown(model.key, Why.NOT_CAPTURED, why, *shown, label=label)
-    elif len(makers) > 1:
-        yield failed(model.key, f"{len(makers)} runs wrote this content", *shown, label=label)
+    elif differing:
+        why = f"{len(makers)} runs wrote this content, and differ in {' and '.join(differing)}"
+        yield failed(model.key, why, *shown, label=label)
     elif double:
         (namespace, name, version), digests = next(iter(double.items()))
         why = f"{namespace}:{name}@{version} stands for {len(digests)} contents"
@@ -39,8 +45,33 @@ def leads_to_one_run(model: Model, circumstances: Circumstances) -> Iterator[Res
     elif weak := next((use for use in model.written if use.dataset.weak), None):
         why = f"its digest may not be what was written: {weak.dataset.weak}"
         yield unknown(model.key, Why.PARTIAL, why, _wrote(weak), label=label)
+    elif untold:
+        why = f"{len(makers)} runs wrote this content, and whether they agree in {' and '.join(untold)} is not known"
+        yield unknown(model.key, Why.PARTIAL, why, *shown, label=label)
     else:
         yield passed(model.key, label)
+
+
+def _compared(model: Model, makers: Sequence[RunFacts]) -> tuple[list[str], list[str]]:
+    """Hold the runs that made a content against the first: in what one of them differs, and what is not known of one.
+
+    The same job with the same code, parameters and data, run again, is no second version.
+    """
+    found: dict[str, list[bool | None]] = {"job": [], "code": [], "parameters": [], "input": []}
+    for run in makers[1:]:
+        first = makers[0]
+        found["job"].append(run.job == first.job)
+        found["code"].append(same_code(run, first))
+        found["parameters"].append(same_parameters(run, first))
+        found["input"].append(_same_input(model, run, first))
+    differing = [what for what, same in found.items() if False in same]
+    return differing, [what for what, same in found.items() if None in same]
+
+
+def _same_input(model: Model, one: RunFacts, other: RunFacts) -> bool | None:
+    """Compare what was read; of a run that tells nothing of it, it is not known."""
+    ours, theirs = model.inputs.get(one.run_id, ()), model.inputs.get(other.run_id, ())
+    return same_content(ours, theirs) if ours and theirs else None
 
 
 def _read(model: Model, use: Use) -> bool:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from orchestrail.model import Capability, State
-from orchestrail.queries.facts import Process, RunFacts, Use
+from orchestrail.queries.facts import DatasetRef, Process, RunFacts, Use
 from orchestrail.queries.loading import dataset_key
 from orchestrail.queries.models import Model
 from orchestrail.queries.versions import CodeOf, Operation
+from orchestrail.requirements.alike import same_code, same_content, same_operation
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
@@ -119,77 +120,130 @@ def splits_are_treated_alike(model: Model, circumstances: Circumstances) -> Iter
     What is for training alone, resampling say, is left out. Parameters are not compared: they name the parts.
     """
     label = model.dataset.name
-    found = {role: _behind(model, role) for role in _SPLITS}
-    used = {role: each for role, each in found.items() if each is not None}
+    parts = {role: found for role in _SPLITS if (found := _in_role(model, role))}
     here = Witness(model.written[0].run_id, model.written[0].seq, "outputs", label)
-    if "train" not in used or "test" not in used:
-        lacking = " and ".join(role for role in ("train", "test") if role not in used)
+    if "train" not in parts or "test" not in parts:
+        lacking = " and ".join(role for role in ("train", "test") if role not in parts)
         why = f"no data set behind the model is said to be for: {lacking}"
         yield unknown(model.key, Why.NOT_CAPTURED, why, here, label=label)
         return
-    operations = {role: _applied(each) for role, each in used.items()}
-    tested = used["test"].keys() - used["train"].keys()
-    leaks = [
-        run
-        for run in used["train"].values()
-        if run.step.fits_state and run.run_id in used["test"] and _reads(model, run, tested)
-    ]
-    unlike = [role for role in used if operations[role].keys() != operations["train"].keys()]
+    before = _before_each(model)
+    operations = {role: _applied(model, _behind(before, found)) for role, found in parts.items()}
+    unlike = [role for role in parts if operations[role].keys() != operations["train"].keys()]
+    unmade = [use for role in unlike for node, use in parts[role].items() if node not in before]
+    leaks, doubtful = _learnt_from_tests(model, before, parts)
     if leaks:
-        shown = [Witness(run.run_id, run.first_seq, "inputs", "test data") for run in leaks]
-        yield failed(model.key, f"{leaks[0].job.name} learns from data and read the test data", *shown, label=label)
+        shown = [_read(use, "test data") for use in leaks]
+        name = model.by_id[leaks[0].run_id].job.name
+        yield failed(model.key, f"{name} learns from data and read the test data", *shown, label=label)
+    elif unmade:
+        shown = [_read(use, f"{use.dataset.role} data") for use in unmade]
+        why = f"how {unmade[0].dataset.name} was made, the {unmade[0].dataset.role} data, is not known behind the model"
+        yield unknown(model.key, Why.NOT_CAPTURED, why, *shown, label=label)
     elif unlike:
         role = unlike[0]
         one, other = operations["train"], operations[role]
         differing = sorted(one.keys() ^ other.keys())
-        runs = [(one.get(key) or other.get(key)) for key in differing]
-        shown = [
-            Witness(run.run_id, run.first_seq, "preprocessing", key)
-            for key, run in zip(differing, runs, strict=True)
-            if run
-        ]
+        shown = [_declared((one | other)[key], key) for key in differing]
         names = ", ".join(differing)
         yield failed(model.key, f"{role} data was not treated as training data was: {names}", *shown, label=label)
     elif not operations["train"]:
         yield unknown(
             model.key, Why.NO_SUBJECTS, "no operation that prepares data is known behind the splits", here, label=label
         )
+    elif doubtful:
+        shown = [_read(use, "of training and test data") for use in doubtful]
+        name, read = model.by_id[doubtful[0].run_id].job.name, doubtful[0].dataset.name
+        why = f"{name} learns from data and read {read}, which training and test data both come from"
+        yield unknown(model.key, Why.PARTIAL, why, *shown, label=label)
     else:
         yield passed(model.key, label)
 
 
-def _behind(model: Model, role: str) -> dict[str, RunFacts] | None:
-    """Give the runs behind all data sets of a role; None where no data set has it."""
-    starts = {dataset_key(use.dataset) for uses in model.inputs.values() for use in uses if use.dataset.role == role}
-    if not starts:
-        return None
-    before: dict[str, set[str]] = {}
-    for edge in model.edges:
+def _read(use: Use, what: str) -> Witness:
+    return Witness(use.run_id, use.seq, "inputs", f"{use.dataset.name}: {what}")
+
+
+def _declared(run: RunFacts, operation: str) -> Witness:
+    return Witness(run.run_id, run.first_seq, "preprocessing", operation)
+
+
+def _node(dataset: DatasetRef) -> str:
+    return dataset.digest or dataset_key(dataset)
+
+
+def _in_role(model: Model, role: str) -> dict[str, Use]:
+    """Give the data sets of a role that something behind the model, or an evaluation of it, read."""
+    return {_node(use.dataset): use for uses in model.inputs.values() for use in uses if use.dataset.role == role}
+
+
+Before = Mapping[str, Collection[str]]
+"""By data set or run what it comes from: of a data set who wrote it, of a run what it read."""
+
+
+def _before_each(model: Model) -> Before:
+    found: dict[str, set[str]] = {}
+    for run_id in model.by_id:
+        for use in model.inputs.get(run_id, ()):
+            found.setdefault(run_id, set()).add(_node(use.dataset))
+        for use in model.outputs.get(run_id, ()):
+            found.setdefault(_node(use.dataset), set()).add(run_id)
+    for edge in model.edges:  # what was only named is joined to who wrote it by the trace
+        start, end = (
+            _node(known.dataset) if (known := model.datasets.get(each)) else each for each in (edge.start, edge.end)
+        )
         if edge.kind in ("read", "wrote"):
-            before.setdefault(edge.end, set()).add(edge.start)
-    passed_by, waiting = set(starts), list(starts)
+            found.setdefault(end, set()).add(start)
+    return found
+
+
+def _behind(before: Before, starts: Collection[str], without: str | None = None) -> set[str]:
+    """Give some data sets and all that they come from, but for what they come from through one run alone."""
+    found, waiting = set(starts), list(starts)
     while waiting:
         for one in before.get(waiting.pop(), ()):
-            if one not in passed_by:
-                passed_by.add(one)
+            if one not in found and one != without:
+                found.add(one)
                 waiting.append(one)
-    return {run_id: model.by_id[run_id] for run_id in passed_by if run_id in model.by_id}
+    return found
 
 
-def _applied(runs: Mapping[str, RunFacts]) -> dict[str, RunFacts]:
-    """Give the declared operations among some runs, by name, version and code, without those for training alone."""
+def _applied(model: Model, behind: Collection[str]) -> dict[str, RunFacts]:
+    """Give the declared operations among what lies behind a part, by name and version, without those for training alone."""
     return {
         f"{run.step.operation} {run.step.version}": run
-        for run in runs.values()
-        if run.role == "preprocess" and run.step.operation and not run.step.derived and not run.step.train_only
+        for run in map(model.by_id.get, sorted(behind))
+        if run is not None
+        and run.role == "preprocess"
+        and run.step.operation
+        and not run.step.derived
+        and not run.step.train_only
     }
 
 
-def _reads(model: Model, run: RunFacts, tested: Collection[str]) -> bool:
-    """Say whether a run read what only test data came from, or the test data."""
-    written = {use.dataset.digest for run_id in tested for use in model.outputs.get(run_id, ())}
-    tests = {use.dataset.digest for uses in model.inputs.values() for use in uses if use.dataset.role == "test"}
-    return any(use.dataset.digest in (written | tests) - {None} for use in model.inputs.get(run.run_id, ()))
+def _learnt_from_tests(
+    model: Model, before: Before, parts: Mapping[str, Collection[str]]
+) -> tuple[list[Use], list[Use]]:
+    """Find what runs that learn from data, and lie behind the training data, read of the test data; and what may be of it.
+
+    Test data is what it comes from without such a run, since that hands on what it learnt; where all of it came through the run,
+    what the run read. What training data comes from too may hold rows of both.
+    """
+    leaks: list[Use] = []
+    doubtful: list[Use] = []
+    for run_id in sorted(_behind(before, parts["train"])):
+        run = model.by_id.get(run_id)
+        if run is None or not run.step.fits_state:
+            continue
+        made = {_node(use.dataset) for use in model.outputs.get(run_id, ())}
+        test, train = (_behind(before, parts[role], without=run_id) for role in ("test", "train"))
+        through = all(one in made for one in test if not set(before.get(one, ())) - {run_id})
+        for use in model.inputs.get(run_id, ()):
+            if through or _node(use.dataset) in test - train:
+                leaks.append(use)
+            elif _node(use.dataset) in test:
+                doubtful.append(use)
+    return leaks, doubtful
 
 
 @judges("PREP-06", of=Process)
@@ -263,10 +317,10 @@ def cached_results_have_an_origin(process: Process, circumstances: Circumstances
             yield failed(run.run_id, "the run that made its result is not on the record", here, label=label)
             continue
         made = Witness(origin.run_id, origin.ended_seq or origin.first_seq, "state", origin.state or "not told")
-        compared = {"operation or version": _same_operation(run, origin), "code": _same_code(run, origin)}
+        compared = {"operation or version": same_operation(run, origin), "code": same_code(run, origin)}
         compared["input"] = _same_input(process, run, origin)
         if run.run_id in process.outputs:
-            compared["output"] = _same_content(process.outputs[run.run_id], process.data_of(origin, "output"))
+            compared["output"] = same_content(process.outputs[run.run_id], process.data_of(origin, "output"))
         differing = [what for what, same in compared.items() if same is False]
         untold = [what for what, same in compared.items() if same is None]
         if origin.state != State.COMPLETE:
@@ -281,25 +335,7 @@ def cached_results_have_an_origin(process: Process, circumstances: Circumstances
             yield passed(run.run_id, label)
 
 
-def _same_operation(run: RunFacts, origin: RunFacts) -> bool:
-    return (run.step.operation, run.step.version) == (origin.step.operation, origin.step.version)
-
-
-def _same_code(run: RunFacts, origin: RunFacts) -> bool | None:
-    """Compare code; digests of several algorithms cannot be compared."""
-    ours, theirs = run.step.code_digest, origin.step.code_digest
-    if ours is None or theirs is None or ours.partition(":")[0] != theirs.partition(":")[0]:
-        return None
-    return ours == theirs
-
-
 def _same_input(process: Process, run: RunFacts, origin: RunFacts) -> bool | None:
     """Compare what was read. A run whose code did not run reads nothing: what it would have read is known where that is told."""
     ours, theirs = process.data_of(run, "input"), process.data_of(origin, "input")
-    return None if theirs and not ours else _same_content(ours, theirs)
-
-
-def _same_content(ours: tuple[Use, ...], theirs: tuple[Use, ...]) -> bool | None:
-    if any(use.dataset.digest is None or use.dataset.weak is not None for use in (*ours, *theirs)):
-        return None
-    return {use.dataset.digest for use in ours} == {use.dataset.digest for use in theirs}
+    return None if theirs and not ours else same_content(ours, theirs)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
+from orchestrail.queries.reconciliations import UNORCHESTRATED, way_to_compare
 from orchestrail.queries.record import Record
 from orchestrail.queries.scans import PersonalPlace, personal_places, unclassified
 from orchestrail.requirements.circumstances import Circumstances
@@ -36,11 +37,11 @@ def nothing_is_lost(record: Record, circumstances: Circumstances) -> Iterator[Re
     compared = {row.orchestrator: row for row in record.reconciliations}
     for begun in record.begins:
         name = begun.orchestrator
-        if name not in compared and name == "python":
+        if name not in compared and name == UNORCHESTRATED:
             continue
         row = compared.get(name)
         if row is None:
-            why = f"the records of {name} were not compared with this one: `orchestrail reconcile`"
+            why = f"the records of {name} were not compared with this one: {way_to_compare(name)}"
             yield unknown(name, Why.NOT_EVALUATED, why)
             continue
         counts = row.result["counts"]
@@ -151,7 +152,7 @@ def systems_are_described(record: Record, circumstances: Circumstances) -> Itera
 def fixed_points_are_held_elsewhere(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """A checkpoint that somebody else holds shows what was altered before. This version cannot tell who holds one."""
     if record.begins:
-        why = "no checkpoint is known to be held by somebody else: give one away with `orchestrail checkpoint --out`"
+        why = "this version does not record who holds a checkpoint, so it can only be unknown"
         yield unknown(SUBJECT, Why.NOT_CAPTURED, why)
 
 
@@ -181,7 +182,9 @@ def records_are_kept_ten_years(record: Record, circumstances: Circumstances) -> 
 def the_record_can_be_handed_over(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """An export that verifies without this program was tried. This version makes none."""
     if record.begins:
-        yield unknown(SUBJECT, Why.NOT_EVALUATED, "no export was ever made and verified: this version makes none")
+        yield unknown(
+            SUBJECT, Why.NOT_EVALUATED, "this version makes no export that could be verified, so it can only be unknown"
+        )
 
 
 @judges("REC-07", of=Record, ages=True)

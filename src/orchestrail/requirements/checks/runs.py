@@ -8,6 +8,7 @@ from uuid import UUID
 
 from orchestrail.model import Capability, State
 from orchestrail.queries.facts import Claim, Process, RunFacts
+from orchestrail.queries.reconciliations import Compared, way_to_compare
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
@@ -149,7 +150,7 @@ def failures_are_told(process: Process, circumstances: Circumstances) -> Iterato
             yield passed(run.run_id, label)
 
 
-_BY_HAND = ("manual", "backfill")
+_BY_HAND = ("manual", "backfill", "asset_materialization")
 
 
 @judges("CHG-02", of=Process)
@@ -212,3 +213,17 @@ def _of_its_changes(process: Process, run: RunFacts) -> Iterator[tuple[str, Witn
                 f"{of} was {act.what} by hand, and no reason is given",
                 Witness(run.run_id, act.seq, "changes", act.what),
             )
+
+
+@judges("CHG-02", of=Compared)
+def no_state_differs(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
+    """A run is in the state that its orchestrator has: where it is in another one, somebody acted and nothing tells of it."""
+    name, row = compared.orchestrator, compared.row
+    if row is None:
+        why = f"states of runs were not compared with the records of {name}: {way_to_compare(name)}"
+        yield unknown(name, Why.NOT_EVALUATED, why)
+        return
+    for one in compared.different:
+        states = f"{one['orchestrator_state']} by its own records, {one['recorded_state']} on the record"
+        here = Witness(one["run_id"], row.seq, "state", states)
+        yield failed(one["run_id"], f"{name} has it in another state, and no act on it is told", here, label=one["job"])
