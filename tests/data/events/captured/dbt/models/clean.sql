@@ -1,0 +1,2 @@
+{{ config(materialized="table") }}
+select age, income from {{ ref("applications") }} where income is not null

@@ -1,0 +1,1 @@
+select age, income, income / age as ratio from {{ ref("clean") }}
