@@ -29,7 +29,7 @@ nox.options.sessions = [
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
 CHAOS = sorted(name for name in ADAPTERS if Path("benchmarks", f"chaos_{name}.py").exists())
-GROUPS = ("test", "architecture", "lint", "typecheck", "example")
+GROUPS = ("test", "architecture", "lint", "mutation", "typecheck", "example")
 BENCHMARKS = sorted(path.name.removesuffix("_overhead.py") for path in Path("benchmarks").glob("*_overhead.py"))
 each_benchmark = nox.parametrize("name", BENCHMARKS, ids=BENCHMARKS)
 each_chaos = nox.parametrize("name", CHAOS, ids=CHAOS)
@@ -239,8 +239,7 @@ def template(session: nox.Session) -> None:
 @nox.session
 def mutation(session: nox.Session) -> None:
     """Change the evaluators one place at a time; tests have to notice nine of ten changes. `-- runs lineage` for these alone."""
-    prepare(session, "test")
-    session.install("mutmut>=3.8")
+    prepare(session, "test", "mutation")
     within = Path(tempfile.mkdtemp(prefix="orchestrail-mutation-"))
     session.run("python", "benchmarks/mutation.py", "--within", str(within), *session.posargs)
     shutil.rmtree(within)
