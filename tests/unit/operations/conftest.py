@@ -5,16 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from pathlib import Path
 
-import hypothesis
 import pytest
 
 from orchestrail.operations import open_record
 from orchestrail.settings import Settings
 from orchestrail.store.base import Store
-
-# A busy machine is no mistake of the code.
-hypothesis.settings.register_profile("unhurried", deadline=None)
-hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture
