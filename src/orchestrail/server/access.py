@@ -96,11 +96,20 @@ class Access:
         found = self._tokens.find(token)
         return _caller(found) if found else None
 
-    def grant(self, connection: HTTPConnection, scope: Scope, *, whole: bool = False, evidence: bool = True) -> Caller:
+    def grant(
+        self,
+        connection: HTTPConnection,
+        caller: Caller | None,
+        scope: Scope,
+        *,
+        whole: bool = False,
+        evidence: bool = True,
+    ) -> Caller:
         """Grant a request and write that down, or refuse it and write that down.
 
         Args:
             connection: the request.
+            caller: who asks, by `identify`.
             scope: what it does.
             whole: what it does concerns all systems.
             evidence: what it asks for is evidence, or it changes some; sending events is not written down, the log holds them.
@@ -110,7 +119,6 @@ class Access:
             Forbidden: whoever asks may not do this.
             StoreError: it cannot be written down.
         """
-        caller = self.identify(connection)
         refusal: OrchestrailError | None = None
         if caller is None and not self.required:
             why = "It needs no token, so it answers to localhost and to addresses of this machine, by those names."

@@ -61,9 +61,12 @@ def create_app(
     answering = asyncio.Semaphore(limits.readers)
 
     def granted(request: Request, scope: Scope, *, whole: bool = False, evidence: bool = True) -> Caller:
-        caller = access.grant(request, scope, whole=whole, evidence=evidence)
-        rate.take(caller.token or (request.client.host if request.client else ""))
-        return caller
+        caller = access.identify(request)
+        # Before anything is written down: who is refused cannot fill the disk with it.
+        rate.take(caller.token if caller and caller.token else request.client.host if request.client else "")
+        if "\0" in unquote_plus(f"{request.url.path}?{request.url.query}"):
+            raise Problem(400, "parameter", "No name on the record has the character NUL.")
+        return access.grant(request, caller, scope, whole=whole, evidence=evidence)
 
     async def writer(request: Request) -> Caller:
         return granted(request, Scope.WRITE, evidence=False)
@@ -79,8 +82,6 @@ def create_app(
 
     async def reading(request: Request) -> AsyncIterator[Snapshot]:
         caller = await run_in_threadpool(granted, request, Scope.READ)
-        if "\0" in unquote_plus(f"{request.url.path}?{request.url.query}"):
-            raise Problem(400, "parameter", "No name on the record has the character NUL.")
         async with (
             answering,
             contextmanager_in_threadpool(snapshot(store, systems=caller.systems, afar=True)) as record,
