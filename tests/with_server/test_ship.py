@@ -142,8 +142,12 @@ def test_commands_beside_it_leave_the_spool_to_the_server(
 ) -> None:
     """Where a server is named, reading takes nothing away from it."""
     home = spooled(made.event("START", 1))
-    said = command("runs", "--home", str(home), ORCHESTRAIL_URL="http://127.0.0.1:9")
+    elsewhere = {"ORCHESTRAIL_URL": "http://127.0.0.1:9"}
+    said = command("runs", "--home", str(home), **elsewhere)
     assert "left for the server" in said.stderr
+    for taking in ("collect", "sweep"):
+        assert command(taking, "--home", str(home), **elsewhere).returncode == 2
+    assert command("doctor", "--home", str(home), **elsewhere).returncode == 0
     assert len(segments(home / "spool")) == 1
 
 

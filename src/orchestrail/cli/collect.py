@@ -9,7 +9,7 @@ import typer
 
 from orchestrail.cli.options import Home, Json, StoreUrl
 from orchestrail.cli.output import Output
-from orchestrail.cli.record import settings_of
+from orchestrail.cli.record import collecting, settings_of
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect as take
 from orchestrail.operations.digests import take_digests
@@ -25,7 +25,7 @@ def collect(
     """Take what processes have spooled into the store."""
     output = Output(as_json=as_json)
     settings = settings_of(home, store)
-    record = open_record(settings, create=True)
+    record = collecting(settings) if source is None else open_record(settings, create=True)
     done = take(settings, record, source, output.progress("collecting segments"))
     for why in done.kept:
         output.remark(why)

@@ -62,9 +62,12 @@ def doctor(
 
 
 def _collect(settings: Settings, output: Output) -> list[Problem]:
-    """Collect the spool first, as every reading command does; what stands in the way of that is a finding."""
+    """Collect the spool first, as every reading command does; what stands in the way of that is a finding.
+
+    Where it goes to a server, it is left for `orchestrail ship`.
+    """
     try:
-        if segments(settings.spool):
+        if settings.url is None and segments(settings.spool):
             done = collect(
                 settings, open_record(settings, create=True), progress=output.progress("collecting segments")
             )

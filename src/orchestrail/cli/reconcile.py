@@ -12,12 +12,11 @@ from rich.text import Text
 
 from orchestrail.cli.options import Home, Json, StoreUrl
 from orchestrail.cli.output import Output, clean
-from orchestrail.cli.record import reading, settings_of
+from orchestrail.cli.record import collecting, reading, settings_of
 from orchestrail.cli.runs import parse_since
 from orchestrail.cli.words import GAP
 from orchestrail.errors import ConfigurationError, NotRecorded
 from orchestrail.histories import open_history
-from orchestrail.operations import open_record
 from orchestrail.operations.reconcile import SETTLE
 from orchestrail.operations.reconcile import reconcile as compare_with
 from orchestrail.queries.documents import reconciliation_document
@@ -73,7 +72,7 @@ def reconcile(
         begin = parse_since(since) if since else None
         history = open_history(orchestrator.value, settings, os.environ, url)
         progress = output.progress("collecting segments")
-        opened = open_record(settings, create=True)
+        opened = collecting(settings)
         result = compare_with(settings, opened, history, since=begin, job=job, settle=settle, progress=progress)
         found = [result.document() | {"sequence": result.sequence}]
     if as_json:

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrail.cli.output import Output
+from orchestrail.errors import ConfigurationError
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
 from orchestrail.operations.digests import take_digests
@@ -36,6 +37,21 @@ def collected(settings: Settings, output: Output, *, no_collect: bool) -> Store:
             output.remark(why)
         take_digests(settings, store, output.progress("taking digests, megabytes"))
     return store
+
+
+def collecting(settings: Settings) -> Store:
+    """Open the store for a command that itself collects the local spool.
+
+    Raises:
+        ConfigurationError: the spool goes to a server, from which it would be taken away.
+    """
+    if settings.url is not None:
+        raise ConfigurationError(
+            "The spool of this home goes to a server.",
+            "ORCHESTRAIL_URL is set; this command would take the spool into a store of this machine.",
+            "Run it where the store is, or without ORCHESTRAIL_URL.",
+        )
+    return open_record(settings, create=True)
 
 
 @contextmanager

@@ -6,9 +6,8 @@ from rich.text import Text
 
 from orchestrail.cli.options import Full, Home, Json, StoreUrl
 from orchestrail.cli.output import Output
-from orchestrail.cli.record import settings_of
+from orchestrail.cli.record import collecting, settings_of
 from orchestrail.cli.words import heading
-from orchestrail.operations import open_record
 from orchestrail.operations.sweep import sweep as close_dead
 from orchestrail.queries.documents import run_document
 from orchestrail.queries.loading import load_runs
@@ -23,7 +22,7 @@ def sweep(as_json: Json = False, full: Full = False, home: Home = None, store: S
     """
     output = Output(as_json=as_json, full=full)
     settings = settings_of(home, store)
-    opened = open_record(settings, create=True)
+    opened = collecting(settings)
     swept = close_dead(settings, opened, output.progress("collecting segments"))
     with snapshot(opened) as record:
         closed = list(load_runs(record, swept.closed).values())
