@@ -117,6 +117,8 @@ def main() -> None:
     command = [sys.executable, "-m", "mutmut", "run", "--max-children", str(arguments.jobs)]
     subprocess.run(command, cwd=arguments.within, check=False)
     found = results(arguments.within)
+    if not found or "not checked" in found.values():
+        raise SystemExit("mutmut did not come to an end, as it says above: do the tests pass without any change?")
     for name, said in sorted(found.items()):
         if said not in NOTICED:
             print(f"{said}: {name}", file=sys.stderr)
@@ -134,7 +136,7 @@ def main() -> None:
         arguments.keep,
     )
     _, _, noticed, _ = summed(list(measured.values()))
-    sys.exit(not found or int(noticed) / len(found) < arguments.least)
+    sys.exit(int(noticed) / len(found) < arguments.least)
 
 
 if __name__ == "__main__":
