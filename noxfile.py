@@ -17,6 +17,7 @@ nox.options.sessions = [
     "typecheck",
     "tests",
     "stores",
+    "postgresql",
     "quality",
     "server",
     "web",
@@ -123,6 +124,7 @@ def tests(session: nox.Session) -> None:
         "architecture",
         "end_to_end",
         "with_boosting",
+        "with_postgresql",
         "with_quality",
         "with_browser",
         "with_server",
@@ -137,6 +139,13 @@ def stores(session: nox.Session) -> None:
     """Test what is captured of stores, registries and versioned data, with libraries that do not fit in with the core's."""
     prepare(session, "test", "stores", host="stores")
     session.run("pytest", "tests/with_stores", *session.posargs)
+
+
+@nox.session
+def postgresql(session: nox.Session) -> None:
+    """Test the store in PostgreSQL, with a server of the tests' own."""
+    prepare(session, "test", "postgresql", extras="audit,postgresql")
+    session.run("pytest", "tests/with_postgresql", *session.posargs)
 
 
 @nox.session(venv_backend="venv")
@@ -273,7 +282,7 @@ def lint(session: nox.Session) -> None:
 @each_part
 def typecheck(session: nox.Session, name: str) -> None:
     """Check the types of the core or of an adapter, with its host installed."""
-    prepare(session, "typecheck", adapter=name, extras="audit,server" if name == "core" else "audit")
+    prepare(session, "typecheck", adapter=name, extras="audit,postgresql,server" if name == "core" else "audit")
     session.run("mypy", str(folder_of(name) / "src"))
 
 

@@ -1,4 +1,4 @@
-"""A store of its own for each test, and the helpers of `made.py` and `tamper.py`."""
+"""A store of its own for each test, and the helpers of `tamper.py`."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import pytest
 
 from orchestrail.store import open_store
 from orchestrail.store.sqlite import SqliteStore
+from orchestrail.testing import stores
 
 # A busy machine is no mistake of the code.
 hypothesis.settings.register_profile("unhurried", deadline=None)
@@ -28,7 +29,7 @@ def _load(name: str) -> ModuleType:
 @pytest.fixture(scope="session")
 def made() -> ModuleType:
     """Events to append."""
-    return _load("made")
+    return stores
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from orchestrail.operations.collect import collect
 from orchestrail.settings import Settings
 from orchestrail.store import open_store, schema
 from orchestrail.store.base import Incoming
-from orchestrail.store.verify import verify
+from orchestrail.store.sqlite import verify_file
 from orchestrail.transport.segments import segments
 from orchestrail.transport.spool import Spool
 
@@ -92,7 +92,7 @@ def test_a_full_disk_loses_nothing_that_was_acknowledged(small_disk, made):
     assert "disk" in error[2]
     with open_store(f"sqlite:///{home / 'audit.db'}", home=home) as store:
         assert sum(1 for _ in store.records()) == acknowledged
-    assert verify(home / "audit.db", home).ok
+    assert verify_file(home / "audit.db", home).ok
 
 
 def test_a_file_size_limit_loses_nothing_that_was_acknowledged(tmp_path, made):
@@ -104,7 +104,7 @@ def test_a_file_size_limit_loses_nothing_that_was_acknowledged(tmp_path, made):
     with open_store(f"sqlite:///{home / 'audit.db'}", home=home) as store:
         assert sum(1 for _ in store.records()) == acknowledged
         assert store.append([made.spooled(0)]).appended == 1
-    assert verify(home / "audit.db", home).ok
+    assert verify_file(home / "audit.db", home).ok
 
 
 def _collect_limited(settings, limit):
@@ -129,7 +129,7 @@ def test_a_full_disk_keeps_the_spool(tmp_path, made):
         assert store.size() == 3001
         assert store.gaps() == []
     assert segments(settings.spool) == []
-    assert verify(settings.home / "audit.db", settings.home).ok
+    assert verify_file(settings.home / "audit.db", settings.home).ok
 
 
 def _as_nobody(work, *values):
@@ -181,7 +181,7 @@ def _read(home):
 
 
 def _verify(home, against=None):
-    found = verify(home / "audit.db", home, against=against)
+    found = verify_file(home / "audit.db", home, against=against)
     return found.size, [str(problem) for problem in found.problems]
 
 

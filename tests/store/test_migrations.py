@@ -12,7 +12,7 @@ from alembic.script import ScriptDirectory
 
 from orchestrail.errors import StoreError
 from orchestrail.store import open_store, schema
-from orchestrail.store.verify import verify
+from orchestrail.store.sqlite import verify_file
 
 
 def test_revisions_are_those_of_the_migrations():
@@ -47,7 +47,7 @@ def test_verification_names_an_older_schema(store):
     with closing(sqlite3.connect(store.path, isolation_level=None)) as connection:
         connection.execute("DELETE FROM alembic_version")
     before = store.path.read_bytes()
-    found = verify(store.path, store.home)
+    found = verify_file(store.path, store.home)
     assert [problem.table for problem in found.problems] == ["schema"]
     assert store.path.read_bytes() == before
 
@@ -57,7 +57,7 @@ def test_a_store_of_an_older_schema_is_named(store, monkeypatch):
     monkeypatch.setattr(schema, "REVISIONS", (*schema.REVISIONS, "0002"))
     monkeypatch.setattr(schema, "HEAD", "0002")
     with pytest.raises(StoreError, match="older schema"):
-        verify(store.path, store.home)
+        verify_file(store.path, store.home)
 
 
 def test_an_older_store_is_migrated_when_it_is_opened(store, monkeypatch):

@@ -18,7 +18,7 @@ from orchestrail.store.envelope import event_id
 from orchestrail.store.keys import load_signer
 from orchestrail.store.merkle import Frontier
 from orchestrail.store.note import Head, Signer, parse_head, parse_note, parse_verifier
-from orchestrail.store.verify import verify
+from orchestrail.store.sqlite import verify_file
 
 TABLES = (
     "meta",
@@ -67,7 +67,7 @@ def copy(original, tmp_path) -> Path:
 
 
 def checked(path, **more):
-    return verify(path, path.parent, **more)
+    return verify_file(path, path.parent, **more)
 
 
 def columns(path, table):

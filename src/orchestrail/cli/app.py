@@ -44,6 +44,7 @@ COMMANDS = {
     "token": "Make, list and revoke tokens for the server.",
     "ingest": "Append OpenLineage events from files.",
     "quarantine": "List, show and retry what was refused.",
+    "migrate": "Copy the record from a SQLite file to a PostgreSQL database.",
     "sweep": "Close runs whose process died.",
     "manifest": "Show what is stated about systems, and put it on the record.",
     "scan": "Look for secrets and personal data in what is stored.",

@@ -101,7 +101,7 @@ def _document(health: Health) -> dict[str, object]:
         "settings": {
             "home": str(health.settings.home),
             "spool": str(health.settings.spool),
-            "store": health.settings.store,
+            "store": health.store,
             "namespace": health.settings.namespace,
             "environment": health.settings.environment,
             "mode": health.settings.mode,
@@ -157,7 +157,7 @@ def _print(health: Health, output: Output) -> None:
         if patterns:
             output.line(f"  {what}  {clean(', '.join(patterns))}")
     count = "" if health.events is None else f"  {counted(health.events, 'event')}"
-    output.line(f"  store  {health.settings.store}{count}")
+    output.line(f"  store  {health.store}{count}")
     for step in health.settings.steps:
         said = ", ".join(f"{name} {value}" for name, value in step.said.items())
         output.line(f"  steps  {clean(step.job)}  {clean(said)}")

@@ -12,7 +12,8 @@ Home = Annotated[
     Path | None, typer.Option("--home", metavar="DIR", help="Folder of spool, store and keys (ORCHESTRAIL_HOME).")
 ]
 StoreUrl = Annotated[
-    str | None, typer.Option("--store", metavar="URL", help="The store, sqlite:///path (ORCHESTRAIL_STORE).")
+    str | None,
+    typer.Option("--store", metavar="URL", help="The store, sqlite:///path or postgresql://... (ORCHESTRAIL_STORE)."),
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON document and nothing else.")]
 NoCollect = Annotated[bool, typer.Option("--no-collect", help="Leave the local spool as it is.")]

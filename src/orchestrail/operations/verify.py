@@ -6,9 +6,8 @@ from pathlib import Path
 
 from orchestrail.errors import ConfigurationError
 from orchestrail.settings import Settings
-from orchestrail.store import store_path
+from orchestrail.store import store_file, verify_store
 from orchestrail.store.base import Progress, Verification
-from orchestrail.store.verify import verify as verify_store
 
 MAX_CHECKPOINT = 64 * 1024
 
@@ -20,7 +19,7 @@ def verify(
 
     Args:
         settings: name the store, and the home that pins its public key.
-        target: another store: its file, its home, or a `sqlite:///` URL.
+        target: another store: its file, its home, or a URL.
         against: a file with a signed checkpoint that the log shall contain.
         progress: called with entries done and entries there are.
 
@@ -30,11 +29,16 @@ def verify(
     """
     note = _note(against) if against is not None else None
     if target is None:
-        return verify_store(store_path(settings.store), settings.home, progress, note)
-    path = store_path(target) if "://" in target else Path(target).expanduser()
-    if path.is_dir():
-        path = path / "audit.db"
-    return verify_store(path, path.parent, progress, note, trusted=(settings.home,))
+        return verify_store(settings.store, settings.home, progress, note)
+    url = target if "://" in target else f"sqlite:///{_file(Path(target).expanduser())}"
+    file = store_file(url)
+    if file is None:
+        return verify_store(url, settings.home, progress, note)
+    return verify_store(url, file.parent, progress, note, trusted=(settings.home,))
+
+
+def _file(path: Path) -> Path:
+    return path / "audit.db" if path.is_dir() else path
 
 
 def _note(path: Path) -> bytes:

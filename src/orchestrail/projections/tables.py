@@ -11,7 +11,21 @@ from collections.abc import Iterable, Iterator
 from dataclasses import asdict, fields
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Float, Index, Integer, MetaData, RowMapping, String, Table
+from sqlalchemy import (
+    BigInteger,
+    Boolean,
+    Column,
+    ColumnElement,
+    Float,
+    Index,
+    Integer,
+    MetaData,
+    RowMapping,
+    String,
+    Table,
+    func,
+)
+from sqlalchemy.types import TypeEngine
 
 from orchestrail.manifest import Manifest
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
@@ -33,21 +47,47 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "20"
+VERSION = "21"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
 """Kind of an `after` edge with which no value went, as far as its adapter knows."""
 
+TEXT = String().with_variant(String(collation="C"), "postgresql")
+"""Texts sort by their bytes on every engine."""
+
+WHOLE = Integer().with_variant(BigInteger(), "postgresql")
+"""A whole number of 64 bits on every engine."""
+
 metadata = MetaData()
 
-meta = Table("proj_meta", metadata, Column("key", String, primary_key=True), Column("value", String, nullable=False))
+
+def ends_with(column: ColumnElement[str], end: str) -> ColumnElement[bool]:
+    """Say that a text ends with another one, as every engine understands it."""
+    return func.substr(column, func.length(column) - len(end) + 1) == end
+
+
+def _text_index(name: str, *columns: Column[Any], chosen: Column[Any] | None = None, **options: Any) -> None:
+    """Make an index with texts of any length in it: an entry of PostgreSQL's usual kind would not hold a long one.
+
+    Args:
+        name: its name.
+        columns: what it is of.
+        chosen: the column that chooses best, whose hashes are the index in PostgreSQL; else the first.
+        options: what SQLAlchemy takes.
+    """
+    Index(name, *columns, **options).ddl_if(dialect="sqlite")
+    hashed = columns[0] if chosen is None else chosen
+    Index(f"{name}_hash", hashed, postgresql_using="hash", **options).ddl_if(dialect="postgresql")
+
+
+meta = Table("proj_meta", metadata, Column("key", TEXT, primary_key=True), Column("value", TEXT, nullable=False))
 
 event = Table(
     "proj_event",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("seq", Integer, primary_key=True),
+    Column("run_id", TEXT, primary_key=True),
+    Column("seq", WHOLE, primary_key=True),
 )
 
 _TEXTS = (
@@ -78,56 +118,56 @@ _TEXTS = (
 run = Table(
     "proj_run",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("root_run_id", String, nullable=False),
-    Column("job_namespace", String, nullable=False),
-    Column("job_name", String, nullable=False),
-    Column("producer", String, nullable=False),
-    Column("first_seq", Integer, nullable=False),
-    Column("last_seq", Integer, nullable=False),
-    Column("ended_seq", Integer),
-    Column("attempt", Integer),
-    *(Column(name, String) for name in _TEXTS),
-    Column("facts", String, nullable=False),
+    Column("run_id", TEXT, primary_key=True),
+    Column("root_run_id", TEXT, nullable=False),
+    Column("job_namespace", TEXT, nullable=False),
+    Column("job_name", TEXT, nullable=False),
+    Column("producer", TEXT, nullable=False),
+    Column("first_seq", WHOLE, nullable=False),
+    Column("last_seq", WHOLE, nullable=False),
+    Column("ended_seq", WHOLE),
+    Column("attempt", WHOLE),
+    *(Column(name, TEXT) for name in _TEXTS),
+    Column("facts", TEXT, nullable=False),
 )
 Index("proj_run_root", run.c.root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)
-Index("proj_run_native", run.c.native_id)
-Index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
+_text_index("proj_run_native", run.c.native_id)
+_text_index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
 Index("proj_run_first", run.c.first_seq)
-Index("proj_run_cache_key", run.c.cache_key, run.c.state, run.c.ended_seq)
+_text_index("proj_run_cache_key", run.c.cache_key, run.c.state, run.c.ended_seq)
 
 use = Table(
     "proj_use",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("direction", String, primary_key=True),
-    Column("place", Integer, primary_key=True),
-    Column("seq", Integer, nullable=False),
-    Column("at", String),
-    Column("namespace", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("version", String),
-    Column("digest", String),
-    Column("kind", String, nullable=False),
-    Column("role", String),
-    Column("observed", String, nullable=False),
-    Column("weak", String),
-    Column("type", String),
-    Column("format", String),
-    Column("framework", String),
-    Column("seen", String),
-    Column("kind_source", String),
-    Column("rows", Integer),
-    Column("bytes", Integer),
-    Column("fields_json", String, nullable=False),
+    Column("run_id", TEXT, primary_key=True),
+    Column("direction", TEXT, primary_key=True),
+    Column("place", WHOLE, primary_key=True),
+    Column("seq", WHOLE, nullable=False),
+    Column("at", TEXT),
+    Column("namespace", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("version", TEXT),
+    Column("digest", TEXT),
+    Column("kind", TEXT, nullable=False),
+    Column("role", TEXT),
+    Column("observed", TEXT, nullable=False),
+    Column("weak", TEXT),
+    Column("type", TEXT),
+    Column("format", TEXT),
+    Column("framework", TEXT),
+    Column("seen", TEXT),
+    Column("kind_source", TEXT),
+    Column("rows", WHOLE),
+    Column("bytes", WHOLE),
+    Column("fields_json", TEXT, nullable=False),
 )
-Index("proj_use_digest", use.c.digest, use.c.direction, use.c.seq)
-Index("proj_use_seen", use.c.seen)
+_text_index("proj_use_digest", use.c.digest, use.c.direction, use.c.seq)
+_text_index("proj_use_seen", use.c.seen)
 NAMED_VERSION = use.c.version.is_not(None) & (use.c.digest.is_(None) | (use.c.version != use.c.digest))
 """Of uses whose version is a name, and no digest of the content."""
-Index(
+_text_index(
     "proj_use_version",
     use.c.namespace,
     use.c.name,
@@ -135,31 +175,37 @@ Index(
     use.c.digest,
     use.c.weak,
     use.c.seq,
+    chosen=use.c.version,
     sqlite_where=NAMED_VERSION,
     postgresql_where=NAMED_VERSION,
 )
-Index("proj_use_kind", use.c.kind, use.c.direction, use.c.seq)
-Index("proj_use_name", use.c.name, use.c.namespace, use.c.direction, use.c.seq)
+_text_index("proj_use_kind", use.c.kind, use.c.direction, use.c.seq)
+_text_index("proj_use_name", use.c.name, use.c.namespace, use.c.direction, use.c.seq)
 
 edge = Table(
     "proj_edge",
     metadata,
-    Column("kind", String, primary_key=True),
-    Column("from_run", String, primary_key=True),
-    Column("to_run", String, primary_key=True),
-    Column("stated_by", String, primary_key=True),
+    Column("kind", TEXT, primary_key=True),
+    Column("from_run", TEXT, primary_key=True),
+    Column("to_run", TEXT, primary_key=True),
+    Column("stated_by", TEXT, primary_key=True),
 )
 Index("proj_edge_from", edge.c.from_run)
 Index("proj_edge_to", edge.c.to_run)
 Index("proj_edge_stated_by", edge.c.stated_by)
 
-_TYPES = {"str": String, "int": Integer, "bool": Boolean, "float": Float}
+_TYPES: dict[str, TypeEngine[Any] | type[TypeEngine[Any]]] = {
+    "str": TEXT,
+    "int": WHOLE,
+    "bool": Boolean,
+    "float": Float,
+}
 
 
 def _typed(name: str, of: type, numbered: bool = True) -> Table:
     """Make the table of a dataclass of facts: a column for each field, in their order."""
-    columns: list[Column[Any]] = [Column("run_id", String, primary_key=True)]
-    columns += [Column("place", Integer, primary_key=True)] if numbered else []
+    columns: list[Column[Any]] = [Column("run_id", TEXT, primary_key=True)]
+    columns += [Column("place", WHOLE, primary_key=True)] if numbered else []
     for each in fields(of):
         kind, optional, _ = str(each.type).partition(" |")
         if each.name != "run_id":
@@ -168,12 +214,12 @@ def _typed(name: str, of: type, numbered: bool = True) -> Table:
 
 
 step = _typed("proj_step", StepFacts, numbered=False)
-Index("proj_step_operation", step.c.operation, step.c.version)
+_text_index("proj_step_operation", step.c.operation, step.c.version)
 claim = _typed("proj_claim", Claim)
 check = _typed("proj_check", Check)
-Index("proj_check_digest", check.c.digest)
+_text_index("proj_check_digest", check.c.digest)
 served = _typed("proj_served", Served)
-Index("proj_served_digest", served.c.digest)
+_text_index("proj_served_digest", served.c.digest)
 served_operation = _typed("proj_served_operation", ServedOperation)
 act = _typed("proj_act", Act)
 
@@ -183,111 +229,109 @@ FACTS = (step, claim, check, served, served_operation, act)
 touched = Table(
     "proj_touched",
     metadata,
-    Column("run_id", String, primary_key=True),
-    Column("root_run_id", String, primary_key=True),
+    Column("run_id", TEXT, primary_key=True),
+    Column("root_run_id", TEXT, primary_key=True),
 )
 """Runs of which something changed since all was judged, with the roots that they had and have; empty where nothing was judged."""
 
 outcome = Table(
     "proj_outcome",
     metadata,
-    Column("requirement", String, primary_key=True),
-    Column("kind", String, primary_key=True),
-    Column("unit", String, primary_key=True),
-    Column("status", String, primary_key=True),
-    Column("place", Integer, nullable=False),
-    Column("subjects", Integer, nullable=False),
-    Column("results", String, nullable=False),
+    *(Column(name, TEXT, nullable=False) for name in ("requirement", "kind", "unit", "status")),
+    Column("place", WHOLE, nullable=False),
+    Column("subjects", WHOLE, nullable=False),
+    Column("results", TEXT, nullable=False),
 )
 """How many subjects of a unit have a status by a requirement, and the results of those that do not pass."""
-Index("proj_outcome_unit", outcome.c.kind, outcome.c.unit)
+_text_index("proj_outcome_unit", outcome.c.kind, outcome.c.unit, chosen=outcome.c.unit)
 Index("proj_outcome_place", outcome.c.requirement, outcome.c.status, outcome.c.place)
 
 member = Table(
     "proj_member",
     metadata,
-    Column("unit", String, primary_key=True),
-    Column("part", String, primary_key=True),
+    Column("unit", TEXT, nullable=False),
+    Column("part", TEXT, nullable=False),
 )
 """What the outcomes of a unit rest on, where that is not all of one process: see `orchestrail.queries.facts.parts_of`."""
-Index("proj_member_part", member.c.part)
+_text_index("proj_member_part", member.c.part)
+_text_index("proj_member_unit", member.c.unit)
 
 reconciliation = Table(
     "proj_reconciliation",
     metadata,
-    Column("orchestrator", String, primary_key=True),
-    Column("seq", Integer, nullable=False),
-    Column("result", String, nullable=False),
+    Column("orchestrator", TEXT, primary_key=True),
+    Column("seq", WHOLE, nullable=False),
+    Column("result", TEXT, nullable=False),
 )
 
 manifest = Table(
     "proj_manifest",
     metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("received_at", String, nullable=False),
-    Column("digest", String, nullable=False),
-    Column("by", String),
-    Column("said", String, nullable=False),
+    Column("seq", WHOLE, primary_key=True),
+    Column("received_at", TEXT, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("by", TEXT),
+    Column("said", TEXT, nullable=False),
 )
 
 statement = Table(
     "proj_statement",
     metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("received_at", String, nullable=False),
-    Column("content", String, nullable=False),
-    Column("signatures", String, nullable=False),
+    Column("seq", WHOLE, primary_key=True),
+    Column("received_at", TEXT, nullable=False),
+    Column("content", TEXT, nullable=False),
+    Column("signatures", TEXT, nullable=False),
 )
 
 persons = Table(
     "proj_persons",
     metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("received_at", String, nullable=False),
-    Column("persons", String, nullable=False),
+    Column("seq", WHOLE, primary_key=True),
+    Column("received_at", TEXT, nullable=False),
+    Column("persons", TEXT, nullable=False),
 )
 
 document = Table(
     "proj_document",
     metadata,
-    Column("seq", Integer, primary_key=True),
-    *(Column(name, String, nullable=False) for name in ("received_at", "model", "digest", "day")),
-    *(Column(name, Integer, nullable=False) for name in ("size", "missing", "partial")),
+    Column("seq", WHOLE, primary_key=True),
+    *(Column(name, TEXT, nullable=False) for name in ("received_at", "model", "digest", "day")),
+    *(Column(name, WHOLE, nullable=False) for name in ("size", "missing", "partial")),
 )
-Index("proj_document_model", document.c.model, document.c.seq)
+_text_index("proj_document_model", document.c.model, document.c.seq)
 
 withdrawal = Table(
     "proj_withdrawal",
     metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("received_at", String, nullable=False),
-    Column("namespace", String, nullable=False),
-    Column("name", String, nullable=False),
-    Column("version", String),
-    Column("digest", String),
-    Column("withdrawn_at", String, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("by", String),
+    Column("seq", WHOLE, primary_key=True),
+    Column("received_at", TEXT, nullable=False),
+    Column("namespace", TEXT, nullable=False),
+    Column("name", TEXT, nullable=False),
+    Column("version", TEXT),
+    Column("digest", TEXT),
+    Column("withdrawn_at", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("by", TEXT),
 )
 
 scan = Table(
     "proj_scan",
     metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("received_at", String, nullable=False),
-    Column("first", Integer, nullable=False),
-    Column("last", Integer, nullable=False),
-    Column("said", String, nullable=False),
+    Column("seq", WHOLE, primary_key=True),
+    Column("received_at", TEXT, nullable=False),
+    Column("first", WHOLE, nullable=False),
+    Column("last", WHOLE, nullable=False),
+    Column("said", TEXT, nullable=False),
 )
 
 resolution = Table(
     "proj_resolution",
     metadata,
-    Column("seq", Integer, primary_key=True),
-    Column("received_at", String, nullable=False),
-    Column("digest", String, nullable=False),
-    Column("reason", String, nullable=False),
-    Column("by", String, nullable=False),
+    Column("seq", WHOLE, primary_key=True),
+    Column("received_at", TEXT, nullable=False),
+    Column("digest", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("by", TEXT, nullable=False),
 )
 
 

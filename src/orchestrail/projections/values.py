@@ -38,10 +38,9 @@ def text(value: object) -> str | None:
     """Give a text that a database and a terminal can hold; an empty one counts as unknown."""
     if not isinstance(value, str) or not value:
         return None
-    if value.isascii():
-        return value[:_LONGEST]
-    # JSON can hold half a surrogate pair, which UTF-8 cannot.
-    return value[:_LONGEST].encode("utf-8", "replace").decode("utf-8")
+    # PostgreSQL cannot hold a zero character; JSON can hold half a surrogate pair, which UTF-8 cannot.
+    value = value[:_LONGEST].replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
 
 
 def texts(value: object) -> Iterator[str]:

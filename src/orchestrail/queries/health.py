@@ -35,7 +35,7 @@ from orchestrail.queries.snapshot import snapshot
 from orchestrail.queries.words import counted
 from orchestrail.queries.writers import Writer, side_by_side, writers
 from orchestrail.settings import Settings
-from orchestrail.store import store_path
+from orchestrail.store import store_exists, store_file, store_name
 from orchestrail.store.base import Store
 from orchestrail.transport.segments import is_owned, read_segment, segments
 from orchestrail.versions import is_below, within
@@ -92,6 +92,15 @@ class Health:
     writers: Sequence[Writer] = ()
     reconciled: Mapping[str, ReconciliationRow | None] = field(default_factory=dict)
 
+    @property
+    def store(self) -> str:
+        """The URL of the store, without a password."""
+        url = self.settings.store
+        try:
+            return url if store_file(url) is not None else store_name(url)
+        except OrchestrailError:
+            return url.rpartition("@")[2]
+
 
 def examine(
     settings: Settings,
@@ -121,7 +130,7 @@ def examine(
     problems += _spool(settings)
     health = Health(settings, installed, adapters, ())
     try:
-        if store_path(settings.store).exists():
+        if store_exists(settings.store):
             store = open_store()
             health = replace(health, events=store.size())
             problems += _store(store, abandoned)
@@ -135,7 +144,7 @@ def examine(
             problems += _mixed(lately)
             problems += _unexplained(last.values())
         else:
-            where = f"There is no store at {store_path(settings.store)} yet."
+            where = f"There is no store at {store_name(settings.store)} yet."
             problems.append(Problem("no-store", Severity.NOTE, where, "It is made when the first run is collected."))
     except OrchestrailError as error:
         problems.append(problem_of(error))
@@ -240,13 +249,13 @@ def _folders(settings: Settings) -> Iterator[Problem]:
         elif path.exists():
             yield from _privacy(name, path)
     with suppress(OrchestrailError):
-        path = store_path(settings.store)
-        if path.exists():
-            if not os.access(path, os.W_OK):
+        file = store_file(settings.store)
+        if file is not None and file.exists():
+            if not os.access(file, os.W_OK):
                 yield Problem(
-                    "store-unwritable", Severity.WARNING, f"The store {path} cannot be written.", "See who owns it."
+                    "store-unwritable", Severity.WARNING, f"The store {file} cannot be written.", "See who owns it."
                 )
-            yield from _privacy("store", path)
+            yield from _privacy("store", file)
 
 
 def _privacy(name: str, path: Path) -> Iterator[Problem]:

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, Connection, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 from sqlalchemy.orm import aliased
 
 from orchestrail.model import DatasetRef
@@ -281,14 +281,21 @@ def described(connection: Connection, keys: Iterable[str]) -> Iterator[Described
         keys: as `model_keys` lists them; a model without a digest has no documentation, and is passed over.
     """
     use = tables.use.c
-    first = select(use.digest, use.name, use.run_id, func.min(use.seq)).group_by(use.digest)
+    written = use.direction == "output"
     for chunk in chunks(keys):
         documents: dict[str, list[DocumentRow]] = defaultdict(list)
         for row in _documents(connection, chunk):
             documents[row.model].append(row)
-        for key, name, run_id, seq in connection.execute(
-            first.where(use.direction == "output", use.digest.in_(chunk)).order_by(func.min(use.seq))
-        ):
+        earliest = select(use.digest, func.min(use.seq).label("seq")).where(written, use.digest.in_(chunk))
+        first = earliest.group_by(use.digest).subquery()
+        query = (
+            select(use.digest, func.min(use.name), use.run_id, use.seq)
+            .join_from(tables.use, first, and_(use.digest == first.c.digest, use.seq == first.c.seq))
+            .where(written)
+            .group_by(use.digest, use.run_id, use.seq)
+            .order_by(use.seq, use.digest)
+        )
+        for key, name, run_id, seq in connection.execute(query):
             yield Described(key, name, run_id, seq, tuple(documents[key]))
 
 
@@ -372,4 +379,4 @@ def predecessor(connection: Connection, written: Use) -> str | None:
         use.digest.is_not(None),
         use.digest != written.dataset.digest,
     )
-    return connection.execute(query.order_by(use.seq.desc()).limit(1)).scalar()
+    return connection.execute(query.order_by(use.seq.desc(), use.place.desc()).limit(1)).scalar()

@@ -214,7 +214,7 @@ def readers_of(connection: Connection, dataset: DatasetRef) -> list[tuple[str, s
         select(run.run_id, run.job_name)
         .join_from(tables.use, tables.run, use.run_id == run.run_id)
         .where(use.direction == "input")
-        .distinct()
+        .group_by(run.run_id, run.job_name, run.first_seq)
         .order_by(run.first_seq)
     )
     if dataset.digest:

@@ -53,12 +53,8 @@ class Record:
 def record(connection: Connection) -> Record:
     """Load what is judged of the record as a whole."""
     run = tables.run.c
-    named = (
-        select(run.system, run.run_id, func.min(run.first_seq))
-        .where(run.system.is_not(None))
-        .group_by(run.system)
-        .order_by(run.system)
-    )
+    first = select(func.min(run.first_seq)).where(run.system.is_not(None)).group_by(run.system)
+    named = select(run.system, run.run_id, run.first_seq).where(run.first_seq.in_(first)).order_by(run.system)
     return Record(
         tuple(beginnings(connection)),
         tuple(last_reconciliations(connection).values()),

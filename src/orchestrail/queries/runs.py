@@ -55,7 +55,7 @@ def find_run_or_none(connection: Connection, given: str) -> RunRow | None:
         length = len(wanted)
         exact = _matching(
             connection,
-            or_(func.substr(run.run_id, 1, length) == wanted, func.substr(run.run_id, -length, length) == wanted),
+            or_(func.substr(run.run_id, 1, length) == wanted, tables.ends_with(run.run_id, wanted)),
         )
     if len(exact) > 1:
         shown = "; ".join(f"{run_id} ({name})" for run_id, name in exact[:_SHOWN])
@@ -119,13 +119,15 @@ def runs(
         conditions.append(run.state == state.value)
     if job:
         pattern = job.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
-        conditions.append(run.job_name.like(pattern, escape="\\"))
+        conditions.append(run.job_name.ilike(pattern, escape="\\"))
     if system:
         conditions.append(run.system == system)
     if before:
         moment, seq = before
         conditions.append(or_(began < moment, and_(began == moment, run.first_seq < seq)))
-    newest_first = select(run.run_id).where(*conditions).order_by(began.desc(), run.first_seq.desc()).limit(limit)
+    newest_first = (
+        select(run.run_id).where(*conditions).order_by(began.desc().nulls_last(), run.first_seq.desc()).limit(limit)
+    )
     return list(load_runs(connection, connection.execute(newest_first).scalars()).values())
 
 

@@ -52,7 +52,8 @@ def of_system(connection: Connection, system: str) -> Scope:
     run = tables.run.c
     roots = process_roots(connection, run.system == system)
     if not roots:
-        known = connection.execute(select(run.system).where(run.system.is_not(None)).distinct().limit(20)).scalars()
+        named = select(run.system).where(run.system.is_not(None)).distinct().order_by(run.system).limit(20)
+        known = connection.execute(named).scalars()
         raise NotRecorded(
             f"No recorded run names the system {system!r}.",
             f"Systems on the record: {', '.join(sorted(known)) or 'none'}.",

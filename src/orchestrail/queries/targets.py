@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, or_, select
 
 from orchestrail.capture.digest import FileDigest, digest_file
 from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded
@@ -145,7 +145,8 @@ def _by_digest(connection: Connection, given: str, digits: str) -> Target | None
     wanted = f"sha256:{digits.lower()}"
     columns = tables.use.c
     start = and_(columns.digest >= wanted, columns.digest <= wanted + "g")
-    digests = list(connection.execute(select(columns.digest).where(start).distinct().limit(_SHOWN + 1)).scalars())
+    query = select(columns.digest).where(start).distinct().order_by(columns.digest).limit(_SHOWN + 1)
+    digests = list(connection.execute(query).scalars())
     if not digests:
         return None
     if len(digests) > 1:
@@ -165,7 +166,7 @@ def _named(connection: Connection, given: str) -> Target | None:
         and_(columns.namespace == "file", columns.name == os.path.normpath(path.absolute() if path else given)),
     )
     end = f"/{given}"
-    for condition in (whole, func.substr(columns.name, -len(end), len(end)) == end):
+    for condition in (whole, tables.ends_with(columns.name, end)):
         names = _names(connection, condition)
         if len(names) > 1:
             shown = "; ".join(f"{namespace}:{name}" for namespace, name in names[:_SHOWN])

@@ -57,9 +57,10 @@ def versions(connection: Connection, roots: Collection[str] | None = None) -> It
         .where(named)
         .group_by(use.namespace, use.name, use.version, digest_of)
     )
+    by_place = func.min(use.seq), use.namespace, use.name, use.version, digest_of.nulls_first()
     found: dict[tuple[str, str, str], list[tuple[str | None, int, int]]] = defaultdict(list)
     wanted = None if roots is None else _used_below(connection, roots)
-    for namespace, name, version, digest, count, first in connection.execute(grouped.order_by(func.min(use.seq))):
+    for namespace, name, version, digest, count, first in connection.execute(grouped.order_by(*by_place)):
         if wanted is None or (namespace, name, version) in wanted:
             found[namespace, name, version].append((digest, count, first))
     for (namespace, name, version), contents in found.items():
@@ -88,7 +89,7 @@ def _first(connection: Connection, namespace: str, name: str, version: str, dige
     query = select(use.run_id, use.direction).where(
         use.namespace == namespace, use.name == name, use.version == version, use.seq == seq, same
     )
-    row = connection.execute(query.limit(1)).first()
+    row = connection.execute(query.order_by(use.direction, use.place).limit(1)).first()
     return Seen(digest, row[0] if row else "", row[1] if row else "input", seq)
 
 
@@ -148,7 +149,7 @@ def operations(
         deployed: runs from which a deployed model descends, which count whatever their environment.
     """
     step, run = tables.step.c, tables.run.c
-    is_trial = func.coalesce(run.environment, "") == "dev"
+    is_trial = (func.coalesce(run.environment, "") == "dev").label("is_trial")
     ran = (
         step.operation.is_not(None),
         step.version.is_not(None),
@@ -167,7 +168,7 @@ def operations(
         codes[key][digest] = before + runs, min(start, first), max(end, last)
 
     for operation, version, digest, trial, *span in connection.execute(
-        joined.add_columns(is_trial, *spans).group_by(*identity, is_trial)
+        joined.add_columns(is_trial, *spans).group_by(*identity, is_trial.name)
     ):
         if wanted is None or (operation, version) in wanted:
             codes.setdefault((operation, version), {})
@@ -176,7 +177,7 @@ def operations(
             else:
                 count((operation, version), digest, *span)
     for chunk in chunks(sorted(deployed)):
-        behind = joined.add_columns(run.first_seq).where(is_trial, run.run_id.in_(chunk))
+        behind = joined.add_columns(run.first_seq).where(is_trial.element, run.run_id.in_(chunk))
         for operation, version, digest, seq in connection.execute(behind):
             if (operation, version) in codes:
                 trials[operation, version] -= 1

@@ -37,7 +37,7 @@ def writers(connection: Connection, since: str) -> list[Writer]:
     run = tables.run.c
     query = (
         select(run.producer, func.count(), func.min(run.seen_at), func.max(run.seen_at))
-        .where(run.producer.startswith(PRODUCER_PREFIX, autoescape=True), run.seen_at >= since)
+        .where(func.substr(run.producer, 1, len(PRODUCER_PREFIX)) == PRODUCER_PREFIX, run.seen_at >= since)
         .group_by(run.producer)
     )
     found = []

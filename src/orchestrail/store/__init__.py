@@ -6,43 +6,142 @@ appended, and when, is decided in `orchestrail.operations`.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrail.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from orchestrail.store.sqlite import SqliteStore
+    from orchestrail.store.base import Progress, Store, Verification
+    from orchestrail.store.postgresql import PostgresStore
+
+_SERVER = "postgresql"
 
 
-def open_store(url: str, *, home: Path, create: bool = False) -> SqliteStore:
+def open_store(url: str, *, home: Path, create: bool = False) -> Store:
     """Open the audit store that a URL names.
 
     Args:
-        url: `sqlite:///relative/path` or `sqlite:////absolute/path`.
+        url: `sqlite:///relative/path`, `sqlite:////absolute/path` or `postgresql://user:password@host:port/database`.
         home: folder that holds `keys/`, with the signing key of the store.
         create: make the store, and its keys, where there is none.
 
     Raises:
-        ConfigurationError: the URL names no kind of store that is supported.
+        ConfigurationError: the URL names no kind of store that is supported, or what that needs is not installed.
         StoreError: the store is missing, damaged, not ours, or of a newer version.
     """
+    if _is_server(url):
+        return _server_store().open(url, home=home, create=create)
     from orchestrail.store.sqlite import SqliteStore
 
-    return SqliteStore.open(store_path(url), home=home, create=create)
+    return SqliteStore.open(_path(url), home=home, create=create)
 
 
-def store_path(url: str) -> Path:
-    """Return the file that a `sqlite:///` URL names.
+def verify_store(
+    url: str,
+    home: Path,
+    progress: Progress | None = None,
+    against: bytes | None = None,
+    trusted: Sequence[Path] = (),
+) -> Verification:
+    """Recompute the audit store that a URL names, without writing anything.
+
+    Args:
+        url: as for `open_store`.
+        home: the store's own home: where its `keys/` pins public keys, the one of this log must be among them.
+        progress: called with entries done and entries there are.
+        against: a signed checkpoint from outside that this log shall contain.
+        trusted: other homes; a key that one of them pins for this log counts before that of `home`.
 
     Raises:
-        ConfigurationError: any other kind of URL.
+        ConfigurationError: the URL names no kind of store that is supported, or what that needs is not installed.
+        StoreError: there is no store, or it is of another schema version.
     """
+    if _is_server(url):
+        return _server_store().verify_at(url, home, progress, against, trusted)
+    from orchestrail.store.sqlite import verify_file
+
+    return verify_file(_path(url), home, progress, against, trusted)
+
+
+def migrate_store(file: Path, target: str, home: Path, progress: Progress | None = None) -> Verification:
+    """Copy the log in a SQLite file to a PostgreSQL database that holds no store, and verify the copy before it counts.
+
+    Args:
+        file: the file, which stays as it is.
+        target: URL of the database.
+        home: folder that holds `keys/`, which the copy goes on with.
+        progress: called with the rows written and those there are.
+
+    Raises:
+        ConfigurationError: the URL cannot be read, or what it needs is not installed.
+        StoreError: one of the two cannot be used, or the copy does not verify: then nothing was copied.
+    """
+    from orchestrail.store.sqlite import reading_file
+
+    kind = _server_store()
+    with reading_file(file) as source:
+        return kind.copied(target, home, source, progress)
+
+
+def store_exists(url: str) -> bool:
+    """Whether there is a store where a URL says.
+
+    Args:
+        url: as for `open_store`.
+
+    Raises:
+        ConfigurationError: the URL names no kind of store that is supported, or what that needs is not installed.
+        StoreError: the server of the store cannot be reached, or refuses.
+    """
+    if _is_server(url):
+        return _server_store().exists_at(url)
+    return _path(url).exists()
+
+
+def store_file(url: str) -> Path | None:
+    """Return the file that is the store of a URL; None where it is on a server.
+
+    Raises:
+        ConfigurationError: the URL names no kind of store that is supported.
+    """
+    return None if _is_server(url) else _path(url)
+
+
+def store_name(url: str) -> str:
+    """Name the store of a URL for people, without a password.
+
+    Raises:
+        ConfigurationError: the URL cannot be read, or names no kind of store that is supported.
+    """
+    return _server_store().name_of(url) if _is_server(url) else str(_path(url))
+
+
+def _is_server(url: str) -> bool:
+    return url.partition("://")[0] == _SERVER
+
+
+def _server_store() -> type[PostgresStore]:
+    try:
+        from orchestrail.store.postgresql import PostgresStore
+    except ModuleNotFoundError as error:
+        if error.name != "psycopg":
+            raise
+        raise ConfigurationError(
+            "A store in PostgreSQL cannot be used here.",
+            "The package psycopg is not installed.",
+            "Install orchestrail[postgresql].",
+        ) from error
+    return PostgresStore
+
+
+def _path(url: str) -> Path:
     scheme, separator, rest = url.partition(":///")
     if not separator or scheme != "sqlite" or not rest:
         raise ConfigurationError(
             f"The store {url.partition('@')[2] or url!r} is not of a kind that this version supports.",
-            "Only the embedded store is supported.",
-            "Set ORCHESTRAIL_STORE to sqlite:///path/to/audit.db.",
+            "A store is a SQLite file or a PostgreSQL database.",
+            "Set ORCHESTRAIL_STORE to sqlite:///path/to/audit.db or postgresql://user@host/database.",
         )
     return Path(rest).expanduser()

@@ -5,13 +5,15 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
+from typing import Any, cast
 from urllib.parse import quote
 
 from orchestrail.errors import StoreError
 from orchestrail.store import schema
+from orchestrail.store.session import Damage
 
 BUSY_SECONDS = 60.0
 CACHE_KIB = 64 * 1024
@@ -22,8 +24,50 @@ _READ_ONLY = {sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_P
 _BUSY = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
 
 
-class Damage(Exception):
-    """Something in the file of a store is not what a store writes; says what."""
+class SqliteSession:
+    """A connection as the shared code uses it; see `orchestrail.store.session`."""
+
+    engine = "SQLite"
+    error: type[Exception] = sqlite3.Error
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> sqlite3.Cursor:
+        """Run a statement."""
+        return self._connection.execute(statement, cast(Any, values))
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run a statement for each row of values."""
+        self._connection.executemany(statement, cast(Any, rows))
+
+    def changed(self, statement: str, rows: Sequence[Sequence[object]]) -> list[bool]:
+        """Run a statement for each row of values, and tell for each whether it changed anything."""
+        return [self.execute(statement, row).rowcount > 0 for row in rows]
+
+    def stream(self, statement: str) -> Iterator[Any]:
+        """Run a statement whose rows may not fit into memory."""
+        return iter(self.execute(statement))
+
+    def step(self) -> AbstractContextManager[object]:
+        """Open a block after whose failure others can go on."""
+        return nullcontext()
+
+    def complaints(self) -> Iterator[str]:
+        """Say what SQLite itself finds wrong with the file."""
+        return (str(line) for (line,) in self.execute("PRAGMA integrity_check") if line != "ok")
+
+    def objects(self) -> dict[tuple[str, str], object]:
+        """Describe every table, index, trigger and view but the projections', by kind and name."""
+        return schema.objects(self._connection)
+
+    def expected_objects(self) -> dict[tuple[str, str], object]:
+        """Give what `objects` gives for a new store."""
+        return schema.expected_objects()
+
+    def pending(self) -> Iterator[tuple[int, bytes]]:
+        """Yield nothing: an append to a file is one transaction."""
+        return iter(())
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -72,14 +116,7 @@ def check_ours(connection: sqlite3.Connection, path: Path) -> str | None:
     """
     if connection.execute("PRAGMA application_id").fetchone()[0] != schema.APPLICATION_ID:
         raise _not_ours(path, "It is a SQLite database of another program.")
-    revision = schema.version(connection)
-    if revision is not None and revision not in schema.REVISIONS:
-        raise StoreError(
-            f"The store {path} cannot be used by this version.",
-            f"Its schema is {revision}; this version knows them up to {schema.HEAD}.",
-            "Upgrade orchestrail in this environment.",
-        )
-    return revision
+    return schema.known_revision(f"The store {path}", schema.version(connection))
 
 
 @contextmanager

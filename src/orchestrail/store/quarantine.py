@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
-import sqlite3
 
 from orchestrail.store.base import Quarantined, Refused
+from orchestrail.store.session import Session
 
-_COLUMNS = (
-    "id, body, reason_code, reason, source, nonce, emitter, counter, received_at,"
-    " CASE WHEN event_id IS NOT NULL THEN lower(hex(event_id)) END"
-)
+_COLUMNS = "id, body, reason_code, reason, source, nonce, emitter, counter, received_at, event_id"
 
 
 def row_digest(entry_id: int, refused: Refused, received_at: str) -> bytes:
@@ -30,15 +27,15 @@ def row_digest(entry_id: int, refused: Refused, received_at: str) -> bytes:
     return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).digest()
 
 
-def insert(connection: sqlite3.Connection, refused: Refused, received_at: str) -> bool:
+def insert(session: Session, refused: Refused, received_at: str) -> bool:
     """Write an entry; False where the same bytes from the same source are there already."""
-    known = connection.execute(
+    known = session.execute(
         "SELECT 1 FROM quarantine WHERE source = ? AND body = ?", (refused.source, refused.body)
     ).fetchone()
     if known is not None:
         return False
-    (entry_id,) = connection.execute("SELECT coalesce(max(id) + 1, 1) FROM quarantine").fetchone()
-    connection.execute(
+    (entry_id,) = session.execute("SELECT coalesce(max(id) + 1, 1) FROM quarantine").fetchone()
+    session.execute(
         "INSERT INTO quarantine (id, body, nonce, reason_code, reason, source, emitter, counter, received_at, digest)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
@@ -57,8 +54,8 @@ def insert(connection: sqlite3.Connection, refused: Refused, received_at: str) -
     return True
 
 
-def read(connection: sqlite3.Connection, *, resolved: bool) -> list[Quarantined]:
+def read(session: Session, *, resolved: bool) -> list[Quarantined]:
     """Return the entries in order, those that were resolved only on request."""
     where = "" if resolved else "WHERE event_id IS NULL"
-    rows = connection.execute(f"SELECT {_COLUMNS} FROM quarantine {where} ORDER BY id")  # noqa: S608
-    return [Quarantined(*row) for row in rows]
+    rows = session.execute(f"SELECT {_COLUMNS} FROM quarantine {where} ORDER BY id")  # noqa: S608
+    return [Quarantined(*(*row, identity and identity.hex())) for *row, identity in rows]

@@ -9,6 +9,12 @@ from __future__ import annotations
 import sqlite3
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from orchestrail.errors import StoreError
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection
 
 APPLICATION_ID = int.from_bytes(b"orch", "big")
 """Marks a SQLite file as one of ours."""
@@ -34,24 +40,49 @@ def version(connection: sqlite3.Connection) -> str | None:
 
 def migrate(connection: sqlite3.Connection) -> None:
     """Bring a database to the newest schema, in one transaction; nothing happens where it is there already."""
-    from alembic import command
-    from alembic.config import Config
     from sqlalchemy import create_engine, event
     from sqlalchemy.pool import StaticPool
+
+    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
+    event.listen(engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
+    with engine.begin() as adopted:
+        upgrade(adopted)
+
+
+def upgrade(connection: Connection) -> None:
+    """Run the migrations that a database of either engine lacks, in its open transaction."""
+    from alembic import command
+    from alembic.config import Config
 
     config = Config()
     # The configuration reads a percent sign as the start of a reference.
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations").replace("%", "%%"))
-    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-    event.listen(engine, "begin", lambda begun: begun.exec_driver_sql("BEGIN IMMEDIATE"))
-    with engine.begin() as adopted:
-        # Made here and not by alembic: its wording must not depend on the version of a library, since it is compared.
-        adopted.exec_driver_sql(_VERSION_TABLE)
-        config.attributes["connection"] = adopted
-        command.upgrade(config, "head")
+    # Made here and not by alembic: its wording must not depend on the version of a library, since it is compared.
+    connection.exec_driver_sql(_VERSION_TABLE)
+    config.attributes["connection"] = connection
+    command.upgrade(config, "head")
 
 
-def objects(connection: sqlite3.Connection) -> dict[tuple[str, str], tuple[str, str | None]]:
+def known_revision(store: str, revision: str | None) -> str | None:
+    """Require that a revision is not newer than this version knows; return it.
+
+    Args:
+        store: what an error calls the store.
+        revision: the revision that it has.
+
+    Raises:
+        StoreError: it is newer.
+    """
+    if revision is not None and revision not in REVISIONS:
+        raise StoreError(
+            f"{store} cannot be used by this version.",
+            f"Its schema is {revision}; this version knows them up to {HEAD}.",
+            "Upgrade orchestrail in this environment.",
+        )
+    return revision
+
+
+def objects(connection: sqlite3.Connection) -> dict[tuple[str, str], object]:
     """Return (table, statement) by (kind, name) for every table, index, trigger and view but the projections'."""
     rows = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master")
     return {
@@ -60,7 +91,7 @@ def objects(connection: sqlite3.Connection) -> dict[tuple[str, str], tuple[str, 
 
 
 @cache
-def expected_objects() -> dict[tuple[str, str], tuple[str, str | None]]:
+def expected_objects() -> dict[tuple[str, str], object]:
     """Return what `objects` gives for a new database."""
     connection = sqlite3.connect(":memory:", isolation_level=None)
     try:

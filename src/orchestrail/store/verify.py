@@ -1,26 +1,24 @@
 """Recomputes a store from what it holds and names every place that is not what its signed checkpoints say. Never writes.
 
-The log is read once, in order; roots are compared at every checkpoint. What SQLite itself objects to is a problem like any other.
+The log is read once, in order; roots are compared at every checkpoint. What the database objects to is a problem like any other.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
 from orchestrail.errors import StoreError
 from orchestrail.store import counters, schema
+from orchestrail.store.appending import foreign_digest
 from orchestrail.store.base import Problem, Progress, Refused, Verification
-from orchestrail.store.connect import check_ours, open_reader, translated
 from orchestrail.store.envelope import Envelope, EnvelopeError, event_id, parse_envelope
 from orchestrail.store.keys import any_pinned, load_signer, parse_public_key, pinned
 from orchestrail.store.merkle import Frontier, Tiles, leaf_hash
 from orchestrail.store.note import Head, NoteError, Signer, Verifier, parse_head, parse_note
 from orchestrail.store.quarantine import row_digest
-from orchestrail.store.sqlite import foreign_digest
+from orchestrail.store.session import Examined
 
 MAX_PROBLEMS = 1000
 """Beyond this many the store is a ruin, and a longer list helps nobody."""
@@ -33,7 +31,7 @@ class _TooMany(Exception):
 
 
 def verify(
-    path: Path,
+    session: Examined,
     home: Path,
     progress: Progress | None = None,
     against: bytes | None = None,
@@ -42,27 +40,31 @@ def verify(
     """Recompute a store.
 
     Args:
-        path: the file.
+        session: its database, held still.
         home: the store's own home: where its `keys/` pins public keys, the one of this log must be among them.
         progress: called with entries done and entries there are.
         against: a signed checkpoint from outside that this log shall contain.
         trusted: other homes; a key that one of them pins for this log counts before that of `home`.
+    """
+    return _Check(session, home, trusted, progress, against).run()
+
+
+def check_revision(store: str, revision: str | None) -> None:
+    """Require that a store has the newest schema, or one that cannot be told, which is then a problem.
+
+    Args:
+        store: what an error calls the store.
+        revision: the revision that it has.
 
     Raises:
-        StoreError: the file cannot be read as a store at all, or is of another schema version.
+        StoreError: it is an older one.
     """
-    with translated(path), closing(open_reader(path)) as connection:
-        revision = check_ours(connection, path)
-        if revision is not None and revision != schema.HEAD:
-            raise StoreError(
-                f"The store {path} has an older schema ({revision}).",
-                "Verification compares it with the newest one and never changes a store.",
-                "Run `orchestrail collect` once to bring it up to date.",
-            )
-        # A flipped bit may leave text that is not UTF-8: that is for a check to name, not for the driver to refuse.
-        connection.text_factory = lambda data: data.decode("utf-8", "surrogateescape")
-        connection.execute("BEGIN")
-        return _Check(connection, home, trusted, progress, against).run()
+    if revision is not None and revision != schema.HEAD:
+        raise StoreError(
+            f"{store} has an older schema ({revision}).",
+            "Verification compares it with the newest one and never changes a store.",
+            "Run `orchestrail collect` once to bring it up to date.",
+        )
 
 
 class _Check:
@@ -70,13 +72,13 @@ class _Check:
 
     def __init__(
         self,
-        connection: sqlite3.Connection,
+        session: Examined,
         home: Path,
         trusted: Sequence[Path],
         progress: Progress | None,
         against: bytes | None,
     ) -> None:
-        self._connection = connection
+        self._session = session
         self._home = home
         self._trusted = trusted
         self._progress = progress
@@ -92,9 +94,10 @@ class _Check:
         self._boundaries: set[int] = set()
         self._arrived: dict[str, list[int]] = {}
         self._tiles: dict[tuple[int, int], bytes | None] = {}
+        self._pending: set[str] = set()
 
     def run(self) -> Verification:
-        """Run every check; one that SQLite or a damaged value stops is itself a problem."""
+        """Run every check; one that the database or a damaged value stops is itself a problem."""
         steps: tuple[tuple[str, Callable[[], None]], ...] = (
             ("file", self._check_file),
             ("schema", self._check_schema),
@@ -105,6 +108,7 @@ class _Check:
             ("checkpoint", self._check_heads),
             ("tile", self._check_tiles),
             ("tree", self._check_tree),
+            ("pending", self._check_pending),
             ("payload", self._check_surplus_payloads),
             ("quarantine", self._check_quarantine),
             ("emitter", self._check_emitters),
@@ -114,9 +118,10 @@ class _Check:
         try:
             for table, step in steps:
                 try:
-                    step()
-                except sqlite3.Error as error:
-                    self._report(table, None, f"SQLite cannot read it: {error}")
+                    with self._session.step():
+                        step()
+                except self._session.error as error:
+                    self._report(table, None, f"{self._session.engine} cannot read it: {error}")
         except _TooMany:
             self._notes.append(f"Only the first {MAX_PROBLEMS} problems are listed.")
         return Verification(
@@ -132,15 +137,14 @@ class _Check:
             raise _TooMany
 
     def _rows(self, query: str) -> Iterator[Any]:
-        return iter(self._connection.execute(query))
+        return self._session.stream(query)
 
     def _check_file(self) -> None:
-        for (line,) in self._rows("PRAGMA integrity_check"):
-            if line != "ok":
-                self._report("file", None, str(line))
+        for line in self._session.complaints():
+            self._report("file", None, line)
 
     def _check_schema(self) -> None:
-        expected, found = schema.expected_objects(), schema.objects(self._connection)
+        expected, found = self._session.expected_objects(), self._session.objects()
         for key in sorted(expected.keys() | found.keys()):
             kind, name = key
             if key not in found:
@@ -253,14 +257,19 @@ class _Check:
             self._report("log", place, "the event id is not the one of the envelope")
         if envelope.emitter is not None and envelope.counter is not None:
             self._arrived.setdefault(envelope.emitter, []).append(envelope.counter)
+        self._check_payload("payload", place, envelope, owner, nonce, body)
+
+    def _check_payload(
+        self, table: str, place: str, envelope: Envelope, owner: object, nonce: object, body: object
+    ) -> None:
         if owner is None:
-            self._report("payload", place, "it is missing")
+            self._report(table, place, "it is missing")
         elif not isinstance(nonce, bytes) or not isinstance(body, bytes):
-            self._report("payload", place, "it is not bytes")
+            self._report(table, place, "it is not bytes")
         elif event_id(nonce, body).hex() != envelope.event_id:
-            self._report("payload", place, "nonce and body do not give the event id")
+            self._report(table, place, "nonce and body do not give the event id")
         elif len(nonce) != 32 or len(body) != envelope.length:
-            self._report("payload", place, "the length is not the one of the envelope")
+            self._report(table, place, "the length is not the one of the envelope")
 
     def _compare_root(self) -> None:
         size = self._frontier.size
@@ -274,7 +283,7 @@ class _Check:
             self._report("against", f"size {size}", "the log up to there does not have the signed root")
 
     def _compare_tile(self, level: int, number: int, hashes: bytes) -> None:
-        row = self._connection.execute(
+        row = self._session.execute(
             "SELECT hashes FROM tile WHERE level = ? AND number = ?", (level, number)
         ).fetchone()
         self._tiles[level, number] = None
@@ -306,11 +315,30 @@ class _Check:
         if rows != [(0, self._frontier.size, self._frontier.to_bytes())]:
             self._report("tree", None, "its size and frontier are not those of the log")
 
+    def _check_pending(self) -> None:
+        """Check what has no place in the log yet: it is not signed, so only that it can get one."""
+        query = "SELECT event_id, nonce, body FROM payload WHERE event_id = ?"
+        for number, data in self._session.pending():
+            place = f"id {number}"
+            try:
+                envelope = parse_envelope(data)
+            except EnvelopeError as error:
+                self._report("pending", place, f"the envelope: {error}")
+                continue
+            self._pending.add(envelope.event_id)
+            row = self._session.execute(query, (bytes.fromhex(envelope.event_id),)).fetchone()
+            self._check_payload("pending", place, envelope, *(row or (None, None, None)))
+        if self._pending:
+            self._notes.append(f"{len(self._pending)} events are stored and have no place in the log yet.")
+
     def _check_surplus_payloads(self) -> None:
-        query = "SELECT event_id FROM payload WHERE event_id NOT IN (SELECT event_id FROM log)"
+        query = (
+            "SELECT event_id FROM payload WHERE NOT EXISTS (SELECT 1 FROM log WHERE log.event_id = payload.event_id)"
+        )
         for (identity,) in self._rows(query):
             name = identity.hex() if isinstance(identity, bytes) else str(identity)
-            self._report("payload", f"event {name}", "no log entry names it")
+            if name not in self._pending:
+                self._report("payload", f"event {name}", "no log entry names it")
 
     def _check_quarantine(self) -> None:
         query = (
@@ -354,13 +382,14 @@ class _Check:
 
     def _check_foreign(self) -> None:
         query = (
-            "SELECT digest, seen_at, envelope, body FROM foreign_seen"
+            "SELECT digest, event_id, seen_at, envelope, body FROM foreign_seen"
             " LEFT JOIN log USING (event_id) LEFT JOIN payload USING (event_id)"
         )
-        for digest, seen_at, data, body in self._rows(query):
+        for digest, identity, seen_at, data, body in self._rows(query):
             place = f"digest {digest.hex() if isinstance(digest, bytes) else digest}"
             if not isinstance(data, bytes):
-                self._report("foreign_seen", place, "its event is not in the log")
+                if not isinstance(identity, bytes) or identity.hex() not in self._pending:
+                    self._report("foreign_seen", place, "its event is not in the log")
                 continue
             try:
                 received_at = parse_envelope(data).received_at

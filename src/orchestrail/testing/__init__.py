@@ -1,4 +1,4 @@
-"""The shipped kit for testing adapters. For tests only.
+"""The shipped kit for testing adapters and stores. For tests only.
 
 An adapter's test subclasses `ConformanceSuite` and describes its host by a subclass of `Host`; the host's program imports
 `workload` and `installing`. Names are loaded when they are used, because that program shall hold nothing of ours but what it asks
@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from orchestrail.testing.events import schema_problems, spooled_events
     from orchestrail.testing.harness import Host
     from orchestrail.testing.scenarios import SCENARIOS, Scenario
+    from orchestrail.testing.stores import StoreConformance
 
 __all__ = [
     "SCENARIOS",
     "ConformanceSuite",
     "Host",
     "Scenario",
+    "StoreConformance",
     "installing",
     "schema_problems",
     "spooled_events",
@@ -33,6 +35,7 @@ _MODULES = {
     "ConformanceSuite": "conformance",
     "Host": "harness",
     "Scenario": "scenarios",
+    "StoreConformance": "stores",
     "schema_problems": "events",
     "spooled_events": "events",
 }

@@ -1,0 +1,133 @@
+"""What every store reads out of its log, whatever its engine. Opening, transactions and appending are each engine's matter."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from orchestrail.store import counters, quarantine
+from orchestrail.store.appending import parsed, ranges
+from orchestrail.store.base import Appended, Checkpoint, Gap, Incoming, Quarantined, Record, Refused
+from orchestrail.store.keys import load_signer, parse_public_key
+from orchestrail.store.note import NoteError, Signer, Verifier, parse_head, parse_note
+from orchestrail.store.session import Damage, Session, places
+
+PAGE = 500
+
+MARK_RESOLVED = "UPDATE quarantine SET event_id = ? WHERE id = ?"
+
+
+class LogStore(ABC):
+    """A store on some engine; see `orchestrail.store.base.Store` for what it does.
+
+    Attributes:
+        home: folder that holds the keys.
+    """
+
+    def __init__(self, home: Path, verifier: Verifier) -> None:
+        self.home = home
+        self._verifier = verifier
+        self._signer: Signer | None = None
+
+    @property
+    def origin(self) -> str:
+        """Name of the log, as its checkpoints carry it."""
+        return self._verifier.name
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    @abstractmethod
+    def close(self) -> None:
+        """Close what is open; the next call opens it again."""
+
+    @abstractmethod
+    def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
+        """Append events and quarantine refused bytes; see `orchestrail.store.base.Store`."""
+
+    @abstractmethod
+    def _reading(self) -> AbstractContextManager[Session]:
+        """Open a transaction that reads, all of it from one moment."""
+
+    def known(self, event_ids: Iterable[str]) -> set[str]:
+        """Return those of the event ids that the log holds."""
+        with self._reading() as session:
+            return {identity.hex() for identity in places(session, [bytes.fromhex(item) for item in event_ids])}
+
+    def records(self, after: int = -1) -> Iterator[Record]:
+        """Yield the log entries past a sequence number, in order, reading a page at a time."""
+        while True:
+            with self._reading() as session:
+                rows = session.execute(
+                    "SELECT seq, log.event_id, envelope, body FROM log LEFT JOIN payload USING (event_id)"
+                    " WHERE seq > ? ORDER BY seq LIMIT ?",
+                    (after, PAGE),
+                )
+                page = [Record(row[0], _hex(row[1]), parsed(row[2]).received_at, row[3]) for row in rows]
+            yield from page
+            if not page:
+                return
+            after = page[-1].seq
+
+    def size(self) -> int:
+        """Return the number of log entries."""
+        return self.checkpoint().size
+
+    def checkpoint(self) -> Checkpoint:
+        """Return the newest signed head."""
+        with self._reading() as session:
+            row = session.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
+            try:
+                head = parse_head(parse_note(row[0]).text)
+            except (NoteError, TypeError, AttributeError) as error:
+                raise Damage(f"the newest checkpoint: {error}") from error
+        return Checkpoint(head.size, head.root_hash, row[0])
+
+    def quarantine(self, body: bytes, reason_code: str, reason: str, source: str) -> bool:
+        """Put refused bytes aside; False where the same bytes from the same source are there already."""
+        return self.append((), [Refused(body, reason_code, reason, source)]).quarantined == 1
+
+    def quarantined(self, *, resolved: bool = False) -> list[Quarantined]:
+        """Return the unresolved quarantine entries, or with `resolved` all of them."""
+        with self._reading() as session:
+            return quarantine.read(session, resolved=resolved)
+
+    def gaps(self) -> list[Gap]:
+        """Return the holes in the emitters' numbering."""
+        with self._reading() as session:
+            rows = session.execute("SELECT emitter, counters FROM emitter ORDER BY emitter")
+            found = [Gap(emitter, counters.holes(ranges(text))) for emitter, text in rows]
+        return [gap for gap in found if gap.missing]
+
+    def _sign(self) -> Signer:
+        if self._signer is None:
+            self._signer = load_signer(self.home, self._verifier)
+        return self._signer
+
+
+def own_verifier(session: Session) -> Verifier:
+    """Read the public key of a store.
+
+    Raises:
+        Damage: it is missing, or none of ours.
+    """
+    row = session.execute("SELECT value FROM meta WHERE key = 'public_key'").fetchone()
+    try:
+        return parse_public_key(row[0] if row else None)
+    except NoteError as error:
+        raise Damage(f"its public key: {error}") from error
+
+
+def _hex(identity: object) -> str:
+    if not isinstance(identity, bytes):
+        raise Damage("a log entry: its event id is not bytes")
+    return identity.hex()

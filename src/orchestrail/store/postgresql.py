@@ -1,0 +1,389 @@
+"""The store of a team: a PostgreSQL schema that any number of processes and hosts append to. Opening, transactions, appending.
+
+An append is two transactions. The first makes the events durable: payloads, and a row each in `pending`. The second, under a lock
+that one process holds at a time, moves whatever is pending into the log. Whoever dies between the two, or within the second, leaves
+to the next one what is there: nothing that was acknowledged depends on a process.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+import psycopg
+from sqlalchemy import create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.pool import NullPool, QueuePool
+
+from orchestrail.errors import StoreError
+from orchestrail.store import postgresql_schema, schema
+from orchestrail.store.appending import Batch, Entry, begin_log, ingest, parsed
+from orchestrail.store.base import Appended, Incoming, Progress, Refused, Verification
+from orchestrail.store.copying import copy_log
+from orchestrail.store.keys import create_signer
+from orchestrail.store.log import MARK_RESOLVED, LogStore, own_verifier
+from orchestrail.store.note import Verifier
+from orchestrail.store.server import Server
+from orchestrail.store.session import Damage, Examined, places
+from orchestrail.store.verify import check_revision, verify
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+MOST_AT_ONCE = 5000
+"""Events that one transaction moves from `pending` into the log."""
+
+IDLE_SECONDS = 60
+"""How long a process that sequences may stand still before the server ends its transaction."""
+
+_PAGE = 500
+_SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
+_KEPT_OPEN = 5
+
+# Numbers of the advisory locks, which are the database's: one lock to make a store, one to sequence, one to project.
+_MAKE, _SEQUENCE, _PROJECT = (int.from_bytes(b"orch" + kind, "big") for kind in (b"make", b"seqn", b"proj"))
+
+
+class PostgresSession:
+    """A connection as the shared code uses it; see `orchestrail.store.session`."""
+
+    engine = "PostgreSQL"
+    error: type[Exception] = psycopg.Error
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+        self._streams = 0
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> psycopg.Cursor[Any]:
+        """Run a statement."""
+        return self.connection.execute(_own_marks(statement), values)
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run a statement for each row of values."""
+        with self.connection.cursor() as cursor:
+            cursor.executemany(_own_marks(statement), rows)
+
+    def changed(self, statement: str, rows: Sequence[Sequence[object]]) -> list[bool]:
+        """Run a statement for each row of values, and tell for each whether it changed anything."""
+        told: list[bool] = []
+        with self.connection.cursor() as cursor:
+            cursor.executemany(_own_marks(f"{statement} RETURNING 1"), rows, returning=True)
+            while len(told) < len(rows):
+                told.append(cursor.rowcount > 0)
+                cursor.nextset()
+        return told
+
+    def stream(self, statement: str) -> Iterator[Any]:
+        """Run a statement whose rows may not fit into memory."""
+        self._streams += 1
+        with self.connection.cursor(name=f"stream_{self._streams}") as cursor:
+            cursor.itersize = _PAGE
+            yield from cursor.execute(cast(Any, statement))
+
+    def step(self) -> AbstractContextManager[object]:
+        """Open a block after whose failure others can go on."""
+        return self.connection.transaction()
+
+    def complaints(self) -> Iterator[str]:
+        """Say nothing: the files are the server's own."""
+        return iter(())
+
+    def objects(self) -> dict[tuple[str, str], object]:
+        """Describe everything in the schema but the projections, by kind and name."""
+        return postgresql_schema.objects(self)
+
+    def expected_objects(self) -> dict[tuple[str, str], object]:
+        """Give what `objects` gives for a new store."""
+        return postgresql_schema.expected_objects()
+
+    def pending(self) -> Iterator[tuple[int, bytes]]:
+        """Yield number and envelope of events that are stored and have no place in the log yet."""
+        return self.stream("SELECT id, envelope FROM pending ORDER BY id")
+
+    def lock(self, number: int) -> None:
+        """Wait for one of our locks; it is held to the end of the transaction, or of the process."""
+        self.execute("SELECT pg_advisory_xact_lock(?)", (number,))
+
+
+class PostgresStore(LogStore):
+    """An audit store in a PostgreSQL database; see `orchestrail.store.base.Store` for what it does.
+
+    Safe to use from threads and after a fork: a child opens connections of its own.
+
+    Attributes:
+        home: folder that holds the keys.
+    """
+
+    def __init__(self, server: Server, home: Path, verifier: Verifier) -> None:
+        super().__init__(home, verifier)
+        self._server = server
+        self._engine: Engine | None = None
+        self._pid = os.getpid()
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, url: str, *, home: Path, create: bool = False) -> PostgresStore:
+        """Open a store, bringing an older schema up to date; with `create`, make one where there is none.
+
+        Raises:
+            ConfigurationError: the URL cannot be read.
+            StoreError: it is missing, damaged, of a newer version, or the server cannot be reached or refuses.
+        """
+        server = Server(url)
+        with server.translated(), server.connect() as connection:
+            session = PostgresSession(connection)
+            revision = schema.known_revision(server.called, postgresql_schema.version(session))
+            if revision is None and not create:
+                raise server.missing()
+            verifier = own_verifier(session) if revision == schema.HEAD else None
+        opened = cls(server, home, verifier or _make(server, home))
+        if create:
+            opened._take_over()
+        return opened
+
+    def close(self) -> None:
+        """Close the connections; the next call opens one again."""
+        if self._engine is not None and self._pid == os.getpid():
+            self._engine.dispose()
+
+    def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
+        """Append events and quarantine refused bytes; durable, in the log and under a signed checkpoint when it returns.
+
+        Args:
+            items: events that were found acceptable, in the order in which they shall stand.
+            refused: bytes that were not.
+
+        Raises:
+            StoreError: it may have been stored or not; appending the same once more stores nothing twice.
+        """
+        with self._transaction() as session:
+            ingested = ingest(session, self._sign(), items, datetime.now(UTC))
+            _put_off(session, ingested.entries)
+        quarantined, size = self._sequence(refused)
+        first = None
+        if ingested.entries:
+            with self._reading() as session:
+                first = _first_place(session, ingested.entries)
+        return Appended(len(ingested.entries), ingested.duplicates, quarantined, first, size)
+
+    def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
+        """Append a quarantined event that is acceptable by now, and mark its entry; the entry stays."""
+        self._sequence(())
+        with self._sequencing() as session:
+            batch = Batch(session, self._sign())
+            ingested = ingest(session, self._sign(), [incoming], batch.moment)
+            batch.add(ingested.entries)
+            size = batch.finish()
+            session.execute(MARK_RESOLVED, (ingested.identities[0], entry_id))
+        first = batch.before if ingested.entries else None
+        return Appended(len(ingested.entries), ingested.duplicates, 0, first, size)
+
+    @contextmanager
+    def read(self) -> Iterator[Connection]:
+        """Open a read-only snapshot for queries.
+
+        Raises:
+            StoreError: what the database says, within the block too.
+        """
+        snapshot = {"isolation_level": "REPEATABLE READ", "postgresql_readonly": True}
+        with self._server.translated(), _original(), self._pool().connect() as opened:
+            connection = opened.execution_options(**snapshot)
+            with connection.begin():
+                yield connection
+
+    @contextmanager
+    def project(self) -> Iterator[Connection]:
+        """Open a write transaction for the `proj_` tables; it commits at the end of the block, or rolls back on an error.
+
+        Raises:
+            StoreError: what the database says, within the block too.
+        """
+        with self._server.translated(), _original(), self._pool().begin() as connection:
+            connection.exec_driver_sql("SELECT pg_advisory_xact_lock(%s)", (_PROJECT,))
+            yield connection
+
+    def verify(self, progress: Progress | None = None, against: bytes | None = None) -> Verification:
+        """Recompute the whole log from what is stored, without writing anything.
+
+        Args:
+            progress: called with entries done and entries there are.
+            against: a signed checkpoint from outside that this log shall contain.
+        """
+        return self.verify_at(self._server.url, self.home, progress, against)
+
+    @staticmethod
+    def verify_at(
+        url: str,
+        home: Path,
+        progress: Progress | None = None,
+        against: bytes | None = None,
+        trusted: Sequence[Path] = (),
+    ) -> Verification:
+        """Recompute the store in a database; see `orchestrail.store.verify_store`."""
+        server = Server(url)
+        with server.translated(), server.connect() as connection:
+            session = PostgresSession(connection)
+            session.execute(_SNAPSHOT)
+            if not postgresql_schema.exists(session):
+                raise server.missing()
+            check_revision(server.called, schema.known_revision(server.called, postgresql_schema.version(session)))
+            return verify(session, home, progress, against, trusted)
+
+    @staticmethod
+    def copied(url: str, home: Path, source: Examined, progress: Progress | None = None) -> Verification:
+        """Make a store out of the log of another one; see `orchestrail.store.migrate_store`."""
+        server = Server(url)
+        with _making(server) as (connection, session):
+            if postgresql_schema.exists(session):
+                raise StoreError(
+                    f"{server.called} is there already.", "A copy needs an empty place.", "Name another database."
+                )
+            schema.upgrade(connection)
+            copy_log(source, session, progress)
+            found, original = verify(session, home), verify(source, home)
+            if not found.ok or (found.size, found.root_hash) != (original.size, original.root_hash):
+                raise StoreError(
+                    f"{server.called} was not made.",
+                    f"The copy does not verify: {'; '.join(map(str, found.problems[:3])) or 'it is another log'}.",
+                    "Run `orchestrail verify` on the file.",
+                )
+            return found
+
+    @staticmethod
+    def exists_at(url: str) -> bool:
+        """Whether a database holds a store."""
+        server = Server(url)
+        with server.translated(), server.connect() as connection:
+            return postgresql_schema.exists(PostgresSession(connection))
+
+    @staticmethod
+    def name_of(url: str) -> str:
+        """Name the store of a URL for people, without a password."""
+        return Server(url).name
+
+    def _take_over(self) -> None:
+        """Sequence what a process that died has left."""
+        with self._reading() as session:
+            left = session.execute("SELECT 1 FROM pending LIMIT 1").fetchone()
+        if left is not None:
+            self._sequence(())
+
+    def _sequence(self, refused: Sequence[Refused]) -> tuple[int, int]:
+        """Move what is pending into the log; return how many entries of quarantine are new, and the size of the log."""
+        quarantined = 0
+        while True:
+            with self._sequencing() as session:
+                batch = Batch(session, self._sign())
+                entries = _taken(session)
+                batch.add(entries)
+                quarantined += batch.quarantine(refused)
+                size = batch.finish()
+            if len(entries) < MOST_AT_ONCE:
+                return quarantined, size
+            refused = ()
+
+    @contextmanager
+    def _sequencing(self) -> Iterator[PostgresSession]:
+        """Open the one transaction that may give places in the log."""
+        with self._transaction() as session:
+            # A process that is stopped in here must not stop the log for good.
+            session.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
+            session.lock(_SEQUENCE)
+            yield session
+
+    @contextmanager
+    def _reading(self) -> Iterator[PostgresSession]:
+        with self._transaction() as session:
+            session.execute(_SNAPSHOT)
+            yield session
+
+    @contextmanager
+    def _transaction(self) -> Iterator[PostgresSession]:
+        with self._server.translated(), _original():
+            pooled = self._pool().raw_connection()
+            try:
+                yield PostgresSession(cast("psycopg.Connection[Any]", pooled.driver_connection))
+                pooled.commit()
+            finally:
+                pooled.close()  # rolls back what was not committed
+
+    def _pool(self) -> Engine:
+        if self._pid != os.getpid():
+            # Connections must not be used, nor closed, in a child of the process that opened them.
+            if self._engine is not None:
+                self._engine.dispose(close=False)
+            self._engine, self._lock, self._pid = None, threading.Lock(), os.getpid()
+        with self._lock:
+            if self._engine is None:
+                self._engine = create_engine(
+                    "postgresql+psycopg://",
+                    creator=self._server.connect,
+                    poolclass=QueuePool,
+                    pool_size=_KEPT_OPEN,
+                    max_overflow=-1,
+                    pool_pre_ping=True,
+                    use_native_hstore=False,
+                )
+            return self._engine
+
+
+def _own_marks(statement: str) -> Any:
+    return statement.replace("?", "%s")
+
+
+@contextmanager
+def _original() -> Iterator[None]:
+    """Raise what the driver said, and not what SQLAlchemy made of it."""
+    try:
+        yield
+    except DBAPIError as error:
+        raise (error.orig or error) from error
+
+
+@contextmanager
+def _making(server: Server) -> Iterator[tuple[Connection, PostgresSession]]:
+    """Open a transaction to make a store in, which one process can do at a time; the PostgreSQL schema is there."""
+    engine = create_engine("postgresql+psycopg://", creator=server.connect, poolclass=NullPool, use_native_hstore=False)
+    with server.translated(), _original(), engine.begin() as connection:
+        session = PostgresSession(cast("psycopg.Connection[Any]", connection.connection.driver_connection))
+        session.lock(_MAKE)
+        # Asked first: who may only write in it may not make it.
+        if session.execute("SELECT to_regnamespace(?)", (postgresql_schema.SCHEMA,)).fetchone() == (None,):
+            session.execute(f"CREATE SCHEMA {postgresql_schema.SCHEMA}")
+        yield connection, session
+
+
+def _make(server: Server, home: Path) -> Verifier:
+    """Make a store, or bring one to the newest schema; return its public key."""
+    with _making(server) as (connection, session):
+        if postgresql_schema.version(session) != schema.HEAD:
+            schema.upgrade(connection)
+            if session.execute("SELECT 1 FROM meta").fetchone() is None:
+                begin_log(session, create_signer(home))
+        return own_verifier(session)
+
+
+def _put_off(session: PostgresSession, entries: Iterable[Entry]) -> None:
+    rows = [(entry.envelope.to_bytes(), entry.digest) for entry in entries]
+    session.execute_many("INSERT INTO pending (envelope, digest) VALUES (?, ?)", rows)
+
+
+def _taken(session: PostgresSession) -> list[Entry]:
+    """Take what is pending, in the order in which it came: rows that are seen late are taken later, none is passed over."""
+    rows = session.execute(
+        "DELETE FROM pending WHERE id IN (SELECT id FROM pending ORDER BY id LIMIT ?) RETURNING id, envelope, digest",
+        (MOST_AT_ONCE,),
+    )
+    return [Entry(parsed(envelope), digest) for _, envelope, digest in sorted(rows)]
+
+
+def _first_place(session: PostgresSession, entries: Sequence[Entry]) -> int:
+    found = places(session, [bytes.fromhex(entry.envelope.event_id) for entry in entries])
+    if len(found) < len(entries):
+        raise Damage("events were taken out of `pending` and did not get into the log")
+    return min(found.values())

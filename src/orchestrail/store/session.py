@@ -1,0 +1,86 @@
+"""What the shared code of the stores asks of a database: statements with `?` for values. Opening one is each engine's matter."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+MOST = 400
+"""Values that one statement names."""
+
+
+class Damage(Exception):
+    """Something in a store is not what a store writes; says what."""
+
+
+class Rows(Protocol):
+    """What a statement found."""
+
+    def fetchone(self) -> Any:
+        """Return the next row, None where there is none left."""
+        ...
+
+    def __iter__(self) -> Iterator[Any]: ...
+
+
+class Session(Protocol):
+    """A transaction on an open database."""
+
+    def execute(self, statement: str, values: Sequence[object] = ()) -> Rows:
+        """Run a statement."""
+        ...
+
+    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
+        """Run a statement for each row of values."""
+        ...
+
+    def changed(self, statement: str, rows: Sequence[Sequence[object]]) -> list[bool]:
+        """Run a statement for each row of values, and tell for each whether it changed anything."""
+        ...
+
+    def stream(self, statement: str) -> Iterator[Any]:
+        """Run a statement whose rows may not fit into memory."""
+        ...
+
+
+class Examined(Session, Protocol):
+    """A database that is being verified, held still and not written to.
+
+    Attributes:
+        engine: the name of the database's make.
+        error: what it raises where something cannot be read.
+    """
+
+    engine: str
+    error: type[Exception]
+
+    def step(self) -> AbstractContextManager[object]:
+        """Open a block after whose failure others can go on."""
+        ...
+
+    def complaints(self) -> Iterable[str]:
+        """Say what the database itself finds wrong with its files."""
+        ...
+
+    def objects(self) -> dict[tuple[str, str], object]:
+        """Describe every table, index, trigger and function but the projections', by kind and name."""
+        ...
+
+    def expected_objects(self) -> dict[tuple[str, str], object]:
+        """Give what `objects` gives for a new store."""
+        ...
+
+    def pending(self) -> Iterator[tuple[int, bytes]]:
+        """Yield number and envelope of events that are stored and have no place in the log yet."""
+        ...
+
+
+def places(session: Session, identities: Sequence[bytes]) -> dict[bytes, int]:
+    """Return the sequence numbers of those of the event ids that the log holds."""
+    found: dict[bytes, int] = {}
+    for start in range(0, len(identities), MOST):
+        chunk = identities[start : start + MOST]
+        marks = ", ".join("?" * len(chunk))
+        found.update(session.execute(f"SELECT event_id, seq FROM log WHERE event_id IN ({marks})", chunk))  # noqa: S608
+    return found

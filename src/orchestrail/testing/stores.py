@@ -1,0 +1,403 @@
+"""What every audit store must hold, whatever its engine: a pytest class to subclass. No engine is named here."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import multiprocessing
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any, Protocol
+from uuid import UUID
+
+import pytest
+
+from orchestrail.errors import StoreError
+from orchestrail.store import open_store
+from orchestrail.store.base import Incoming, Refused, Store
+from orchestrail.store.envelope import event_id
+from orchestrail.store.merkle import TILE_WIDTH
+from orchestrail.store.note import parse_head, parse_note
+
+EMITTER = "0123456789abcdef" * 2
+
+_FORK = multiprocessing.get_context("fork")
+
+
+def event(number: int, **more: object) -> bytes:
+    """Make an event that OpenLineage's core rules accept, a different one for each number."""
+    values = {
+        "eventTime": "2026-03-01T12:00:00.000000Z",
+        "eventType": "START",
+        "producer": "urn:test",
+        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+        "run": {"runId": str(UUID(int=number))},
+        "job": {"namespace": "tests", "name": "job"},
+    }
+    return json.dumps(values | more, separators=(",", ":")).encode()
+
+
+def nonce(number: int) -> bytes:
+    """Give a nonce that is the same in every run of the tests."""
+    return hashlib.sha256(b"nonce %d" % number).digest()
+
+
+def spooled(number: int, emitter: str = EMITTER) -> Incoming:
+    """Give the event of this number as it comes from a spool, numbered from 1."""
+    return Incoming(event(number), "spool", nonce(number), emitter, number + 1, "2026-03-01T12:00:00.000000Z")
+
+
+def foreign(number: int) -> Incoming:
+    """Give the event of this number as another producer's file holds it."""
+    return Incoming(event(number), "foreign.jsonl")
+
+
+class Place(Protocol):
+    """Where the store of one test is, and the ways to it that its engine has.
+
+    Attributes:
+        url: its URL.
+        home: the folder with its keys.
+        refusal: what the engine raises where a trigger stands in the way.
+    """
+
+    url: str
+    home: Path
+    refusal: type[Exception]
+
+    def execute(self, statement: str) -> Sequence[Any]:
+        """Run a statement as somebody would who may write in the database, and give what it found."""
+        ...
+
+    def unguarded(self) -> AbstractContextManager[Callable[[str], Sequence[Any]]]:
+        """Open a transaction in which neither a trigger nor a constraint stands in the way; all are back afterwards."""
+        ...
+
+
+def _bodies(store: Store) -> list[bytes | None]:
+    return [record.body for record in store.records()]
+
+
+def _finished(children: Sequence[Any]) -> None:
+    for child in children:
+        child.start()
+    for child in children:
+        child.join()
+    assert [child.exitcode for child in children] == [0] * len(children)
+
+
+def _append_each(place: Place, numbers: Sequence[int], gate: Any) -> None:
+    gate.wait()
+    store = open_store(place.url, home=place.home, create=True)
+    for number in numbers:
+        store.append([spooled(number, f"{os.getpid():032x}")])
+
+
+def _append_for_ever(place: Place, first: int, ledger: int) -> None:
+    store = open_store(place.url, home=place.home)
+    number = first
+    while True:
+        store.append([spooled(number + step, f"{os.getpid():032x}") for step in range(3)])
+        os.write(ledger, b"".join(b"%d\n" % (number + step) for step in range(3)))
+        number += 3
+
+
+class StoreConformance:
+    """What every store must hold. A subclass needs a fixture `place`, the `Place` of a store that is not made yet."""
+
+    @pytest.fixture
+    def store(self, place: Place) -> Store:
+        """Make the store."""
+        return open_store(place.url, home=place.home, create=True)
+
+    def test_appended_events_are_read_back_in_order(self, store: Store) -> None:
+        """Records come in the order of the log, with their bytes exactly as they were given."""
+        first = store.append([spooled(2), spooled(0)])
+        second = store.append([spooled(1)])
+        assert (first.appended, first.first_seq, first.size) == (2, 0, 2)
+        assert (second.appended, second.first_seq, second.size) == (1, 2, 3)
+        assert _bodies(store) == [event(2), event(0), event(1)]
+        assert [record.seq for record in store.records()] == [0, 1, 2]
+        assert [record.seq for record in store.records(after=1)] == [2]
+        assert next(store.records()).event_id == event_id(nonce(2), event(2)).hex()
+
+    def test_the_same_event_is_appended_once(self, store: Store) -> None:
+        """A repeat, in the same batch or in a later one, is counted and dropped, and no checkpoint is made for it."""
+        result = store.append([spooled(0), spooled(1), spooled(0)])
+        assert (result.appended, result.duplicates) == (2, 1)
+        before = store.checkpoint()
+        again = store.append([spooled(1)])
+        assert (again.appended, again.duplicates, again.first_seq, again.size) == (0, 1, None, 2)
+        assert store.checkpoint() == before
+
+    def test_equal_bytes_with_other_nonces_are_two_events(self, store: Store) -> None:
+        """Two deliberate emissions of equal bytes both count."""
+        other = Incoming(event(0), "spool", nonce(99), EMITTER, 2)
+        assert store.append([spooled(0), other]).appended == 2
+
+    def test_foreign_events_are_dropped_within_the_window(self, store: Store) -> None:
+        """A producer without nonces may repeat itself; the store knows the bytes, within one batch as well."""
+        assert store.append([foreign(0), foreign(0), foreign(1)]).appended == 2
+        again = store.append([foreign(1), foreign(2)])
+        assert (again.appended, again.duplicates) == (1, 1)
+        assert store.verify().ok
+
+    @pytest.mark.parametrize("seen_at", ["2020-01-01T00:00:00.000000Z", "2190-01-01T00:00:00.000000Z"])
+    def test_foreign_events_count_again_outside_the_window(self, store: Store, place: Place, seen_at: str) -> None:
+        """Equal bytes a day later are another event, and a clock that was ahead for a while does not swallow events for years."""
+        store.append([foreign(0)])
+        place.execute(f"UPDATE foreign_seen SET seen_at = '{seen_at}'")  # noqa: S608
+        assert store.append([foreign(0)]).appended == 1
+        assert len(place.execute("SELECT * FROM foreign_seen")) == 1
+
+    def test_known_tells_which_events_are_there(self, store: Store) -> None:
+        """Only ids that the log holds come back, however many are asked for."""
+        store.append([spooled(number) for number in range(900)])
+        there = {event_id(nonce(number), event(number)).hex() for number in range(900)}
+        assert store.known([*there, "00" * 32]) == there
+
+    def test_each_batch_ends_in_a_signed_checkpoint(self, store: Store) -> None:
+        """The newest checkpoint names size and root, and an empty store has one as well."""
+        assert store.checkpoint().size == 0
+        store.append([spooled(0), spooled(1)])
+        head = store.checkpoint()
+        stated = parse_head(parse_note(head.note).text)
+        assert (head.size, stated.size, stated.root_hash) == (2, 2, head.root_hash)
+
+    def test_gaps_are_the_counters_that_never_came(self, store: Store) -> None:
+        """Counters may come in any order; what is missing below the highest is a gap, what is in quarantine is not."""
+        store.append([spooled(number) for number in (4, 0, 7)])
+        refused = Refused(b"x", "not_json", "No.", "spool:x", nonce(2), EMITTER, 3)
+        store.append([spooled(0, "f" * 32)], [refused])
+        assert [(gap.emitter, gap.missing) for gap in store.gaps()] == [(EMITTER, ((2, 2), (4, 4), (6, 7)))]
+        store.append([spooled(number) for number in (1, 3, 5, 6)])
+        assert store.gaps() == []
+
+    def test_quarantine_keeps_bytes_once(self, store: Store) -> None:
+        """The same bytes from the same place are kept once, from another place again, whatever they are."""
+        source = f"{'long/' * 1000}a: line 1"
+        assert store.quarantine(b"\x00\xff", "not_json", "Not JSON.", source)
+        assert not store.quarantine(b"\x00\xff", "not_json", "Not JSON.", source)
+        assert store.quarantine(b"\x00\xff", "not_json", "Not JSON.", "a: line 2")
+        first, second = store.quarantined()
+        assert (first.id, first.body, first.reason, first.source) == (1, b"\x00\xff", "Not JSON.", source)
+        assert second.id == 2
+        assert store.size() == 0
+        assert store.verify().ok
+
+    def test_resolved_entries_stay(self, store: Store) -> None:
+        """A retry appends the event and marks the entry, which is kept and no longer listed."""
+        store.quarantine(event(0), "not_openlineage", "Old rules.", "a")
+        (entry,) = store.quarantined()
+        assert store.resolve(entry.id, Incoming(entry.body, "a")).appended == 1
+        assert store.quarantined() == []
+        (kept,) = store.quarantined(resolved=True)
+        assert kept.event_id == next(store.records()).event_id
+        assert store.verify().ok
+
+    def test_a_failed_append_leaves_nothing(self, store: Store) -> None:
+        """One event that cannot be stored undoes its whole batch, and the store works on."""
+        store.append([spooled(0)])
+        with pytest.raises(ValueError, match="emitter"):
+            store.append([spooled(1), Incoming(b"{}", "spool", nonce(2), "not an emitter", 1)])
+        assert store.size() == 1
+        assert store.append([spooled(1)]).first_seq == 1
+        assert store.verify().ok
+
+    def test_reads_are_snapshots(self, store: Store) -> None:
+        """What is appended after a block began is not seen in it, and nothing can be written through it."""
+        store.append([spooled(0)])
+        with store.read() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM log").scalar() == 1
+            store.append([spooled(1)])
+            assert connection.exec_driver_sql("SELECT count(*) FROM log").scalar() == 1
+        with pytest.raises(StoreError), store.read() as connection:
+            connection.exec_driver_sql("CREATE TABLE proj_x (a INTEGER)")
+
+    def test_projections_commit_or_roll_back(self, store: Store) -> None:
+        """The block of a projection is one transaction."""
+        with store.project() as connection:
+            connection.exec_driver_sql("CREATE TABLE proj_x (a INTEGER)")
+        with pytest.raises(StoreError), store.project() as connection:
+            connection.exec_driver_sql("INSERT INTO proj_x SELECT 1 UNION SELECT no_such_function(1)")
+        with store.read() as connection:
+            assert connection.exec_driver_sql("SELECT count(*) FROM proj_x").scalar() == 0
+        assert store.verify().ok
+
+    @pytest.mark.parametrize(
+        "statement",
+        [
+            "UPDATE log SET envelope = leaf",
+            "DELETE FROM log",
+            "INSERT INTO log SELECT seq + 1000, nonce, envelope, leaf FROM log JOIN payload USING (event_id)",
+            "UPDATE payload SET body = nonce",
+            "DELETE FROM payload",
+            "UPDATE checkpoint SET note = (SELECT leaf FROM log WHERE seq = 0)",
+            "DELETE FROM checkpoint",
+            "INSERT INTO checkpoint SELECT 1, note FROM checkpoint WHERE size = 0",
+            "UPDATE meta SET value = ''",
+            "DELETE FROM meta",
+            "UPDATE tree SET size = 0",
+            "DELETE FROM tree",
+            "UPDATE tile SET number = 7",
+            "DELETE FROM tile",
+            "UPDATE quarantine SET reason = ''",
+            "DELETE FROM quarantine",
+        ],
+    )
+    def test_triggers_stop_accidents(self, store: Store, place: Place, statement: str) -> None:
+        """Neither UPDATE, nor DELETE, nor an INSERT out of order changes what was appended."""
+        store.append([spooled(number) for number in range(TILE_WIDTH)])
+        store.quarantine(b"x", "not_json", "Not JSON.", "a")
+        with pytest.raises(place.refusal):
+            place.execute(statement)
+        assert store.verify().ok
+
+    @pytest.mark.parametrize(
+        ("statement", "table"),
+        [
+            ("UPDATE log SET envelope = leaf WHERE seq = 2", "log"),
+            ("UPDATE log SET leaf = event_id WHERE seq = 2", "log"),
+            ("UPDATE log SET event_id = leaf WHERE seq = 2", "log"),
+            ("DELETE FROM log WHERE seq = 2", "log"),
+            ("UPDATE log SET seq = seq + 100000 WHERE seq = 299", "log"),
+            ("UPDATE payload SET body = nonce WHERE event_id = (SELECT event_id FROM log WHERE seq = 2)", "payload"),
+            (
+                "UPDATE payload SET nonce = event_id WHERE event_id = (SELECT event_id FROM log WHERE seq = 2)",
+                "payload",
+            ),
+            ("DELETE FROM payload WHERE event_id = (SELECT event_id FROM log WHERE seq = 2)", "payload"),
+            (
+                "INSERT INTO payload SELECT leaf, nonce, body FROM log JOIN payload USING (event_id) WHERE seq = 2",
+                "payload",
+            ),
+            (
+                "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 0) WHERE size = 300",
+                "checkpoint",
+            ),
+            ("DELETE FROM checkpoint WHERE size = 300", "checkpoint"),
+            ("DELETE FROM checkpoint WHERE size = 0", "checkpoint"),
+            ("UPDATE tile SET number = 9", "tile"),
+            ("DELETE FROM tile", "tile"),
+            ("UPDATE tree SET size = 299", "tree"),
+            ("UPDATE emitter SET counters = '1-2'", "emitter"),
+            ("DELETE FROM emitter", "emitter"),
+            ("UPDATE quarantine SET reason = 'Another.'", "quarantine"),
+            ("DELETE FROM quarantine WHERE id = 1", "quarantine"),
+            ("UPDATE meta SET value = ''", "meta"),
+            ("UPDATE foreign_seen SET seen_at = '2020-01-01T00:00:00.000000Z'", "foreign_seen"),
+            ("UPDATE foreign_seen SET digest = event_id", "foreign_seen"),
+        ],
+    )
+    def test_verification_names_what_was_changed(self, store: Store, place: Place, statement: str, table: str) -> None:
+        """What is changed behind the triggers' back is named with its table."""
+        store.append([spooled(number) for number in range(299)])
+        store.append(
+            [foreign(1000)], [Refused(b"x", "not_json", "Not JSON.", "a"), Refused(b"y", "not_json", "No.", "b")]
+        )
+        assert store.verify().ok
+        with place.unguarded() as execute:
+            execute(statement)
+        assert table in {problem.table for problem in store.verify().problems}
+
+    def test_verification_names_swapped_entries(self, store: Store, place: Place) -> None:
+        """Two entries that changed places, with all that belongs to them, are found."""
+        store.append([spooled(number) for number in range(5)])
+        with place.unguarded() as execute:
+            for change in ("1000 WHERE seq = 1", "1 WHERE seq = 3", "3 WHERE seq = 1000"):
+                execute(f"UPDATE log SET seq = {change}")  # noqa: S608
+        assert not store.verify().ok
+
+    def test_an_earlier_checkpoint_shows_a_log_that_was_cut(self, store: Store) -> None:
+        """A checkpoint from outside is contained, or its absence is a problem."""
+        store.append([spooled(0)])
+        kept = store.checkpoint().note
+        store.append([spooled(1)])
+        assert store.verify(against=kept).ok
+        assert not store.verify(against=kept.replace(b"\n1\n", b"\n9\n")).ok
+
+    def test_a_damaged_log_is_not_extended(self, store: Store, place: Place) -> None:
+        """An append onto a log that does not hang together is refused and says to verify."""
+        store.append([spooled(number) for number in range(3)])
+        with place.unguarded() as execute:
+            execute("UPDATE tree SET size = 1")
+        with pytest.raises(StoreError, match="damaged"):
+            store.append([spooled(3)])
+        assert place.execute("SELECT count(*) FROM log") == [(3,)]
+
+    def test_a_lost_key_stops_appending_only(self, store: Store, place: Place) -> None:
+        """Without the signing key the log can be read and verified, and an append says what is missing."""
+        store.append([spooled(0)])
+        next((place.home / "keys").glob("*.key")).unlink()
+        again = open_store(place.url, home=place.home)
+        with pytest.raises(StoreError, match="signing key"):
+            again.append([spooled(1)])
+        assert len(_bodies(again)) == 1
+        assert again.verify().ok
+
+    def test_a_missing_store_is_named(self, place: Place) -> None:
+        """Without `create`, nothing is made."""
+        with pytest.raises(StoreError) as caught:
+            open_store(place.url, home=place.home)
+        assert caught.value.exit_code == 4
+        assert not place.home.exists()
+
+    def test_threads_share_a_store(self, store: Store) -> None:
+        """Appends from several threads queue up; none is lost and none is doubled."""
+
+        def work(number: int) -> None:
+            for step in range(20):
+                store.append([spooled(number * 20 + step)])
+
+        threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(filter(None, _bodies(store))) == sorted(event(number) for number in range(80))
+        assert store.verify().ok
+
+    def test_a_fork_goes_on_with_an_open_store(self, store: Store) -> None:
+        """Parent and children append with the handle that was open at the fork."""
+        store.append([spooled(0)])
+        children = [_FORK.Process(target=store.append, args=([spooled(number)],)) for number in (1, 2)]
+        _finished(children)
+        store.append([spooled(3)])
+        assert sorted(filter(None, _bodies(store))) == sorted(event(number) for number in range(4))
+
+    def test_twenty_processes_make_and_fill_one_store(self, place: Place) -> None:
+        """Whoever comes first makes it; what all of them append, some of it twice, is there once."""
+        gate = _FORK.Barrier(20)
+        numbers = [range(n * 5, n * 5 + 10) for n in range(20)]
+        _finished([_FORK.Process(target=_append_each, args=(place, own, gate)) for own in numbers])
+        store = open_store(place.url, home=place.home)
+        assert sorted(filter(None, _bodies(store))) == sorted(event(number) for number in range(105))
+        assert store.verify().ok
+
+    def test_nothing_acknowledged_is_lost_by_kill_9(self, store: Store, place: Place, tmp_path: Path) -> None:
+        """Twenty writers, each killed in the middle of its work: what was acknowledged is there once, and the log goes on."""
+        ledger = os.open(tmp_path / "ledger", os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        for life in range(5):
+            children = [
+                _FORK.Process(target=_append_for_ever, args=(place, (life * 4 + n) * 1_000_000, ledger))
+                for n in range(4)
+            ]
+            for child in children:
+                child.start()
+            while (tmp_path / "ledger").read_bytes().count(b"\n") < (life + 1) * 60:
+                children[0].join(0.005)
+            for child in children:
+                assert child.pid is not None
+                os.kill(child.pid, signal.SIGKILL)
+                child.join()
+        acknowledged = [int(line) for line in (tmp_path / "ledger").read_text().split()]
+        assert len(acknowledged) >= 300
+        store.append([spooled(999_999_999)])
+        found = [record.body for record in store.records()]
+        assert len(found) == len(set(found))
+        assert {event(number) for number in acknowledged} <= set(found)
+        assert store.verify().ok
