@@ -36,10 +36,12 @@ class Cluster:
         return self._server.get_uri(database=database)
 
     def kill(self) -> None:
-        """Kill the server with all that it has not written down, and start it again."""
-        pid = self._server.get_pid()
-        os.killpg(os.getpgid(pid), signal.SIGQUIT)
+        """Kill the server with all that it has not written down."""
+        os.killpg(os.getpgid(self._server.get_pid()), signal.SIGQUIT)
         self._server.get_postmaster_info().process.wait(30)
+
+    def start(self) -> None:
+        """Start it again."""
         self._server.ensure_postgres_running()
 
     def write_down(self) -> None:
@@ -48,7 +50,8 @@ class Cluster:
             connection.execute("CHECKPOINT")
 
     def stop(self) -> None:
-        """Stop it."""
+        """End it: what it holds goes with its folder, and need not be written down."""
+        self.kill()
         self._server.cleanup()
 
 

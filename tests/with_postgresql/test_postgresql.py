@@ -180,6 +180,7 @@ def test_a_server_that_dies_amid_batches_keeps_what_was_acknowledged(place, stor
         thread.start()
     assert enough.wait(60)
     cluster.kill()
+    cluster.start()
     for thread in threads:
         thread.join()
     assert errors

@@ -188,7 +188,7 @@ class Store(Protocol):
     """What operations, projections and queries need from a store."""
 
     def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
-        """Append events and quarantine refused bytes in one durable transaction with a signed checkpoint."""
+        """Append events and quarantine refused bytes; all is durable, and under a signed checkpoint, when it returns."""
         ...
 
     def known(self, event_ids: Iterable[str]) -> set[str]:
