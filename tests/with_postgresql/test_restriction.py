@@ -1,0 +1,39 @@
+"""What those see who may see some systems alone: the tables of this engine lie in a schema of their own."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+
+import pytest
+
+from orchestrail.errors import Forbidden
+from orchestrail.queries.manifests import manifest_in_force
+from orchestrail.queries.runs import runs
+from orchestrail.queries.snapshot import snapshot
+from orchestrail.store import open_store
+from orchestrail.store.base import Incoming
+
+_FILE = Path(__file__).parents[1] / "unit" / "projections" / "made.py"
+
+
+def test_rows_of_other_systems_are_not_there(place):
+    """A run is seen with its system's token, its steps too, and nothing of a run that names another system or none."""
+    spec = importlib.util.spec_from_file_location("made", _FILE)
+    made = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(made)
+    events = [made.event("START", 9, job="nobody")]
+    for first, system in ((1, "scoring"), (5, "fraud")):
+        events.append(made.event("START", first, job=system, ours={"system": system}))
+        events.append(made.event("START", first + 1, job=f"{system}.fit", parent=first))
+    store = open_store(place.url, home=place.home, create=True)
+    store.append([Incoming(made.body(event), "test", event_time=event["eventTime"]) for event in events])
+
+    with snapshot(store, systems=["scoring"]) as record:
+        assert {row.job.name for row in runs(record, every=True)} == {"scoring", "scoring.fit"}
+        with pytest.raises(Forbidden):
+            manifest_in_force(record)
+    with snapshot(store, systems=[]) as record:
+        assert runs(record, every=True) == []
+    with snapshot(store) as record:
+        assert len(runs(record, every=True)) == 5
