@@ -85,7 +85,7 @@ class Server:
             ) from error
 
     def _in_our_words(self, error: psycopg.Error) -> StoreError:
-        said = " ".join((error.diag.message_primary or str(error)).split())
+        said = " ".join((error.diag.message_primary or str(error)).split()).rstrip(".?")
         if self._password:
             said = said.replace(self._password, "***")
         why = f"PostgreSQL says: {said}."
