@@ -17,7 +17,7 @@ from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.rows import RunRow, Use
 from orchestrail.queries.beginnings import since_when
-from orchestrail.queries.loading import dataset_key, load_uses
+from orchestrail.queries.loading import dataset_key, load_runs, load_uses
 from orchestrail.queries.origin import readers_of
 from orchestrail.queries.runs import find_run_or_none
 
@@ -65,6 +65,9 @@ def find_target(connection: Connection, given: str) -> Target:
         return _file(connection, given, path)
     if given.lower().startswith("sha256:"):
         return _digest(connection, given)
+    # Before the names, which have to be gone through one by one: no data set is called by the whole id of a recorded run.
+    if whole := load_runs(connection, [given.strip().lower()]):
+        return Target(given, "run", run=next(iter(whole.values())))
     if found := _named(connection, given):
         return found
     if path is not None and path.is_dir():
