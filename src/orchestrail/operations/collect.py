@@ -29,7 +29,7 @@ PATIENCE = 300.0
 
 SOURCE = "spool"
 
-_TIME = re.compile(rb"\d{1,18} (\d{1,20}) ")
+_TIME = re.compile(rb"\n?\d{1,18} (\d{1,20}) ")  # behind an empty row, in most segments
 
 
 @dataclass(frozen=True, slots=True)

@@ -300,8 +300,10 @@ def test_a_held_lock_is_an_error_of_ours(settings, store, monkeypatch):
 def test_memory_holds_only_what_overlaps(settings, store, monkeypatch):
     """Segments that follow one another in time are read one after the other."""
     for number in range(6):
-        begin = number * 1000
-        segment(settings.spool, f"{number:032x}", [(n, begin + n, event(f"{number}-{n}")) for n in range(1, 4)])
+        spool = Spool(settings.spool)
+        for n in range(3):
+            spool.append(event(f"{number}-{n}"))
+        spool.close()
     open_at_once, most = set(), []
 
     def reading(path: Path):
