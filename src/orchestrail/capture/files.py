@@ -509,7 +509,10 @@ class FileCapture:
     def _close_input(self, name: str, file: _File, read: Identity, captured: Captured) -> None:
         found = file.early or self._digest(file)
         if found is None:
-            if not _temporary(name):
+            shut = _shut(file.place)
+            if shut is not None:
+                captured.not_captured.append((_printable(name), shut))
+            elif not _temporary(name):
                 captured.inputs.append(
                     _dataset(name, file, None, read[2], "at_read", "gone before its digest was taken")
                 )
@@ -545,6 +548,17 @@ class FileCapture:
             weak = "still open for writing when the step ended"
         kind, seen = models.kind_of(name), _left_to_collector(found, found.inode, found.mtime_ns)
         captured.outputs.append(_dataset(name, file, found.digest, found.size, "at_write", weak, kind, seen))
+
+
+def _shut(place: str) -> str | None:
+    """Say why nobody can tell whether a file is still there; None where it is known."""
+    try:
+        os.stat(place)
+    except PermissionError as error:
+        return f"cannot be read: {error.strerror}"
+    except OSError:
+        return None
+    return None
 
 
 def install() -> None:

@@ -666,26 +666,29 @@ def test_more_files_than_are_kept_are_said_to_be_missing(tmp_path):
     assert seen[2] == [("files", "more than 3 files were opened")]
 
 
-def test_a_file_that_only_the_step_may_read_is_said_to_be_missing(run, tmp_path):
-    """The right to read it was given up before the step ended."""
+@pytest.mark.parametrize("shut", ["kept/secret", "kept"])
+def test_a_file_that_only_the_step_may_read_is_said_to_be_missing(run, tmp_path, shut):
+    """The right to read it, or to look into its folder, was given up before the step ended: it is not said to be gone."""
     for parent in (tmp_path, *tmp_path.parents):
         if str(parent).startswith(str(Path(tempfile.gettempdir()) / "pytest-")):
             parent.chmod(0o755)
-    put(tmp_path / "secret").chmod(0o400)
-    told = run("""
+    (tmp_path / "kept").mkdir()
+    put(tmp_path / "kept" / "secret").chmod(0o400)
+    told = run(f"""
         import json, os
         from orchestrail.capture.files import FileCapture, capturing, install
         install()
         capture = FileCapture()
         token = capturing.set(capture)
-        open("secret").close()
+        open("kept/secret").close()
         capturing.reset(token)
-        os.chmod("secret", 0)
+        os.chmod({shut!r}, 0)
         if os.geteuid() == 0:
             os.seteuid(65534)
         print(json.dumps(capture.close()))
     """)
-    assert told == [[], [], [[str(tmp_path / "secret"), "cannot be read: Permission denied"]]]
+    (tmp_path / shut).chmod(0o700)
+    assert told == [[], [], [[str(tmp_path / "kept" / "secret"), "cannot be read: Permission denied"]]]
 
 
 def test_nothing_is_captured_outside_a_capture(tmp_path):
