@@ -64,12 +64,10 @@ def check(
     Exit code 0: every `must` of the profile is decided and none fails. 1: one fails. 3: none fails and one is unknown.
     """
     output = Output(as_json=as_json, full=full)
-    if target is not None and system is not None:
-        raise ConfigurationError("A target and --system were given.", "A check is of one of them.", "Leave one out.")
+    asked = Question(target, system, profile.value, day_of(day), verify)
     settings = settings_of(home, store)
     catalogue = catalogue_in_force(settings.catalogue)
     record = collected(settings, output, no_collect=no_collect)
-    asked = Question(target, system, profile.value, day_of(day), verify)
     report = judge(record, catalogue, asked, output.progress("judging"))
     write_reports(report, sarif, junit)
     if as_json:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
+from orchestrail.errors import ConfigurationError
 from orchestrail.operations.judging import judge_everything
 from orchestrail.queries.record import StoreFacts
 from orchestrail.queries.scopes import Scope, of_system, of_target
@@ -33,6 +34,9 @@ class Question:
         day: the UTC day of the judgement.
         verify: True to recompute the log however long it is.
         afar: whoever asks sits at another machine: the target names no file of this one.
+
+    Raises:
+        ConfigurationError: a target and a system are named.
     """
 
     target: str | None = None
@@ -41,6 +45,12 @@ class Question:
     day: date = date.max
     verify: bool = False
     afar: bool = False
+
+    def __post_init__(self) -> None:
+        if self.target is not None and self.system is not None:
+            raise ConfigurationError(
+                "A target and a system were given.", "A check is of one of them.", "Leave one out."
+            )
 
 
 def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progress | None = None) -> Report:

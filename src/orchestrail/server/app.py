@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from html import escape
 from typing import Any
@@ -80,13 +80,16 @@ def create_app(
     def administrator(request: Request) -> Caller:
         return granted(request, Scope.ADMIN, whole=True)
 
-    async def reading(request: Request) -> AsyncIterator[Snapshot]:
-        caller = await run_in_threadpool(granted, request, Scope.READ)
-        async with (
-            answering,
-            contextmanager_in_threadpool(snapshot(store, systems=caller.systems, afar=True)) as record,
-        ):
-            yield record
+    def reading(*, whole: bool = False) -> Callable[[Request], AsyncIterator[Snapshot]]:
+        async def opened(request: Request) -> AsyncIterator[Snapshot]:
+            caller = await run_in_threadpool(granted, request, Scope.READ, whole=whole)
+            async with (
+                answering,
+                contextmanager_in_threadpool(snapshot(store, systems=caller.systems, afar=True)) as record,
+            ):
+                yield record
+
+        return opened
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
@@ -135,8 +138,8 @@ def create_app(
     app.include_router(sign_in.create_router(access, bodies))
     app.include_router(ingest.create_router(store, committer, bodies, metrics, writer))
     catalogue = catalogue_in_force(settings.catalogue)
-    app.include_router(read.create_router(store, catalogue, reading, reader_of_all, administrator))
-    app.include_router(pages.create_router(store, catalogue, reading, reader_of_all, _sees_all))
+    app.include_router(read.create_router(store, catalogue, reading(), reader_of_all, administrator))
+    app.include_router(pages.create_router(store, catalogue, reading(), reading(whole=True), _sees_all))
     return app
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
-from orchestrail.errors import ConfigurationError, NotRecorded
+from orchestrail.errors import NotRecorded
 from orchestrail.model import State
 from orchestrail.operations.checking import Question
 from orchestrail.operations.checking import check as judge
@@ -136,10 +136,6 @@ def create_router(
         day: Annotated[date | None, Query(alias="date", description="Judge ages by this UTC day")] = None,
     ) -> Document:
         """Judge, as `orchestrail check` does. Verdicts rest on what is of all systems: a token of some is refused."""
-        if target is not None and system is not None:
-            raise ConfigurationError(
-                "A target and a system were given.", "A check is of one of them.", "Leave one out."
-            )
         return Document(
             report_document(judge(store, catalogue, Question(target, system, profile, day or today(), afar=True)))
         )

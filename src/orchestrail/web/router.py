@@ -78,7 +78,7 @@ def create_router(
     store: Store,
     catalogue: Catalogue,
     read: Callable[[Request], AsyncIterator[Snapshot]],
-    reader: Callable[[Request], Any],
+    read_all: Callable[[Request], AsyncIterator[Snapshot]],
     sees_all: Callable[[Request], bool],
 ) -> APIRouter:
     """Make the pages.
@@ -87,23 +87,20 @@ def create_router(
         store: the record.
         catalogue: the requirements.
         read: gives a snapshot of what the caller may see.
-        reader: refuses those who may not see what concerns all systems.
+        read_all: gives a snapshot of all systems, and refuses those who may not see all.
         sees_all: says whether the caller may; asked after `read`.
     """
     router = APIRouter(default_response_class=HTMLResponse, route_class=_Page, include_in_schema=False)
     judge = Judge(store, catalogue)
-    of_all = [Depends(reader)]
     Record = Annotated[Snapshot, Depends(read)]
+    Whole = Annotated[Snapshot, Depends(read_all)]
+    of_all = [Depends(read_all)]
 
     def asked_of(
         profile: Annotated[str, Query(pattern="^(build|release|operate)$")] = "build",
         system: Text = None,
         target: Text = None,
     ) -> Question:
-        if system and target:
-            raise ConfigurationError(
-                "A target and a system were given.", "A check is of one of them.", "Leave one out."
-            )
         return Question(target or None, system or None, profile, today(), afar=True)
 
     Asked = Annotated[Question, Depends(asked_of)]
@@ -149,36 +146,36 @@ def create_router(
     ) -> Response:
         return page("lineage", **lineage.lineage(record, target, direction))
 
-    @router.get("/requirements", dependencies=of_all)
-    def list_requirements(record: Record, asked: Asked) -> Response:
+    @router.get("/requirements")
+    def list_requirements(record: Whole, asked: Asked) -> Response:
         return page("requirements", **requirements.matrix(record, judge, asked))
 
     @router.get("/requirements/{identifier}", dependencies=of_all)
     def show_requirement(identifier: str, asked: Asked) -> Response:
         return page("requirement", **requirements.one(judge, identifier, asked))
 
-    @router.get("/log", dependencies=of_all)
-    def show_log(record: Record, before: Place = None) -> Response:
+    @router.get("/log")
+    def show_log(record: Whole, before: Place = None) -> Response:
         return page("log", **log.listing(record, store, before))
 
-    @router.get("/log/checkpoints", dependencies=of_all)
-    def list_checkpoints(record: Record, before: Place = None) -> Response:
+    @router.get("/log/checkpoints")
+    def list_checkpoints(record: Whole, before: Place = None) -> Response:
         return page("checkpoints", **log.heads(record, before))
 
     @router.get("/log/quarantine", dependencies=of_all)
-    def list_refused(_record: Record, every: Annotated[bool, Query(alias="all")] = False) -> Response:
+    def list_refused(every: Annotated[bool, Query(alias="all")] = False) -> Response:
         return page("quarantine", **log.refused(store, every=every))
 
     @router.get("/log/quarantine/{number}", dependencies=of_all)
-    def show_refused(_record: Record, number: Annotated[int, log.Number]) -> Response:
+    def show_refused(number: Annotated[int, log.Number]) -> Response:
         return page("refused", **log.one_refused(store, number))
 
-    @router.get("/log/{seq}", dependencies=of_all)
-    def show_entry(record: Record, seq: Annotated[int, log.Number]) -> Response:
+    @router.get("/log/{seq}")
+    def show_entry(record: Whole, seq: Annotated[int, log.Number]) -> Response:
         return page("entry", **log.one(record, store, seq))
 
-    @router.get("/log/{seq}/event", dependencies=of_all)
-    def give_event(record: Record, seq: Annotated[int, log.Number]) -> Response:
+    @router.get("/log/{seq}/event")
+    def give_event(record: Whole, seq: Annotated[int, log.Number]) -> Response:
         saved = {"Content-Disposition": f'attachment; filename="entry-{seq}.json"'}
         return Response(log.event(record, seq), media_type="application/octet-stream", headers=HEADERS | saved)
 
