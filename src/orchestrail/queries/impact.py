@@ -15,7 +15,7 @@ from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow
-from orchestrail.queries.loading import AFTER, Edge, dataset_key, load_uses
+from orchestrail.queries.loading import AFTER, Edge, dataset_key, load_runs, load_uses
 from orchestrail.queries.models import Deployment, deployments, model_keys
 from orchestrail.queries.origin import Reading, origin_of
 from orchestrail.queries.show import began
@@ -94,10 +94,12 @@ class Withdrawn:
     Attributes:
         withdrawal: what is to be used no more, since when and why.
         impact: what descends from it.
+        unidentified: where a content was withdrawn, runs that read something of its name of which the content is not known.
     """
 
     withdrawal: Withdrawal
     impact: Impact
+    unidentified: Sequence[RunRow]
 
 
 def withdrawn(connection: Connection, roots: Collection[str] | None = None) -> Iterator[Withdrawn]:
@@ -107,9 +109,21 @@ def withdrawn(connection: Connection, roots: Collection[str] | None = None) -> I
         dataset = DatasetRef(row.namespace, row.name, version=row.version, digest=row.digest)
         kind = "dataset" if row.digest is None else "digest"
         found = impact(connection, Target(row.digest or row.name, kind, dataset), row.version)
-        touched = {run.root_run_id for run in (*found.certain.runs, *found.possible.runs, *found.readers)}
+        unidentified = _reading_by_name(connection, each) if row.digest is not None else []
+        touched = {
+            run.root_run_id for run in (*found.certain.runs, *found.possible.runs, *found.readers, *unidentified)
+        }
         if roots is None or touched & set(roots):
-            yield Withdrawn(each, found)
+            yield Withdrawn(each, found, unidentified)
+
+
+def _reading_by_name(connection: Connection, withdrawal: Withdrawal) -> list[RunRow]:
+    """Find the runs that read what a withdrawal covers by its name alone."""
+    use, row = tables.use.c, withdrawal.row
+    named = load_uses(
+        connection, use.direction == "input", use.namespace == row.namespace, use.name == row.name, use.digest.is_(None)
+    )
+    return list(load_runs(connection, (each.run_id for each in named if withdrawal.covers(each.dataset))).values())
 
 
 def impact(connection: Connection, target: Target, version: str | None = None) -> Impact:

@@ -181,6 +181,18 @@ def test_what_may_descend_from_withdrawn_data_is_unknown(made, judged):
     assert verdict.reason.endswith("by edges that nothing proves: /m")
 
 
+def test_what_was_read_under_the_name_of_a_withdrawn_content_is_unknown(made, judged):
+    """Nobody knows whether it was that content. Read with a digest of its own it was another one."""
+    end = made.event("COMPLETE", 4, second=200)
+    events = [*training(made).values(), end]
+    read = made.event("COMPLETE", 5, second=300, inputs=[made.dataset("/train")])
+    verdict = judged("DATA-04", *events, read, withdrawal(made, made.at(100)))
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+    assert made.run_id(5) in {witness.run_id for witness in verdict.results[0].witnesses}
+    other = made.event("COMPLETE", 5, second=300, inputs=[made.dataset("/train", "other")])
+    assert judged("DATA-04", *events, other, withdrawal(made, made.at(100))).status is Status.PASS
+
+
 def test_without_withdrawals_there_is_no_subject(made, judged):
     """Nothing passes by emptiness."""
     assert judged("DATA-04", *training(made).values()).why is Why.NO_SUBJECTS

@@ -8,6 +8,7 @@ from orchestrail.model import State
 from orchestrail.queries.facts import Use
 from orchestrail.queries.impact import Withdrawn
 from orchestrail.queries.models import Model
+from orchestrail.queries.words import counted
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
 from orchestrail.requirements.overlay import Subject, agreed, attested, word
@@ -151,5 +152,10 @@ def withdrawn_data_is_not_used(withdrawn: Withdrawn, circumstances: Circumstance
         keys = ", ".join(dataset.name for dataset in found.possible.models.values())
         why = f"models may descend from it by edges that nothing proves: {keys}"
         yield unknown(subject, Why.PARTIAL, why, here, label=row.name)
+    elif withdrawn.unidentified:
+        runs = withdrawn.unidentified
+        shown = [Witness(run.run_id, run.first_seq, "inputs", f"{row.name}: no digest") for run in runs]
+        why = f"{counted(len(runs), 'run')} read something of its name of which the content is not known"
+        yield unknown(subject, Why.PARTIAL, why, here, *shown, label=row.name)
     else:
         yield passed(subject, row.name)
