@@ -88,7 +88,7 @@ def run(
     tell(f"listening at {scheme}://{name}:{listening.getsockname()[1]}")
     if not access.required:
         tell(
-            "no token is needed, on this machine alone; `orchestrail token create` makes one, and from then on they are"
+            "no token is needed, on this machine alone; once `orchestrail token create` made one, a server that starts asks"
         )
     elif scheme == "http" and not is_loopback(host):
         tell(
