@@ -82,6 +82,7 @@ def prepare(
         TMPDIR=None,  # some tests act as another user, who must be able to reach their files
         ORCHESTRAIL_HOME=str(own / "orchestrail"),
         PREFECT_HOME=str(own / "prefect"),
+        PREFECT_LOCAL_STORAGE_PATH=str(own / "prefect" / "storage"),
         PREFECT_SERVER_ANALYTICS_ENABLED="false",
         DO_NOT_TRACK="1",
     )

@@ -169,8 +169,11 @@ class Outcome:
 def prefect_environment(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
     """The environment of every program: a Prefect server and home for this session, and nothing of the user's."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(OUR_VARIABLES)}
+    home = tmp_path_factory.mktemp("prefect")
     environment = kept | {
-        "PREFECT_HOME": str(tmp_path_factory.mktemp("prefect")),
+        "PREFECT_HOME": str(home),
+        # Prefect 3.5.0 keeps results below ~/.prefect whatever its home is.
+        "PREFECT_LOCAL_STORAGE_PATH": str(home / "storage"),
         "PREFECT_SERVER_ANALYTICS_ENABLED": "false",
         "DO_NOT_TRACK": "1",
     }
