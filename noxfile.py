@@ -32,6 +32,13 @@ ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pypr
 CHAOS = sorted(name for name in ADAPTERS if Path("benchmarks", f"chaos_{name}.py").exists())
 GROUPS = ("test", "architecture", "lint", "mutation", "typecheck", "example")
 BENCHMARKS = sorted(path.name.removesuffix("_overhead.py") for path in Path("benchmarks").glob("*_overhead.py"))
+VENDORED = {
+    "htmx.org/dist/htmx.min.js": "htmx.js",
+    "htmx.org/LICENSE": "htmx.LICENSE",
+    "idiomorph/dist/idiomorph-ext.min.js": "idiomorph.js",
+    "idiomorph/LICENSE": "idiomorph.LICENSE",
+}
+"""Files of the npm packages of the pages, and what they are called here."""
 each_benchmark = nox.parametrize("name", BENCHMARKS, ids=BENCHMARKS)
 each_chaos = nox.parametrize("name", CHAOS, ids=CHAOS)
 each_part = nox.parametrize("name", ["core", *ADAPTERS], ids=["core", *ADAPTERS])
@@ -189,6 +196,20 @@ def web(session: nox.Session) -> None:
         session.run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium", external=True)
     prepare(session, "test", "example", "web", adapter="prefect", extras="audit,server")
     session.run("pytest", "tests/with_browser", *session.posargs)
+
+
+@nox.session
+def vendor(session: nox.Session) -> None:
+    """Lay the libraries of the pages beside them, as npm has them in the versions that are locked; the same bytes each time."""
+    folder = Path("src", "orchestrail", "web", "vendored")
+    copy = Path(session.create_tmp()).resolve() / "vendored"
+    shutil.rmtree(copy, ignore_errors=True)
+    copy.mkdir()
+    for name in ("package.json", "package-lock.json"):
+        shutil.copy(folder / name, copy)
+    session.run("npm", "ci", "--prefix", str(copy), "--ignore-scripts", "--no-audit", "--no-fund", external=True)
+    for source, name in VENDORED.items():
+        shutil.copyfile(copy / "node_modules" / source, folder / name)
 
 
 @nox.session

@@ -53,8 +53,11 @@ _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=ut
 def static_files() -> dict[str, tuple[bytes, str]]:
     """Give each file by a name that holds a digest of its content, with its media type."""
     found = {}
-    for part in (files(__package__) / "static").iterdir():
+    own, of_others = ((files(__package__) / folder).iterdir() for folder in ("static", "vendored"))
+    for part in (*own, *of_others):
         stem, dot, ending = part.name.rpartition(".")
+        if dot + ending not in _TYPES:
+            continue
         content = part.read_bytes()
         if part.name == "style.css":
             content = (files("orchestrail.reports") / "templates" / "colours.css").read_bytes() + content

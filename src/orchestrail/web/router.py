@@ -114,11 +114,11 @@ def create_router(
         return page("runs", **runs.listing(record, wanted))
 
     @router.get("/runs/{run_id}")
-    def show_run(record: Record, run_id: str) -> Response:
+    def show_run(record: Record, run_id: str, live: bool = True) -> Response:
         found = runs.find(record, run_id)
         if found.run_id != run_id:
             return RedirectResponse(addresses.run(found.run_id), 303)
-        return page("run", **runs.one(record, found))
+        return page("run", **runs.one(record, found, live=live))
 
     @router.get("/models")
     def list_models(record: Record, before: Place = None) -> Response:

@@ -21,7 +21,7 @@ from orchestrail.queries.runs import runs as find_runs
 from orchestrail.queries.show import Shown, show
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.times import utc
-from orchestrail.queries.words import short_job
+from orchestrail.queries.words import counted, short_job
 from orchestrail.web import addresses
 
 PAGE = 50
@@ -45,6 +45,22 @@ class Wanted:
     since: _Short = None
     every: Annotated[bool, Query(alias="all")] = False
     before: Annotated[str | None, Query(pattern=r"^\d{1,19}@.{0,40}$")] = None
+    live: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Following:
+    """How a page goes on to show what runs: its script looks again as long as something does.
+
+    Attributes:
+        said: what runs, in words that change only where that does.
+        on: something runs, and nobody asked the page to hold still.
+        other: the same page, following where it holds still and holding still where it follows; None where nothing runs.
+    """
+
+    said: str
+    on: bool
+    other: str | None
 
 
 def listing(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
@@ -69,6 +85,8 @@ def listing(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
     if len(found) > PAGE:
         began, first = place_of(found[PAGE - 1])
         following = addresses.runs(**asked, before=f"{first}@{began}")
+    running = sum(row.state == State.RUNNING for row in found[:PAGE])
+    said = f"{counted(running, 'run')} of this list {'is' if running == 1 else 'are'} running."
     return {
         "rows": found[:PAGE],
         "wanted": wanted,
@@ -77,6 +95,11 @@ def listing(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
         "choices": [state.value for state in State],
         "following": following,
         "newest": addresses.runs(**asked) if wanted.before else None,
+        "follow": Following(
+            said if running else "No run of this list is running.",
+            bool(running) and wanted.live,
+            addresses.runs(**asked, before=wanted.before, live="no" if wanted.live else None) if running else None,
+        ),
     }
 
 
@@ -130,8 +153,8 @@ class Step:
     after: tuple[str, ...]
 
 
-def one(record: Snapshot, row: RunRow) -> dict[str, Any]:
-    """Give all that is known of a run, and of those below it."""
+def one(record: Snapshot, row: RunRow, *, live: bool) -> dict[str, Any]:
+    """Give all that is known of a run, and of those below it; `live` as long as it runs."""
     shown = show(record, row)
     rows = {each.run_id: each for each in shown.runs}
     steps = _steps(row, shown, rows)
@@ -152,7 +175,17 @@ def one(record: Snapshot, row: RunRow) -> dict[str, Any]:
         "more_places": len(places) > _EVENTS,
         "known": {**rows, **load_runs(record, [one for one in others if one and one not in rows])},
         "attempts": _attempts(row, rows.values()),
+        "follow": _follow(row, steps, live=live),
     }
+
+
+def _follow(row: RunRow, steps: Sequence[Step], *, live: bool) -> Following:
+    running = sum(step.row.state == State.RUNNING for step in steps)
+    if not running:
+        return Following("It does not run any more.", on=False, other=None)
+    said = f"Running: {len(steps) - running} of {counted(len(steps), 'run')} ended." if len(steps) > 1 else "Running."
+    here = addresses.run(row.run_id)
+    return Following(said, live, f"{here}?live=no" if live else here)
 
 
 _LONG = ("distributions",)
