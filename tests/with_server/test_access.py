@@ -255,9 +255,12 @@ def test_every_table_is_seen_in_part_or_refused(tmp_path: Path) -> None:
     assert whole == {
         "proj_manifest",
         "proj_member",
+        "proj_of_system",
         "proj_outcome",
         "proj_persons",
+        "proj_ran_as",
         "proj_reconciliation",
+        "proj_report",
         "proj_resolution",
         "proj_scan",
         "proj_statement",

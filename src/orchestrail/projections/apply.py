@@ -15,7 +15,7 @@ from typing import Any, NamedTuple, Protocol
 from sqlalchemy import Connection, Table, bindparam, column, delete, insert, inspect, select, table, update
 
 from orchestrail.model import State
-from orchestrail.projections import outcomes, tables
+from orchestrail.projections import outcomes, tables, tallies
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.facts import Facts, facts_of
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
@@ -166,11 +166,13 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     if judged:
         outcomes.touch(connection, grown)
     before = _links(connection, grown)
+    counted = tallies.counted(connection, grown)
     results = _results(connection, grown)
     rows = [fold(told) for told in grown.values()]
     facts = [facts_of(row, told) for row, told in zip(rows, grown.values(), strict=True)]
     _replace(connection, [replace(row, root_run_id=before.get(row.run_id, (row.run_id, None))[0]) for row in rows])
     _replace_facts(connection, facts)
+    tallies.count(connection, grown, counted)
     concluded = _trace_cached(connection, results, _results(connection, grown))
     moved = [
         row.run_id

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from orchestrail.model import State
 from orchestrail.projections.fold import StoredEvent
 from orchestrail.projections.rows import RunRow
 from orchestrail.projections.values import mapping, objects, run_id, sha256, text, truth
@@ -187,6 +188,27 @@ class StepFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class Ran:
+    """A run as one of those in which code ran as a declared version of an operation.
+
+    Attributes:
+        run_id: the run.
+        operation: the operation.
+        version: as it was declared.
+        digest: of the code, with algorithm id; empty where none was taken.
+        trial: True for a run of an environment for development.
+        first_seq: place in the log where the run was first told of.
+    """
+
+    run_id: str
+    operation: str
+    version: str
+    digest: str
+    trial: bool
+    first_seq: int
+
+
+@dataclass(frozen=True, slots=True)
 class Facts:
     """All facts of one run.
 
@@ -197,6 +219,7 @@ class Facts:
         served: models that it stated to serve.
         operations: operations by which it stated to prepare data.
         acts: what persons did to it.
+        ran: which version of which operation ran in it; None where none was declared, or nothing ran.
     """
 
     step: StepFacts
@@ -205,6 +228,7 @@ class Facts:
     served: tuple[Served, ...]
     operations: tuple[ServedOperation, ...]
     acts: tuple[Act, ...]
+    ran: Ran | None
 
 
 def facts_of(row: RunRow, events: Sequence[StoredEvent]) -> Facts:
@@ -215,14 +239,24 @@ def facts_of(row: RunRow, events: Sequence[StoredEvent]) -> Facts:
         events: all events of the run.
     """
     told = sorted(events, key=lambda event: event.seq)
+    step = _step(row, told)
     return Facts(
-        _step(row, told),
+        step,
         tuple(_claims(row, told)),
         tuple(_checks(row)),
         tuple(dict.fromkeys(_served(row))),
         tuple(dict.fromkeys(_operations(row))),
         tuple(_acts(told)),
+        _ran(row, step),
     )
+
+
+def _ran(row: RunRow, step: StepFacts) -> Ran | None:
+    """The code of a run that was skipped, or that took a stored result, did not run."""
+    if step.operation is None or step.version is None or step.derived or row.state in (State.SKIPPED, State.CACHED):
+        return None
+    trial = row.environment == "dev"
+    return Ran(row.run_id, step.operation, step.version, step.code_digest or "", trial, row.first_seq)
 
 
 def _step(row: RunRow, told: Sequence[StoredEvent]) -> StepFacts:

@@ -29,7 +29,7 @@ from sqlalchemy.types import TypeEngine
 
 from orchestrail.manifest import Manifest
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
-from orchestrail.projections.facts import Act, Check, Claim, Facts, Served, ServedOperation, StepFacts
+from orchestrail.projections.facts import Act, Check, Claim, Facts, Ran, Served, ServedOperation, StepFacts
 from orchestrail.projections.rows import (
     Code,
     End,
@@ -47,7 +47,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "21"
+VERSION = "22"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -127,6 +127,7 @@ run = Table(
     Column("last_seq", WHOLE, nullable=False),
     Column("ended_seq", WHOLE),
     Column("attempt", WHOLE),
+    Column("began", TEXT, nullable=False),
     *(Column(name, TEXT) for name in _TEXTS),
     Column("facts", TEXT, nullable=False),
 )
@@ -136,6 +137,12 @@ Index("proj_run_stated_root", run.c.stated_root_run_id)
 _text_index("proj_run_native", run.c.native_id)
 _text_index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
 Index("proj_run_first", run.c.first_seq)
+IS_ROOT = run.c.root_run_id == run.c.run_id
+"""Of runs that run in no other one."""
+_BEGAN = run.c.began.desc(), run.c.first_seq.desc()
+Index("proj_run_began", *_BEGAN)
+Index("proj_run_root_began", *_BEGAN, sqlite_where=IS_ROOT, postgresql_where=IS_ROOT)
+_text_index("proj_run_system", run.c.system, run.c.first_seq)
 _text_index("proj_run_cache_key", run.c.cache_key, run.c.state, run.c.ended_seq)
 
 use = Table(
@@ -223,8 +230,35 @@ _text_index("proj_served_digest", served.c.digest)
 served_operation = _typed("proj_served_operation", ServedOperation)
 act = _typed("proj_act", Act)
 
-FACTS = (step, claim, check, served, served_operation, act)
+ran = _typed("proj_ran", Ran, numbered=False)
+_text_index(
+    "proj_ran_operation",
+    ran.c.operation,
+    ran.c.version,
+    ran.c.digest,
+    ran.c.trial,
+    ran.c.first_seq,
+    chosen=ran.c.operation,
+)
+
+FACTS = (step, claim, check, served, served_operation, act, ran)
 """The tables of the facts that requirements are judged by."""
+
+
+def _tally(name: str, *key: Column[Any]) -> Table:
+    """Make a table that says how many runs have something in common, and at which places in the log the first and last began."""
+    columns = [Column(each.name, each.type, nullable=False) for each in key]
+    columns += [Column(each, WHOLE, nullable=False) for each in ("runs", "first_seq", "last_seq")]
+    made = Table(name, metadata, *columns)
+    _text_index(f"{name}_key", *made.columns[: len(key)])
+    return made
+
+
+ran_as = _tally("proj_ran_as", ran.c.operation, ran.c.version, ran.c.digest, ran.c.trial)
+of_system = _tally("proj_of_system", run.c.system)
+
+TALLIES = ((ran, ran_as), (run, of_system))
+"""Tables of runs, each with what is counted of it: see `orchestrail.projections.tallies`."""
 
 touched = Table(
     "proj_touched",
@@ -255,6 +289,15 @@ member = Table(
 """What the outcomes of a unit rest on, where that is not all of one process: see `orchestrail.queries.facts.parts_of`."""
 _text_index("proj_member_part", member.c.part)
 _text_index("proj_member_unit", member.c.unit)
+
+report = Table(
+    "proj_report",
+    metadata,
+    *(Column(name, TEXT, nullable=False) for name in ("asked", "by", "day", "root_hash", "said")),
+    Column("size", WHOLE, nullable=False),
+)
+"""The last report that answered a question, with the head of the log and the day that it is of; empty where nobody keeps one."""
+_text_index("proj_report_asked", report.c.asked)
 
 reconciliation = Table(
     "proj_reconciliation",
@@ -373,6 +416,7 @@ def run_columns(row: RunRow) -> dict[str, Any]:
         "last_seq": row.last_seq,
         "ended_seq": row.ended_seq,
         "attempt": row.attempt,
+        "began": row.started_at or row.seen_at or "",
         **{name: getattr(row, name) for name in _TEXTS},
         "facts": json.dumps(facts, separators=(",", ":")),
     }
@@ -417,6 +461,8 @@ _DATASET = (
 def fact_columns(facts: Facts) -> Iterator[tuple[Table, dict[str, Any]]]:
     """Lay out the facts of a run, each with its table."""
     yield step, asdict(facts.step)
+    if facts.ran is not None:
+        yield ran, asdict(facts.ran)
     listed: tuple[tuple[Table, tuple[Claim | Check | Served | ServedOperation | Act, ...]], ...] = (
         (claim, facts.claims),
         (check, facts.checks),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from orchestrail.projections import tables
 from orchestrail.projections.rows import ReconciliationRow
@@ -52,9 +52,12 @@ class Record:
 
 def record(connection: Connection) -> Record:
     """Load what is judged of the record as a whole."""
-    run = tables.run.c
-    first = select(func.min(run.first_seq)).where(run.system.is_not(None)).group_by(run.system)
-    named = select(run.system, run.run_id, run.first_seq).where(run.first_seq.in_(first)).order_by(run.system)
+    run, of_system = tables.run.c, tables.of_system.c
+    named = (
+        select(of_system.system, run.run_id, run.first_seq)
+        .join_from(tables.of_system, tables.run, run.first_seq == of_system.first_seq)
+        .order_by(of_system.system)
+    )
     return Record(
         tuple(beginnings(connection)),
         tuple(last_reconciliations(connection).values()),

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, case, func, select
 
-from orchestrail.model import State
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 
@@ -148,37 +147,24 @@ def operations(
         roots: root run ids; None for all.
         deployed: runs from which a deployed model descends, which count whatever their environment.
     """
-    step, run = tables.step.c, tables.run.c
-    is_trial = (func.coalesce(run.environment, "") == "dev").label("is_trial")
-    ran = (
-        step.operation.is_not(None),
-        step.version.is_not(None),
-        step.derived.is_(False),
-        func.coalesce(run.state, "").not_in((State.SKIPPED, State.CACHED)),
-    )
-    identity = step.operation, step.version, step.code_digest
-    joined = select(*identity).join_from(tables.step, tables.run, step.run_id == run.run_id).where(*ran)
+    ran = tables.ran.c
     wanted = None if roots is None else _operations_below(connection, roots)
-    spans = func.count(), func.min(run.first_seq), func.max(run.first_seq)
-    codes: dict[tuple[str, str], dict[str | None, tuple[int, int, int]]] = {}
+    codes: dict[tuple[str, str], dict[str, tuple[int, int, int]]] = defaultdict(dict)
     trials: Counter[tuple[str, str]] = Counter()
 
-    def count(key: tuple[str, str], digest: str | None, runs: int, first: int, last: int) -> None:
+    def count(key: tuple[str, str], digest: str, runs: int, first: int, last: int) -> None:
         before, start, end = codes[key].get(digest, (0, first, last))
         codes[key][digest] = before + runs, min(start, first), max(end, last)
 
-    for operation, version, digest, trial, *span in connection.execute(
-        joined.add_columns(is_trial, *spans).group_by(*identity, is_trial.name)
-    ):
-        if wanted is None or (operation, version) in wanted:
-            codes.setdefault((operation, version), {})
-            if trial:
-                trials[operation, version] += span[0]
-            else:
-                count((operation, version), digest, *span)
+    for key, digest, trial, span in _ran_as(connection, wanted):
+        if trial:
+            trials[key] += span[0]
+            codes.setdefault(key, {})
+        else:
+            count(key, digest, *span)
+    behind = select(ran.operation, ran.version, ran.digest, ran.first_seq).where(ran.trial.is_(True))
     for chunk in chunks(sorted(deployed)):
-        behind = joined.add_columns(run.first_seq).where(is_trial.element, run.run_id.in_(chunk))
-        for operation, version, digest, seq in connection.execute(behind):
+        for operation, version, digest, seq in connection.execute(behind.where(ran.run_id.in_(chunk))):
             if (operation, version) in codes:
                 trials[operation, version] -= 1
                 count((operation, version), digest, 1, seq, seq)
@@ -187,11 +173,23 @@ def operations(
         yield Operation(*key, tuple(made), trials[key])
 
 
-def _code(connection: Connection, digest: str | None, runs: int, first: int, last: int) -> CodeOf:
+def _ran_as(
+    connection: Connection, wanted: Collection[tuple[str, str]] | None
+) -> Iterator[tuple[tuple[str, str], str, bool, tuple[int, int, int]]]:
+    tally = select(tables.ran_as)
+    names = None if wanted is None else sorted({operation for operation, _ in wanted})
+    queries = [tally] if names is None else [tally.where(tables.ran_as.c.operation.in_(some)) for some in chunks(names)]
+    for query in queries:
+        for operation, version, digest, trial, runs, first, last in connection.execute(query):
+            if wanted is None or (operation, version) in wanted:
+                yield (operation, version), digest, trial, (runs, first, last)
+
+
+def _code(connection: Connection, digest: str, runs: int, first: int, last: int) -> CodeOf:
     run = tables.run.c
     rows = connection.execute(select(run.first_seq, run.run_id).where(run.first_seq.in_((first, last)))).all()
     named = {seq: run_id for seq, run_id in rows}  # noqa: C416 - rows are no pairs to a type checker
-    return CodeOf(digest, runs, named.get(first, ""), first, named.get(last, ""), last)
+    return CodeOf(digest or None, runs, named.get(first, ""), first, named.get(last, ""), last)
 
 
 def _operations_below(connection: Connection, roots: Collection[str]) -> set[tuple[str, str]]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from contextlib import contextmanager
 
 from hypothesis import given, settings
@@ -20,7 +21,11 @@ SAID = [
     {"cacheKey": "one", "orchestrator": "airflow"},
     {"state": "CACHED", "cacheKey": "one"},
     {"state": "CACHED", "cacheKey": "one", "cachedFrom": "0192f000-0000-7000-8000-000000000001"},
+    {"system": "scoring"},
+    {"system": "fraud", "environment": "dev"},
 ]
+PREPARED = [{"orchestrail_step": {"role": "preprocess", "operation": "impute", "version": version}} for version in "12"]
+CODES = [{"orchestrail_code": {"digest": digest}} for digest in ("py-tokens-2:x", "py-tokens-2:y")]
 
 
 @st.composite
@@ -38,6 +43,8 @@ def described(draw):
         "outputs": draw(st.lists(files, max_size=2)),
         "producer": draw(st.sampled_from(["PREFECT", "AIRFLOW", "SWEEP"])),
         "ours": draw(st.none() | st.sampled_from(SAID)),
+        **draw(st.sampled_from([{}, *PREPARED])),
+        **draw(st.sampled_from([{}, *CODES])),
     }
 
 
@@ -47,6 +54,14 @@ def build(made, parts):
     for direction in ("inputs", "outputs"):
         parts[direction] = [made.dataset(*file) for file in parts[direction]]
     return made.event(parts.pop("kind"), parts.pop("run"), **parts)
+
+
+def tallied(counted):
+    """Count anew what the tallies say of some rows: their keys, each with the number, the first and the last place."""
+    places = defaultdict(list)
+    for key, seq in counted:
+        places[key].append(seq)
+    return [(*key, len(found), min(found), max(found)) for key, found in places.items()]
 
 
 @settings(deadline=None, max_examples=80)
@@ -65,6 +80,12 @@ def test_applying_in_any_steps_is_as_good_as_rebuilding(made, parts, data):
             apply(log)
     apply(log)
     stepwise = log.tables()
+    assert stepwise["proj_ran_as"] == sorted(
+        tallied((tuple(run[1:5]), run[5]) for run in stepwise["proj_ran"]), key=repr
+    )
+    with log.read() as connection:
+        named = connection.exec_driver_sql("SELECT system, first_seq FROM proj_run WHERE system IS NOT NULL").all()
+    assert stepwise["proj_of_system"] == sorted(tallied(((system,), seq) for system, seq in named), key=repr)
     rebuild(log)
     assert log.tables() == stepwise
     at_once = made.MemoryLog(bodies)
