@@ -20,17 +20,21 @@ from orchestrail.settings import load_settings
 from orchestrail.store.base import Incoming
 
 JSON = {"Content-Type": "application/json"}
-READS = (
-    "/runs",
-    "/runs/1",
-    "/trace?target=x",
-    "/impact?target=x",
-    "/diff?a=x&b=y",
+OF_ALL = (
     "/check",
+    "/check?system=fraud",
     "/verify",
     "/checkpoint",
+    "/log",
+    "/log/0/event",
+    "/log/0/proof",
+    "/log/consistency?first=0",
+    "/log/checkpoint",
+    "/log/tile/0/000.p/1",
+    "/log/tile/entries/000.p/1",
     "/quarantine",
 )
+READS = ("/runs", "/runs/1", "/trace?target=x", "/impact?target=x", "/diff?a=x&b=y", *OF_ALL)
 
 
 def send(server: Serving, body: bytes, token: str | None = None) -> httpx.Response:
@@ -244,7 +248,7 @@ def test_token_of_one_system_is_answered_as_if_there_were_no_other(
         assert client.get("/runs", params={"job": "fraud"}).json()["runs"] == []
         assert client.get("/trace", params={"target": "/models/fraud"}).status_code == 404
         assert client.get(f"/runs/{made.run_id(301)}").status_code == 404
-        for path in ("/check", "/check?system=fraud", "/verify", "/checkpoint", "/log", "/log/0/event", "/quarantine"):
+        for path in OF_ALL:
             assert client.get(path).status_code == 403, path
 
 

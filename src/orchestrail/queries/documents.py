@@ -17,6 +17,7 @@ from orchestrail.queries.differences import Difference
 from orchestrail.queries.impact import Descendants, Examined, Impact
 from orchestrail.queries.loading import Edge, dataset_key
 from orchestrail.queries.models import Deployment
+from orchestrail.queries.proofs import Consistency, Inclusion
 from orchestrail.queries.show import Shown
 from orchestrail.queries.sides import Side
 from orchestrail.queries.statements import Statement
@@ -189,6 +190,17 @@ def entry_document(entry: Record) -> Document:
 def checkpoint_document(head: Checkpoint) -> Document:
     """Give the answer of `orchestrail checkpoint`."""
     return {"size": head.size, "root_hash": head.root_hash.hex(), "note": head.note.decode("utf-8")}
+
+
+def inclusion_document(proof: Inclusion) -> Document:
+    """Give a proof that an entry is in the log."""
+    path = [node.hex() for node in proof.path]
+    return {"sequence": proof.seq, "size": proof.size, "leaf_hash": proof.leaf.hex(), "path": path}
+
+
+def consistency_document(proof: Consistency) -> Document:
+    """Give a proof that the log begins with what it was."""
+    return {"first": proof.first, "second": proof.second, "path": [node.hex() for node in proof.path]}
 
 
 def verification_document(result: Verification) -> Document:

@@ -11,7 +11,9 @@ from sqlalchemy import Connection, column, func, select, table
 
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
+from orchestrail.store.base import Checkpoint
 from orchestrail.store.envelope import Envelope, parse_envelope
+from orchestrail.store.log import stated_head
 
 _log = table("log", column("seq"), column("event_id"), column("envelope"), column("leaf"))
 _payload = table("payload", column("event_id"), column("nonce"), column("body"))
@@ -165,6 +167,16 @@ def whole_entry(connection: Connection, seq: int) -> WholeEntry | None:
     nonce = bytes(row.nonce) if row.nonce is not None else None
     body = bytes(row.body) if row.body is not None else None
     return WholeEntry(row.seq, envelope, parse_envelope(envelope), bytes(row.leaf), nonce, body, row.run_id)
+
+
+def newest_head(connection: Connection) -> Checkpoint:
+    """Give the newest signed head of the log.
+
+    Args:
+        connection: a snapshot of the whole store.
+    """
+    query = select(_checkpoint.c.note).order_by(_checkpoint.c.size.desc()).limit(1)
+    return stated_head(connection.execute(query).scalar())
 
 
 def checkpoints(connection: Connection, limit: int, before: int | None = None) -> list[tuple[int, str]]:

@@ -10,9 +10,9 @@ from sqlalchemy import Connection
 from orchestrail.projections.apply import applied, apply
 from orchestrail.queries.restriction import restrict
 from orchestrail.queries.targets import AFAR
-from orchestrail.store.base import Progress, Store
+from orchestrail.store.base import Checkpoint, Progress, Store
 
-__all__ = ["Snapshot", "Store", "applied", "snapshot"]
+__all__ = ["Checkpoint", "Snapshot", "Store", "applied", "snapshot"]
 
 Snapshot = Connection
 """What the questions of this package are put to."""

@@ -26,7 +26,7 @@ from orchestrail.operations.collect import collect
 from orchestrail.operations.tokens import Scope
 from orchestrail.queries.snapshot import Snapshot, Store, snapshot
 from orchestrail.requirements.catalogue import catalogue_in_force
-from orchestrail.server import ingest, read, sign_in
+from orchestrail.server import ingest, read, sign_in, tlog
 from orchestrail.server.access import SAFE, Access, Caller
 from orchestrail.server.addresses import API, PREFIX
 from orchestrail.server.around import Around
@@ -139,6 +139,7 @@ def create_app(
     app.include_router(ingest.create_router(store, committer, bodies, metrics, writer))
     catalogue = catalogue_in_force(settings.catalogue)
     app.include_router(read.create_router(store, catalogue, reading(), reader_of_all, administrator))
+    app.include_router(tlog.create_router(store, reader_of_all))
     app.include_router(pages.create_router(store, catalogue, reading(), reading(whole=True), _sees_all))
     return app
 

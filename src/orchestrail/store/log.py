@@ -86,11 +86,7 @@ class LogStore(ABC):
         """Return the newest signed head."""
         with self._reading() as session:
             row = session.execute("SELECT note FROM checkpoint ORDER BY size DESC LIMIT 1").fetchone()
-            try:
-                head = parse_head(parse_note(row[0]).text)
-            except (NoteError, TypeError, AttributeError) as error:
-                raise Damage(f"the newest checkpoint: {error}") from error
-        return Checkpoint(head.size, head.root_hash, row[0])
+            return stated_head(row[0] if row else None)
 
     def quarantine(self, body: bytes, reason_code: str, reason: str, source: str) -> bool:
         """Put refused bytes aside; False where the same bytes from the same source are there already."""
@@ -112,6 +108,21 @@ class LogStore(ABC):
         if self._signer is None:
             self._signer = load_signer(self.home, self._verifier)
         return self._signer
+
+
+def stated_head(note: object) -> Checkpoint:
+    """Read the newest checkpoint of a store.
+
+    Raises:
+        Damage: it is missing, or none.
+    """
+    try:
+        if not isinstance(note, bytes):
+            raise NoteError("it is not bytes")
+        head = parse_head(parse_note(note).text)
+    except NoteError as error:
+        raise Damage(f"the newest checkpoint: {error}") from error
+    return Checkpoint(head.size, head.root_hash, note)
 
 
 def own_verifier(session: Session) -> Verifier:

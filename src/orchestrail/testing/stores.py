@@ -10,6 +10,7 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, Protocol
 from uuid import UUID
@@ -17,10 +18,13 @@ from uuid import UUID
 import pytest
 
 from orchestrail.errors import StoreError
+from orchestrail.queries.log_entries import newest_head
+from orchestrail.queries.proofs import consistency, inclusion
+from orchestrail.queries.tiles import Tile, contents
 from orchestrail.store import open_store
 from orchestrail.store.base import Incoming, Refused, Store
 from orchestrail.store.envelope import event_id
-from orchestrail.store.merkle import TILE_WIDTH
+from orchestrail.store.merkle import TILE_WIDTH, leaf_hash, tile_root
 from orchestrail.store.note import parse_head, parse_note
 
 EMITTER = "0123456789abcdef" * 2
@@ -167,6 +171,30 @@ class StoreConformance:
         head = store.checkpoint()
         stated = parse_head(parse_note(head.note).text)
         assert (head.size, stated.size, stated.root_hash) == (2, 2, head.root_hash)
+
+    def test_proofs_and_tiles_lead_to_the_signed_roots(self, store: Store) -> None:
+        """Whoever has a checkpoint can be shown each entry of its log, and that the log since then begins with it."""
+        heads = [store.checkpoint()]
+        for before, after in pairwise((0, 1, 3, TILE_WIDTH, TILE_WIDTH + 1, 3 * TILE_WIDTH - 1)):
+            store.append([spooled(number) for number in range(before, after)])
+            heads.append(store.checkpoint())
+        with store.read() as record:
+            assert newest_head(record) == heads[-1]
+            for head in heads[1:]:
+                for seq in {0, head.size // 2, head.size - 1}:
+                    assert inclusion(record, seq, head.size).holds(head.root_hash)
+            for first, second in combinations(heads, 2):
+                proof = consistency(record, first.size, second.size)
+                assert proof.holds(first.root_hash, second.root_hash)
+                assert not proof.holds(second.root_hash, second.root_hash)
+            held = [contents(record, Tile(0, 0)), contents(record, Tile(0, 1)), contents(record, Tile(0, 2, 255))]
+            assert contents(record, Tile(1, 0, 2)) == tile_root(held[0]) + tile_root(held[1])
+            entries = contents(record, Tile(None, 2, 255))
+            for place in range(255):
+                length = int.from_bytes(entries[:2])
+                assert leaf_hash(entries[2 : 2 + length]) == held[2][32 * place : 32 * place + 32]
+                entries = entries[2 + length :]
+            assert entries == b""
 
     def test_gaps_are_the_counters_that_never_came(self, store: Store) -> None:
         """Counters may come in any order; what is missing below the highest is a gap, what is in quarantine is not."""

@@ -9,7 +9,7 @@ from fastapi import Path
 
 from orchestrail.errors import ConfigurationError, NotRecorded
 from orchestrail.operations.quarantine import list_quarantined, show_quarantined
-from orchestrail.queries.log_entries import checkpoints, page_of_log, whole_entry
+from orchestrail.queries.log_entries import checkpoints, newest_head, page_of_log, whole_entry
 from orchestrail.queries.proofs import inclusion
 from orchestrail.queries.snapshot import Snapshot, Store
 
@@ -27,7 +27,7 @@ def listing(record: Snapshot, store: Store, before: int | None) -> dict[str, Any
     found = page_of_log(record, PAGE, before)
     return {
         "rows": found,
-        "head": store.checkpoint(),
+        "head": newest_head(record),
         "refused": len(store.quarantined()),
         "gaps": store.gaps(),
         "following": found[-1].seq if len(found) == PAGE and found[-1].seq > 0 else None,
@@ -35,13 +35,13 @@ def listing(record: Snapshot, store: Store, before: int | None) -> dict[str, Any
     }
 
 
-def one(record: Snapshot, store: Store, seq: int) -> dict[str, Any]:
+def one(record: Snapshot, seq: int) -> dict[str, Any]:
     """Give one entry with the proof that it is in the log.
 
     Raises:
         NotRecorded: the log has no entry at this place.
     """
-    head = store.checkpoint()
+    head = newest_head(record)
     found = whole_entry(record, seq) if seq < head.size else None
     if found is None:
         raise NotRecorded(
@@ -64,7 +64,7 @@ def one(record: Snapshot, store: Store, seq: int) -> dict[str, Any]:
         "length": len(text),
         "formatted": formatted,
         "proof": proof,
-        "holds": proof is not None and proof.root() == head.root_hash,
+        "holds": proof is not None and proof.holds(head.root_hash),
         "problem": problem,
         "head": head,
         "note": head.note.decode("utf-8", "replace"),

@@ -172,7 +172,7 @@ def create_router(
 
     @router.get("/log/{seq}")
     def show_entry(record: Whole, seq: Annotated[int, log.Number]) -> Response:
-        return page("entry", **log.one(record, store, seq))
+        return page("entry", **log.one(record, seq))
 
     @router.get("/log/{seq}/event")
     def give_event(record: Whole, seq: Annotated[int, log.Number]) -> Response:

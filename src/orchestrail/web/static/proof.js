@@ -15,6 +15,7 @@ async function rootOf(leaf, path, place, size) {
   // RFC 9162, section 2.1.3.2
   let node = leaf, last = size - 1n;
   for (const beside of path) {
+    if (!last) throw new Error("the way is too long");
     if (place & 1n || place === last) {
       node = await sha256(Uint8Array.of(1), beside, node);
       while (!(place & 1n) && place) { place >>= 1n; last >>= 1n; }
@@ -24,6 +25,7 @@ async function rootOf(leaf, path, place, size) {
     place >>= 1n;
     last >>= 1n;
   }
+  if (last) throw new Error("the way is too short");
   return node;
 }
 
