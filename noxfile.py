@@ -349,11 +349,12 @@ def lock(session: nox.Session) -> None:
     for name, host in (("core", "test"), ("core", "stores"), *HOSTS.values()):
         adapters = [] if name == "core" else [name]
         source = Path(session.create_tmp()) / "wanted.in"
-        core = ".[audit,server]" if name == "core" else ".[audit]" if holds_audit(name, host) else "."
+        serves = (name, host) in (("core", "test"), ("prefect", "test"))  # the pages are tested beside Prefect
+        core = ".[audit,server]" if serves else ".[audit]" if holds_audit(name, host) else "."
         source.write_text("\n".join([core, *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
         groups = [
             *(("test", "stores") if host == "stores" else GROUPS),
-            *(("capture", "server") if (name, host) == ("core", "test") else ()),
+            *(("capture", "server") if (name, host) == ("core", "test") else ("web",) if serves else ()),
             *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters),
         ]
         unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]
