@@ -15,6 +15,7 @@ nox.options.sessions = [
     "lint",
     "architecture",
     "typecheck",
+    "docs",
     "tests",
     "stores",
     "postgresql",
@@ -239,10 +240,25 @@ def matrix(session: nox.Session, name: str, host: str) -> None:
 
 
 @nox.session
-def requirements(session: nox.Session) -> None:
-    """Write docs/reference/requirements.md and the schema of catalogue files out of the catalogue."""
-    session.install("--editable", ".[audit]", "--constraint", "constraints.txt")
-    session.run("python", "-m", "orchestrail.testing.requirements_page", "docs/reference")
+def reference(session: nox.Session) -> None:
+    """Write the pages of the reference that are made of code, schemas and the catalogue, and the schema of catalogue files."""
+    session.install("--editable", ".[audit,server]", "--constraint", "constraints.txt")
+    for page in ("requirements_page", "reference_pages"):
+        session.run("python", "-m", f"orchestrail.testing.{page}", "docs/reference")
+
+
+@nox.session
+def docs(session: nox.Session) -> None:
+    """Build the documentation as a site, in which every link leads somewhere: `-- FOLDER` keeps it."""
+    session.install("--group", "docs", "--constraint", "constraints.txt")
+    folder = Path(session.create_tmp()).resolve() / "site"
+    shutil.rmtree(folder, ignore_errors=True)
+    shutil.copytree("docs", folder / "docs")
+    shutil.move(folder / "docs" / "zensical.toml", folder)  # its pages have to lie below it
+    with session.chdir(folder):
+        session.run("zensical", "build", "--strict")
+    if session.posargs:
+        shutil.copytree(folder / "site", session.posargs[0], dirs_exist_ok=True)
 
 
 @nox.session
@@ -354,7 +370,7 @@ def lock(session: nox.Session) -> None:
         source.write_text("\n".join([core, *(f"./adapters/{one}[host]" for one in adapters)]) + "\n")
         groups = [
             *(("test", "stores") if host == "stores" else GROUPS),
-            *(("capture", "server") if (name, host) == ("core", "test") else ("web",) if serves else ()),
+            *(("capture", "docs", "server") if (name, host) == ("core", "test") else ("web",) if serves else ()),
             *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters),
         ]
         unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import importlib
 import inspect
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from repository import PACKAGE, ROOT, tracked_texts
 
 from orchestrail import errors, hookspecs
 from orchestrail.cli.app import COMMANDS
+from orchestrail.testing.reference_pages import FIELDS, OPTIONS, fields_page, options_page
 
 REFERENCE = ROOT / "docs" / "reference"
 HOOKS = [name for name, value in vars(hookspecs).items() if hasattr(value, "orchestrail_spec")]
@@ -74,6 +75,22 @@ def test_commands_are_documented() -> None:
     """Each command has its section, and no other."""
     documented = {name for name in headings("commands.md") if name.startswith("orchestrail ")}
     assert documented == {f"orchestrail {name}" for name in COMMANDS}
+
+
+@pytest.mark.parametrize(("name", "page"), [(OPTIONS, options_page), (FIELDS, fields_page)], ids=[OPTIONS, FIELDS])
+def test_pages_made_of_code_are_what_the_code_gives(name: str, page: Callable[[], str]) -> None:
+    """Nobody edits them by hand, and nobody forgets to write them anew (`nox -s reference`)."""
+    assert (REFERENCE / name).read_text() == page()
+
+
+def test_every_page_has_its_place_on_the_site() -> None:
+    """Decisions are reached from their list, which names each; every other page stands in the site's navigation, once."""
+    docs = ROOT / "docs"
+    pages = {path.relative_to(docs).as_posix() for path in docs.rglob("*.md")}
+    placed = re.findall(r'"([^"]+\.md)"', (docs / "zensical.toml").read_text())
+    assert sorted(placed) == sorted(page for page in pages if not re.match(r"decisions/\d", page))
+    listed = re.findall(r"\]\((\d[^)]+)\)", (docs / "decisions" / "README.md").read_text())
+    assert sorted(listed) == sorted(path.name for path in (docs / "decisions").glob("[0-9]*.md"))
 
 
 def test_links_between_documents_lead_somewhere() -> None:

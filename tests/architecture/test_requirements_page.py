@@ -14,7 +14,7 @@ from orchestrail.testing.requirements_page import PAGE, page
 
 
 def test_the_page_is_what_the_catalogue_gives() -> None:
-    """Nobody edits it by hand, and nobody forgets to write it anew (`nox -s requirements`)."""
+    """Nobody edits it by hand, and nobody forgets to write it anew (`nox -s reference`)."""
     text = (ROOT / "docs" / "reference" / PAGE).read_text(encoding="utf-8")
     assert text == page(load_catalogue(), annex_iv(), dates(), wording())
 

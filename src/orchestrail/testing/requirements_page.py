@@ -1,6 +1,6 @@
 """The page of requirements, made of the catalogue, Annex IV and the dates of the law; and the schema of catalogue files.
 
-`nox -s requirements` writes both; nothing is judged here.
+`nox -s reference` writes both; nothing is judged here.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _HEAD = """\
 # Requirements
 
 What `orchestrail check` asks of a record. The catalogue, `{id}` {version}, is its authors' reading of {title}, last
-compared on {checked_on}. `nox -s requirements` writes this page out of the data that the program judges by, nobody by hand.
+compared on {checked_on}. `nox -s reference` writes this page out of the data that the program judges by, nobody by hand.
 `orchestrail requirements PREP-02` shows one of them with the wording of the law; [requirements of your
 own](../how-to/your-own-requirements.md) can be added.
 
