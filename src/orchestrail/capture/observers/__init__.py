@@ -51,6 +51,7 @@ OBSERVERS = {
     "deltalake.writer.writer": "deltalake",
     "duckdb": "duckdb",
     "fsspec.spec": "fsspec",
+    "gcsfs.core": "gcsfs",
     "great_expectations.validator.validator": "great_expectations",
     "joblib": "pickles",
     "joblib.externals.loky.process_executor": "work",
