@@ -21,6 +21,7 @@ nox.options.sessions = [
     "postgresql",
     "quality",
     "server",
+    "producers",
     "web",
     "adapter",
     "template",
@@ -30,6 +31,7 @@ nox.options.sessions = [
 ]
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
+PRODUCERS = Path("tests", "with_server", "producers")
 CHAOS = sorted(name for name in ADAPTERS if Path("benchmarks", f"chaos_{name}.py").exists())
 GROUPS = ("test", "architecture", "lint", "mutation", "typecheck", "example")
 BENCHMARKS = sorted(path.name.removesuffix("_overhead.py") for path in Path("benchmarks").glob("*_overhead.py"))
@@ -103,17 +105,26 @@ def prepare(
         session.env["ORCHESTRAIL_COMMAND"] = str(command / "bin" / "orchestrail")
 
 
+def beside(session: nox.Session, name: str, *wanted: str, constraint: Path) -> Path:
+    """Make an environment beside the session's own; give the folder of its commands."""
+    session.install("uv")
+    folder = Path(session.create_tmp()).resolve() / name
+    session.run("uv", "venv", "--quiet", "--clear", str(folder))
+    into = ("--python", str(folder / "bin" / "python"), "--constraint", str(constraint))
+    session.run("uv", "pip", "install", "--quiet", *wanted, *into)
+    return folder / "bin"
+
+
 def airflow_beside(session: nox.Session) -> str:
     """Make an environment with Airflow and its adapter beside the session's own; give its interpreter."""
-    session.install("uv")
-    airflow = Path(session.create_tmp()).resolve() / "airflow"
-    session.run("uv", "venv", "--quiet", "--clear", str(airflow))
-    python = str(airflow / "bin" / "python")
-    locked = ("--constraint", "adapters/airflow/constraints.txt")
-    session.run(
-        "uv", "pip", "install", "--quiet", "--python", python, ".", "./adapters/airflow[host]", "pandas", *locked
-    )
-    return python
+    wanted = (".", "./adapters/airflow[host]", "pandas")
+    return str(beside(session, "airflow", *wanted, constraint=locked("airflow")) / "python")
+
+
+def airflow_alone(session: nox.Session) -> str:
+    """Make an environment with Airflow and its OpenLineage provider, and nothing of ours; give the folder of its commands."""
+    provider = "--group=adapters/airflow/pyproject.toml:test"
+    return str(beside(session, "airflow", provider, constraint=locked("airflow")))
 
 
 @nox.session
@@ -186,7 +197,16 @@ def quality(session: nox.Session) -> None:
 def server(session: nox.Session) -> None:
     """Test the server as a process, with OpenLineage's own client."""
     prepare(session, "test", "server", extras="audit,server")
-    session.run("pytest", "tests/with_server", *session.posargs)
+    session.run("pytest", "tests/with_server", f"--ignore={PRODUCERS}", *session.posargs)
+
+
+@nox.session
+def producers(session: nox.Session) -> None:
+    """Have Airflow's OpenLineage provider and dbt, each in an environment without orchestrail, write to a server."""
+    prepare(session, "test", "server", extras="audit,server")
+    dbt = beside(session, "dbt", "--group=dbt", constraint=PRODUCERS / "constraints.txt")
+    found = {"AIRFLOW_BIN": airflow_alone(session), "DBT_BIN": str(dbt)}
+    session.run("pytest", str(PRODUCERS), *session.posargs, env=found)
 
 
 @nox.session
@@ -374,8 +394,14 @@ def lock(session: nox.Session) -> None:
             *(f"adapters/{one}/pyproject.toml:{host}" for one in adapters),
         ]
         unlisted = ["orchestrail", *(f"orchestrail-{one}" for one in adapters)]
-        session.run(
-            "uv", "pip", "compile", str(source), "--output-file", str(locked(name, host)),
-            *(f"--group={group}" for group in groups), *(f"--no-emit-package={one}" for one in unlisted),
-            "--no-header", "--no-annotate", "--upgrade", "--quiet", f"--python-version={session.python or '3.11'}",
-        )  # fmt: skip
+        wanted = [str(source), *(f"--group={group}" for group in groups)]
+        write_lock(session, locked(name, host), *wanted, *(f"--no-emit-package={one}" for one in unlisted))
+    write_lock(session, PRODUCERS / "constraints.txt", "--group=dbt")
+
+
+def write_lock(session: nox.Session, file: Path, *wanted: str) -> None:
+    """Write a constraints file of what is wanted."""
+    session.run(
+        "uv", "pip", "compile", *wanted, "--output-file", str(file),
+        "--no-header", "--no-annotate", "--upgrade", "--quiet", f"--python-version={session.python or '3.11'}",
+    )  # fmt: skip

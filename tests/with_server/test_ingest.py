@@ -5,9 +5,13 @@ from __future__ import annotations
 import asyncio
 import gzip
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import uuid
+from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
 from types import ModuleType
@@ -17,8 +21,6 @@ import httpx
 import pytest
 from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Dataset, DatasetEvent, Job, JobEvent, Run, RunEvent, RunState
-from openlineage.client.transport.async_http import AsyncHttpConfig, AsyncHttpTransport
-from openlineage.client.transport.http import HttpConfig, HttpTransport
 from serving import Serving
 
 JSON = {"Content-Type": "application/json"}
@@ -54,35 +56,55 @@ def post(server: Serving, body: bytes, path: str = "/lineage", **headers: str) -
         return client.post(path, content=body, headers=JSON | headers)
 
 
-@pytest.mark.parametrize("compression", [None, "gzip"])
-def test_openlineages_http_transport_writes_unchanged(server: Serving, compression: str | None) -> None:
-    """All three kinds of events, plain and compressed."""
-    config = {"type": "http", "url": server.url, "compression": compression}
-    client = OpenLineageClient(
-        transport=HttpTransport(HttpConfig.from_dict({k: v for k, v in config.items() if v is not None}))
-    )
-    events = client_events()
-    for event in events:
-        client.emit(event)
-
-    assert [set(event) & {"run", "job", "dataset"} for event in server.bodies()] == [
-        {"run", "job"},
-        {"run", "job"},
-        {"job"},
-        {"dataset"},
-    ]
+TRANSPORTS = [("http", None), ("http", "gzip"), ("async_http", None), ("async_http", "gzip")]
 
 
-def test_openlineages_async_http_transport_writes_unchanged(server: Serving) -> None:
-    """Many events from its queue, each once."""
-    transport = AsyncHttpTransport(AsyncHttpConfig.from_dict({"type": "async_http", "url": server.url}))
-    client = OpenLineageClient(transport=transport)
-    events = client_events(25)
-    for event in events:
+@pytest.mark.parametrize(("kind", "compression"), TRANSPORTS)
+def test_openlineages_transports_write_unchanged(server: Serving, kind: str, compression: str | None) -> None:
+    """All kinds of events, each once, plain and compressed; of the asynchronous one from its queue."""
+    config = {"type": kind, "url": server.url} | ({"compression": compression} if compression else {})
+    client = OpenLineageClient(config={"transport": config})
+    for event in client_events(25):
         client.emit(event)
     assert client.close(timeout=60)
 
-    assert len(server.records()) == len(events)
+    kinds = Counter(frozenset(event) & {"run", "job", "dataset"} for event in server.bodies())
+    assert kinds == {frozenset({"run", "job"}): 50, frozenset({"job"}): 25, frozenset({"dataset"}): 25}
+    assert server.quarantined() == []
+
+
+SENDING = """
+import sys, uuid
+from openlineage.client import OpenLineageClient
+from openlineage.client.event_v2 import Job, JobEvent
+client = OpenLineageClient()
+client.emit(JobEvent(eventTime="2026-03-01T12:00:00Z", job=Job("scheduler", sys.argv[1]), producer="https://p.example"))
+assert client.close(timeout=60)
+"""
+"""What an integration does with the variables that its user sets."""
+
+
+def test_key_of_openlineages_client_is_a_token(serve: Callable[..., Serving], token: Callable[..., str]) -> None:
+    """Set in the environment, as its documentation says; with one that does not count nothing is on the record."""
+    writes = token("write")
+    server = serve()
+
+    def send(kind: str, key: str) -> None:
+        variables = {
+            "OPENLINEAGE__TRANSPORT__TYPE": kind,
+            "OPENLINEAGE__TRANSPORT__URL": server.url,
+            "OPENLINEAGE__TRANSPORT__AUTH": json.dumps({"type": "api_key", "apiKey": key}),
+        }
+        subprocess.run(
+            [sys.executable, "-c", SENDING, kind], env=os.environ | variables, stderr=subprocess.DEVNULL, timeout=120
+        )
+
+    for kind in ("http", "async_http"):
+        send(kind, "orct_00000000_" + "a" * 43)
+    assert server.records() == []
+    for kind in ("http", "async_http"):
+        send(kind, writes)
+    assert [event["job"]["name"] for event in server.bodies()] == ["http", "async_http"]
 
 
 def test_bytes_are_kept_as_they_came(server: Serving, made: ModuleType) -> None:
