@@ -48,6 +48,11 @@ _ENVIRONMENT = {
     "airflow_user": "ORCHESTRAIL_AIRFLOW_USER",
     "airflow_password": "ORCHESTRAIL_AIRFLOW_PASSWORD",
     "notify": "ORCHESTRAIL_NOTIFY",
+    "oidc_issuer": "ORCHESTRAIL_OIDC_ISSUER",
+    "oidc_audience": "ORCHESTRAIL_OIDC_AUDIENCE",
+    "oidc_role_claim": "ORCHESTRAIL_OIDC_ROLE_CLAIM",
+    "oidc_roles": "ORCHESTRAIL_OIDC_ROLES",
+    "oidc_system_claim": "ORCHESTRAIL_OIDC_SYSTEM_CLAIM",
 }
 
 STATED = ("systems", "policy", "not_applicable", "fields", "persons")
@@ -124,6 +129,11 @@ class Settings(BaseModel):
         airflow_user: name for it, where there is no token.
         airflow_password: of that name.
         notify: address that `orchestrail check --notify` tells of verdicts that turn bad, as apprise has them; a secret as a whole.
+        oidc_issuer: OpenID provider whose tokens `orchestrail serve` takes.
+        oidc_audience: how its tokens name the server.
+        oidc_role_claim: the claim in which they list roles.
+        oidc_roles: which scope a role stands for; in the environment as `role=scope`, separated by commas.
+        oidc_system_claim: the claim in which they list AI systems; None where they are not bound to any.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -152,6 +162,14 @@ class Settings(BaseModel):
     airflow_user: str | None = None
     airflow_password: SecretStr | None = None
     notify: SecretStr | None = None
+    oidc_issuer: str | None = None
+    oidc_audience: str | None = None
+    oidc_role_claim: str = "roles"
+    oidc_roles: Mapping[str, Literal["write", "read", "admin"]] = Field(
+        default_factory=lambda: {f"orchestrail-{scope}": scope for scope in ("write", "read", "admin")},
+        validate_default=True,
+    )
+    oidc_system_claim: str | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -180,6 +198,14 @@ class Settings(BaseModel):
     @classmethod
     def _separate(cls, value: Any) -> Any:
         return [name.strip() for name in value.split(",") if name.strip()] if isinstance(value, str) else value
+
+    @field_validator("oidc_roles", mode="before")
+    @classmethod
+    def _pair(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        pairs = (each.rpartition("=") for each in value.split(",") if each.strip())
+        return {role.strip(): scope.strip() for role, _, scope in pairs}
 
     @field_validator("enforce")
     @classmethod

@@ -6,7 +6,7 @@ import importlib.util
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
@@ -34,8 +34,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
     """Start a server; it ends with the test."""
     running: list[Serving] = []
 
-    def start(*options: str, home: Path | None = None) -> Serving:
-        running.append(Serving(home or tmp_path / "server", *options))
+    def start(*options: str, home: Path | None = None, environment: Mapping[str, str] = {}) -> Serving:
+        running.append(Serving(home or tmp_path / "server", *options, environment=environment))
         return running[-1]
 
     yield start

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import httpx
@@ -27,9 +30,10 @@ class Serving:
         home: its home.
     """
 
-    def __init__(self, home: Path, *options: str) -> None:
+    def __init__(self, home: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
         self.home = home
         self._options = options
+        self._environment = environment
         self._log = self._quarantine = 0
         self.start()
 
@@ -40,7 +44,8 @@ class Serving:
     def start(self, port: int = 0) -> None:
         """Start it, at a port that is free or at this one."""
         command = [*COMMAND, "serve", "--home", str(self.home), "--port", str(port), *self._options]
-        self.process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        environment = os.environ | self._environment
+        self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         told: list[str] = []
         for line in self.process.stderr:
             told.append(line)

@@ -27,9 +27,11 @@ LARGEST = 256 << 20
 _MAY_PASS = frozenset({429, 500, 502, 503, 504})
 
 
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
+class NoRedirects(urllib.request.HTTPRedirectHandler):
+    """Follows no redirect."""
+
     def redirect_request(self, *_arguments: Any) -> None:
-        return None
+        """Name no other request."""
 
 
 class Api:
@@ -55,7 +57,7 @@ class Api:
         self._headers = {"Accept": "application/json", "User-Agent": f"orchestrail/{__version__}", **(headers or {})}
         if parts.username is not None:
             self.sign_in(basic(unquote(parts.username), unquote(parts.password or "")))
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._opener = urllib.request.build_opener(NoRedirects)
 
     def sign_in(self, authorization: str) -> None:
         """Send this `Authorization` from now on."""

@@ -19,6 +19,7 @@ import stamina
 
 from orchestrail import __version__
 from orchestrail.errors import ConfigurationError, ServerError
+from orchestrail.histories.http import NoRedirects
 from orchestrail.operations import arrivals
 from orchestrail.operations.collect import CollectResult, collect
 from orchestrail.settings import Settings
@@ -33,11 +34,6 @@ _BYTES = 8 * 2**20
 _ASKED = 5000
 _MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
 _LARGEST = 1 << 24
-
-
-class _NoRedirects(urllib.request.HTTPRedirectHandler):
-    def redirect_request(self, *_arguments: Any) -> None:
-        return None
 
 
 class Server:
@@ -63,7 +59,7 @@ class Server:
         self._headers = {"User-Agent": f"orchestrail/{__version__}", "Content-Encoding": "gzip"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
-        self._opener = urllib.request.build_opener(_NoRedirects)
+        self._opener = urllib.request.build_opener(NoRedirects)
 
     def known(self, event_ids: Iterable[str]) -> set[str]:
         """Return those of the event ids that the server's log holds.

@@ -1,4 +1,5 @@
-"""Who asks, and what they may: tokens in the header, or in the cookie of a page; nobody needs one on a server of one's own machine.
+"""Who asks, and what they may: tokens in the header, or in the cookie of a page, made here or by an OpenID provider; on a server of
+one's own machine nobody needs one.
 
 Each request for evidence is written down, granted or not, with who asked and for what; a token never is. What cannot be written
 down is not granted.
@@ -10,13 +11,16 @@ import json
 import os
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from ipaddress import ip_address
 from pathlib import Path
 
 from starlette.requests import HTTPConnection
 
+from orchestrail import pseudonyms
 from orchestrail.errors import Forbidden, OrchestrailError, StoreError
 from orchestrail.operations.tokens import Scope, Token, Tokens
+from orchestrail.server.addresses import host_name, is_loopback
+from orchestrail.server.openid import NotCounted, Provider
+from orchestrail.server.problems import SignInNeeded
 
 COOKIE = "orchestrail"
 """Name of the cookie that holds the token of a person who signed in; it counts for reading alone, so that no other site can have a
@@ -25,32 +29,21 @@ browser write with it."""
 SAFE = frozenset({"GET", "HEAD"})
 
 
-class SignInNeeded(OrchestrailError):
-    """A token is needed, and none came that counts."""
-
-    code = "sign-in-needed"
-
-    def __init__(self) -> None:
-        super().__init__(
-            "A token is needed.",
-            "None was sent, or it was revoked, has expired or is none of this server.",
-            "Send `Authorization: Bearer TOKEN`; whoever keeps the server makes one with `orchestrail token create`.",
-        )
-
-
 @dataclass(frozen=True, slots=True)
 class Caller:
     """Who asks.
 
     Attributes:
-        name: of the token; `local` on a server that needs none.
-        token: its id; None where none is needed.
+        name: of the token, or of whom an OpenID provider speaks of; `local` on a server that needs no token.
+        token: its id, or `oidc:` and the provider's id of who asks; None where none is needed.
+        source: how the record names whoever sent an event: a person is not named there.
         scopes: what the caller may do.
         systems: the systems that the caller may see and write; None for all.
     """
 
     name: str
     token: str | None
+    source: str
     scopes: frozenset[str]
     systems: frozenset[str] | None
 
@@ -58,48 +51,58 @@ class Caller:
         """Say whether the caller may do this; whoever administers may do all."""
         return scope.value in self.scopes or Scope.ADMIN.value in self.scopes
 
-    @property
-    def source(self) -> str:
-        """How the record names whoever sent an event."""
-        return f"token:{self.token}" if self.token else "http"
 
-
-LOCAL = Caller("local", None, frozenset(scope.value for scope in Scope), None)
+LOCAL = Caller("local", None, "http", frozenset(scope.value for scope in Scope), None)
 
 
 class Access:
     """Grants requests, or does not.
 
     Args:
-        tokens: of the server's home.
-        required: whether a token is needed at all.
-        log: the file of accesses, one JSON object a line.
+        home: of the server: its tokens count, and its file of accesses, one JSON object a line, tells of each.
+        provider: whose tokens count too.
     """
 
-    def __init__(self, tokens: Tokens, *, required: bool, log: Path) -> None:
-        self.required = required
-        self._tokens = tokens
-        self._log = log
+    def __init__(self, home: Path, provider: Provider | None = None) -> None:
+        self._home = home
+        self._tokens = Tokens(home)
+        self._provider = provider
+        self._log = home / "access.jsonl"
+        self.required = self._tokens.exist or provider is not None
+        """Whether a token is needed at all: said once, so that nobody opens a running server by taking a file away."""
 
-    def identify(self, connection: HTTPConnection) -> Caller | None:
-        """Say who asks; None where a token is needed and none came that counts."""
+    def identify(self, connection: HTTPConnection) -> Caller | OrchestrailError:
+        """Say who asks, or why that is not known."""
         if not self.required:
+            if is_loopback(host_name(connection.headers.get("host", ""))):
+                return LOCAL
             # A page elsewhere whose name leads here was not meant for this machine (DNS rebinding).
-            return LOCAL if is_loopback(host_name(connection.headers.get("host", ""))) else None
+            why = "It needs no token, so it answers to localhost and to addresses of this machine, by those names."
+            return Forbidden("This server answers this machine alone.", why, "See `orchestrail serve --help`.")
         kind, _, given = connection.headers.get("authorization", "").partition(" ")
         if kind.lower() != "bearer" and connection.scope.get("method") in SAFE:
             given = connection.cookies.get(COOKIE, "")
         return self.signed_in(given.strip())
 
-    def signed_in(self, token: str) -> Caller | None:
-        """Say whose token it is; None where it does not count."""
+    def signed_in(self, token: str) -> Caller | SignInNeeded:
+        """Say whose token it is, or why it does not count."""
+        if self._provider is not None and token.count(".") >= 2:
+            try:
+                return self._known_elsewhere(self._provider, token)
+            except NotCounted as error:
+                return SignInNeeded(str(error))
         found = self._tokens.find(token)
-        return _caller(found) if found else None
+        return _caller(found) if found else SignInNeeded("no token came" if not token else "no token of this server")
+
+    def _known_elsewhere(self, provider: Provider, token: str) -> Caller:
+        found = provider.identify(token)
+        source = f"oidc:{pseudonyms.person(self._home, provider.issuer, found.subject)}"
+        return Caller(found.name, f"oidc:{found.subject}", source, found.scopes, found.systems)
 
     def grant(
         self,
         connection: HTTPConnection,
-        caller: Caller | None,
+        found: Caller | OrchestrailError,
         scope: Scope,
         *,
         whole: bool = False,
@@ -109,7 +112,7 @@ class Access:
 
         Args:
             connection: the request.
-            caller: who asks, by `identify`.
+            found: who asks, by `identify`.
             scope: what it does.
             whole: what it does concerns all systems.
             evidence: what it asks for is evidence, or it changes some; sending events is not written down, the log holds them.
@@ -119,27 +122,16 @@ class Access:
             Forbidden: whoever asks may not do this.
             StoreError: it cannot be written down.
         """
-        refusal: OrchestrailError | None = None
-        if caller is None and not self.required:
-            why = "It needs no token, so it answers to localhost and to addresses of this machine, by those names."
-            refusal = Forbidden("This server answers this machine alone.", why, "See `orchestrail serve --help`.")
-        elif caller is None:
-            refusal = SignInNeeded()
-        elif not caller.may(scope):
-            why = f"The token {caller.name!r} is good for {', '.join(sorted(caller.scopes))} alone."
-            refusal = Forbidden(f"This needs the scope {scope.value}.", why, "Ask with another token.")
-        elif whole and caller.systems is not None:
-            refusal = Forbidden(
-                "This concerns all systems.",
-                f"The token {caller.name!r} is bound to {', '.join(sorted(caller.systems))}.",
-                "Ask with a token of all systems.",
-            )
+        if isinstance(found, OrchestrailError):
+            self._write(connection, None, found)
+            raise found
+        refusal = _refusal(found, scope, whole)
         if evidence or refusal is not None:
-            self._write(connection, caller, refusal)
-        if caller is None or refusal is not None:
-            raise refusal or SignInNeeded()
-        connection.state.caller = caller
-        return caller
+            self._write(connection, found, refusal)
+        if refusal is not None:
+            raise refusal
+        connection.state.caller = found
+        return found
 
     def _write(self, connection: HTTPConnection, caller: Caller | None, refusal: OrchestrailError | None) -> None:
         entry = {
@@ -151,6 +143,7 @@ class Access:
             "path": connection.url.path,
             "query": connection.url.query,
             "refused": refusal.code if refusal else None,
+            "why": refusal.reason if isinstance(refusal, SignInNeeded) else None,
         }
         try:
             descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
@@ -163,19 +156,20 @@ class Access:
             ) from error
 
 
+def _refusal(caller: Caller, scope: Scope, whole: bool) -> Forbidden | None:
+    if not caller.may(scope):
+        good = ", ".join(sorted(caller.scopes)) or "nothing"
+        why = f"The token {caller.name!r} is good for {good}{' alone' if caller.scopes else ''}."
+        return Forbidden(f"This needs the scope {scope.value}.", why, "Ask with another token.")
+    if whole and caller.systems is not None:
+        return Forbidden(
+            "This concerns all systems.",
+            f"The token {caller.name!r} is bound to {', '.join(sorted(caller.systems))}.",
+            "Ask with a token of all systems.",
+        )
+    return None
+
+
 def _caller(token: Token) -> Caller:
     systems = None if token.systems is None else frozenset(token.systems)
-    return Caller(token.name, token.id, frozenset(token.scopes), systems)
-
-
-def is_loopback(host: str) -> bool:
-    """Say whether an address reaches no other machine."""
-    try:
-        return ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host.lower() == "localhost"
-
-
-def host_name(host: str) -> str:
-    """Give the name in a `Host` header, without the port."""
-    return host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+    return Caller(token.name, token.id, f"token:{token.id}", frozenset(token.scopes), systems)

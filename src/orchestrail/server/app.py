@@ -61,14 +61,15 @@ def create_app(
     answering = asyncio.Semaphore(limits.readers)
 
     def granted(request: Request, scope: Scope, *, whole: bool = False, evidence: bool = True) -> Caller:
-        caller = access.identify(request)
+        found = access.identify(request)
         # Before anything is written down: who is refused cannot fill the disk with it.
-        rate.take(caller.token if caller and caller.token else request.client.host if request.client else "")
+        known = found.token if isinstance(found, Caller) else None
+        rate.take(known or (request.client.host if request.client else ""))
         if "\0" in unquote_plus(f"{request.url.path}?{request.url.query}"):
             raise Problem(400, "parameter", "No name on the record has the character NUL.")
-        return access.grant(request, caller, scope, whole=whole, evidence=evidence)
+        return access.grant(request, found, scope, whole=whole, evidence=evidence)
 
-    async def writer(request: Request) -> Caller:
+    def writer(request: Request) -> Caller:
         return granted(request, Scope.WRITE, evidence=False)
 
     def counter(request: Request) -> Caller:

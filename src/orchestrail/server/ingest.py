@@ -3,7 +3,7 @@
 # Not `from __future__ import annotations`: FastAPI reads these, and what they name is local.
 import json
 import re
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Annotated, Any
 
@@ -82,7 +82,7 @@ class _Sorted:
 
 
 def create_router(
-    store: Store, committer: Committer, bodies: Bodies, metrics: Metrics, writer: Callable[[Request], Awaitable[Caller]]
+    store: Store, committer: Committer, bodies: Bodies, metrics: Metrics, writer: Callable[[Request], Caller]
 ) -> APIRouter:
     """Make the addresses that take events.
 

@@ -20,10 +20,28 @@ from orchestrail.errors import (
     StoreError,
     UnknownRun,
 )
-from orchestrail.server.access import SignInNeeded
 from orchestrail.server.addresses import API
 
 _log = logging.getLogger("orchestrail.server")
+
+
+class SignInNeeded(OrchestrailError):
+    """A token is needed, and none came that counts.
+
+    Attributes:
+        reason: why it does not count, for whoever keeps the server: who asks is not told how near it came.
+    """
+
+    code = "sign-in-needed"
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(
+            "A token is needed.",
+            "None was sent, or it was revoked, has expired or is none of this server.",
+            "Send `Authorization: Bearer TOKEN`; whoever keeps the server makes one with `orchestrail token create`.",
+        )
+        self.reason = reason
+
 
 _STATUS: Mapping[type[OrchestrailError], int] = {
     SignInNeeded: 401,

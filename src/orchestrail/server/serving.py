@@ -11,11 +11,12 @@ from pathlib import Path
 import uvicorn
 
 from orchestrail.errors import ConfigurationError
-from orchestrail.operations.tokens import Tokens
 from orchestrail.queries.snapshot import Store
-from orchestrail.server.access import Access, is_loopback
+from orchestrail.server.access import Access
+from orchestrail.server.addresses import is_loopback
 from orchestrail.server.app import create_app
 from orchestrail.server.body import RATE, Limits
+from orchestrail.server.openid import Provider
 from orchestrail.settings import Settings
 
 ENDING = 30
@@ -53,16 +54,15 @@ def run(
     Raises:
         ConfigurationError: others could reach it without a token, or it cannot listen there.
     """
-    tokens = Tokens(settings.home)
-    if not is_loopback(host) and not tokens.exist:
+    access = Access(settings.home, Provider.of(settings))
+    if not is_loopback(host) and not access.required:
         raise ConfigurationError(
             f"The server was not started at {host}.",
             "Other machines reach it there, and no token was made: anybody could read and write the record.",
-            "Make one with `orchestrail token create`, or listen at 127.0.0.1.",
+            "Make one with `orchestrail token create`, name an OpenID provider, or listen at 127.0.0.1.",
         )
     if (certificate is None) != (key is None):
         raise ConfigurationError("HTTPS was asked for in half.", "", "Give both --tls-cert and --tls-key.")
-    access = Access(tokens, required=tokens.exist, log=settings.home / "access.jsonl")
     app = create_app(settings, store, access, Limits(rate=rate), collects=collects)
     config = uvicorn.Config(
         app,

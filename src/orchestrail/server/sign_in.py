@@ -9,7 +9,8 @@ from fastapi.responses import HTMLResponse, RedirectResponse
 from starlette.concurrency import run_in_threadpool
 
 from orchestrail.operations.tokens import Scope
-from orchestrail.server.access import COOKIE, Access, host_name, is_loopback
+from orchestrail.server.access import COOKIE, Access, Caller
+from orchestrail.server.addresses import host_name, is_loopback
 from orchestrail.server.body import Bodies
 from orchestrail.server.problems import Problem
 from orchestrail.web.rendering import page
@@ -17,6 +18,8 @@ from orchestrail.web.rendering import page
 FORM = frozenset({"application/x-www-form-urlencoded"})
 LASTS = 12 * 3600
 """Seconds until a browser forgets."""
+LONGEST = 3800
+"""Characters of a token that a cookie holds everywhere (RFC 6265, 6.1)."""
 
 
 def create_router(access: Access, bodies: Bodies) -> APIRouter:
@@ -38,7 +41,7 @@ def create_router(access: Access, bodies: Bodies) -> APIRouter:
         async with bodies.read(request, FORM) as body:
             token = parse_qs(body.decode("utf-8", "replace")).get("token", [""])[0].strip()
         caller = await run_in_threadpool(access.signed_in, token)
-        if caller is None or not caller.may(Scope.READ):
+        if not isinstance(caller, Caller) or not caller.may(Scope.READ) or len(token) > LONGEST:
             return page("sign_in", 401, problem="This token does not count here, or is not good for reading.")
         response = RedirectResponse("/", 303)
         # Not over plain HTTP to another machine, where others on the way could read it.

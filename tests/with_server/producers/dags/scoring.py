@@ -1,4 +1,4 @@
-"""A DAG of a team that has nothing of orchestrail: a copy, a second try, and dbt, which the provider's macros tell who started it."""
+"""A DAG of a team that has nothing of orchestrail: a copy, a second try, and dbt, told by the provider's macros who started it."""
 
 from __future__ import annotations
 
