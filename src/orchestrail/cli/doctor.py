@@ -164,6 +164,8 @@ def _print(health: Health, output: Output) -> None:
     for writer in health.writers:
         name = f"{clean(writer.adapter)} {clean(writer.version)}"
         output.line(f"  lately {name}  {counted(writer.runs, 'run')}, the last {output.time(writer.last)}")
+        if writer.cannot_see:
+            output.line(f"    cannot see: {', '.join(writer.cannot_see)}")
     for beginning in health.begins:
         output.line(f"  begins {clean(beginning.orchestrator)}  {output.time(beginning.since)}")
     for name, row in health.reconciled.items():

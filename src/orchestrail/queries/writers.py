@@ -10,6 +10,7 @@ from itertools import combinations
 from sqlalchemy import Connection, func, select
 
 from orchestrail.events.facets import PRODUCER_PREFIX
+from orchestrail.model import Capability
 from orchestrail.projections import tables
 
 
@@ -23,6 +24,7 @@ class Writer:
         runs: how many runs it told of first.
         first: the earliest time that one of these claims, RFC 3339 in UTC.
         last: the latest.
+        cannot_see: capabilities that it stated, on the latest run that did, not to have; None where none of these runs did.
     """
 
     adapter: str
@@ -30,6 +32,7 @@ class Writer:
     runs: int
     first: str
     last: str
+    cannot_see: tuple[str, ...] | None = None
 
 
 def writers(connection: Connection, since: str) -> list[Writer]:
@@ -40,10 +43,19 @@ def writers(connection: Connection, since: str) -> list[Writer]:
         .where(func.substr(run.producer, 1, len(PRODUCER_PREFIX)) == PRODUCER_PREFIX, run.seen_at >= since)
         .group_by(run.producer)
     )
+    step = tables.step.c
+    stated = (
+        select(run.producer, step.capabilities)
+        .join_from(tables.run, tables.step, run.run_id == step.run_id)
+        .where(run.seen_at >= since, step.capabilities.is_not(None))
+        .order_by(run.seen_at)
+    )
+    seen = {producer: set(capabilities.split(",")) for producer, capabilities in connection.execute(stated)}
     found = []
     for producer, count, first, last in connection.execute(query):
         adapter, _, version = producer.removeprefix(PRODUCER_PREFIX).partition(":")
-        found.append(Writer(adapter, version, count, first, last))
+        unseen = tuple(sorted(set(Capability) - seen[producer])) if producer in seen else None
+        found.append(Writer(adapter, version, count, first, last, unseen))
     return sorted(found, key=lambda writer: (writer.adapter, writer.first, writer.version))
 
 

@@ -219,6 +219,23 @@ def test_doctor_says_where_the_record_begins_and_who_wrote_lately(made, story, s
     assert "begins prefect" in text
 
 
+def test_doctor_says_what_an_adapter_that_is_not_installed_here_cannot_see(made, spooled, answer, run):
+    """By what it stated on the record, the latest run that did; of one that stated nothing, nothing is known."""
+    said = {"capabilities": ["code_digest", "attempts", "parameters"]}
+    for number, version, facets in (
+        (1, "0.1.0", {}),
+        (2, "0.1.0", {"orchestrail_capabilities": said}),
+        (3, "0.2.0", {}),
+    ):
+        event = lately(made, number, version, 30 - number)
+        event["run"]["facets"] = event["run"].get("facets", {}) | facets
+        spooled(event)
+    told = {one["version"]: one["cannot_see"] for one in answer("doctor")["writers"]}
+    unseen = ["cache_origin", "dataset_version", "environment", "manual_changes", "skips"]
+    assert told == {"0.1.0": unseen, "0.2.0": None}
+    assert f"cannot see: {', '.join(unseen)}" in run("doctor").stdout
+
+
 def test_versions_of_an_adapter_side_by_side_are_told(made, spooled, answer):
     """Both are taken into the store; an upgrade, which leaves one behind the other, is none."""
     spooled(lately(made, 1, "0.1.0", 30), lately(made, 2, "0.2.0", 20), lately(made, 3, "0.1.0", 10))
