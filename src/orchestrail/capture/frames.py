@@ -67,10 +67,13 @@ def _pandas(value: Any, pandas: Any, observed: str, max_bytes: int) -> DatasetRe
     else:
         # A subclass may have methods of its own; its content is that of the frame in it.
         frame = value if type(value) is pandas.DataFrame else pandas.DataFrame(value, copy=False)
-    size = int(frame.index.nbytes) + sum(int(column.nbytes) for _, column in frame.items())
-    columns = [(label_of(name), str(kind)) for name, kind in zip(frame.columns, frame.dtypes, strict=True)]
-    digest, weak = _taken(content.digest_of_pandas, frame, size, max_bytes)
-    return _reference("dataframe", observed, digest, weak, len(frame), size, columns)
+    fields, columns = [], []
+    for name, column in frame.items():  # once: most of the time that a small frame takes is that of making its columns
+        fields.append((label_of(name), str(column.dtype)))
+        columns.append(column.array)
+    size = int(frame.index.nbytes) + sum(int(column.nbytes) for column in columns)
+    digest, weak = _taken(lambda frame: content.digest_of_pandas(frame, columns), frame, size, max_bytes)
+    return _reference("dataframe", observed, digest, weak, len(frame), size, fields)
 
 
 def _numpy(value: Any, numpy: Any, observed: str, max_bytes: int) -> DatasetRef:
