@@ -3,9 +3,11 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from playwright.sync_api import Page, expect
 
 from orchestrail.store.merkle import leaf_hash
+from orchestrail.store.note import Signer
 
 
 def test_from_a_model_file_to_its_source_data(desk: Any, page: Page) -> None:
@@ -56,6 +58,50 @@ def test_a_proof_that_does_not_hold_is_told(desk: Any, page: Page) -> None:
     page.route("**/log/3/event", lambda route: route.fulfill(body=b"{}"))
     page.goto("/log/3")
     expect(page.locator("#recomputed")).to_contain_text("✘ Recomputed in this browser: the event is not the one")
+
+
+def test_the_checkpoint_is_checked_under_the_key_of_the_auditor(desk: Any, page: Page, tmp_path: Any) -> None:
+    """Under the server's key a page says that this shows little; under the auditor's it holds; a changed one is not taken."""
+    page.goto("/log/3")
+    signed = page.locator(".signature")
+    expect(signed).to_contain_text("the key that this server names")
+    (key,) = (desk.home / "keys").glob("*.pub")
+    page.set_input_files("#key-file", key)
+    expect(signed).to_contain_text("✔ holds under")
+    expect(signed).to_contain_text("the key that you brought")
+    page.goto("/log/checkpoints")
+    for each in page.locator(".signature").all():
+        expect(each).to_contain_text("✔ holds under")
+    changed = key.read_text().replace("+", "+0", 1)
+    page.get_by_label("The key that you have").fill(changed)
+    page.get_by_role("button", name="Check with it").click()
+    expect(page.locator("#key-said")).to_contain_text("It is not taken")
+    page.get_by_role("button", name="Forget it").click()
+    expect(page.locator(".signature").first).to_contain_text("the key that this server names")
+
+
+def test_a_checkpoint_that_another_key_signed_is_told(desk: Any, page: Page) -> None:
+    """A key of the same name that signed nothing here, a note that was changed, and a root that was exchanged are told."""
+    name = next((desk.home / "keys").glob("*.pub")).read_text().partition("+")[0]
+    other = Signer(name, Ed25519PrivateKey.generate())
+    page.goto("/log/3")
+    page.get_by_label("The key that you have").fill(other.verifier.to_text())
+    page.get_by_role("button", name="Check with it").click()
+    signed = page.locator(".signature")
+    expect(signed).to_contain_text(f"✘ the key {other.verifier.key_id.hex()} did not sign it")
+    page.get_by_role("button", name="Forget it").click()
+    right = page.content()
+    size = page.locator("#proof").get_attribute("data-size")
+    for wrong, said in (
+        (right.replace(f"\n{size}\n", f"\n{int(size) + 1}\n"), "signs another size or root"),
+        (right.replace(f'data-size="{size}"', f'data-size="{int(size) + 1}"'), "signs another size or root"),
+    ):
+        page.route(
+            "**/log/3", lambda route, body=wrong: route.fulfill(body=body, content_type="text/html; charset=utf-8")
+        )
+        page.goto("/log/3")
+        expect(signed).to_contain_text(said)
+        page.unroute("**/log/3")
 
 
 def test_compare_two_runs(desk: Any, page: Page) -> None:

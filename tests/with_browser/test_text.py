@@ -62,7 +62,7 @@ def test_addresses_hold_no_name_as_it_is(text):
         assert not set(address) & set("\"'<> \\")
 
 
-@pytest.mark.parametrize("name", ["style.css", "digest.js", "proof.js"])
+@pytest.mark.parametrize("name", ["style.css", "digest.js", "proof.js", "live.js", "signature.js", "htmx.js"])
 def test_files_are_named_by_their_content(name):
     """So that a browser may keep them for ever, and a page of another version asks for another file."""
     from hashlib import sha256

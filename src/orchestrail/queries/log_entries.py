@@ -16,6 +16,7 @@ from orchestrail.store.envelope import Envelope, parse_envelope
 from orchestrail.store.log import stated_head
 
 _log = table("log", column("seq"), column("event_id"), column("envelope"), column("leaf"))
+_meta = table("meta", column("key"), column("value"))
 _payload = table("payload", column("event_id"), column("nonce"), column("body"))
 _checkpoint = table("checkpoint", column("size"), column("note"))
 _READ = 256 * 1024
@@ -177,6 +178,15 @@ def newest_head(connection: Connection) -> Checkpoint:
     """
     query = select(_checkpoint.c.note).order_by(_checkpoint.c.size.desc()).limit(1)
     return stated_head(connection.execute(query).scalar())
+
+
+def public_key(connection: Connection) -> str:
+    """Give the public key that the store names as its own, `name+id+base64`; nothing here says that it is.
+
+    Args:
+        connection: a snapshot of the whole store.
+    """
+    return str(connection.execute(select(_meta.c.value).where(_meta.c.key == "public_key")).scalar_one())
 
 
 def checkpoints(connection: Connection, limit: int, before: int | None = None) -> list[tuple[int, str]]:

@@ -9,7 +9,7 @@ from fastapi import Path
 
 from orchestrail.errors import ConfigurationError, NotRecorded
 from orchestrail.operations.quarantine import list_quarantined, show_quarantined
-from orchestrail.queries.log_entries import checkpoints, newest_head, page_of_log, whole_entry
+from orchestrail.queries.log_entries import checkpoints, newest_head, page_of_log, public_key, whole_entry
 from orchestrail.queries.proofs import inclusion
 from orchestrail.queries.snapshot import Snapshot, Store
 
@@ -69,6 +69,7 @@ def one(record: Snapshot, seq: int) -> dict[str, Any]:
         "head": head,
         "note": head.note.decode("utf-8", "replace"),
         "last": head.size - 1,
+        "public_key": public_key(record),
     }
 
 
@@ -96,6 +97,7 @@ def heads(record: Snapshot, before: int | None) -> dict[str, Any]:
     found = checkpoints(record, PAGE, before)
     return {
         "rows": found,
+        "public_key": public_key(record),
         "following": found[-1][0] if len(found) == PAGE else None,
         "newest": before is not None,
     }
