@@ -55,6 +55,10 @@ class Desk:
         )
         return json.loads(done.stdout)
 
+    def size(self) -> int:
+        """Give how many entries the log has now."""
+        return self._command("checkpoint")["size"]
+
     def roots(self) -> list[dict[str, Any]]:
         """Give the root runs of the example, the newest first."""
         return [run for run in self.json("runs")["runs"] if run["system"]]

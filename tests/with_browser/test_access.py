@@ -39,7 +39,15 @@ def test_who_signs_in_sees_what_is_theirs(guarded: tuple[str, str], browser: Bro
     expect(page.get_by_role("link", name="mortgage-approval").first).to_be_visible()
     assert page.locator("main", has_text="document.title").count() == 0
     assert page.goto("/runs/0192f000-0000-7000-8000-00000000abcd").status == 404
-    for path in ("/log", "/log/3", "/log/3/event", "/log/checkpoints", "/log/quarantine", "/requirements"):
+    for path in (
+        "/log",
+        "/log/3",
+        "/log/3/event",
+        "/log/checkpoints",
+        "/log/quarantine",
+        "/requirements",
+        "/documents/00000000",
+    ):
         assert page.goto(path).status == 403
     page.goto("/sign-in")
     page.get_by_role("button", name="Sign out").click()

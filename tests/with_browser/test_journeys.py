@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import re
 from typing import Any
 
@@ -102,6 +103,29 @@ def test_a_checkpoint_that_another_key_signed_is_told(desk: Any, page: Page) -> 
         page.goto("/log/3")
         expect(signed).to_contain_text(said)
         page.unroute("**/log/3")
+
+
+def test_the_technical_documentation_of_a_model(desk: Any, page: Page) -> None:
+    """From a model to its documentation, a draft as the command makes it; figures lead to the log, and looking records nothing."""
+    size = desk.size()
+    page.goto("/find")
+    page.set_input_files("#file", desk.outs[1] / "model.joblib")
+    page.get_by_role("link", name="technical documentation").click()
+    expect(page.locator("h1")).to_contain_text("Draft of the technical documentation")
+    expect(page.locator(".disclaimer")).not_to_be_empty()
+    assert page.locator(".document section").count() == 23
+    assert page.locator("main").inner_text().count("… (cut:") == 0
+    with page.expect_download() as saved:
+        page.get_by_role("link", name="documentation.json").click()
+    document = json.loads(saved.value.path().read_bytes())
+    assert [point["point"] for point in document["points"]] == [
+        heading.split()[0] for heading in page.locator(".document section h2").all_inner_texts()
+    ]
+    page.locator(".document td a").first.click()
+    page.wait_for_url(re.compile(r"/log/\d+$"))
+    expect(page.locator("#recomputed")).to_contain_text("✔ Recomputed in this browser")
+    assert page.request.get(f"/documents/{document['model']}/documentation.exe").status == 404
+    assert desk.size() == size
 
 
 def test_compare_two_runs(desk: Any, page: Page) -> None:

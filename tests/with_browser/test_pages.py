@@ -47,6 +47,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "step": lambda desk: f"/runs/{step(desk)}",
     "models": lambda desk: "/models",
     "model": lambda desk: f"/data/{model(desk)}",
+    "document": lambda desk: f"/documents/{model(desk)}",
     "source": lambda desk: f"/data/{source(desk)}",
     "lineage": lambda desk: f"/lineage?target={model(desk)}",
     "descendants": lambda desk: f"/lineage?target={source(desk)}&direction=forward",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -24,6 +25,14 @@ SOURCE = "document"
 _ATTEMPTS = 5
 
 
+FILES: Mapping[str, Callable[[Document], bytes]] = {
+    "documentation.json": lambda document: rendering.json_text(document).encode(),
+    "documentation.html": lambda document: rendering.html(document).encode(),
+    "documentation.md": lambda document: rendering.markdown(document).encode(),
+}
+"""The files of a documentation: the same document gives the same bytes."""
+
+
 @dataclass(frozen=True, slots=True)
 class Written:
     """A documentation that was written.
@@ -41,8 +50,15 @@ class Written:
     sequence: int
 
 
-def make(store: Store, catalogue: Catalogue, given: str, day: date) -> Document:
+def make(store: Store, catalogue: Catalogue, given: str, day: date, *, afar: bool = False) -> Document:
     """Make a documentation of what is on the record.
+
+    Args:
+        store: the record.
+        catalogue: whose identity the document names.
+        given: the model: a file, a digest, a name.
+        day: the UTC day for which it is made.
+        afar: whoever asks sits at another machine, and names no file of this one.
 
     Raises:
         NotRecorded: no recorded run wrote such a model.
@@ -51,7 +67,7 @@ def make(store: Store, catalogue: Catalogue, given: str, day: date) -> Document:
     """
     for _ in range(_ATTEMPTS):
         head = store.checkpoint()
-        with snapshot(store) as record:
+        with snapshot(store, afar=afar) as record:
             size = applied(record) + 1
             evidence = gather(record, given, day)
         if size == head.size:
@@ -73,14 +89,9 @@ def write(settings: Settings, store: Store, document: Document, folder: Path, pr
         ConfigurationError: the folder cannot be written, or no PDF can be made here.
         StoreError: the store cannot be written; the files are there.
     """
-    page = rendering.html(document)
-    contents: dict[str, bytes] = {
-        "documentation.json": rendering.json_text(document).encode(),
-        "documentation.html": page.encode(),
-        "documentation.md": rendering.markdown(document).encode(),
-    }
+    contents = {name: content(document) for name, content in FILES.items()}
     if printed:
-        contents["documentation.pdf"] = rendering.pdf(page)
+        contents["documentation.pdf"] = rendering.pdf(contents["documentation.html"].decode())
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, content in contents.items():

@@ -266,7 +266,7 @@ def model(connection: Connection, key: str) -> Model | None:
         known_names=_written_names(connection, traced.sources),
         registered=_registered(connection, written),
         readers=tuple(facts[run_id] for run_id in read_by),
-        documents=tuple(_documents(connection, [key])),
+        documents=tuple(documents(connection, key)),
         deployments=tuple(
             each for each in deployments(connection, [*read_by, *_serving(connection, key)]) if each.digest == key
         ),
@@ -297,6 +297,16 @@ def described(connection: Connection, keys: Iterable[str]) -> Iterator[Described
         )
         for key, name, run_id, seq in connection.execute(query):
             yield Described(key, name, run_id, seq, tuple(documents[key]))
+
+
+def documents(connection: Connection, key: str) -> list[DocumentRow]:
+    """List the technical documentations that were made of a model, by place in the log.
+
+    Args:
+        connection: a snapshot of the store.
+        key: digest of the model.
+    """
+    return list(_documents(connection, [key]))
 
 
 def _documents(connection: Connection, keys: Sequence[str]) -> Iterator[DocumentRow]:

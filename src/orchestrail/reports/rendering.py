@@ -13,6 +13,7 @@ from orchestrail.reports.diagrams import mermaid, svg
 from orchestrail.reports.document import document_json
 from orchestrail.reports.values import Document, Mark
 
+STYLES = ("colours.css", "style.css", "marks.css")
 LABELS = {
     Mark.FACT: "FACT",
     Mark.STATEMENT: "STATEMENT",
@@ -37,7 +38,7 @@ def _cell(text: str) -> str:
 
 def _environment() -> Environment:
     folder = files(__package__) / "templates"
-    names = ("document.html.j2", "document.md.j2", "colours.css", "style.css")
+    names = ("document.html.j2", "document_body.html.j2", "document.md.j2", *STYLES)
     sources = {name: (folder / name).read_text(encoding="utf-8") for name in names}
     environment = Environment(
         loader=DictLoader(sources),
@@ -48,10 +49,12 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
     )
     environment.filters["cell"] = _cell
+    environment.filters["whole"] = str  # a page of the desk cuts texts that are not said to be shown whole
     return environment
 
 
-def _values(document: Document) -> dict[str, object]:
+def words(document: Document) -> dict[str, object]:
+    """Give what the body of a document, `document_body.html.j2`, is filled with beside addresses and diagrams."""
     return {
         "document": document,
         "labels": LABELS,
@@ -64,14 +67,15 @@ def _values(document: Document) -> dict[str, object]:
 def html(document: Document) -> str:
     """Give one page that needs nothing else: styles and diagrams are in it."""
     environment = _environment()
-    style = "".join(environment.get_template(name).render() for name in ("colours.css", "style.css"))
+    style = Markup("").join(Markup(environment.get_template(name).render()) for name in STYLES)  # noqa: S704
     template = environment.get_template("document.html.j2")
-    return template.render(**_values(document), style=Markup(style), svg=lambda each: Markup(svg(each)))  # noqa: S704
+    drawn = {"svg": lambda each: Markup(svg(each)), "entry": "#entry-{}".format}  # noqa: S704
+    return template.render(**words(document), **drawn, style=style)
 
 
 def markdown(document: Document) -> str:
     """Give the same in Markdown; diagrams in Mermaid's language."""
-    return _environment().get_template("document.md.j2").render(**_values(document), mermaid=mermaid)
+    return _environment().get_template("document.md.j2").render(**words(document), mermaid=mermaid)
 
 
 def json_text(document: Document) -> str:

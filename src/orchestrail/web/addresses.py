@@ -25,6 +25,11 @@ def content(digest: str) -> str:
     return f"/data/{_whole(digest)}"
 
 
+def document(digest: str, name: str = "") -> str:
+    """Give the technical documentation of a model, or one of its files."""
+    return f"/documents/{_whole(digest)}{'/' if name else ''}{_whole(name)}"
+
+
 def lineage(target: str, direction: str = "back") -> str:
     """Give the graph around something."""
     return _asked("/lineage", target=target, direction=None if direction == "back" else direction)

@@ -9,7 +9,7 @@ from importlib.resources import files
 from typing import Any
 
 from fastapi.responses import HTMLResponse
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from orchestrail import __version__
@@ -60,7 +60,8 @@ def static_files() -> dict[str, tuple[bytes, str]]:
             continue
         content = part.read_bytes()
         if part.name == "style.css":
-            content = (files("orchestrail.reports") / "templates" / "colours.css").read_bytes() + content
+            documents = files("orchestrail.reports") / "templates"
+            content = b"".join((documents / each).read_bytes() for each in ("colours.css", "marks.css")) + content
         found[f"{stem}.{sha256(content).hexdigest()[:12]}{dot}{ending}"] = (content, _TYPES[dot + ending])
     return found
 
@@ -80,7 +81,7 @@ def _static(name: str) -> dict[str, str]:
 def environment() -> Environment:
     """Make the environment of the templates: everything is escaped, and everything goes through `text.shown`."""
     made = Environment(
-        loader=PackageLoader(__package__),
+        loader=ChoiceLoader([PackageLoader(__package__), PackageLoader("orchestrail.reports")]),
         autoescape=True,
         undefined=StrictUndefined,
         finalize=text.shown,

@@ -17,7 +17,7 @@ from orchestrail.operations.checking import Question
 from orchestrail.queries.snapshot import Snapshot, Store
 from orchestrail.queries.times import today
 from orchestrail.requirements.catalogue import Catalogue
-from orchestrail.web import addresses, compare, data, lineage, log, overview, requirements, runs
+from orchestrail.web import addresses, compare, data, document, lineage, log, overview, requirements, runs
 from orchestrail.web.judging import Judge
 from orchestrail.web.rendering import HEADERS, page, static_files
 from orchestrail.web.runs import Wanted
@@ -91,7 +91,7 @@ def create_router(
         sees_all: says whether the caller may; asked after `read`.
     """
     router = APIRouter(default_response_class=HTMLResponse, route_class=_Page, include_in_schema=False)
-    judge = Judge(store, catalogue)
+    judge, made = Judge(store, catalogue), document.Documents(store, catalogue)
     Record = Annotated[Snapshot, Depends(read)]
     Whole = Annotated[Snapshot, Depends(read_all)]
     of_all = [Depends(read_all)]
@@ -137,6 +137,19 @@ def create_router(
     ) -> Response:
         found = data.find_named(record, DatasetRef(namespace or "", name or "", version=version))
         return page("data", **data.one(record, found, judge if sees_all(request) else None))
+
+    @router.get("/documents/{digest}")
+    def show_document(record: Whole, digest: str) -> Response:
+        found = data.find_digest(record, digest)
+        return page("documentation", **document.one(record, made, found))
+
+    @router.get("/documents/{digest}/{name}")
+    def give_document(record: Whole, digest: str, name: str) -> Response:
+        content = document.file(made, data.find_digest(record, digest), name)
+        if content is None:
+            return not_found(f"/documents/{digest}/{name}")
+        saved = {"Content-Disposition": f'attachment; filename="{name}"'}
+        return Response(content, media_type="application/octet-stream", headers=HEADERS | saved)
 
     @router.get("/lineage")
     def show_lineage(
