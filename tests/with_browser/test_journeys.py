@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import hashlib
 import json
 import re
+from functools import partial
 from typing import Any
 
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from orchestrail.store.merkle import leaf_hash
 from orchestrail.store.note import Signer
@@ -97,9 +99,7 @@ def test_a_checkpoint_that_another_key_signed_is_told(desk: Any, page: Page) -> 
         (right.replace(f"\n{size}\n", f"\n{int(size) + 1}\n"), "signs another size or root"),
         (right.replace(f'data-size="{size}"', f'data-size="{int(size) + 1}"'), "signs another size or root"),
     ):
-        page.route(
-            "**/log/3", lambda route, body=wrong: route.fulfill(body=body, content_type="text/html; charset=utf-8")
-        )
+        page.route("**/log/3", partial(_answer, wrong))
         page.goto("/log/3")
         expect(signed).to_contain_text(said)
         page.unroute("**/log/3")
@@ -126,6 +126,47 @@ def test_the_technical_documentation_of_a_model(desk: Any, page: Page) -> None:
     expect(page.locator("#recomputed")).to_contain_text("✔ Recomputed in this browser")
     assert page.request.get(f"/documents/{document['model']}/documentation.exe").status == 404
     assert desk.size() == size
+
+
+def _answer(body: str, route: Route) -> None:
+    route.fulfill(body=body, content_type="text/html; charset=utf-8")
+
+
+def test_a_graph_opens_box_by_box(desk: Any, page: Page) -> None:
+    """A box is opened and shut with the keyboard, which stays on it; the address tells what is open, the table says the same."""
+    source = f"sha256:{hashlib.sha256((desk.outs[0] / 'raw.csv').read_bytes()).hexdigest()}"
+    page.goto(f"/lineage?target={source}")
+    boxes, edges = page.locator(".picture rect").count(), page.locator("#edges ~ .wide tbody tr").count()
+    handle = page.get_by_role("link", name="Show what lies beside raw.csv")
+    name = handle.get_attribute("id")
+    handle.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator(f"#{name}")).to_have_attribute("aria-label", "Shut raw.csv")
+    expect(page.locator(f"#{name}")).to_be_focused()
+    expect(page).to_have_url(re.compile(f"open={name.removeprefix('box-')}$"))
+    assert page.locator(".picture rect").count() > boxes
+    assert page.locator("#edges ~ .wide tbody tr").count() > edges
+    expect(page.get_by_role("row", name="run mortgage.validate").first).to_be_visible()
+    opened = page.locator("#lineage").inner_text()
+    page.reload()
+    assert page.locator("#lineage").inner_text() == opened
+    page.locator(f"#{name}").click()
+    expect(page.locator(".picture rect")).to_have_count(boxes)
+    page.go_back()
+    expect(page.locator("#drawn")).to_contain_text("1 of them open")
+
+
+def test_a_graph_opens_without_scripts(desk: Any, browser: Any) -> None:
+    """Without JavaScript a handle is a link to the same graph with the box open."""
+    source = f"sha256:{hashlib.sha256((desk.outs[0] / 'raw.csv').read_bytes()).hexdigest()}"
+    context = browser.new_context(base_url=desk.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto(f"/lineage?target={source}")
+    page.get_by_role("link", name="Show what lies beside raw.csv").click()
+    expect(page.locator("#drawn")).to_contain_text("1 of them open")
+    page.get_by_role("link", name="Shut all").click()
+    expect(page.locator("#drawn")).not_to_contain_text("open")
+    context.close()
 
 
 def test_compare_two_runs(desk: Any, page: Page) -> None:

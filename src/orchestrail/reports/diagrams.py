@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
 
 from orchestrail.queries import RunRow
@@ -73,12 +74,34 @@ def _to_entry(node: Node) -> str | None:
     return f"#entry-{node.sources[0].sequence}" if node.sources else None
 
 
-def svg(diagram: Diagram, link: Callable[[Node], str | None] = _to_entry) -> str:
+@dataclass(frozen=True, slots=True)
+class Handle:
+    """What opens or shuts a box.
+
+    Attributes:
+        key: names the element, so that a page finds it again.
+        address: the same diagram with the box open, or shut.
+        sign: what is written on it.
+        label: what it does.
+    """
+
+    key: str
+    address: str
+    sign: str
+    label: str
+
+
+def svg(
+    diagram: Diagram,
+    link: Callable[[Node], str | None] = _to_entry,
+    handle: Callable[[Node], Handle | None] = lambda node: None,
+) -> str:
     """Give a diagram as an SVG that scales to the room it has: unproven arrows are dashed, uncaptured ones dotted.
 
     Args:
         diagram: what to draw.
         link: where a box leads to; its entry in a document's list without it.
+        handle: what opens or shuts a box; none without it.
     """
     laid = layered((node.key for node in diagram.nodes), ((one.start, one.end) for one in diagram.arrows), _SIZES)
     # Printers of pages read no style sheet within a picture, so it has its looks in itself; a page may lay others over them.
@@ -109,8 +132,20 @@ def svg(diagram: Diagram, link: Callable[[Node], str | None] = _to_entry) -> str
         )
         address = link(node)
         linked = f'<a href="{escape(address)}">{box}</a>' if address else box
-        parts.append(f"<g><title>{escape(node.title)}</title>{linked}</g>")
+        whole = f"<title>{escape(node.title)}</title>" if title != node.title else ""
+        parts.append(f"<g>{whole}{linked}{_handle(handle(node), left + _SIZES.width, top)}</g>")
     return "".join((*parts, "</svg>"))
+
+
+def _handle(given: Handle | None, right: int, top: int) -> str:
+    if given is None:
+        return ""
+    middle = top + _SIZES.height // 2
+    return (
+        f'<a id="{given.key}" class="handle" href="{escape(given.address)}" aria-label="{escape(given.label)}">'
+        f'<circle cx="{right}" cy="{middle}" r="8" class="box"/>'
+        f'<text x="{right}" y="{middle + 4}" class="name" font-size="13">{given.sign}</text></a>'
+    )
 
 
 def _path(way: Sequence[Point]) -> str:

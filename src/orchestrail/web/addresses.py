@@ -30,9 +30,9 @@ def document(digest: str, name: str = "") -> str:
     return f"/documents/{_whole(digest)}{'/' if name else ''}{_whole(name)}"
 
 
-def lineage(target: str, direction: str = "back") -> str:
+def lineage(target: str, direction: str = "back", **asked: Any) -> str:
     """Give the graph around something."""
-    return _asked("/lineage", target=target, direction=None if direction == "back" else direction)
+    return _asked("/lineage", target=target, direction=None if direction == "back" else direction, **asked)
 
 
 def entry(seq: int) -> str:
@@ -70,5 +70,5 @@ def _whole(text: str) -> str:
 
 
 def _asked(path: str, **asked: Any) -> str:
-    given = {name: value for name, value in asked.items() if value not in (None, "", False)}
-    return f"{path}?{urlencode(given)}" if given else path
+    given = {name: value for name, value in asked.items() if value not in (None, "", False, [])}
+    return f"{path}?{urlencode(given, doseq=True)}" if given else path

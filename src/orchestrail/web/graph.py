@@ -3,22 +3,32 @@
 from __future__ import annotations
 
 from collections import defaultdict, deque
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from hashlib import sha256
 
 from markupsafe import Markup
 
 from orchestrail.model import DatasetRef
 from orchestrail.queries import RunRow
-from orchestrail.queries.loading import Edge
+from orchestrail.queries.loading import Edge, dataset_key, is_unidentified
+from orchestrail.queries.neighbours import of_dataset, of_run, users
+from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.words import data_name
-from orchestrail.reports.diagrams import shown_by, svg
+from orchestrail.reports.diagrams import Handle, shown_by, svg
 from orchestrail.reports.values import Arrow, Diagram, Node, Shown
 from orchestrail.web import addresses
 from orchestrail.web.text import base, shown
 
 DRAWN = 400
-"""Boxes of one picture; of more, those nearest to what was asked for."""
+"""Boxes of a picture, where nobody asks for more; those nearest to what was asked for."""
+MOST = 2000
+"""Boxes of a picture."""
+OPENED = 100
+"""Boxes that are open at once."""
+BESIDE = 100
+"""Uses of a data set that opening it shows."""
 
 MEANINGS = {
     Shown.PROVEN: "shown by a digest, a version or a stored result",
@@ -60,37 +70,73 @@ class Graph:
         picture: as SVG.
         lines: all edges.
         left_out: number of boxes that the picture has no room for.
+        cut: names of opened boxes beside which there is more than was looked up.
+        boxes: number of boxes of the picture.
     """
 
     picture: Markup
     lines: Sequence[Line]
     left_out: int
+    cut: Sequence[str]
+    boxes: int
 
 
-def graph(
-    title: str,
-    centres: Iterable[str],
-    runs: Iterable[RunRow],
-    datasets: Mapping[str, DatasetRef],
-    edges: Iterable[Edge],
-    outside: Iterable[str] = (),
-) -> Graph:
-    """Draw a graph.
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What is to be drawn.
 
-    Args:
+    Attributes:
         title: what it shows.
         centres: keys of what was asked for.
-        runs: its runs.
+        runs: its runs by id.
         datasets: its data sets by key.
         edges: what leads from one to the other.
         outside: keys of data sets that no recorded run wrote.
     """
-    rows = {row.run_id: row for row in runs}
+
+    title: str
+    centres: Sequence[str]
+    runs: Mapping[str, RunRow]
+    datasets: Mapping[str, DatasetRef]
+    edges: Sequence[Edge]
+    outside: Collection[str] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """How somebody wants it drawn.
+
+    Attributes:
+        opened: marks of the boxes of which all that lies beside them is drawn too, in the order in which they were opened.
+        boxes: no more than so many, but for what lies beside the opened ones.
+        address: gives the page of the same graph with other boxes open.
+    """
+
+    opened: Sequence[str]
+    boxes: int
+    address: Callable[[Sequence[str]], str]
+
+
+def mark(key: str) -> str:
+    """Give a short name of a box, for addresses."""
+    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()[:12]
+
+
+def graph(record: Snapshot, found: Found, view: View) -> Graph:
+    """Draw a graph.
+
+    Args:
+        record: what lies beside the opened boxes is looked up here.
+        found: what is in it.
+        view: how it is drawn.
+    """
+    found, beside, cut = _open(record, found, view.opened)
+    rows, datasets, centres = found.runs, found.datasets, found.centres
     weak = {key: dataset.weak for key, dataset in datasets.items() if dataset.weak}
-    leading = _best((edge for edge in edges if edge.kind != "parent"), weak)
+    leading = _best((edge for edge in found.edges if edge.kind != "parent"), weak)
     nodes: dict[str, Node] = {}
     pages: dict[str, str | None] = {}
-    sources = set(outside)
+    sources = set(found.outside)
     for key in dict.fromkeys([*centres, *(end for edge in leading for end in (edge.start, edge.end))]):
         if key in rows:
             row = rows[key]
@@ -105,9 +151,9 @@ def graph(
             nodes[key] = Node(key, f"not recorded: {key[-12:]}", "not recorded", ())
             pages[key] = None
     arrows = [Arrow(edge.start, edge.end, shown_by(edge, weak)) for edge in leading]
-    kept = _nearest([key for key in centres if key in nodes], nodes, arrows)
+    kept = _nearest([key for key in centres if key in nodes], nodes, arrows, view.boxes) | (beside & set(nodes))
     drawn = Diagram(
-        title,
+        found.title,
         tuple(node for key, node in nodes.items() if key in kept),
         tuple(arrow for arrow in arrows if arrow.start in kept and arrow.end in kept),
     )
@@ -120,8 +166,59 @@ def graph(
         for edge, arrow in zip(leading, arrows, strict=True)
     ]  # fmt: skip
     # Names and addresses in it are escaped where it is drawn.
-    picture = Markup(svg(drawn, lambda node: pages[node.key]))  # noqa: S704
-    return Graph(picture, lines, len(nodes) - len(kept))
+    picture = Markup(svg(drawn, lambda node: pages[node.key], partial(_handle, view, _has_more(record, found, drawn))))  # noqa: S704
+    return Graph(picture, lines, len(nodes) - len(kept), cut, len(kept))
+
+
+def _open(record: Snapshot, found: Found, opened: Sequence[str]) -> tuple[Found, set[str], list[str]]:
+    """Add what lies beside the opened boxes; give the keys of it too, and names of boxes beside which there is still more."""
+    rows, datasets, edges = dict(found.runs), dict(found.datasets), list(found.edges)
+    marks = {mark(key): key for key in (*rows, *datasets)}
+    shown: set[str] = set()
+    cut: list[str] = []
+    for one in opened:
+        key = marks.get(one)
+        if key is None:
+            continue
+        beside = of_run(record, key) if key in rows else of_dataset(record, datasets[key], BESIDE, datasets)
+        rows = dict(beside.runs) | rows
+        datasets = dict(beside.datasets) | datasets
+        edges += beside.edges
+        marks |= {mark(each): each for each in (*beside.runs, *beside.datasets)}
+        shown |= {key} | {end for edge in beside.edges for end in (edge.start, edge.end)}
+        if beside.more:
+            cut.append(_name(key, rows, datasets))
+    return replace(found, runs=rows, datasets=datasets, edges=edges), shown, cut
+
+
+def _has_more(record: Snapshot, found: Found, drawn: Diagram) -> set[str]:
+    """Name the boxes beside which the record has more than is drawn; where only a name is known of a data set, it may have."""
+    kept = {node.key for node in drawn.nodes}
+    named = {key: found.datasets[key] for key in kept if key in found.datasets}
+    contents = {key: dataset.digest or key for key, dataset in named.items() if not is_unidentified(dataset)}
+    beside: dict[str, set[str]] = defaultdict(set)
+    for arrow in drawn.arrows:
+        for one, other in ((arrow.start, arrow.end), (arrow.end, arrow.start)):
+            if one in contents:
+                beside[contents[one]].add(other)
+    used = users(record, contents.values())
+    more = {key for key, content in contents.items() if used.get(content, MOST) > len(beside[content])}
+    for key in kept & set(found.runs):
+        row = found.runs[key]
+        if not {dataset_key(use.dataset) for use in (*row.inputs, *row.outputs)} <= kept:
+            more.add(key)
+    return more
+
+
+def _handle(view: View, more: Collection[str], node: Node) -> Handle | None:
+    """Give what opens a box, or shuts it; none where the record has no more beside it."""
+    name = mark(node.key)
+    if name in view.opened:
+        address = view.address([each for each in view.opened if each != name])
+        return Handle(f"box-{name}", address, "\u2212", f"Shut {node.title}")
+    if node.key not in more:
+        return None
+    return Handle(f"box-{name}", view.address([*view.opened, name]), "+", f"Show what lies beside {node.title}")
 
 
 def _best(edges: Iterable[Edge], weak: Mapping[str, str]) -> list[Edge]:
@@ -142,9 +239,9 @@ def _name(key: str, rows: Mapping[str, RunRow], datasets: Mapping[str, DatasetRe
     return data_name(datasets[key]) if key in datasets else f"not recorded: {key}"
 
 
-def _nearest(centres: Sequence[str], nodes: Mapping[str, Node], arrows: Iterable[Arrow]) -> set[str]:
+def _nearest(centres: Sequence[str], nodes: Mapping[str, Node], arrows: Iterable[Arrow], most: int) -> set[str]:
     """Take as many boxes as a picture has room for, those that the fewest arrows lie between first."""
-    if len(nodes) <= DRAWN:
+    if len(nodes) <= most:
         return set(nodes)
     beside: dict[str, list[str]] = defaultdict(list)
     for arrow in arrows:
@@ -152,7 +249,7 @@ def _nearest(centres: Sequence[str], nodes: Mapping[str, Node], arrows: Iterable
         beside[arrow.end].append(arrow.start)
     kept: set[str] = set()
     waiting = deque(centres or list(nodes)[:1])
-    while waiting and len(kept) < DRAWN:
+    while waiting and len(kept) < most:
         key = waiting.popleft()
         if key not in kept:
             kept.add(key)

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Depends, Query, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.routing import APIRoute
+from pydantic import StringConstraints
 
 from orchestrail.errors import AmbiguousRun, ConfigurationError, Forbidden, NotRecorded, OrchestrailError, UnknownRun
 from orchestrail.model import DatasetRef
@@ -17,7 +18,7 @@ from orchestrail.operations.checking import Question
 from orchestrail.queries.snapshot import Snapshot, Store
 from orchestrail.queries.times import today
 from orchestrail.requirements.catalogue import Catalogue
-from orchestrail.web import addresses, compare, data, document, lineage, log, overview, requirements, runs
+from orchestrail.web import addresses, compare, data, document, graph, lineage, log, overview, requirements, runs
 from orchestrail.web.judging import Judge
 from orchestrail.web.rendering import HEADERS, page, static_files
 from orchestrail.web.runs import Wanted
@@ -33,6 +34,7 @@ _STATUS: dict[type[OrchestrailError], int] = {
 
 _LONGEST = 4096
 Text = Annotated[str | None, Query(max_length=_LONGEST)]
+Mark = Annotated[str, StringConstraints(pattern="^[0-9a-f]{12}$")]
 Place = Annotated[int | None, Query(ge=0, lt=2**62)]
 
 
@@ -156,8 +158,10 @@ def create_router(
         record: Record,
         target: Annotated[str, Query(min_length=1, max_length=_LONGEST)],
         direction: Annotated[str, Query(pattern="^(back|forward)$")] = "back",
+        opened: Annotated[list[Mark] | None, Query(alias="open", max_length=graph.OPENED)] = None,
+        boxes: Annotated[int, Query(ge=1, le=graph.MOST)] = graph.DRAWN,
     ) -> Response:
-        return page("lineage", **lineage.lineage(record, target, direction))
+        return page("lineage", **lineage.lineage(record, target, direction, list(dict.fromkeys(opened or [])), boxes))
 
     @router.get("/requirements")
     def list_requirements(record: Whole, asked: Asked) -> Response:

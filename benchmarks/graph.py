@@ -1,0 +1,141 @@
+"""How fast a graph of 2,000 boxes draws and moves in a real browser: `python benchmarks/graph.py --boxes 2000`.
+
+Records a lineage of so many boxes, serves it, opens it in Debian's Chromium without a window, and moves the picture with the wheel
+while Chromium writes down its frames. Prints one JSON document; `--trace FILE` keeps what Chromium wrote, for its own viewer.
+"""
+
+from __future__ import annotations
+
+import argparse
+import gzip
+import json
+import os
+import platform
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from itertools import pairwise
+from pathlib import Path
+from statistics import quantiles
+from typing import Any
+
+from playwright.sync_api import Page, sync_playwright
+
+ACROSS = 20
+"""Runs of one row; each reads what the run above it and one beside that wrote."""
+FAR, FAST = 6000, 1500
+"""Pixels that the picture is moved, and pixels a second."""
+
+
+def events(boxes: int) -> list[dict[str, Any]]:
+    """Make runs that each write one data set, so many boxes in all."""
+    made = []
+    for number in range(boxes // 2):
+        row, place = divmod(number, ACROSS)
+        above = [(row - 1, place), (row - 1, (place + 1) % ACROSS)] if row else []
+        made.append(
+            {
+                "eventTime": f"2026-03-01T{row // 60:02}:{row % 60:02}:{place:02}.000000Z",
+                "eventType": "COMPLETE",
+                "producer": "https://benchmark.example",
+                "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+                "run": {"runId": f"0192f000-0000-7000-8000-{number:012}"},
+                "job": {"namespace": "benchmark", "name": f"pipeline.step_{row}_{place}"},
+                "inputs": [
+                    {"namespace": "s3://bucket", "name": f"table/{one}/{other}.parquet"} for one, other in above
+                ],
+                "outputs": [{"namespace": "s3://bucket", "name": f"table/{row}/{place}.parquet"}],
+            }
+        )
+    rows = (boxes // 2 - 1) // ACROSS
+    everything = [{"namespace": "s3://bucket", "name": f"table/{rows}/{place}.parquet"} for place in range(ACROSS)]
+    last = made[-1] | {"run": {"runId": "0192f000-0000-7000-8000-999999999999"}, "inputs": everything, "outputs": []}
+    return [*made, last | {"eventTime": "2026-03-01T23:59:59.000000Z"}]
+
+
+def drawn(page: Page, address: str) -> dict[str, float]:
+    """Open a page; give when its answer began and ended, and when it was painted with all boxes, in seconds from the start."""
+    page.goto(address, wait_until="load")
+    found: dict[str, float] = page.evaluate(
+        """new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => {
+            const [way] = performance.getEntriesByType("navigation");
+            const [paint] = performance.getEntriesByName("first-contentful-paint");
+            tell({ answer_began_s: way.responseStart / 1000, answer_ended_s: way.responseEnd / 1000,
+                   first_paint_s: paint.startTime / 1000, drawn_s: performance.now() / 1000,
+                   sent_bytes: way.encodedBodySize, page_bytes: way.decodedBodySize });
+        })))"""
+    )
+    return found
+
+
+def moved(page: Page) -> list[dict[str, Any]]:
+    """Move the picture down and up again, and give what Chromium wrote down meanwhile."""
+    page.locator(".picture").scroll_into_view_if_needed()
+    box = page.locator(".picture").bounding_box()
+    assert box is not None
+    session = page.context.new_cdp_session(page)
+    page.context.browser.start_tracing(
+        page=page, categories=["cc", "devtools.timeline", "disabled-by-default-devtools.timeline.frame"]
+    )
+    for way in (-FAR, FAR):
+        session.send(
+            "Input.synthesizeScrollGesture",
+            {"x": box["x"] + 400, "y": box["y"] + 300, "yDistance": way, "speed": FAST, "gestureSourceType": "mouse"},
+        )
+    written: list[dict[str, Any]] = json.loads(page.context.browser.stop_tracing())["traceEvents"]
+    return written
+
+
+def main() -> None:
+    """Measure once."""
+    options = argparse.ArgumentParser()
+    options.add_argument("--boxes", type=int, default=2000)
+    options.add_argument("--trace", type=Path, help="keep what Chromium wrote down, gzipped")
+    chosen = options.parse_args()
+    home = tempfile.mkdtemp(prefix="orchestrail-graph-")
+    cli = "from orchestrail.cli import main; main()"
+    server = subprocess.Popen(
+        [sys.executable, "-c", cli, "serve", "--home", home, "--port", "0"], stderr=subprocess.PIPE, text=True
+    )
+    try:
+        url = re.search(r"listening at (\S+)", server.stderr.readline())[1]
+        body = json.dumps(events(chosen.boxes)).encode()
+        request = urllib.request.Request(f"{url}/api/v1/lineage/batch", body, {"Content-Type": "application/json"})
+        urllib.request.urlopen(request, timeout=300).close()
+        urllib.request.urlopen(f"{url}/runs", timeout=300).close()
+        with sync_playwright() as playwright:
+            browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            page = browser.new_page(viewport={"width": 1280, "height": 900})
+            address = f"{url}/lineage?target=0192f000-0000-7000-8000-999999999999&boxes=2000"
+            opened = [drawn(page, address) for _ in range(3)][-1]
+            shown = page.locator(".picture rect").count()
+            written = moved(page)
+            version = browser.version
+            browser.close()
+    finally:
+        server.terminate()
+        server.wait()
+        shutil.rmtree(home)
+    if chosen.trace:
+        chosen.trace.write_bytes(gzip.compress(json.dumps({"traceEvents": written}).encode()))
+    at = sorted(event["ts"] / 1e6 for event in written if event["name"] == "DrawFrame")
+    between = [late - early for early, late in pairwise(at)]
+    result = {
+        "boxes": shown,
+        **{name: round(value, 3) for name, value in opened.items()},
+        "frames": len(at),
+        "frames_per_second": round(len(between) / sum(between), 1),
+        "p95_between_frames_ms": round(1000 * quantiles(between, n=20)[-1], 1),
+        "longest_between_frames_ms": round(1000 * max(between), 1),
+        "chromium": version,
+        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
+        "load": round(os.getloadavg()[0], 1),
+    }
+    print(json.dumps(result, indent=2))
+
+
+if __name__ == "__main__":
+    main()
