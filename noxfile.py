@@ -22,6 +22,7 @@ nox.options.sessions = [
     "quality",
     "server",
     "producers",
+    "proofs",
     "web",
     "adapter",
     "template",
@@ -147,6 +148,7 @@ def tests(session: nox.Session) -> None:
         "with_postgresql",
         "with_quality",
         "with_browser",
+        "with_go",
         "with_server",
         "with_stores",
         "with_torch",
@@ -207,6 +209,17 @@ def producers(session: nox.Session) -> None:
     dbt = beside(session, "dbt", "--group=dbt", constraint=PRODUCERS / "constraints.txt")
     found = {"AIRFLOW_BIN": airflow_alone(session), "DBT_BIN": str(dbt)}
     session.run("pytest", str(PRODUCERS), *session.posargs, env=found)
+
+
+@nox.session
+def proofs(session: nox.Session) -> None:
+    """Have another implementation, Go's, check our proofs and tiles on both engines; Debian's packages, installed where needed."""
+    if shutil.which("go") is None or not Path("/usr/share/gocode/src/golang.org/x/mod").is_dir():
+        packages = ("golang-go", "golang-golang-x-mod-dev")
+        session.run("apt-get", "update", "--quiet", external=True)
+        session.run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *packages, external=True)
+    prepare(session, "test", "postgresql", "server", extras="audit,postgresql,server")
+    session.run("pytest", "tests/with_go", *session.posargs)
 
 
 @nox.session

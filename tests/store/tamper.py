@@ -22,10 +22,3 @@ def unguarded(path: Path) -> Iterator[sqlite3.Connection]:
         for _, sql in triggers:
             connection.execute(sql)
         connection.execute("COMMIT")
-
-
-def flipped(value: bytes, bit: int) -> bytes:
-    """The value with one bit turned over."""
-    data = bytearray(value)
-    data[bit // 8] ^= 1 << bit % 8
-    return bytes(data)

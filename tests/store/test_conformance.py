@@ -28,6 +28,9 @@ class SqlitePlace:
         with closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             return connection.execute(statement).fetchall()
 
+    def literal(self, data: bytes) -> str:
+        return f"x'{data.hex()}'"
+
     @contextmanager
     def unguarded(self) -> Iterator[Callable[[str], Any]]:
         with self._tamper.unguarded(self.path) as connection:

@@ -71,6 +71,9 @@ class PostgresPlace:
             cursor = connection.execute(statement)
             return cursor.fetchall() if cursor.description else []
 
+    def literal(self, data: bytes) -> str:
+        return f"'\\x{data.hex()}'::bytea"
+
     @contextmanager
     def unguarded(self) -> Iterator[Callable[[str], Any]]:
         with self.connect() as connection:

@@ -79,33 +79,35 @@ def contents(connection: Connection, tile: Tile) -> bytes:
     Raises:
         ValueError: the log is not long enough, or some of it is missing.
     """
+    first = tile.number * TILE_WIDTH
     if tile.level is None:
-        return _entries(connection, tile.number * TILE_WIDTH, tile.width)
-    query = select(_tile.c.hashes).where(_tile.c.level == tile.level, _tile.c.number == tile.number)
-    full = connection.execute(query).scalar()
-    if full is not None:
-        return bytes(full)[: tile.width * HASH_SIZE]
-    return b"".join(hashes(connection, tile.level, tile.number * TILE_WIDTH, tile.width))
+        return _entries(connection, first, tile.width)
+    return b"".join(hashes(connection, tile.level, first, tile.width))
 
 
 def hashes(connection: Connection, level: int, first: int, count: int) -> list[bytes]:
-    """Load neighbouring hashes of a level of tiles: leaves, or roots of full tiles of the level below.
+    """Load neighbouring hashes of a tile: leaves, or roots of full tiles of the level below.
 
     Args:
         connection: a snapshot of the whole store.
-        level: their level.
+        level: of the tile.
         first: number of the first one within the level.
-        count: how many.
+        count: how many; no more than the tile has.
 
     Raises:
         ValueError: the log is not long enough, or some of it is missing.
     """
-    if level == 0:
-        place = _log.c.seq
+    number, place = _tile.c.number, _log.c.seq
+    full = connection.execute(
+        select(_tile.c.hashes).where(_tile.c.level == level, number == first // TILE_WIDTH)
+    ).scalar()
+    if full is not None:
+        begin = first % TILE_WIDTH
+        found = [bytes(full)[at * HASH_SIZE : (at + 1) * HASH_SIZE] for at in range(begin, begin + count)]
+    elif level == 0:
         query = select(_log.c.leaf).where(place >= first, place < first + count).order_by(place)
         found = [bytes(leaf) for leaf in connection.execute(query).scalars()]
     else:
-        number = _tile.c.number
         query = select(_tile.c.hashes).where(_tile.c.level == level - 1, number >= first, number < first + count)
         found = [tile_root(bytes(tile)) for tile in connection.execute(query.order_by(number)).scalars()]
     if len(found) != count or any(len(one) != HASH_SIZE for one in found):

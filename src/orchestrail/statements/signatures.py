@@ -6,6 +6,7 @@ else is none here. Private keys and passphrases are held in memory for one signa
 
 from __future__ import annotations
 
+import base64
 import json
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -36,6 +37,7 @@ from orchestrail.statements.content import (
 PAYLOAD_TYPE = "application/vnd.in-toto+json"
 MAX_FILE = 1_000_000
 """Bytes of a file that holds a signed statement, or a key."""
+_URL_SAFE = str.maketrans("-_", "+/")
 
 
 class KeyProblem(ValueError):
@@ -123,7 +125,9 @@ def read_envelope(data: bytes) -> tuple[Content, tuple[Signed, ...]]:
         Unusable: it is none, holds something else, or the content breaks a rule.
     """
     try:
-        envelope = Envelope.from_dict(json.loads(data.decode()))
+        said = json.loads(data.decode())
+        written = [said["payload"], *(one["sig"] for one in said["signatures"])]
+        envelope = Envelope.from_dict(said)
         statement: object = json.loads(envelope.payload.decode())
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, SigningError):
         raise Unusable("it is no DSSE envelope with a JSON payload") from None
@@ -135,11 +139,19 @@ def read_envelope(data: bytes) -> tuple[Content, tuple[Signed, ...]]:
         or not isinstance(statement.get("predicate"), Mapping)
     ):
         raise Unusable(f"it is no in-toto statement of the type {PREDICATE_TYPE}")
+    if not all(map(_is_in_one_form, written)):
+        raise Unusable("its base64 is not as encoding writes it")
     predicate: Mapping[str, Any] = statement["predicate"]
     content = content_of(predicate)
     if content.payload != envelope.payload:
         raise Unusable("its payload is not in the one form that is signed (keys sorted, no blanks, UTF-8)")
     return content, tuple(signed_of(one.keyid, one.signature) for one in envelope.signatures.values())
+
+
+def _is_in_one_form(text: str) -> bool:
+    """Whether the bits at the end of base64 that decoding passes over are zero: a flipped one would otherwise go unseen."""
+    plain = text.translate(_URL_SAFE)
+    return base64.b64encode(base64.b64decode(plain)).decode() == plain
 
 
 def _envelope(content: Content) -> Envelope:

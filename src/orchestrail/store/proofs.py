@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from orchestrail.store.merkle import EMPTY_ROOT, HASH_SIZE, TILE_WIDTH, node_hash
 
 Hashes = Callable[[int, int, int], Sequence[bytes]]
-"""Gives neighbouring hashes of one level of tiles, by level, number of the first one and how many: at level 0 those of leaves, at
-each further level roots over 256 of the level below."""
+"""Gives neighbouring hashes of one tile, by level, number of the first one and how many: at level 0 those of leaves, at each level
+above roots over 256 of the level below."""
 
 _BITS = TILE_WIDTH.bit_length() - 1
 

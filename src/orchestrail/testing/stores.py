@@ -29,6 +29,9 @@ from orchestrail.store.note import parse_head, parse_note
 
 EMITTER = "0123456789abcdef" * 2
 
+_ROWS = 128
+"""Rows of which one bit each is flipped at a time."""
+
 _FORK = multiprocessing.get_context("fork")
 
 
@@ -60,6 +63,13 @@ def foreign(number: int) -> Incoming:
     return Incoming(event(number), "foreign.jsonl")
 
 
+def flipped(value: bytes, bit: int) -> bytes:
+    """Give bytes with one bit turned over."""
+    data = bytearray(value)
+    data[bit // 8] ^= 1 << bit % 8
+    return bytes(data)
+
+
 class Place(Protocol):
     """Where the store of one test is, and the ways to it that its engine has.
 
@@ -75,6 +85,10 @@ class Place(Protocol):
 
     def execute(self, statement: str) -> Sequence[Any]:
         """Run a statement as somebody would who may write in the database, and give what it found."""
+        ...
+
+    def literal(self, data: bytes) -> str:
+        """Write bytes as a statement has them."""
         ...
 
     def unguarded(self) -> AbstractContextManager[Callable[[str], Sequence[Any]]]:
@@ -331,6 +345,43 @@ class StoreConformance:
         with place.unguarded() as execute:
             execute(statement)
         assert table in {problem.table for problem in store.verify().problems}
+
+    @pytest.mark.parametrize(
+        ("table", "column"),
+        [
+            ("checkpoint", "note"),
+            ("log", "envelope"),
+            ("log", "event_id"),
+            ("log", "leaf"),
+            ("payload", "nonce"),
+            ("payload", "body"),
+        ],
+    )
+    def test_every_flipped_bit_of_what_is_signed_is_found(
+        self, store: Store, place: Place, table: str, column: str
+    ) -> None:
+        """Signatures stand over roots, roots over leaves, leaves over events: whichever bit turns over, its row is named.
+
+        Each bit of such a value is flipped in a row of its own; as many rows at once as there are, and each has to be named.
+        """
+        key = "size" if table == "checkpoint" else "seq"
+        for number in range(_ROWS):
+            store.append([spooled(number)])
+        of = "checkpoint" if table == "checkpoint" else "log JOIN payload USING (event_id)"
+        name = column if column != "event_id" else "log.event_id"
+        query = f"SELECT {key}, {name} FROM {of} WHERE {key} >= {int(table == 'checkpoint')} ORDER BY {key}"  # noqa: S608
+        values = {at: bytes(value) for at, value in place.execute(query)}
+        assert len(values) == _ROWS
+        where = "event_id = (SELECT event_id FROM log WHERE seq = {})" if table == "payload" else key + " = {}"
+        bits = iter(range(8 * max(map(len, values.values()))))
+        while turned := dict(zip(values, bits, strict=False)):
+            changed = {at: flipped(values[at], bit) for at, bit in turned.items() if bit < 8 * len(values[at])}
+            with place.unguarded() as execute:
+                for at, value in changed.items():
+                    put = f"UPDATE {table} SET {column} = {place.literal(value)} WHERE "  # noqa: S608
+                    execute(put + where.format(at))
+            named = {problem.place for problem in store.verify().problems}
+            assert {f"{key} {at}" for at in changed} <= named
 
     def test_verification_names_swapped_entries(self, store: Store, place: Place) -> None:
         """Two entries that changed places, with all that belongs to them, are found."""

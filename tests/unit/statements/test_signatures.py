@@ -126,6 +126,33 @@ def test_a_signed_file_is_an_envelope_of_the_standard():
     assert json.loads(payload)["_type"] == "https://in-toto.io/Statement/v1"
 
 
+def test_every_flipped_bit_of_a_signed_file_is_found():
+    """No bit of it can turn over unnoticed, but those of the key's name, which is a hint that DSSE does not sign."""
+    data = write_envelope(CONTENT, sign(CONTENT, KEY))
+    key = public_key(public_line(KEY))
+    hint = range(data.index(key.keyid.encode()), data.index(key.keyid.encode()) + len(key.keyid))
+    missed = []
+    for bit in range(8 * len(data)):
+        changed = bytearray(data)
+        changed[bit // 8] ^= 1 << bit % 8
+        try:
+            content, (signed,) = read_envelope(bytes(changed))
+        except (Unusable, ValueError):
+            continue
+        if is_by(content, signed, key) and bit // 8 not in hint:
+            missed.append((bit, bytes(changed[bit // 8 - 10 : bit // 8 + 10])))
+    assert missed == []
+
+
+def test_base64_for_addresses_is_read_too():
+    """DSSE allows both alphabets."""
+    found = json.loads(write_envelope(CONTENT, sign(CONTENT, KEY)))
+    plain = str.maketrans("+/", "-_")
+    found["payload"] = found["payload"].translate(plain)
+    found["signatures"][0]["sig"] = found["signatures"][0]["sig"].translate(plain)
+    assert read_envelope(json.dumps(found).encode()) == (CONTENT, (sign(CONTENT, KEY),))
+
+
 def envelope_of(payload: bytes, **changes):
     found = json.loads(write_envelope(CONTENT, sign(CONTENT, KEY)))
     return json.dumps(found | {"payload": base64.b64encode(payload).decode()} | changes).encode()
