@@ -18,6 +18,9 @@ ROLES = ("ingest", "preprocess", "split", "train", "evaluate", "package", "deplo
 IN_MEMORY = "inmemory"
 """Namespace of data sets that lie nowhere but in a process. Their names say where they were met, not what they are."""
 
+WHOLES = ("FLOW", "DAG", "SCRIPT")
+"""Job types of what holds steps and is none itself."""
+
 DATASET_ROLES = ("train", "validation", "test", "reference", "source", "serving_input")
 
 

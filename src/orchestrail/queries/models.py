@@ -36,6 +36,11 @@ from orchestrail.queries.loading import load_uses as load_whole_uses
 from orchestrail.queries.targets import Target
 from orchestrail.queries.trace import TracedDataset, trace
 
+__all__ = [
+    "DeployedModel", "Deployment", "Described", "DocumentRow", "Model", "deployed_models", "deployment_runs", "deployments",
+    "described", "model", "model_keys", "models", "predecessor", "traced_models",
+]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Deployment:

@@ -7,13 +7,11 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, select
 
 from orchestrail.projections import tables
-from orchestrail.projections.rows import ReconciliationRow
 from orchestrail.queries.beginnings import Beginning, beginnings
-from orchestrail.queries.reconciliations import last_reconciliations
 from orchestrail.queries.scans import Scanned, scanned
 from orchestrail.store.base import Gap, Verification
 
-__all__ = ["Beginning", "Gap", "ReconciliationRow", "Record", "Scanned", "StoreFacts", "Verification", "record"]
+__all__ = ["Beginning", "Gap", "NamedSystem", "Record", "Scanned", "StoreFacts", "Verification", "record"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +32,47 @@ class StoreFacts:
 
 
 @dataclass(frozen=True, slots=True)
+class NamedSystem:
+    """A system that runs name.
+
+    Attributes:
+        name: its name.
+        run_id: the first run that names it, by place in the log.
+        seq: that place.
+        since: earliest time that an event of that run claims, RFC 3339 in UTC; None where none tells one.
+    """
+
+    name: str
+    run_id: str
+    seq: int
+    since: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class Record:
     """The record as a whole.
 
     Attributes:
         begins: since when each orchestrator is on it.
-        reconciliations: the latest result by orchestrator.
         scanned: the second look for secrets and personal data; None where nobody took one.
-        systems: the systems that runs name, with the first run that does and its place in the log.
+        systems: the systems that runs name.
     """
 
     begins: tuple[Beginning, ...]
-    reconciliations: tuple[ReconciliationRow, ...]
     scanned: Scanned | None
-    systems: tuple[tuple[str, str, int], ...]
+    systems: tuple[NamedSystem, ...]
 
 
 def record(connection: Connection) -> Record:
     """Load what is judged of the record as a whole."""
     run, of_system = tables.run.c, tables.of_system.c
     named = (
-        select(of_system.system, run.run_id, run.first_seq)
+        select(of_system.system, run.run_id, run.first_seq, run.seen_at)
         .join_from(tables.of_system, tables.run, run.first_seq == of_system.first_seq)
         .order_by(of_system.system)
     )
     return Record(
         tuple(beginnings(connection)),
-        tuple(last_reconciliations(connection).values()),
         scanned(connection),
-        tuple((system, run_id, seq) for system, run_id, seq in connection.execute(named)),
+        tuple(NamedSystem(*row) for row in connection.execute(named)),
     )

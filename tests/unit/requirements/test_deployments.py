@@ -115,6 +115,8 @@ TURNS = [
     ("PREP-04", prepared(operation="scale"), "fail", "serving applies scale, which training did not"),
     ("PREP-04", prepared(codeDigest="py-bytecode-1:sha256:x"), "unknown", "the code of impute cannot be compared"),
     ("PREP-04", prepared(codeDigest=None), "unknown", "the code of impute cannot be compared"),
+    ("PREP-04", prepared(stateDigest=None), "unknown", "the fitted state of impute cannot be compared"),
+    ("PREP-04", trained(stateDigest=None), "unknown", "the fitted state of impute cannot be compared"),
     ("PREP-04", served(preparation=[]), "unknown", "the serving side reports no preparation"),
     ("PREP-04", trained(serveTime=None), "unknown", "no preparation step behind the model says"),
     ("PREP-04", served(model={"digest": state("f")}), "unknown", "the model that it serves is not on the record"),
@@ -152,6 +154,35 @@ def test_an_operation_that_serving_does_not_report_fails(made, judged):
     verdict = judged("PREP-04", *events.values())
     assert (verdict.status, verdict.reason) == (Status.FAIL, "serving does not report encode, which training applied")
     assert {witness.run_id for witness in verdict.results[0].witnesses} == {made.run_id(5)}
+
+
+def twice(made, **values):
+    """The preparing step is done once more in training, with another state; the service says what it does beside the first."""
+    events = copy.deepcopy(deployed(made))
+    step = events["prepare"]["run"]["facets"]["orchestrail_step"] | {"stateDigest": state("b")}
+    facets = {"orchestrail_step": step, "orchestrail_code": {"digest": code("1")}}
+    events["train"]["inputs"].append(made.dataset("/clean2", "clean2"))
+    events["second"] = made.event("COMPLETE", 6, second=1, outputs=[made.dataset("/clean2", "clean2")], **facets)
+    said = events["serve"]["run"]["facets"]["orchestrail_serving"]["preparation"]
+    said.append(said[0] | {"stateDigest": state("b")} | values)
+    return events.values()
+
+
+def test_an_operation_may_be_applied_with_several_states(made, judged):
+    """What is compared is which of them both sides have."""
+    assert judged("PREP-04", *twice(made)).status is Status.PASS
+    verdict = judged("PREP-04", *twice(made, stateDigest=state("c")))
+    assert (verdict.status, verdict.reason) == (
+        Status.FAIL,
+        "impute has another fitted state in serving than in training",
+    )
+    verdict = judged("PREP-04", *twice(made, stateDigest=None))
+    assert (verdict.status, verdict.reason) == (Status.UNKNOWN, "the fitted state of impute cannot be compared")
+    verdict = judged("PREP-04", *twice(made, stateDigest=state("a")))
+    assert (verdict.status, {one.run_id for one in verdict.results[0].witnesses}) == (
+        Status.FAIL,
+        {made.run_id(4), made.run_id(6)},
+    )
 
 
 def test_a_deploy_step_that_tells_nothing_of_preparation_is_unknown(made, judged):

@@ -273,3 +273,42 @@ def test_a_run_behind_it_that_is_not_recorded_leaves_the_trace_open(made, judged
     verdict = judged("LIN-03", *events.values())
     assert verdict.status is Status.UNKNOWN
     assert [witness.run_id for witness in verdict.results[0].witnesses] == [made.run_id(77)]
+
+
+def packaged(text):
+    return [{"name": "accuracy_target", "value": text}]
+
+
+def measured(made, value, name="accuracy"):
+    events = copy.deepcopy(training(made))
+    events["evaluate"]["run"]["facets"]["orchestrail_metrics"]["metrics"].append({"name": name, "value": value})
+    return events.values()
+
+
+@pytest.mark.parametrize(
+    ("value", "name", "status", "reason"),
+    [
+        (0.9, "accuracy", "pass", "1 of 1 hold"),
+        (0.84, "accuracy", "fail", "the accuracy that was measured, 0.84, is below the stated 0.9"),
+        (0.84, "accuracy[sex=f]", "unknown", "an accuracy of 0.9 is stated, and its tests tell no metric `accuracy`"),
+    ],
+)
+def test_a_stated_accuracy_is_held_against_what_was_measured(made, judged, attested, value, name, status, reason):
+    """A person's word that the facts contradict loses, and both are shown."""
+    word = attested("MOD-03", "model", "file:/m", made.digest("m"), role="test_responsible", fields=packaged("0.9"))
+    verdict = judged("MOD-03", *measured(made, value, name), word)
+    assert (verdict.status.value, verdict.reason) == (status, reason)
+    shown = {(one.run_id, one.field) for result in verdict.results for one in result.witnesses}
+    assert status != "fail" or shown >= {(made.run_id(4), "accuracy"), (None, "statement")}
+
+
+def test_stated_accuracies_that_contradict_each_other_are_unknown(made, judged, attested):
+    """Neither counts; a statement that names none, or that has ended, is no target."""
+    words = [
+        attested("MOD-03", "model", "file:/m", made.digest("m"), role="test_responsible", fields=packaged(text))
+        for text in ("0.9", "0.8")
+    ]
+    verdict = judged("MOD-03", *measured(made, 0.84), *words)
+    assert (verdict.status, "contradict each other about `accuracy_target`" in verdict.reason) == (Status.UNKNOWN, True)
+    silent = attested("MOD-03", "model", "file:/m", made.digest("m"), role="test_responsible")
+    assert judged("MOD-03", *measured(made, 0.84), silent).status is Status.PASS

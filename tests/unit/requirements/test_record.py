@@ -144,7 +144,7 @@ def test_a_secret_fails_until_somebody_says_what_became_of_it(made, judged):
     """The place in the log is the witness, never the value."""
     events = run(made), looked_at(made, finding(), finding("personal", letter="b"))
     verdict = judged("REC-06", *events)
-    assert (verdict.status, verdict.reason) == (Status.FAIL, "1 findings of secrets are open")
+    assert (verdict.status, verdict.reason) == (Status.FAIL, "1 finding is open: it may be a secret")
     (witness,) = verdict.results[0].witnesses
     assert (witness.sequence, witness.field) == (0, "/run/facets/x/parameters/db_password/value")
     gone = made.record("orchestrail_resolution", digest=f"hmac-sha256:{'a' * 64}", reason="It was changed.", by="mb")
@@ -169,14 +169,23 @@ def classes(*pairs):
 
 def test_fields_that_all_have_a_class_are_attested(made, judged, stated):
     """A person says so; without a class, or without a manifest, it is unknown, and each bare field is named."""
-    look = looked_at(made, fields=["/job/name", "/run/runId"])
+    look = looked_at(made, last=1, fields=["/job/name", "/run/runId"])
     both = stated(classes(("/job/name", "none"), ("/run/runId", "none")))
-    assert judged("REC-07", run(made), look, both).status is Status.ATTESTED
-    verdict = judged("REC-07", run(made), look, stated(classes(("/job/name", "none"))))
+    assert judged("REC-07", run(made), both, look).status is Status.ATTESTED
+    verdict = judged("REC-07", run(made), stated(classes(("/job/name", "none"))), look)
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NO_ATTESTATION)
+    assert verdict.reason == "1 stored field has no class: `[[fields]]` in the manifest"
     assert [witness.field for witness in verdict.results[0].witnesses] == ["/run/runId"]
-    assert judged("REC-07", run(made), look).reason.startswith("2 stored fields have no class")
-    assert judged("REC-07", run(made), looked_at(made, fields=[])).status is Status.UNKNOWN
+    for fields in (["/job/name", "/run/runId"], []):
+        verdict = judged("REC-07", run(made), looked_at(made, fields=fields))
+        assert verdict.reason.startswith("no recorded manifest states the classes of stored fields")
+
+
+def test_personal_data_may_stand_where_nobody_looked(made, judged, stated):
+    """What came after the look is not known, whatever is said of the fields that it saw."""
+    verdict = judged("REC-07", run(made), stated(classes(("/job/name", "none"))), looked_at(made, last=1), run(made, 2))
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+    assert "covers 2 of 3 entries" in verdict.reason
 
 
 @pytest.mark.parametrize(
@@ -190,11 +199,11 @@ def test_fields_that_all_have_a_class_are_attested(made, judged, stated):
 )
 def test_personal_data_where_there_is_to_be_none(made, judged, stated, said, status):
     """In a field of the class `none`, or after the day that ends it; the place is the witness."""
-    look = looked_at(made, finding("personal", "/job/name"))
-    verdict = judged("REC-07", run(made), look, stated(classes(said)))
+    look = looked_at(made, finding("personal", "/job/name"), last=1)
+    verdict = judged("REC-07", run(made), stated(classes(said)), look)
     assert verdict.status is status, verdict
     if status is Status.FAIL:
-        assert verdict.reason == "personal data stands in 1 places where there is to be none by now"
+        assert verdict.reason == "personal data stands in 1 place where there is to be none by now"
         assert [(one.sequence, one.field) for one in verdict.results[0].witnesses] == [(0, "/job/name")]
 
 
@@ -250,4 +259,45 @@ def test_what_runs_without_an_orchestrator_is_compared_with_nothing(made, judged
     """Nobody else has records of it; of another producer nothing is known."""
     assert judged("CHG-02", *ended(made, ours={"orchestrator": "python"})).status is Status.PASS
     foreign = made.event("COMPLETE", 1, producer=made.AIRFLOW)
-    assert judged("CHG-02", foreign).counts == {Status.UNKNOWN: 1}
+    verdict = judged("CHG-02", foreign)
+    assert verdict.counts == {Status.UNKNOWN: 2}
+    assert "an orchestrator that no event names: this version cannot read them" in verdict.results[1].reason
+    assert judged(
+        "RUN-CAP-01", *ended(made), foreign | {"run": {"runId": made.run_id(2)}}, made.reconciliation()
+    ).counts == {
+        Status.PASS: 1,
+        Status.UNKNOWN: 1,
+    }
+
+
+@pytest.mark.parametrize("requirement", ["RUN-CAP-01", "CHG-02"])
+@pytest.mark.parametrize("seconds", [(-1, 1), (239, 241)])
+def test_a_run_outside_of_what_was_compared_is_unknown(made, judged, requirement, seconds):
+    """It began before, or something of it happened later: the sides were not held against each other there."""
+    events = [
+        made.event(kind, 1, second=at, **(SEEN if kind == "START" else {}))
+        for kind, at in zip(("START", "COMPLETE"), seconds, strict=True)
+    ]
+    verdict = judged(requirement, *ended(made, 2), *events, made.reconciliation())
+    result = verdict.results[0]
+    assert (result.status, result.why, result.subject) == (Status.UNKNOWN, Why.PARTIAL, "prefect")
+    assert result.reason.startswith("1 run lies outside of what was compared last, 2026-03-01T12:00:00.000000Z to ")
+    assert [one.run_id for one in result.witnesses] == [None, made.run_id(1)]
+
+
+@pytest.mark.parametrize("requirement", ["RUN-CAP-01", "CHG-02"])
+def test_a_run_at_the_edge_of_what_was_compared_was_compared(made, judged, requirement):
+    """From the first moment to the last."""
+    events = [made.event("START", 1, **SEEN), made.event("COMPLETE", 1, second=240)]
+    assert judged(requirement, *events, made.reconciliation()).status is Status.PASS
+
+
+@pytest.mark.parametrize("requirement", ["RUN-CAP-01", "CHG-02"])
+def test_a_comparison_of_one_job_says_nothing_of_the_others(made, judged, requirement):
+    """What differs in it counts all the same."""
+    verdict = judged(requirement, *ended(made), made.reconciliation(job="train"))
+    assert "limited to train: compare without `--job`" in verdict.results[0].reason
+    assert verdict.results[0].why is Why.PARTIAL
+    told = {"counts": {**made.reconciliation(missing=1)["job"]["facets"]["orchestrail_reconciliation"]["counts"]}}
+    missing = made.reconciliation(missing=1, job="train", different=[differing(made, 1)], **told)
+    assert judged(requirement, *ended(made), missing).status is Status.FAIL

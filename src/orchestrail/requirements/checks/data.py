@@ -98,9 +98,8 @@ def bias_was_examined(model: Model, circumstances: Circumstances) -> Iterator[Re
         use.dataset.digest for run in model.in_role("train") for use in model.inputs.get(run.run_id, ())
     }
     of_data = [run_id for run_id, check in biased if check.digest in trained]
-    of_model = [
-        run_id for run_id, _ in biased if (run := model.by_id.get(run_id)) is not None and run.role == "evaluate"
-    ]
+    tested = {run.run_id for run in model.readers if run.role == "evaluate"}
+    of_model = [run_id for run_id, _ in biased if run_id in tested]
     if not of_data or not of_model:
         lacking = " and ".join(
             what

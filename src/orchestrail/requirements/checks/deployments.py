@@ -157,14 +157,30 @@ def _absent(trained: dict[str, list[_Operation]], served: dict[str, list[_Operat
 def _unequal(trained: dict[str, list[_Operation]], served: dict[str, list[_Operation]]) -> Found:
     found: Found = []
     for name in sorted(trained.keys() & served.keys()):
-        for ours in trained[name]:
-            for theirs in served[name]:
-                what = _difference(ours, theirs)
-                if what is not None:
-                    found.append(
-                        (f"{name} has another {what} in serving than in training", (ours.witness, theirs.witness))
-                    )
+        for ours, theirs in _alone(trained[name], served[name]):
+            what = _difference(ours, theirs)
+            if what is not None:
+                why = f"{name} has another {what} in serving than in training"
+                found.append((why, (ours.witness, theirs.witness)))
     return found
+
+
+def _alone(trained: Sequence[_Operation], served: Sequence[_Operation]) -> list[tuple[_Operation, _Operation]]:
+    """Pair what only one side does with what it may be on the other, else with all that the other does.
+
+    An operation may be applied in several versions, and with several states.
+    """
+    theirs = ((ours, one) for one, ours in _without_its_like(served, trained))
+    return list(dict.fromkeys((*_without_its_like(trained, served), *theirs)))
+
+
+def _without_its_like(
+    ones: Sequence[_Operation], others: Sequence[_Operation]
+) -> Iterator[tuple[_Operation, _Operation]]:
+    for one in ones:
+        alike = [other for other in others if _difference(one, other) is None]
+        if all(_untold(one, other) for other in alike):
+            yield from ((one, other) for other in alike or others)
 
 
 def _difference(ours: _Operation, theirs: _Operation) -> str | None:
@@ -177,13 +193,18 @@ def _difference(ours: _Operation, theirs: _Operation) -> str | None:
     return None
 
 
+def _untold(ours: _Operation, theirs: _Operation) -> str | None:
+    if not _comparable(ours.code_digest, theirs.code_digest):
+        return "code"
+    return "fitted state" if (ours.state_digest is None) != (theirs.state_digest is None) else None
+
+
 def _incomparable(trained: dict[str, list[_Operation]], served: dict[str, list[_Operation]]) -> Found:
     return [
-        (f"the code of {name} cannot be compared", (ours.witness, theirs.witness))
+        (f"the {what} of {name} cannot be compared", (ours.witness, theirs.witness))
         for name in sorted(trained.keys() & served.keys())
-        for ours in trained[name]
-        for theirs in served[name]
-        if not _comparable(ours.code_digest, theirs.code_digest)
+        for ours, theirs in _alone(trained[name], served[name])
+        if (what := _untold(ours, theirs)) is not None
     ]
 
 

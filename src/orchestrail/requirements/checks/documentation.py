@@ -5,11 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from orchestrail.manifest import ARROW
-from orchestrail.queries.models import DeployedModel, Described
+from orchestrail.queries.models import DeployedModel, Described, DocumentRow, Model
 from orchestrail.queries.pipelines import Declared
+from orchestrail.queries.statements import State, Statement
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
+from orchestrail.requirements.overlay import shown
 from orchestrail.requirements.verdicts import Result, Status, Why, Witness, failed, passed, unknown
+
+_SHOWN = 10
+_POINT = "IV("
+"""How the name of a point of Annex IV begins."""
 
 
 @judges("DOC-01", of=Declared)
@@ -60,7 +66,7 @@ def every_point_has_a_status(described: Described, circumstances: Circumstances)
 
 @judges("DOC-03", of=DeployedModel)
 def the_documentation_is_current(deployed: DeployedModel, circumstances: Circumstances) -> Iterator[Result]:
-    """Of the model of a deployment in use there is a documentation that was made after the deployment began."""
+    """Of the model of a deployment in use there is a documentation made after that began, and what it cites still stands."""
     deployment, model = deployed.deployment, deployed.model
     if not deployment.active:
         return
@@ -72,5 +78,24 @@ def the_documentation_is_current(deployed: DeployedModel, circumstances: Circums
         newest = model.documents[-1]
         made = Witness(None, newest.seq, "size", f"{newest.size} log entries")
         yield failed(run.run_id, "the newest documentation is older than the deployment", made, here, label=label)
+    elif ended := list(_ended_since(model, model.documents[-1], circumstances)):
+        why = f"a statement that stood when the newest documentation was made no longer does: {ended[0].state}"
+        yield failed(run.run_id, why, *map(shown, ended[:_SHOWN]), here, label=label)
     else:
         yield passed(run.run_id, label)
+
+
+def _ended_since(model: Model, document: DocumentRow, circumstances: Circumstances) -> Iterator[Statement]:
+    """Give what persons stated about points of Annex IV that stood when a documentation was made, and does not any more."""
+    systems = {run.system for run in model.closure}
+    placed = {one.id: one.seq for one in circumstances.statements}
+    for one in circumstances.statements:
+        of_system = one.subject.kind == "system" and one.subject.name.partition("@")[0] in systems
+        of_it = one.subject.digest == model.key or of_system
+        if one.kind != "statement" or not of_it or not any(name.startswith(_POINT) for name in one.about):
+            continue
+        if one.seq > document.seq or one.made_at[:10] > document.day:
+            continue
+        expired = one.state is State.EXPIRED and str(one.valid_until) >= document.day
+        if expired or placed.get(one.by_id or "", 0) > document.seq:
+            yield one

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from orchestrail.model import IN_MEMORY, Capability, State
+from orchestrail.model import IN_MEMORY, WHOLES, Capability, State
 from orchestrail.queries.facts import DatasetRef, Process, RunFacts, Use
 from orchestrail.queries.versions import Version
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
 
-_WHOLES = ("FLOW", "DAG", "SCRIPT")
 _READERS = ("preprocess", "split", "train", "evaluate")
 _IN_USE = ("deploy", "serve")
 """Roles of steps that put a model to use and leave no data set behind."""
@@ -60,7 +59,7 @@ def _data(process: Process, side: Mapping[str, tuple[Use, ...]], run: RunFacts) 
     """
     found = [use for one in (run, *process.below(run)) for use in side.get(one.run_id, ())]
     around = process.by_id.get(run.parent_run_id or "")
-    if around is not None and around.role is not None and around.job_type not in _WHOLES:
+    if around is not None and around.role is not None and around.job_type not in WHOLES:
         found += side.get(around.run_id, ())
     return found
 

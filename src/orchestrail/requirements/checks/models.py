@@ -10,7 +10,13 @@ from orchestrail.queries.models import Deployment, Model
 from orchestrail.requirements.alike import same_code, same_content, same_parameters
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
+from orchestrail.requirements.overlay import Subject, agreed, attested, shown, word
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
+
+TARGET = "accuracy_target"
+"""Field of a statement about MOD-03: what the accuracy is to be at least."""
+ACCURACY = "accuracy"
+"""Name of the metric that is held against it."""
 
 
 def _wrote(use: Use) -> Witness:
@@ -136,7 +142,7 @@ def tested_before_use(model: Model, circumstances: Circumstances) -> Iterator[Re
         begun = [run for run in whole if _before(run, deployment)]
         subject = deployment.run.run_id
         if begun:
-            yield passed(subject, label)
+            yield _meeting(model, begun, here, circumstances) or passed(subject, label)
         elif any(_before(run, deployment) for run in part):
             run = next(run for run in part if _before(run, deployment))
             why = "what was evaluated is a model that went into it, and not the deployed file itself"
@@ -148,6 +154,32 @@ def tested_before_use(model: Model, circumstances: Circumstances) -> Iterator[Re
             tried = [_evaluated(run) for run in evaluations]
             why = "no completed run evaluated it on test data with a metric"
             yield failed(subject, why, *tried, here, label=label)
+
+
+def _meeting(model: Model, tests: Sequence[RunFacts], here: Witness, circumstances: Circumstances) -> Result | None:
+    """Hold what persons state as the target against what was measured; None where nobody states one, or all of it meets it."""
+    subject, label = here.run_id or "", model.dataset.name
+    found = word("MOD-03", Subject("model", f"{model.dataset.namespace}:{label}", model.dataset.digest), circumstances)
+    if not any(TARGET in one.fields for one in found.statements):
+        return None
+    stated = agreed(found, TARGET)
+    if stated.statement is None:
+        return attested(subject, stated, label)
+    target = stated.statement.fields[TARGET]
+    measured = [
+        Witness(run.run_id, run.ended_seq or run.first_seq, ACCURACY, f"{check.value:g}, stated {target}")
+        for run in tests
+        for check in model.checks.get(run.run_id, ())
+        if check.metric and check.name == ACCURACY and check.value is not None and check.value < float(target)
+    ]
+    told = any(check.metric and check.name == ACCURACY for run in tests for check in model.checks.get(run.run_id, ()))
+    if measured:
+        why = f"the accuracy that was measured, {measured[0].detail.partition(',')[0]}, is below the stated {target}"
+        return failed(subject, why, *measured, shown(stated.statement), here, label=label)
+    if not told:
+        why = f"an accuracy of {target} is stated, and its tests tell no metric `{ACCURACY}`"
+        return unknown(subject, Why.NOT_CAPTURED, why, shown(stated.statement), *map(_evaluated, tests), label=label)
+    return None
 
 
 def _tests(model: Model, run: RunFacts, digests: frozenset[str] | set[str]) -> bool:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from itertools import takewhile
 
-from orchestrail.model import Capability, State
+from orchestrail.model import WHOLES, Capability, State
 from orchestrail.queries.facts import DatasetRef, Process, RunFacts, Use
 from orchestrail.queries.loading import dataset_key
 from orchestrail.queries.models import Model
 from orchestrail.queries.versions import CodeOf, Operation
+from orchestrail.queries.words import counted
 from orchestrail.requirements.alike import same_code, same_content, same_operation
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
@@ -67,7 +69,8 @@ def a_version_keeps_its_code(operation: Operation, circumstances: Circumstances)
     known = [code for code in operation.codes if code.digest is not None]
     by_algorithm = {(code.digest or "").partition(":")[0] for code in known}
     if not operation.codes:
-        why = f"all {operation.left_out} runs are of an environment for development, and no deployed model descends from them"
+        left_out = counted(operation.left_out, "run is", "runs are")
+        why = f"{left_out} of the environment `dev`, and no deployed model descends from them: set `ORCHESTRAIL_ENVIRONMENT`"
         yield unknown(operation.key, Why.NO_SUBJECTS, why)
     elif any(sum((code.digest or "").startswith(f"{each}:") for code in known) > 1 for each in by_algorithm):
         yield failed(operation.key, f"{len(known)} codes ran under one version", *shown)
@@ -117,7 +120,7 @@ _SPLITS = ("train", "validation", "test")
 def splits_are_treated_alike(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """Training, validation and test data passed the same operations, and none that learns from data read the test data.
 
-    What is for training alone, resampling say, is left out. Parameters are not compared: they name the parts.
+    What is for training alone, resampling say, is left out. Other parameters leave it open: they may do no more than name the part.
     """
     label = model.dataset.name
     parts = {role: found for role in _SPLITS if (found := _in_role(model, role))}
@@ -144,7 +147,7 @@ def splits_are_treated_alike(model: Model, circumstances: Circumstances) -> Iter
         role = unlike[0]
         one, other = operations["train"], operations[role]
         differing = sorted(one.keys() ^ other.keys())
-        shown = [_declared((one | other)[key], key) for key in differing]
+        shown = [_declared({**one, **other}[key][0], key) for key in differing]
         names = ", ".join(differing)
         yield failed(model.key, f"{role} data was not treated as training data was: {names}", *shown, label=label)
     elif not operations["train"]:
@@ -152,12 +155,40 @@ def splits_are_treated_alike(model: Model, circumstances: Circumstances) -> Iter
             model.key, Why.NO_SUBJECTS, "no operation that prepares data is known behind the splits", here, label=label
         )
     elif doubtful:
-        shown = [_read(use, "of training and test data") for use in doubtful]
+        shown = [_read(use, "of the test data") for use in doubtful]
         name, read = model.by_id[doubtful[0].run_id].job.name, doubtful[0].dataset.name
-        why = f"{name} learns from data and read {read}, which training and test data both come from"
+        why = f"{name} learns from data and read {read}, which test data comes from: what it learnt from is not told"
+        yield unknown(model.key, Why.PARTIAL, why, *shown, label=label)
+    elif otherwise := _otherwise_set(operations):
+        key, role, what, runs = otherwise
+        shown = [
+            Witness(run.run_id, run.first_seq, "parameters", run.step.parameters_digest or "not recorded")
+            for run in runs
+        ]
+        why = f"whether {key} does the same to {role} data as to training data is not known: its parameters {what}"
         yield unknown(model.key, Why.PARTIAL, why, *shown, label=label)
     else:
         yield passed(model.key, label)
+
+
+Applied = Mapping[str, Sequence[RunFacts]]
+"""By name and version of an operation, the runs of it."""
+
+
+def _otherwise_set(operations: Mapping[str, Applied]) -> tuple[str, str, str, list[RunFacts]] | None:
+    """Find an operation that had other parameters on a part than on the training data, or of which they are not known.
+
+    What went through the same runs was treated alike, whatever is known of them.
+    """
+    for role, applied in operations.items():
+        for key, runs in applied.items():
+            ours = operations["train"][key]
+            known = [{run.step.parameters_digest for run in each} for each in (ours, runs)]
+            if ours == runs or (known[0] == known[1] and None not in known[0]):
+                continue
+            what = "are not recorded" if None in known[0] | known[1] else "differ"
+            return key, role, what, list({run.run_id: run for run in (*ours, *runs)}.values())
+    return None
 
 
 def _read(use: Use, what: str) -> Witness:
@@ -197,28 +228,37 @@ def _before_each(model: Model) -> Before:
     return found
 
 
-def _behind(before: Before, starts: Collection[str], without: str | None = None) -> set[str]:
-    """Give some data sets and all that they come from, but for what they come from through one run alone."""
+def _steps(model: Model, behind: Collection[str]) -> Iterator[RunFacts]:
+    """Give the runs among what lies behind something, and the operations that they call."""
+    for run_id, run in sorted(model.by_id.items()):
+        if run_id in behind or any(one.run_id in behind for one in _around(model, run)):
+            yield run
+
+
+def _around(model: Model, run: RunFacts) -> list[RunFacts]:
+    """Give the tasks that a step ran in, from the inside: a task hands on what the operations that it calls have made."""
+    outside = list(model.above(run))[1:] if run.role is not None else []
+    return list(takewhile(lambda one: one.role is not None and one.job_type not in WHOLES, outside))
+
+
+def _behind(before: Before, starts: Collection[str], without: Collection[str] = ()) -> set[str]:
+    """Give some data sets and all that they come from, but for what they come from through some runs alone."""
     found, waiting = set(starts), list(starts)
     while waiting:
         for one in before.get(waiting.pop(), ()):
-            if one not in found and one != without:
+            if one not in found and one not in without:
                 found.add(one)
                 waiting.append(one)
     return found
 
 
-def _applied(model: Model, behind: Collection[str]) -> dict[str, RunFacts]:
-    """Give the declared operations among what lies behind a part, by name and version, without those for training alone."""
-    return {
-        f"{run.step.operation} {run.step.version}": run
-        for run in map(model.by_id.get, sorted(behind))
-        if run is not None
-        and run.role == "preprocess"
-        and run.step.operation
-        and not run.step.derived
-        and not run.step.train_only
-    }
+def _applied(model: Model, behind: Collection[str]) -> Applied:
+    """Give the declared operations among what lies behind a part, without those for training alone."""
+    found: dict[str, list[RunFacts]] = {}
+    for run in _steps(model, behind):
+        if run.role == "preprocess" and run.step.operation and not run.step.derived and not run.step.train_only:
+            found.setdefault(f"{run.step.operation} {run.step.version}", []).append(run)
+    return found
 
 
 def _learnt_from_tests(
@@ -227,23 +267,34 @@ def _learnt_from_tests(
     """Find what runs that learn from data, and lie behind the training data, read of the test data; and what may be of it.
 
     Test data is what it comes from without such a run, since that hands on what it learnt; where all of it came through the run,
-    what the run read. What training data comes from too may hold rows of both.
+    what the run read. What training data comes from too may hold rows of both; and of what a task read, nothing tells what the
+    operation inside it was given.
     """
     leaks: list[Use] = []
     doubtful: list[Use] = []
-    for run_id in sorted(_behind(before, parts["train"])):
-        run = model.by_id.get(run_id)
-        if run is None or not run.step.fits_state:
+    for run in _steps(model, _behind(before, parts["train"])):
+        if not run.step.fits_state:
             continue
-        made = {_node(use.dataset) for use in model.outputs.get(run_id, ())}
-        test, train = (_behind(before, parts[role], without=run_id) for role in ("test", "train"))
-        through = all(one in made for one in test if not set(before.get(one, ())) - {run_id})
-        for use in model.inputs.get(run_id, ()):
-            if through or _node(use.dataset) in test - train:
-                leaks.append(use)
-            elif _node(use.dataset) in test:
-                doubtful.append(use)
+        certain, possible = _of_tests(model, before, parts, [run.run_id])
+        around = [one.run_id for one in _around(model, run)]
+        held, shared = _of_tests(model, before, parts, [run.run_id, *around]) if around else ([], [])
+        leaks += certain
+        doubtful += [*possible, *(use for use in (*held, *shared) if use.run_id != run.run_id)]
     return leaks, doubtful
+
+
+def _of_tests(
+    model: Model, before: Before, parts: Mapping[str, Collection[str]], run_ids: Sequence[str]
+) -> tuple[list[Use], list[Use]]:
+    """Find what some runs, taken as one, read of the test data alone, and what of the training data too."""
+    made = {_node(use.dataset) for run_id in run_ids for use in model.outputs.get(run_id, ())}
+    test, train = (_behind(before, parts[role], without=run_ids) for role in ("test", "train"))
+    sources = {_node(traced.dataset) for traced in model.sources}  # one that was copied comes from itself, by content
+    ends = {one for one in test if one in sources or not set(before.get(one, ())) - set(run_ids)}
+    through = bool(ends) and ends <= made
+    read = [use for run_id in run_ids for use in model.inputs.get(run_id, ())]
+    certain = [use for use in read if through or _node(use.dataset) in test - train]
+    return certain, [use for use in read if use not in certain and _node(use.dataset) in test]
 
 
 @judges("PREP-06", of=Process)

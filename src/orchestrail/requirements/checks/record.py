@@ -1,23 +1,24 @@
-"""RUN-ID-01, RUN-CAP-01, REC-01 to REC-07, DOC-05: the record as a whole, and what is stated of systems."""
+"""RUN-ID-01 by quarantine, RUN-CAP-01 by numbers, REC-01 to REC-07, DOC-05: the record as a whole, what is stated of systems."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import datetime
+from datetime import date, datetime
 
-from orchestrail.queries.reconciliations import UNORCHESTRATED, way_to_compare
-from orchestrail.queries.record import Record
-from orchestrail.queries.scans import PersonalPlace, personal_places, unclassified
+from orchestrail.queries.record import NamedSystem, Record
+from orchestrail.queries.scans import PersonalPlace, Scanned, personal_places, unclassified
+from orchestrail.queries.statements import Statement
+from orchestrail.queries.words import counted
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
-from orchestrail.requirements.overlay import Subject, agreed, attested, shown, word
+from orchestrail.requirements.overlay import Subject, Word, agreed, attested, shown, word
 from orchestrail.requirements.verdicts import Result, Status, Why, Witness, failed, passed, unknown
 
 SUBJECT = "record"
 _LEGAL_MONTHS = 6
 """Art. 19(1), 26(6): at least six months; law on the protection of personal data may say otherwise."""
-_DOCUMENTED_MONTHS = 120
-"""Art. 18(1): ten years after placing on the market, for the documentation and the records that it cites."""
+_DOCUMENTED_YEARS = 10
+"""Art. 18(1): after placing on the market, for the documentation and the records that it cites."""
 _SHOWN = 10
 
 
@@ -27,45 +28,14 @@ def nothing_waits_in_quarantine(record: Record, circumstances: Circumstances) ->
     store = circumstances.store
     if store is not None and store.quarantined:
         here = Witness(None, None, "quarantine", f"{store.quarantined} refused")
-        why = f"{store.quarantined} refused events are in quarantine: see `orchestrail quarantine list`"
+        refused = counted(store.quarantined, "refused event is", "refused events are")
+        why = f"{refused} in quarantine: see `orchestrail quarantine list`"
         yield unknown("quarantine", Why.NOT_EVALUATED, why, here)
 
 
 @judges("RUN-CAP-01", of=Record)
-def nothing_is_lost(record: Record, circumstances: Circumstances) -> Iterator[Result]:
-    """Each orchestrator's own records were compared with the record, and nothing is missing, surplus or different."""
-    compared = {row.orchestrator: row for row in record.reconciliations}
-    for begun in record.begins:
-        name = begun.orchestrator
-        if name not in compared and name == UNORCHESTRATED:
-            continue
-        row = compared.get(name)
-        if row is None:
-            why = f"the records of {name} were not compared with this one: {way_to_compare(name)}"
-            yield unknown(name, Why.NOT_EVALUATED, why)
-            continue
-        counts = row.result["counts"]
-        open_ones = {
-            "missing": counts["missing"],
-            "surplus": counts["surplus"] - counts["surplus_explained"],
-            "different": counts["different"] - counts["different_explained"],
-        }
-        here = Witness(
-            None, row.seq, "reconciliation", ", ".join(f"{count} {what}" for what, count in open_ones.items())
-        )
-        if any(open_ones.values()):
-            listed = [
-                Witness(one["run_id"], row.seq, kind, f"{one['job']} {one['native_id']}, attempt {one['attempt']}")
-                for kind in open_ones
-                for one in row.result[kind]
-                if one["reason"] is None
-            ]
-            yield failed(name, f"its own records differ: {here.detail}", here, *listed[:_SHOWN])
-        elif row.result["not_compared"]["pruned"]:
-            why = f"{row.result['not_compared']['pruned']} attempts are pruned from its own history"
-            yield unknown(name, Why.PARTIAL, why, here)
-        else:
-            yield passed(name)
+def nothing_numbered_is_lost(record: Record, circumstances: Circumstances) -> Iterator[Result]:
+    """Processes number their events: a hole in the numbers is one that never arrived."""
     if circumstances.store is not None:
         for gap in circumstances.store.gaps:
             holes = ", ".join(f"{first} to {last}" for first, last in gap.missing[:_SHOWN])
@@ -80,7 +50,7 @@ def the_log_is_whole(record: Record, circumstances: Circumstances) -> Iterator[R
     if store is None or not store.size:
         return
     if store.verification is None:
-        why = f"the {store.size} entries of the log were not recomputed here: `orchestrail verify` does"
+        why = f"the log of {counted(store.size, 'entry', 'entries')} was not recomputed here: `orchestrail verify` does"
         yield unknown(SUBJECT, Why.NOT_EVALUATED, why)
     elif store.verification.ok:
         yield passed(SUBJECT)
@@ -119,20 +89,29 @@ def no_secret_is_found(record: Record, circumstances: Circumstances) -> Iterator
     found = known.open("secret")
     if found:
         shown = [Witness(None, *one.found.places[0], one.found.kind) for one in found[:_SHOWN]]
-        yield failed(SUBJECT, f"{len(found)} findings of secrets are open", *shown)
-    elif known.covered < known.entries:
-        here = Witness(None, known.last.seq, "scan", f"{known.covered} of {known.entries} entries")
-        yield unknown(SUBJECT, Why.PARTIAL, f"the look covers {known.covered} of {known.entries} entries", here)
+        yield failed(SUBJECT, f"{counted(len(found), 'finding is', 'findings are')} open: it may be a secret", *shown)
+    elif (rest := _not_looked_at(known)) is not None:
+        yield rest
     else:
         yield passed(SUBJECT)
+
+
+def _not_looked_at(known: Scanned) -> Result | None:
+    """Say how far a look goes; None where it covers all entries."""
+    if known.covered >= known.entries:
+        return None
+    here = Witness(None, known.last.seq, "scan", f"{known.covered} of {known.entries} entries")
+    why = f"the look covers {known.covered} of {known.entries} entries: `orchestrail scan`"
+    return unknown(SUBJECT, Why.PARTIAL, why, here)
 
 
 @judges("DOC-05", of=Record)
 def systems_are_described(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """The recorded manifest states purpose, provider, version, predecessor, risk class with reason, role and planning date."""
     recorded = circumstances.recorded
-    for name, run_id, seq in record.systems:
-        here = Witness(run_id, seq, "system", name)
+    for system in record.systems:
+        name = system.name
+        here = Witness(system.run_id, system.seq, "system", name)
         stated = circumstances.manifest.system(name)
         if recorded is None or stated is None:
             yield unknown(
@@ -158,24 +137,38 @@ def fixed_points_are_held_elsewhere(record: Record, circumstances: Circumstances
 
 @judges("REC-04", of=Record, ages=True)
 def records_are_kept_ten_years(record: Record, circumstances: Circumstances) -> Iterator[Result]:
-    """Where a person states when a system was placed on the market, the recorded policy keeps events ten years and longer."""
-    months, recorded = circumstances.policy.retention_months, circumstances.recorded
-    for name, run_id, seq in record.systems:
-        here = Witness(run_id, seq, "system", name)
-        found = word("REC-04", Subject("system", name), circumstances)
+    """Where a person states when a system was placed on the market, the recorded policy keeps its first run ten years from then."""
+    for system in record.systems:
+        found = word("REC-04", Subject("system", system.name), circumstances)
         stated = agreed(found, "placed_on_market") if found.statements else found
-        if stated.statement is None or recorded is None:
-            yield attested(name, stated)
-        elif months is None:
-            why = "no recorded policy says how long events are kept: `retention_months` in [policy]"
-            yield unknown(name, Why.NOT_CAPTURED, why, shown(stated.statement), here)
-        elif months < _DOCUMENTED_MONTHS:
-            said = Witness(None, recorded.seq, "policy.retention_months", str(months))
-            placed = stated.statement.fields["placed_on_market"]
-            why = f"events are kept {months} months, and ten years from {placed} are {_DOCUMENTED_MONTHS}"
-            yield failed(name, why, said, shown(stated.statement), here)
+        if stated.statement is None:
+            yield attested(system.name, stated)
         else:
-            yield attested(name, stated)
+            yield _kept(system, stated, stated.statement, circumstances)
+
+
+def _kept(system: NamedSystem, stated: Word, statement: Statement, circumstances: Circumstances) -> Result:
+    here = Witness(system.run_id, system.seq, "system", system.name)
+    months, recorded = circumstances.policy.retention_months, circumstances.recorded
+    if months is None or recorded is None:
+        why = "no recorded policy says how long events are kept: `retention_months` in [policy]"
+        return unknown(system.name, Why.NOT_CAPTURED, why, shown(statement), here)
+    if system.since is None:
+        why = "no event of its first run tells a time, from which its keeping could be reckoned"
+        return unknown(system.name, Why.NOT_CAPTURED, why, here, shown(statement))
+    placed = date.fromisoformat(statement.fields["placed_on_market"])
+    first = datetime.fromisoformat(system.since).date()
+    if _months_later(first, months) >= _months_later(placed, 12 * _DOCUMENTED_YEARS):
+        return attested(system.name, stated)
+    said = Witness(None, recorded.seq, "policy.retention_months", str(months))
+    why = f"its first run, of {first}, is kept {counted(months, 'month')}, and ten years from {placed} end later"
+    return failed(system.name, why, said, shown(statement), here)
+
+
+def _months_later(day: date, months: int) -> tuple[int, int, int]:
+    """Give a day so many months later, as numbers that are in the order of days: there may be no 31st."""
+    year, month = divmod(12 * day.year + day.month - 1 + months, 12)
+    return year, month, day.day
 
 
 @judges("REC-05", of=Record)
@@ -201,12 +194,19 @@ def personal_data_is_known(record: Record, circumstances: Circumstances) -> Iter
     bare = unclassified(known, circumstances.manifest)
     if wrong:
         told = [Witness(None, place.seq, place.pointer, place.finding.found.kind) for place in wrong[:_SHOWN]]
-        yield failed(SUBJECT, f"personal data stands in {len(wrong)} places where there is to be none by now", *told)
-    elif bare or recorded is None:
-        told = [Witness(None, None, field, "no class is stated") for field in bare[:_SHOWN]]
-        yield unknown(
-            SUBJECT, Why.NO_ATTESTATION, f"{len(bare)} stored fields have no class: `[[fields]]` in the manifest", *told
+        places_told = counted(len(wrong), "place")
+        yield failed(SUBJECT, f"personal data stands in {places_told} where there is to be none by now", *told)
+    elif recorded is None:
+        why = (
+            "no recorded manifest states the classes of stored fields: `[[fields]]`, then `orchestrail manifest record`"
         )
+        yield unknown(SUBJECT, Why.NO_ATTESTATION, why)
+    elif bare:
+        told = [Witness(None, None, field, "no class is stated") for field in bare[:_SHOWN]]
+        fields = counted(len(bare), "stored field has", "stored fields have")
+        yield unknown(SUBJECT, Why.NO_ATTESTATION, f"{fields} no class: `[[fields]]` in the manifest", *told)
+    elif (rest := _not_looked_at(known)) is not None:
+        yield rest
     else:
         said = Witness(None, recorded.seq, "fields", recorded.digest)
         yield Result(

@@ -1,4 +1,4 @@
-"""RUN-ID-01, RUN-ID-02, RUN-LC-01, RUN-LC-02, CHG-02: identity, place and life of runs, and acts of persons on them."""
+"""RUN-ID-01, RUN-ID-02, RUN-LC-01, RUN-LC-02, RUN-CAP-01, CHG-02: identity and life of runs, what is lost, acts of persons."""
 
 from __future__ import annotations
 
@@ -8,10 +8,14 @@ from uuid import UUID
 
 from orchestrail.model import Capability, State
 from orchestrail.queries.facts import Claim, Process, RunFacts
-from orchestrail.queries.reconciliations import Compared, way_to_compare
+from orchestrail.queries.reconciliations import Compared, ReconciliationRow, way_to_compare
+from orchestrail.queries.words import counted
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
+
+_SHOWN = 10
+"""Attempts that a failure names."""
 
 
 def _contradiction(process: Process, run: RunFacts, field: str) -> tuple[Claim, ...]:
@@ -215,6 +219,55 @@ def _of_its_changes(process: Process, run: RunFacts) -> Iterator[tuple[str, Witn
             )
 
 
+@judges("RUN-CAP-01", of=Compared)
+def nothing_is_lost(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
+    """An orchestrator's own records were compared with the runs, as late as these go, and nothing is missing or surplus."""
+    name, row = compared.orchestrator, compared.row
+    if row is None:
+        why = f"the records of {name} were not compared with this one: {way_to_compare(name)}"
+        yield unknown(name, Why.NOT_EVALUATED, why)
+        return
+    counts = row.result["counts"]
+    open_ones = {
+        "missing": counts["missing"],
+        "surplus": counts["surplus"] - counts["surplus_explained"],
+        "different": counts["different"] - counts["different_explained"],
+    }
+    here = Witness(None, row.seq, "reconciliation", ", ".join(f"{count} {what}" for what, count in open_ones.items()))
+    pruned = row.result["not_compared"]["pruned"]
+    if any(open_ones.values()):
+        listed = [
+            Witness(one["run_id"], row.seq, kind, f"{one['job']} {one['native_id']}, attempt {one['attempt']}")
+            for kind in open_ones
+            for one in row.result[kind]
+            if one["reason"] is None
+        ]
+        yield failed(name, f"its own records differ: {here.detail}", here, *listed[:_SHOWN])
+    elif (beyond := _beyond(compared, row)) is not None:
+        yield beyond
+    elif pruned:
+        why = f"{counted(pruned, 'attempt is', 'attempts are')} pruned from its own history"
+        yield unknown(name, Why.PARTIAL, why, here)
+    else:
+        yield passed(name)
+
+
+def _beyond(compared: Compared, row: ReconciliationRow) -> Result | None:
+    """Say what the last comparison says nothing of; None where it reaches all runs that are looked at."""
+    found, shown = row.result, [Witness(None, row.seq, "reconciliation", f"until {row.result['until']}")]
+    if found["job"] is not None:
+        why = f"the last comparison was limited to {found['job']}: compare without `--job`"
+    elif compared.outside:
+        runs = counted(compared.outside, "run lies", "runs lie")
+        why = f"{runs} outside of what was compared last, {found['since']} to {found['until']}: compare again"
+    else:
+        return None
+    if compared.first_outside is not None:
+        run_id, seq = compared.first_outside
+        shown.append(Witness(run_id, seq, "started_at", "the first that lies outside"))
+    return unknown(compared.orchestrator, Why.PARTIAL, why, *shown)
+
+
 @judges("CHG-02", of=Compared)
 def no_state_differs(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
     """A run is in the state that its orchestrator has: where it is in another one, somebody acted and nothing tells of it."""
@@ -223,6 +276,8 @@ def no_state_differs(compared: Compared, circumstances: Circumstances) -> Iterat
         why = f"states of runs were not compared with the records of {name}: {way_to_compare(name)}"
         yield unknown(name, Why.NOT_EVALUATED, why)
         return
+    if (beyond := _beyond(compared, row)) is not None:
+        yield beyond
     for one in compared.different:
         states = f"{one['orchestrator_state']} by its own records, {one['recorded_state']} on the record"
         here = Witness(one["run_id"], row.seq, "state", states)
