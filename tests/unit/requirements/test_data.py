@@ -72,6 +72,32 @@ def test_shared_rows_fail_and_rows_that_nobody_compared_are_unknown(made, judged
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NOT_CAPTURED)
 
 
+def test_only_a_check_of_keys_says_that_rows_are_apart(made, judged):
+    """Not one of another kind, one without a result, or a number; one that holds does not heal one that does not."""
+    for change in ({"kind": "quality"}, {"success": None}):
+        events = training(made)
+        checks(events)[1] |= change
+        assert judged("DATA-01", *events.values()).why is Why.NOT_CAPTURED
+    events = training(made)
+    checks(events).append({"name": "again", "success": False, "kind": "overlap"})
+    verdict = judged("DATA-01", *events.values())
+    assert (verdict.status, [one.detail for one in verdict.results[0].witnesses]) == (Status.FAIL, ["again"])
+
+
+def test_validation_data_is_apart_from_training_data_too(made, judged):
+    """Each use of the content is a witness; what has no digest is not taken for the same."""
+    events = training(made)
+    events["evaluate"]["inputs"].append(made.dataset("/valid", "train", role="validation"))
+    verdict = judged("DATA-01", *events.values())
+    assert (verdict.status, verdict.reason) == (Status.FAIL, "/train is both trained and tested on")
+    bare = training(made)
+    bare["train"]["inputs"], bare["evaluate"]["inputs"][1] = (
+        [made.dataset("/train", role="train")],
+        made.dataset("/test", role="test"),
+    )
+    assert judged("DATA-01", *bare.values()).status is Status.PASS
+
+
 @pytest.mark.parametrize(("part", "place", "name"), [("train", 0, "train"), ("evaluate", 1, "test")])
 def test_a_role_that_nobody_names_is_unknown(made, judged, part, place, name):
     """It is said which."""
@@ -91,6 +117,57 @@ def test_a_source_with_a_datasheet_is_attested(made, judged, attested):
     assert judged("DATA-02", *events, other).why is Why.STALE_ATTESTATION
     role = attested("DATA-02", "data", "file:/train", made.digest("train"), role="risk_owner")
     assert judged("DATA-02", *events, role).status is Status.UNKNOWN
+
+
+def test_a_source_without_a_digest_has_nothing_that_a_datasheet_could_be_bound_to(made, judged, attested):
+    """The run that read it is the witness; the other sources are judged all the same."""
+    events = training(made)
+    events["train"]["inputs"].insert(0, made.dataset("/more"))
+    sheet = attested("DATA-02", "data", "file:/train", made.digest("train"))
+    verdict = judged("DATA-02", *events.values(), sheet)
+    assert verdict.counts == {Status.UNKNOWN: 1, Status.ATTESTED: 1}
+    result = verdict.results[0]
+    assert (result.subject, result.label, result.why) == ("file:/more", "/more", Why.NOT_CAPTURED)
+    assert result.reason == "it has no digest that a datasheet could be bound to"
+    assert [(one.run_id, one.detail) for one in result.witnesses] == [(made.run_id(2), "/more: no digest")]
+
+
+def test_bias_is_examined_in_what_was_trained_on_and_in_this_model(made, judged, attested):
+    """Whether the data was named for training or a training step read it; a metric, and a check of nothing known, is none."""
+    word = attested("DATA-03", "model", "file:/m", made.digest("m"))
+    named = training(made)
+    named["train"]["run"]["facets"]["orchestrail_step"]["role"] = "other"
+    assert judged("DATA-03", *named.values(), word).status is Status.ATTESTED
+    read = training(made)
+    read["train"]["inputs"][0]["facets"]["orchestrail_dataset"]["role"] = None
+    assert judged("DATA-03", *read.values(), word).status is Status.ATTESTED
+    for role in ("train", None):
+        bare = training(made)
+        del bare["train"]["run"]["facets"]["orchestrail_checks"]
+        bare["train"]["inputs"] = [made.dataset("/train", role=role)]
+        verdict = judged("DATA-03", *bare.values(), word)
+        assert verdict.reason == "no check of the kind `bias` on the training data"
+        assert [one.detail for one in verdict.results[0].witnesses] == ["ratio"]
+    for change in ({"run": {"runId": made.run_id(9), "facets": {}}}, {"inputs": []}):
+        other = training(made)
+        other["evaluate"] |= change
+        verdict = judged("DATA-03", *other.values(), word)
+        assert verdict.reason == "no check of the kind `bias` on an evaluation of the model"
+    none = training(made)
+    for part in ("train", "evaluate"):
+        del none[part]["run"]["facets"]["orchestrail_checks"]
+    metric = {"metrics": [{"name": "ratio", "value": 0.9, "kind": "bias"}]}
+    none["evaluate"]["run"]["facets"]["orchestrail_metrics"] = metric
+    verdict = judged("DATA-03", *none.values(), word)
+    assert verdict.reason == "no check of the kind `bias` on the training data and an evaluation of the model"
+
+
+@pytest.mark.parametrize(("requirement", "role"), [("DATA-03", "data_steward"), ("CHG-01", "regulatory_lead")])
+def test_a_statement_about_what_the_model_was_before_is_stale(made, judged, attested, requirement, role):
+    """It names the model, and another content of it."""
+    fields = [{"name": "change_class", "value": "substantial"}]
+    word = attested(requirement, "model", "file:/m", made.digest("before"), role=role, fields=fields)
+    assert judged(requirement, *training(made).values(), word).why is Why.STALE_ATTESTATION
 
 
 def test_bias_takes_checks_and_a_person(made, judged, attested):

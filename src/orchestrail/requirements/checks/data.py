@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from orchestrail.model import State
+from orchestrail.model import DatasetRef, State
 from orchestrail.queries.facts import Use
 from orchestrail.queries.impact import Withdrawn
+from orchestrail.queries.loading import dataset_key
 from orchestrail.queries.models import Model
 from orchestrail.queries.words import counted
 from orchestrail.requirements.circumstances import Circumstances
@@ -72,12 +73,20 @@ def sources_have_a_datasheet(model: Model, circumstances: Circumstances) -> Iter
     for traced in model.sources:
         dataset = traced.dataset
         label = dataset.name
-        if dataset.digest is None:
-            name = f"{dataset.namespace}:{dataset.name}"
-            yield unknown(name, Why.NOT_CAPTURED, "it has no digest that a datasheet could be bound to", label=label)
-            continue
         subject = Subject("data", f"{dataset.namespace}:{dataset.name}", dataset.digest)
-        yield attested(dataset.digest, word("DATA-02", subject, circumstances), label)
+        if dataset.digest is None:
+            why = "it has no digest that a datasheet could be bound to"
+            yield unknown(subject.name, Why.NOT_CAPTURED, why, *_readings(model, dataset), label=label)
+        else:
+            yield attested(dataset.digest, word("DATA-02", subject, circumstances), label)
+
+
+def _readings(model: Model, dataset: DatasetRef) -> Iterator[Witness]:
+    key = dataset_key(dataset)
+    for uses in model.inputs.values():
+        for use in uses:
+            if dataset_key(use.dataset) == key:
+                yield Witness(use.run_id, use.seq, "inputs", f"{dataset.name}: no digest")
 
 
 def _model(model: Model) -> Subject:
@@ -94,9 +103,8 @@ def bias_was_examined(model: Model, circumstances: Circumstances) -> Iterator[Re
         for check in each
         if check.kind == "bias" and not check.metric
     ]
-    trained = {use.dataset.digest for use in _used(model, "train")} | {
-        use.dataset.digest for run in model.in_role("train") for use in model.inputs.get(run.run_id, ())
-    }
+    read = [use for run in model.in_role("train") for use in model.inputs.get(run.run_id, ())]
+    trained = {use.dataset.digest for use in (*_used(model, "train"), *read)} - {None}
     of_data = [run_id for run_id, check in biased if check.digest in trained]
     tested = {run.run_id for run in model.readers if run.role == "evaluate"}
     of_model = [run_id for run_id, _ in biased if run_id in tested]
