@@ -57,9 +57,19 @@ _NAMES = (
     r"access[-_ ]?key(?:[-_ ]?id)?|private[-_ ]?key|secret[-_ ]?key|account[-_ ]?key|credentials?|authorization|"
     r"client[-_ ]?secret|cookie|dsn|jwt|sig(?:nature)?"
 )
+_PROSE = (
+    r"(?!(?:is|was|were|has|had|have|will|would|can|cannot|could|must|may|should|did|does|not|no|never|now|already|also|too|still|only|"
+    r"a|an|the|this|that|it|its|in|on|at|of|to|for|from|by|with|without|and|or|but|as|if|when|"
+    r"revoked|expired|invalid|valid|missing|absent|empty|wrong|incorrect|required|optional|set|unset|used|needed|unknown|known|given|"
+    r"rejected|refused|denied|accepted|rotated|renewed|refreshed|changed|deleted|removed|disabled|malformed|short|long|weak|"
+    r"correct|null|none)(?![^\s.,;:!?)\]'\"]))"
+)
+"""What a sentence goes on with after one of the names: `the token was revoked` tells of a token, and not which."""
+_LITERAL = r"'[^']*(?:''[^']*)*(?:'|\Z)|\"[^\"]*(?:\"\"[^\"]*)*(?:\"|\Z)"
+"""A text in a statement, to the end where nothing ends it."""
 _QUICK = re.compile(
     r"(?i)pass|pwd|secret|token|key|credential|authorization|bearer|cookie|dsn|jwt|://|sig|eyj|akia|asia|gh[pousr]_|github_pat|"
-    r"glpat|sk-|k_live_|k_test_|whsec_|xox|aiza|begin|npm_|hf_|basic |hooks\.slack|webhooks|telegram|"
+    r"glpat|sk-|k_live_|k_test_|whsec_|xox|aiza|begin|npm_|hf_|basic |identified|hooks\.slack|webhooks|telegram|"
     r"\[sql: |\[parameters: |detail: |context: |query: |statement: |line \d|duplicate|invalid input"
 )
 
@@ -116,8 +126,14 @@ _FORMS: tuple[tuple[re.Pattern[str], str | Callable[[re.Match[str]], str]], ...]
         re.compile(rf"(?i)(?<![a-z0-9])((?:{_NAMES})[\"']?\s*(?:=>|[=:](?!>))\s*)(\"[^\"]*\"|'[^']*'|(?!\[redacted\])[^\s,;&\"')}}\]]+)"),
         rf"\1{MARK}",
     ),
-    (re.compile(rf"(?i)((?<![\w-])\w*-[\w-]*(?<![a-z0-9])(?:{_NAMES})\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
-    (re.compile(rf"(?i)((?<![a-z0-9])(?:{_NAMES})\s+(?:is|was|of)\s+)(?!\[redacted\])[^\s,;]+"), rf"\1{MARK}"),
+    # identified by 'value', password 'value': what statements make users with
+    (
+        re.compile(rf"(?i)(?<![a-z0-9])(identified\s+(?:with\s+\S+\s+)?(?:by|as)\s+(?:password\s+)?|(?:{_NAMES})\s+)(?:{_LITERAL})"),
+        rf"\1'{MARK}'",
+    ),
+    (re.compile(r"(?i)(\buser\s+\S+\s+identified\s+by\s+)(?!['\"])[^\s,;]+"), rf"\1{MARK}"),
+    (re.compile(rf"(?i)((?<![\w-])\w*-[\w-]*(?<![a-z0-9])(?:{_NAMES})\s+)(?!\[redacted\]){_PROSE}[^\s,;]+"), rf"\1{MARK}"),
+    (re.compile(rf"(?i)((?<![a-z0-9])(?:{_NAMES})\s+(?:is|was|of)\s+)(?!\[redacted\]){_PROSE}[^\s,;]+"), rf"\1{MARK}"),
 )  # fmt: skip
 
 _NO_FORM = re.compile(r"[0-9a-f-]*")

@@ -58,6 +58,13 @@ def _forgetting(monkeypatch: pytest.MonkeyPatch) -> None:
         f"syntax error\nLINE 1: select '{SECRET}' form\n    ^\nCONTEXT:  SQL statement \"{SECRET}\"\nHINT:  none",
         f"(1062, \"Duplicate entry '{SECRET}' for key 'users.name'\")",
         f'invalid input syntax for type integer: "{SECRET}"',
+        f"CREATE USER loans IDENTIFIED BY '{SECRET}'",
+        f"alter user 'a'@'%' identified with caching_sha2_password by '{SECRET}' expire never",
+        f"CREATE USER loans IDENTIFIED BY PASSWORD 'it''s {SECRET}'",
+        f"create user loans identified by {SECRET} default tablespace users",
+        f"ALTER ROLE loans WITH LOGIN PASSWORD '{SECRET}' VALID UNTIL 'infinity'",
+        f"the token is revoked-{SECRET}",
+        f"the password was the{SECRET}",
     ],
 )
 def test_secrets_of_known_forms_are_taken_out(text: str) -> None:
@@ -94,6 +101,9 @@ def test_secrets_of_known_forms_are_taken_out(text: str) -> None:
         "Duplicate entry",
         "invalid input syntax for a ",
         "hooks.slack.com/services/",
+        "identified by '",
+        "password '",
+        "user a identified by ",
     ],
 )
 def test_a_long_text_is_searched_in_a_time_that_rises_with_its_length(piece: str) -> None:
@@ -115,6 +125,10 @@ def test_a_long_text_is_searched_in_a_time_that_rises_with_its_length(piece: str
         "https://host:8080/a/@scope/b",
         "in line 3: a detail: of the context: duplicate rows, no cookies",
         '["--rows", "5", "--table", "loans"]',
+        "the token was revoked",
+        "the token was revoked; the password is not set, and the api-key is missing.",
+        "its access-token was refused: the secret of the vault is wrong",
+        "rows identified by name, and the user identified by mail",
     ],
 )
 def test_ordinary_texts_stay(text: str) -> None:
@@ -170,6 +184,33 @@ def test_a_remembered_value_never_stays(value: str) -> None:
     """Whatever characters a remembered secret has, it does not survive in a text."""
     remember(value)
     assert value not in redact_text(f"before {value} after")
+
+
+_LITERALS = st.text(alphabet=st.characters(min_codepoint=32, max_codepoint=0x17F), min_size=6, max_size=30)
+
+
+@given(
+    st.sampled_from(["identified by ", "IDENTIFIED WITH mysql_native_password BY ", "identified  as ", "PASSWORD "]),
+    _LITERALS,
+)
+def test_what_a_statement_makes_a_user_with_never_stays(words: str, value: str) -> None:
+    """Whatever characters the literal has, a quote that is doubled too; what comes after it stays."""
+    literal = value.replace("'", "''")
+    told = redact_text(f"create user a {words}'{SECRET}{literal}' account lock")
+    assert SECRET not in told
+    assert told.endswith(f"{words}'{MARK}' account lock")
+
+
+_WORDS = st.sampled_from(["revoked", "expired", "not", "missing", "invalid", "the", "wrong", "rotated"])
+
+
+@given(
+    st.sampled_from(["token", "password", "api-key", "secret", "access-token"]), _WORDS, st.sampled_from(".,;:!?) \n")
+)
+def test_a_sentence_about_a_secret_is_none(name: str, word: str, end: str) -> None:
+    """What it says of one is evidence; a value that only begins like such a word is taken out."""
+    assert redact_text(f"its {name} was {word}{end}") == f"its {name} was {word}{end}"
+    assert word + SECRET not in redact_text(f"its {name} was {word}{SECRET}{end}")
 
 
 @given(st.text(alphabet="0123456789abcdef-", min_size=1, max_size=11))

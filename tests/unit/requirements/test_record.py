@@ -158,6 +158,16 @@ def test_a_look_at_a_part_is_unknown(made, judged):
     assert "covers 1 of 3 entries" in verdict.reason
 
 
+@pytest.mark.parametrize("requirement", ["REC-06", "REC-07"])
+def test_no_scan_looks_at_what_is_in_quarantine(made, judged, stated, requirement):
+    """Refused bytes are stored too: as long as some are, it is unknown what stands in them."""
+    events = run(made), stated(classes(("/job/name", "none"))), looked_at(made, last=1)
+    verdict = judged(requirement, *events, store=StoreFacts(3, quarantined=2))
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+    assert verdict.reason.startswith("2 refused events are stored in quarantine, where no scan looks")
+    assert judged(requirement, *events, store=StoreFacts(3)).status is not Status.UNKNOWN
+
+
 def classes(*pairs):
     """A manifest that states the classes of fields; a day ends one."""
     stated = []

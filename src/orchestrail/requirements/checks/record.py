@@ -90,19 +90,23 @@ def no_secret_is_found(record: Record, circumstances: Circumstances) -> Iterator
     if found:
         shown = [Witness(None, *one.found.places[0], one.found.kind) for one in found[:_SHOWN]]
         yield failed(SUBJECT, f"{counted(len(found), 'finding is', 'findings are')} open: it may be a secret", *shown)
-    elif (rest := _not_looked_at(known)) is not None:
+    elif (rest := _not_looked_at(known, circumstances)) is not None:
         yield rest
     else:
         yield passed(SUBJECT)
 
 
-def _not_looked_at(known: Scanned) -> Result | None:
-    """Say how far a look goes; None where it covers all entries."""
-    if known.covered >= known.entries:
-        return None
+def _not_looked_at(known: Scanned, circumstances: Circumstances) -> Result | None:
+    """Say how far a look goes; None where it covers all that is stored."""
     here = Witness(None, known.last.seq, "scan", f"{known.covered} of {known.entries} entries")
-    why = f"the look covers {known.covered} of {known.entries} entries: `orchestrail scan`"
-    return unknown(SUBJECT, Why.PARTIAL, why, here)
+    if known.covered < known.entries:
+        why = f"the look covers {known.covered} of {known.entries} entries: `orchestrail scan`"
+        return unknown(SUBJECT, Why.PARTIAL, why, here)
+    if circumstances.store is not None and circumstances.store.quarantined:
+        refused = counted(circumstances.store.quarantined, "refused event is", "refused events are")
+        why = f"{refused} stored in quarantine, where no scan looks: see `orchestrail quarantine list`"
+        return unknown(SUBJECT, Why.PARTIAL, why, here)
+    return None
 
 
 @judges("DOC-05", of=Record)
@@ -205,7 +209,7 @@ def personal_data_is_known(record: Record, circumstances: Circumstances) -> Iter
         told = [Witness(None, None, field, "no class is stated") for field in bare[:_SHOWN]]
         fields = counted(len(bare), "stored field has", "stored fields have")
         yield unknown(SUBJECT, Why.NO_ATTESTATION, f"{fields} no class: `[[fields]]` in the manifest", *told)
-    elif (rest := _not_looked_at(known)) is not None:
+    elif (rest := _not_looked_at(known, circumstances)) is not None:
         yield rest
     else:
         said = Witness(None, recorded.seq, "fields", recorded.digest)
