@@ -9,9 +9,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from repository import ROOT, tracked_texts
+from typer.main import get_command
 from typer.testing import CliRunner
 
 from orchestrail.cli.app import COMMANDS, app
@@ -44,7 +46,7 @@ ALLOWED = (
 )
 """What may stand there, whole: the sentence or the name, as it is written."""
 
-READ = {".md", ".py", ".toml", ".txt", ".yaml", ".json", ".html", ".css", ".js", ".jinja"}
+READ = {".md", ".py", ".toml", ".txt", ".yaml", ".json", ".html", ".css", ".js", ".j2", ".svg", ".yml"}
 LAW = Path("src/orchestrail/requirements/law/texts.yaml")
 """Quotations of the law, in its words."""
 
@@ -69,12 +71,45 @@ def test_no_file_claims_more_than_is_so() -> None:
     assert not found, "\n".join(found)
 
 
-@pytest.mark.parametrize("command", COMMANDS)
-def test_no_help_claims_more_than_is_so(command: str) -> None:
-    """As the command line prints it."""
-    shown = CliRunner().invoke(app, [command, "--help"]).stdout
-    assert "Usage" in shown
-    assert not list(claims(shown))
+def typed(command: Any, *words: str) -> Iterator[list[str]]:
+    """Give each command and the commands inside it, as they are typed."""
+    yield list(words)
+    if hasattr(command, "list_commands"):  # Typer brings a click of its own: no type to ask for
+        context = command.context_class(command)
+        for name in command.list_commands(context):
+            _, inside, _ = command.resolve_command(context, [name])
+            if inside is not None:
+                yield from typed(inside, *words, name)
+
+
+def test_pages_are_read() -> None:
+    """Those that the server shows and those of the technical documentation are templates."""
+    read = {path.parts[2] for path, _ in tracked_texts() if path.suffix == ".j2" and path.suffix in READ}
+    assert read == {"reports", "web"}
+
+
+def test_no_help_claims_more_than_is_so() -> None:
+    """As the command line prints it, of each command and of those inside it."""
+    commands = list(typed(get_command(app)))
+    assert {command[0] for command in commands if command} == set(COMMANDS)
+    assert ["attest", "statement"] in commands
+    for command in commands:
+        shown = CliRunner().invoke(app, [*command, "--help"]).stdout
+        assert "Usage" in shown
+        assert not list(claims(shown)), command
+
+
+@pytest.mark.parametrize("profile", ["build", "release", "operate"])
+def test_no_answer_claims_more_than_is_so(profile: str, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """What a check prints of events that somebody captured, and its reports for build servers."""
+    monkeypatch.setenv("ORCHESTRAIL_HOME", str(tmp_path / "home"))
+    monkeypatch.chdir(tmp_path)
+    run = CliRunner().invoke
+    assert run(app, ["ingest", str(ROOT / "tests/data/events/captured/airflow.jsonl")]).exit_code == 0
+    shown = run(app, ["check", "--profile", profile, "--sarif", "a.sarif", "--junit", "a.xml"]).stdout
+    assert f"Profile {profile}" in shown
+    for text in (shown, *(Path(name).read_text() for name in ("a.sarif", "a.xml"))):
+        assert not list(claims(text))
 
 
 def test_no_requirement_claims_more_than_is_so(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
