@@ -29,6 +29,7 @@ nox.options.sessions = [
     "end_to_end",
     "bench",
     "chaos_small",
+    "chaos_store_small",
 ]
 
 ADAPTERS = sorted(path.parent.name for path in Path("adapters").glob("[!_]*/pyproject.toml"))
@@ -389,6 +390,26 @@ def run_chaos(session: nox.Session, name: str, *options: str) -> None:
     prepare(session, "test", adapter=name)
     folder = tempfile.mkdtemp(prefix="chaos-", dir=session.create_tmp())
     session.run("python", f"benchmarks/chaos_{name}.py", "--folder", folder, *options)
+
+
+@nox.session
+def chaos_store(session: nox.Session) -> None:
+    """Kill what writes to the store, the server and the database, and judge the log: `-- 1000` for so many of each engine."""
+    run_chaos_store(session, *session.posargs)
+
+
+@nox.session
+def chaos_store_small(session: nox.Session) -> None:
+    """The same with 30 kills of each engine, without a row."""
+    run_chaos_store(session, "30", "--seed=7", "--table=-", *session.posargs)
+
+
+def run_chaos_store(session: nox.Session, *options: str) -> None:
+    """Run the chaos program of the store in a fresh folder, which the user of the database can reach."""
+    prepare(session, "test", "postgresql", extras="audit,postgresql,server")
+    with tempfile.TemporaryDirectory(prefix="chaos-store-") as folder:
+        Path(folder).chmod(0o755)
+        session.run("python", "benchmarks/chaos_store.py", "--folder", folder, *options)
 
 
 @nox.session

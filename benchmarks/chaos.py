@@ -176,12 +176,23 @@ class Chaos:
             f"{time.monotonic() - self.begun:.0f} s",
             "pass" if passed else "fail",
         ]
-        row = f"| {' | '.join(map(str, cells))} |\n"
-        sys.stdout.write(row)
-        if str(table) != "-":
-            table.parent.mkdir(exist_ok=True)
-            table.write_text((table.read_text() if table.exists() else HEAD) + row)
+        keep_row(table, HEAD, cells)
         return passed
+
+
+def keep_row(table: Path, head: str, cells: Sequence[object]) -> None:
+    """Print the row of a run, and add it to a table.
+
+    Args:
+        table: the page; - for none.
+        head: what it begins with.
+        cells: of the row.
+    """
+    row = f"| {' | '.join(map(str, cells))} |\n"
+    sys.stdout.write(row)
+    if str(table) != "-":
+        table.parent.mkdir(exist_ok=True)
+        table.write_text((table.read_text() if table.exists() else head) + row)
 
 
 def machine() -> str:

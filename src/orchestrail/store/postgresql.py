@@ -306,10 +306,13 @@ class PostgresStore(LogStore):
     def _transaction(self) -> Iterator[PostgresSession]:
         with self._server.translated(), _original():
             pooled = self._pool().raw_connection()
+            connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
             try:
-                yield PostgresSession(cast("psycopg.Connection[Any]", pooled.driver_connection))
+                yield PostgresSession(connection)
                 pooled.commit()
             finally:
+                if connection.closed:
+                    pooled.invalidate()  # there is nothing to roll back, and a log of the attempt would say so on standard error
                 pooled.close()  # rolls back what was not committed
 
     def _pool(self) -> Engine:
