@@ -186,9 +186,9 @@ class Engine:
         self.folder = folder
         self.url = f"sqlite:///{folder / 'audit.db'}"
 
-    def kill(self, kind: str) -> bool:
+    def kill(self, kind: str, chance: random.Random) -> bool:
         """Kill a process of the database's own; False where there was none to kill."""
-        raise NotImplementedError
+        raise AssertionError(f"SQLite has no process to kill for {kind}")
 
     def recover(self) -> None:
         """See that the database runs again."""
@@ -209,13 +209,13 @@ class Postgres(Engine):
         self.cluster = Cluster(folder / "cluster", fsync="off", checkpoint_timeout="'30s'")
         self.url = self.cluster.create("chaos")
 
-    def kill(self, kind: str) -> bool:
+    def kill(self, kind: str, chance: random.Random) -> bool:
         """Kill all of its processes, or one that answers a client."""
         if kind == "database":
             self.cluster.kill()
             return True
-        sessions = [process.pid for process in self.cluster.processes if " chaos " in " ".join(process.cmdline())]
-        return bool(sessions) and kill(random.choice(sessions))
+        sessions = self.cluster.sessions("chaos")
+        return bool(sessions) and kill(chance.choice(sessions))
 
     def recover(self) -> None:
         """See that it runs again."""
@@ -333,7 +333,7 @@ class StoreChaos:
             killed = self.end(kind, self.server)
             self.server = self.serve()
         elif self.engine.processes:
-            killed = self.engine.kill(kind)
+            killed = self.engine.kill(kind, self.chance)
         else:
             children = [*self.writers, ("server", self.server)]
             for _, child in children:

@@ -35,7 +35,7 @@ def bodies(store):
 
 def ingested_only(store, events):
     """Do the first half of an append, as a process does that dies then."""
-    with store._transaction() as session:
+    with store._connection() as session, session.transaction():
         found = postgresql.ingest(session, store._sign(), events, postgresql.datetime.now(postgresql.UTC))
         postgresql._put_off(session, found.entries)
 
@@ -101,7 +101,7 @@ def test_two_sequencers_take_turns(place, store):
     """While one holds the lock another one waits; both leave one log, with the first one's events in front."""
     other = open_store(place.url, home=place.home)
     done = []
-    with store._sequencing() as session:
+    with store._connection() as session, session.sequencing():
         ingested_only(other, [spooled(0)])
         waiting = threading.Thread(target=lambda: done.append(other.append([spooled(1)])))
         waiting.start()
@@ -119,7 +119,7 @@ def test_two_sequencers_take_turns(place, store):
 
 def _sequence_and_stop(place, gate):
     store = open_store(place.url, home=place.home)
-    with store._sequencing() as session:
+    with store._connection() as session, session.sequencing():
         batch = postgresql.Batch(session, store._sign())
         batch.add(postgresql._taken(session))
         batch.finish()
@@ -151,7 +151,7 @@ def test_a_sequencer_that_stands_still_does_not_stop_the_log(place, store, monke
     """The server ends its transaction, and it learns that it stored nothing."""
     monkeypatch.setattr(postgresql, "IDLE_SECONDS", 1)
     ingested_only(store, [spooled(0)])
-    with pytest.raises(StoreError, match="in use"), store._sequencing() as session:
+    with pytest.raises(StoreError, match="in use"), store._connection() as session, session.sequencing():
         stand_still(session, open_store(place.url, home=place.home))
     assert store.verify().ok
 

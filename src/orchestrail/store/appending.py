@@ -36,13 +36,30 @@ _FOREIGN_SECRET = b"foreign deduplication"
 
 # Rows of one table are written in the order of their keys, so that two transactions that write the same ones wait and never block
 # each other.
+_SEEN = {"digest": bytes, "event_id": bytes, "seen_at": str}
 _REMEMBER = (
-    "INSERT INTO foreign_seen VALUES (?, ?, ?)"
+    "INSERT INTO foreign_seen SELECT digest, event_id, seen_at FROM {new} WHERE true ORDER BY digest"
     " ON CONFLICT (digest) DO UPDATE SET event_id = excluded.event_id, seen_at = excluded.seen_at"
-    " WHERE foreign_seen.seen_at NOT BETWEEN ? AND ?"
+    " WHERE foreign_seen.seen_at NOT BETWEEN ? AND ? RETURNING digest"
 )
+_SEE_AGAIN = (
+    "INSERT INTO foreign_seen SELECT digest, event_id, seen_at FROM {new} WHERE true ORDER BY digest"
+    " ON CONFLICT (digest) DO UPDATE SET seen_at = excluded.seen_at"
+)
+_KNOWN = (
+    "SELECT foreign_seen.digest, foreign_seen.event_id FROM foreign_seen JOIN {new} ON foreign_seen.digest = new.digest"
+)
+_PAYLOAD = {"event_id": bytes, "nonce": bytes, "body": bytes}
 _STORE = (
-    "INSERT INTO payload SELECT ?, ?, ? WHERE NOT EXISTS (SELECT 1 FROM log WHERE event_id = ?) ON CONFLICT DO NOTHING"
+    "INSERT INTO payload SELECT event_id, nonce, body FROM {new}"
+    " WHERE NOT EXISTS (SELECT 1 FROM log WHERE log.event_id = new.event_id)"
+    " ORDER BY event_id ON CONFLICT DO NOTHING RETURNING event_id"
+)
+_LOG = {"seq": int, "event_id": bytes, "envelope": bytes, "leaf": bytes}
+_PLACE = "INSERT INTO log SELECT seq, event_id, envelope, leaf FROM {new} ORDER BY seq"
+_HEAD = (
+    "SELECT size, frontier, (SELECT coalesce(max(seq) + 1, 0) FROM log), (SELECT max(size) FROM checkpoint),"
+    " (SELECT envelope FROM log ORDER BY seq DESC LIMIT 1) FROM tree"
 )
 
 
@@ -98,16 +115,13 @@ def ingest(session: Session, signer: Signer, items: Iterable[Incoming], now: dat
     first = {candidate.identity: candidate for candidate in reversed(given)}
     known = _known_foreign(session, given, now)
     identities = [known.get(candidate.digest or b"", candidate.identity) for candidate in given]
-    wanted = sorted({identity for identity in identities if identity in first})
-    envelopes = {identity: _envelope(first[identity].item, identity, timestamp(now)) for identity in wanted}
-    rows = [(identity, first[identity].nonce, first[identity].item.body, identity) for identity in wanted]
-    stored = {identity for identity, new in zip(wanted, session.changed(_STORE, rows), strict=True) if new}
-    entries = tuple(
-        Entry(envelopes[identity], first[identity].digest)
-        for identity in dict.fromkeys(identities)
-        if identity in stored
-    )
-    return Ingested(entries, tuple(identities))
+    received_at = timestamp(now)
+    wanted = [first[identity] for identity in dict.fromkeys(identities) if identity in first]
+    entries = {one.identity: Entry(_envelope(one.item, one.identity, received_at), one.digest) for one in wanted}
+    rows = sorted((one.identity, one.nonce, one.item.body) for one in wanted)
+    stored = {identity for (identity,) in session.each(_STORE, _PAYLOAD, rows)}
+    new = tuple(entry for identity, entry in entries.items() if identity in stored)
+    return Ingested(new, tuple(identities))
 
 
 def _candidate(signer: Signer, item: Incoming) -> _Candidate:
@@ -119,14 +133,14 @@ def _candidate(signer: Signer, item: Incoming) -> _Candidate:
 def _known_foreign(session: Session, given: Iterable[_Candidate], now: datetime) -> dict[bytes, bytes]:
     """Return the id of the event that each foreign digest stands for, and remember those that are new."""
     found = {one.digest: one.identity for one in reversed([*given]) if one.digest is not None}
+    if not found:
+        return {}
     window = timestamp(now - FOREIGN_WINDOW), timestamp(now + FOREIGN_WINDOW)
-    digests = sorted(found)
-    rows = [(digest, found[digest], timestamp(now), *window) for digest in digests]
-    for digest, new in zip(digests, session.changed(_REMEMBER, rows), strict=True):
-        if not new:
-            row = session.execute("SELECT event_id FROM foreign_seen WHERE digest = ?", (digest,)).fetchone()
-            found[digest] = bytes(row[0])
-    return found
+    seen_at = timestamp(now)
+    rows = [(digest, found[digest], seen_at) for digest in sorted(found)]
+    new = {digest for (digest,) in session.each(_REMEMBER, _SEEN, rows, window)}
+    old = [(digest,) for digest in found if digest not in new]
+    return found | dict(session.each(_KNOWN, {"digest": bytes}, old))
 
 
 class Batch:
@@ -141,33 +155,34 @@ class Batch:
     def __init__(self, session: Session, signer: Signer) -> None:
         self._session = session
         self._signer = signer
-        self._frontier = _load_frontier(session)
+        self._frontier, last = _load_head(session)
         self.before = self._frontier.size
         self.moment = datetime.now(UTC)
-        # Entries of one batch share their time and two batches never do, so that the tree itself says where a checkpoint belongs.
-        if timestamp(self.moment) == _last_received_at(session):
-            self.moment += timedelta(microseconds=1)
         self.received_at = timestamp(self.moment)
+        # Entries of one batch share their time and two batches never do, so that the tree itself says where a checkpoint belongs.
+        if self.received_at == last:
+            self.moment += timedelta(microseconds=1)
+            self.received_at = timestamp(self.moment)
         self._counters: dict[str, list[int]] = {}
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Give entries the next places."""
         rows: list[tuple[int, bytes, bytes, bytes]] = []
-        later: list[tuple[str, bytes]] = []
+        later: list[tuple[bytes, bytes, str]] = []
         for entry in entries:
-            envelope = entry.envelope
+            envelope, identity = entry.envelope, bytes.fromhex(entry.envelope.event_id)
             if envelope.received_at != self.received_at:
                 envelope = replace(envelope, received_at=self.received_at)
                 if entry.digest is not None:
-                    later.append((self.received_at, entry.digest))
+                    later.append((entry.digest, identity, self.received_at))
             data = envelope.to_bytes()
             leaf = leaf_hash(data)
-            rows.append((self._frontier.size, bytes.fromhex(envelope.event_id), data, leaf))
+            rows.append((self._frontier.size, identity, data, leaf))
             self._frontier.append(leaf)
             self._arrived(envelope.emitter, envelope.counter)
-        self._session.execute_many("INSERT INTO log VALUES (?, ?, ?, ?)", rows)
-        later.sort(key=lambda row: row[1])
-        self._session.execute_many("UPDATE foreign_seen SET seen_at = ? WHERE digest = ?", later)
+        self._session.each(_PLACE, _LOG, rows)
+        if later:
+            self._session.each(_SEE_AGAIN, _SEEN, sorted(later))
 
     def quarantine(self, refused: Iterable[Refused]) -> int:
         """Put refused bytes aside once; return how many were not there before."""
@@ -265,18 +280,15 @@ def _envelope(item: Incoming, identity: bytes, received_at: str) -> Envelope:
     )
 
 
-def _load_frontier(session: Session) -> Frontier:
-    size, peaks = session.execute("SELECT size, frontier FROM tree").fetchone() or (None, b"")
-    (logged,) = session.execute("SELECT coalesce(max(seq) + 1, 0) FROM log").fetchone()
-    (signed,) = session.execute("SELECT max(size) FROM checkpoint").fetchone()
+def _load_head(session: Session) -> tuple[Frontier, str | None]:
+    """Return the right edge of the tree, and the time of the last entry."""
+    row = session.execute(_HEAD).fetchone()
+    if row is None:
+        raise Damage("the tree is missing")
+    size, peaks, logged, signed, last = row
     if not size == logged == signed:
         raise Damage(f"the tree has {size} entries, the log {logged}, the newest checkpoint {signed}")
     try:
-        return Frontier.from_bytes(size, peaks)
+        return Frontier.from_bytes(size, peaks), None if last is None else parsed(last).received_at
     except (ValueError, TypeError) as error:
         raise Damage(f"the tree: {error}") from error
-
-
-def _last_received_at(session: Session) -> str | None:
-    row = session.execute("SELECT envelope FROM log ORDER BY seq DESC LIMIT 1").fetchone()
-    return None if row is None else parsed(row[0]).received_at

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import Any, cast
@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from orchestrail.errors import StoreError
 from orchestrail.store import schema
-from orchestrail.store.session import Damage
+from orchestrail.store.session import Damage, returns
 
 BUSY_SECONDS = 60.0
 CACHE_KIB = 64 * 1024
@@ -37,13 +37,20 @@ class SqliteSession:
         """Run a statement."""
         return self._connection.execute(statement, cast(Any, values))
 
-    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        """Run a statement for each row of values."""
-        self._connection.executemany(statement, cast(Any, rows))
-
-    def changed(self, statement: str, rows: Sequence[Sequence[object]]) -> list[bool]:
-        """Run a statement for each row of values, and tell for each whether it changed anything."""
-        return [self.execute(statement, row).rowcount > 0 for row in rows]
+    def each(
+        self,
+        statement: str,
+        columns: Mapping[str, type],
+        rows: Sequence[Sequence[object]],
+        values: Sequence[object] = (),
+    ) -> list[Any]:
+        """Run a statement over rows of values; see `orchestrail.store.session`."""
+        new = f"(SELECT {', '.join(f'? AS {name}' for name in columns)}) AS new"
+        once = statement.format(new=new)
+        if not returns(once):
+            self._connection.executemany(once, cast(Any, [(*row, *values) for row in rows]))
+            return []
+        return [found for row in rows for found in self.execute(once, (*row, *values))]
 
     def stream(self, statement: str) -> Iterator[Any]:
         """Run a statement whose rows may not fit into memory."""

@@ -10,18 +10,24 @@ from orchestrail.store.session import Session
 
 _AT_ONCE = 500
 
-_TABLES = {
-    "meta": "key",
-    "payload": "event_id",
-    "log": "seq",
-    "tile": "level, number",
-    "tree": "id",
-    "checkpoint": "size",
-    "emitter": "emitter",
-    "foreign_seen": "digest",
-    "quarantine": "id",
-}
-"""Every table whose rows are the log's, in the order in which they are written, with its key."""
+_TABLES: dict[str, dict[str, type]] = {
+    "meta": {"key": str, "value": str},
+    "payload": {"event_id": bytes, "nonce": bytes, "body": bytes},
+    "log": {"seq": int, "event_id": bytes, "envelope": bytes, "leaf": bytes},
+    "tile": {"level": int, "number": int, "hashes": bytes},
+    "tree": {"id": int, "size": int, "frontier": bytes},
+    "checkpoint": {"size": int, "note": bytes},
+    "emitter": {"emitter": str, "counters": str},
+    "foreign_seen": {"digest": bytes, "event_id": bytes, "seen_at": str},
+    "quarantine": {
+        "id": int, "body": bytes, "nonce": bytes, "reason_code": str, "reason": str, "source": str, "emitter": str,
+        "counter": int, "received_at": str, "digest": bytes, "event_id": bytes,
+    },
+}  # fmt: skip
+"""Every table whose rows are the log's, in the order in which they are written, with its columns; the first ones are its key."""
+
+_KEYS = {"tile": 2}
+"""Columns that are the key, where it is more than one."""
 
 
 def copy_log(source: Session, target: Session, progress: Progress | None = None) -> None:
@@ -34,11 +40,11 @@ def copy_log(source: Session, target: Session, progress: Progress | None = None)
     """
     total = sum(source.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in _TABLES)  # noqa: S608
     done = 0
-    for table, key in _TABLES.items():
-        rows = source.stream(f"SELECT * FROM {table} ORDER BY {key}")  # noqa: S608
+    for table, columns in _TABLES.items():
+        names, key = ", ".join(columns), ", ".join([*columns][: _KEYS.get(table, 1)])
+        rows = source.stream(f"SELECT {names} FROM {table} ORDER BY {key}")  # noqa: S608
         for batch in _batches(rows):
-            marks = ", ".join("?" * len(batch[0]))
-            target.execute_many(f"INSERT INTO {table} VALUES ({marks})", batch)  # noqa: S608
+            target.each(f"INSERT INTO {table} SELECT {names} FROM {{new}} ORDER BY {key}", columns, batch)  # noqa: S608
             done += len(batch)
             if progress is not None:
                 progress(done, total)

