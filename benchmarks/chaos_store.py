@@ -372,7 +372,7 @@ class StoreChaos:
 
     def judge(self, kills: int, seed: int, table: Path) -> bool:
         """Hold the log against what was acknowledged; print and keep the row; say whether all is as it should be."""
-        with open_store(self.engine.url, home=self.home, create=True) as store:  # type: ignore[attr-defined]
+        with open_store(self.engine.url, home=self.home, create=True) as store:
             found = Counter(json.loads(record.body)["run"]["runId"] for record in store.records())
             gaps = store.gaps()
         done = subprocess.run([COMMAND, "verify", "--json"], capture_output=True, text=True, check=False)

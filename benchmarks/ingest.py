@@ -86,6 +86,7 @@ def work(opened: Any, url: str, home: Path, size: int, seconds: float, gate: Any
     """Append for so long; tell how many events were acknowledged and how long each batch took."""
     made = batches(max(20, int(seconds * 12_000 / size)), size)
     take = opened(url, home)
+    take(made.pop())  # connects, and imports what that needs
     gate.wait()
     end, took, done = time.monotonic() + seconds, [], 0
     for batch in made:
