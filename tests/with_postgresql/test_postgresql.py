@@ -110,7 +110,7 @@ def test_two_sequencers_take_turns(place, store):
             assert time.monotonic() < deadline
         assert done == []
         batch = postgresql.Batch(session, store._sign())
-        batch.add(postgresql._taken(session))
+        batch.add(postgresql._taken(session, {}))
         assert batch.finish() == 2
     waiting.join()
     assert (done[0].appended, done[0].first_seq, done[0].size) == (1, 1, 2)
@@ -121,7 +121,7 @@ def _sequence_and_stop(place, gate):
     store = open_store(place.url, home=place.home)
     with store._connection() as session, session.sequencing():
         batch = postgresql.Batch(session, store._sign())
-        batch.add(postgresql._taken(session))
+        batch.add(postgresql._taken(session, {}))
         batch.finish()
         gate.set()
         time.sleep(600)
@@ -142,7 +142,7 @@ def test_a_sequencer_that_is_killed_leaves_its_work_to_the_next(place, store):
 
 
 def stand_still(session, other):
-    postgresql._taken(session)
+    postgresql._taken(session, {})
     assert other.append([spooled(1)]).size == 2
     session.execute("SELECT 1")
 

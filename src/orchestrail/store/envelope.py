@@ -18,13 +18,12 @@ MEDIA_TYPE = "application/json"
 RETENTION = "default"
 MAX_TEXT = 1024
 
-_TEXTS = ("kind", "source", "received_at", "media_type", "retention", "event_id")
 _NULL = "null"
 _quoted = json.encoder.encode_basestring_ascii
 
-_EVENT_ID = re.compile(r"[0-9a-f]{64}")
-_EMITTER = re.compile(r"[0-9a-f]{32}")
-_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
+_EVENT_ID = re.compile(r"[0-9a-f]{64}").fullmatch
+_EMITTER = re.compile(r"[0-9a-f]{32}").fullmatch
+_TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII).fullmatch
 
 
 class EnvelopeError(ValueError):
@@ -60,17 +59,29 @@ class Envelope:
     retention: str
 
     def __post_init__(self) -> None:
-        for name in _TEXTS:
-            _require(_is_text(getattr(self, name)), name)
-        for name in ("emitter", "event_time"):
-            _require(getattr(self, name) is None or _is_text(getattr(self, name)), name)
-        _require(self.kind == KIND, "kind")
-        _require(_EVENT_ID.fullmatch(self.event_id) is not None, "event_id")
-        _require(self.emitter is None or _EMITTER.fullmatch(self.emitter) is not None, "emitter")
-        _require(self.counter is None or (type(self.counter) is int and self.counter > 0), "counter")
-        _require((self.emitter is None) == (self.counter is None), "counter")
-        _require(_TIME.fullmatch(self.received_at) is not None, "received_at")
-        _require(type(self.length) is int and self.length >= 0, "length")
+        # Written out, since a log has millions of them.
+        if self.kind != KIND:
+            raise _unacceptable("kind")
+        if not (isinstance(self.event_id, str) and _EVENT_ID(self.event_id)):
+            raise _unacceptable("event_id")
+        if not (isinstance(self.source, str) and len(self.source) <= MAX_TEXT):
+            raise _unacceptable("source")
+        if self.emitter is not None and not (isinstance(self.emitter, str) and _EMITTER(self.emitter)):
+            raise _unacceptable("emitter")
+        if (self.emitter is None) != (self.counter is None):
+            raise _unacceptable("counter")
+        if self.counter is not None and not (type(self.counter) is int and self.counter > 0):
+            raise _unacceptable("counter")
+        if not (isinstance(self.received_at, str) and _TIME(self.received_at)):
+            raise _unacceptable("received_at")
+        if self.event_time is not None and not (isinstance(self.event_time, str) and len(self.event_time) <= MAX_TEXT):
+            raise _unacceptable("event_time")
+        if not (isinstance(self.media_type, str) and len(self.media_type) <= MAX_TEXT):
+            raise _unacceptable("media_type")
+        if not (type(self.length) is int and self.length >= 0):
+            raise _unacceptable("length")
+        if not (isinstance(self.retention, str) and len(self.retention) <= MAX_TEXT):
+            raise _unacceptable("retention")
 
     def to_bytes(self) -> bytes:
         """Return the one byte form."""
@@ -103,7 +114,8 @@ def parse_envelope(data: bytes) -> Envelope:
         raise EnvelopeError("not an envelope of a known version")
     if tuple(values) != ("v", *_FIELDS):
         raise EnvelopeError("not the fields of an envelope in their order")
-    envelope = Envelope(**{name: values[name] for name in _FIELDS})
+    del values["v"]
+    envelope = Envelope(**values)
     if envelope.to_bytes() != data:
         raise EnvelopeError("not in the one byte form")
     return envelope
@@ -124,10 +136,5 @@ def parse_timestamp(text: str) -> datetime:
     return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
 
 
-def _is_text(value: object) -> bool:
-    return isinstance(value, str) and len(value) <= MAX_TEXT
-
-
-def _require(holds: bool, name: str) -> None:
-    if not holds:
-        raise EnvelopeError(f"field {name} is not acceptable")
+def _unacceptable(name: str) -> EnvelopeError:
+    return EnvelopeError(f"field {name} is not acceptable")

@@ -202,8 +202,8 @@ class PostgresStore(LogStore):
         with self._connection() as session:
             with session.transaction():
                 ingested = ingest(session, self._sign(), items, datetime.now(UTC))
-                _put_off(session, ingested.entries)
-            sequenced = self._sequence(session, refused)
+                own = _put_off(session, ingested.entries)
+            sequenced = self._sequence(session, refused, own)
             first = _first_place(session, ingested.entries, sequenced) if ingested.entries else None
         return Appended(len(ingested.entries), ingested.duplicates, sequenced.quarantined, first, sequenced.size)
 
@@ -311,13 +311,15 @@ class PostgresStore(LogStore):
             if left is not None:
                 self._sequence(session, ())
 
-    def _sequence(self, session: PostgresSession, refused: Sequence[Refused]) -> _Sequenced:
-        """Move what is pending into the log."""
+    def _sequence(
+        self, session: PostgresSession, refused: Sequence[Refused], own: Mapping[bytes, Entry] | None = None
+    ) -> _Sequenced:
+        """Move what is pending into the log; of it the own entries, by their bytes, need not be read."""
         done = _Sequenced()
         while True:
             with session.sequencing():
                 batch = Batch(session, self._sign())
-                entries = _taken(session)
+                entries = _taken(session, own or {})
                 batch.add(entries)
                 done.quarantined += batch.quarantine(refused)
                 done.size = batch.finish()
@@ -400,19 +402,22 @@ def _make(server: Server, home: Path) -> Verifier:
         return own_verifier(session)
 
 
-def _put_off(session: PostgresSession, entries: Iterable[Entry]) -> None:
-    rows = [(entry.envelope.to_bytes(), entry.digest) for entry in entries]
+def _put_off(session: PostgresSession, entries: Iterable[Entry]) -> dict[bytes, Entry]:
+    """Let entries wait for their places; gives them by the bytes that they wait as."""
+    put = {entry.envelope.to_bytes(): entry for entry in entries}
     statement = "INSERT INTO pending (envelope, digest) SELECT envelope, digest FROM {new}"
+    rows = [(envelope, entry.digest) for envelope, entry in put.items()]
     session.each(statement, {"envelope": bytes, "digest": bytes}, rows)
+    return put
 
 
-def _taken(session: PostgresSession) -> list[Entry]:
+def _taken(session: PostgresSession, own: Mapping[bytes, Entry]) -> list[Entry]:
     """Take what is pending, in the order in which it came: rows that are seen late are taken later, none is passed over."""
     rows = session.execute(
         "DELETE FROM pending WHERE id IN (SELECT id FROM pending ORDER BY id LIMIT ?) RETURNING id, envelope, digest",
         (MOST_AT_ONCE,),
     )
-    return [Entry(parsed(envelope), digest) for _, envelope, digest in sorted(rows)]
+    return [own.get(envelope) or Entry(parsed(envelope), digest) for _, envelope, digest in sorted(rows)]
 
 
 def _first_place(session: PostgresSession, entries: Sequence[Entry], sequenced: _Sequenced) -> int:
