@@ -18,6 +18,8 @@ from orchestrail.store.base import Incoming, Progress, Refused, Store
 
 _BLANK = b" \t\r\n"
 _TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
+_INSIDE = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+(["\[\]{}])', re.DOTALL)
+"""From within an element to its next bracket, or to a string that never ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,8 +114,9 @@ def _elements(data: bytes) -> Iterator[Piece]:
     """Cut an array at its own commas. Only brackets and strings are looked at: a damaged element must not take the rest with it."""
     depth, begin, number = 0, 1, 0
     end = None
-    for token in _TOKEN.finditer(data):
-        kind = token[0]
+    at = 0
+    while token := _TOKEN.search(data, at) if depth < 2 else _INSIDE.match(data, at):
+        kind, at = token[token.lastindex or 0], token.end()
         if kind == b'"':
             break  # a string that never ends
         if kind in b"[{":
