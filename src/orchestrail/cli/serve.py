@@ -22,6 +22,9 @@ def serve(
     certificate: Annotated[Path | None, typer.Option("--tls-cert", metavar="FILE", help="For HTTPS, as PEM.")] = None,
     key: Annotated[Path | None, typer.Option("--tls-key", metavar="FILE", help="Its key, as PEM.")] = None,
     rate: Annotated[float, typer.Option(min=0.1, help="Requests a second from one token or address.")] = 1000.0,
+    patience: Annotated[
+        float, typer.Option(min=0.1, metavar="SECONDS", help="For a request to begin, for its body, for its answer.")
+    ] = 60.0,
     no_collect: NoCollect = False,
     home: Home = None,
     store: StoreUrl = None,
@@ -45,5 +48,6 @@ def serve(
         certificate=certificate,
         key=key,
         rate=rate,
+        patience=patience,
         collects=not no_collect and settings.url is None,
     )

@@ -117,7 +117,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _no_address)
     app.add_exception_handler(ClientDisconnect, _gone)
 
-    app.add_middleware(Around, metrics=metrics)
+    app.add_middleware(Around, metrics=metrics, patience=limits.seconds)
 
     @app.get("/health", tags=["server"], summary="Whether the store can be read")
     def health() -> Any:

@@ -30,11 +30,13 @@ class Around:
     Args:
         app: to which.
         metrics: where they are counted.
+        patience: seconds that a body may take at most.
     """
 
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+    def __init__(self, app: ASGIApp, metrics: Metrics, patience: float) -> None:
         self._app = app
         self._metrics = metrics
+        self._waits = min(WAITED, patience)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass one on."""
@@ -54,11 +56,13 @@ class Around:
             if message["type"] == "http.response.start":
                 left = LEFT
                 with suppress(TimeoutError):
-                    async with asyncio.timeout(WAITED):
+                    async with asyncio.timeout(self._waits):
                         while has_body and not ended and left > 0:
                             left -= len((await receiving()).get("body", b""))
                 status = message["status"]
                 headers = MutableHeaders(scope=message)
+                if has_body and not ended:
+                    headers["Connection"] = "close"  # the rest of it, however slowly it comes, is heard by nobody
                 for name, value in HEADERS.items():
                     headers.setdefault(name, value)
             await send(message)

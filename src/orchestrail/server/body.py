@@ -17,6 +17,7 @@ from orchestrail.server.problems import Problem
 GZIP = "gzip"
 _GZIP_FORMAT = 31
 RATE = 1000.0
+PATIENCE = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +36,7 @@ class Limits:
     body: int = 2 * MAX_EVENT
     held: int = 6 * MAX_EVENT
     batch: int = 10_000
-    seconds: float = 60.0
+    seconds: float = PATIENCE
     rate: float = RATE
     readers: int = 4
 

@@ -15,8 +15,9 @@ from orchestrail.queries.snapshot import Store
 from orchestrail.server.access import Access
 from orchestrail.server.addresses import is_loopback
 from orchestrail.server.app import create_app
-from orchestrail.server.body import RATE, Limits
+from orchestrail.server.body import PATIENCE, RATE, Limits
 from orchestrail.server.openid import Provider
+from orchestrail.server.patience import patience as patient_for
 from orchestrail.settings import Settings
 
 ENDING = 30
@@ -36,6 +37,7 @@ def run(
     certificate: Path | None = None,
     key: Path | None = None,
     rate: float = RATE,
+    patience: float = PATIENCE,
     collects: bool = True,
 ) -> None:
     """Serve until SIGTERM or SIGINT; requests that are under way are answered first.
@@ -49,6 +51,7 @@ def run(
         certificate: for HTTPS, as PEM.
         key: its key.
         rate: requests a second from one sender.
+        patience: seconds for the head of a request to arrive, then for its body, and then for the answer to be taken.
         collects: the local spool is collected while it runs.
 
     Raises:
@@ -63,9 +66,10 @@ def run(
         )
     if (certificate is None) != (key is None):
         raise ConfigurationError("HTTPS was asked for in half.", "", "Give both --tls-cert and --tls-key.")
-    app = create_app(settings, store, access, Limits(rate=rate), collects=collects)
+    app = create_app(settings, store, access, Limits(rate=rate, seconds=patience), collects=collects)
     config = uvicorn.Config(
         app,
+        http=patient_for(patience),
         log_level="warning",
         access_log=False,
         server_header=False,
