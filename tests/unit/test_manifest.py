@@ -167,3 +167,20 @@ def test_whatever_stands_there_is_read_or_told(tables: dict[str, Any]) -> None:
     """Never an error of another kind."""
     with suppress(ConfigurationError):
         assert isinstance(manifest_of_file(None, tables), Manifest)
+
+
+def test_the_manifest_of_the_example_states_what_is_so() -> None:
+    """A purpose, a class and their reasons; what nobody plans or has decided is left out, and its README says what that leads to."""
+    example = Path(__file__).parents[2] / "examples" / "mortgage"
+    found = manifest((example / "orchestrail.toml").read_text(encoding="utf-8"))
+    (system,) = found.systems
+    assert (system.name, system.risk_class, system.missing) == (
+        "mortgage-approval",
+        "not_high_risk",
+        ("planning_date",),
+    )
+    assert found.policy.retention_months is None
+    readme = (example / "README.md").read_text(encoding="utf-8")
+    (told,) = [line for line in readme.splitlines() if "are not applicable" in line]
+    assert {one.requirement for one in found.not_applicable} == {"CACHE-01", "LIN-05"}
+    assert all(one.requirement in told for one in found.not_applicable)
