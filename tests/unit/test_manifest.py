@@ -170,7 +170,7 @@ def test_whatever_stands_there_is_read_or_told(tables: dict[str, Any]) -> None:
 
 
 def test_the_manifest_of_the_example_states_what_is_so() -> None:
-    """A purpose, a class and their reasons; what nobody plans or has decided is left out, and its README says what that leads to."""
+    """Purpose, class and their reasons; what nobody plans or has decided is left out, and its README says what follows."""
     example = Path(__file__).parents[2] / "examples" / "mortgage"
     found = manifest((example / "orchestrail.toml").read_text(encoding="utf-8"))
     (system,) = found.systems

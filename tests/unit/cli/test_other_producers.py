@@ -17,7 +17,7 @@ DECIDED = {"RUN-ID-01", "RUN-ID-02", "RUN-LC-01", "RUN-LC-02", "REC-01"}
 """What OpenLineage itself tells enough of: ids, parents, starts and ends, errors; and the log, which is the store's own."""
 
 FAILING = {"airflow": {"RUN-LC-01"}, "dbt": set(), "spark": {"RUN-LC-01"}}
-"""`airflow dags test` has the provider tell no start of the DAG run; of the Spark job, which is written by hand, the end alone is here."""
+"""`airflow dags test` has the provider tell no start of the DAG run; of the Spark job, written by hand, the end alone is here."""
 
 each_producer = pytest.mark.parametrize("producer", PRODUCERS)
 
