@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
 
+sys.path.insert(0, str(Path(__file__).parent))  # for `sending`, which is no test
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mortgage"
 DATA = EXAMPLE / "hmda-boston-1990.csv"
 SCRIPT = "<script>document.title='taken'</script>"
@@ -163,6 +164,22 @@ class Watched:
     def _asked(self, request: Request) -> None:
         if not request.url.startswith(self._host):
             self.others.append(request.url)
+
+
+@pytest.fixture(scope="module")
+def empty(serve: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+    """A server that holds nothing, but for what the tests of a module send."""
+    return serve(tmp_path_factory.mktemp("empty") / "home")
+
+
+@pytest.fixture
+def fresh(empty: str, browser: Browser) -> Iterator[BrowserContext]:
+    """A browser before it."""
+    context = browser.new_context(base_url=empty, viewport={"width": 1280, "height": 900})
+    watched = Watched(context, empty)
+    yield context
+    context.close()
+    assert watched.others == []
 
 
 @pytest.fixture

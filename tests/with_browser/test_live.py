@@ -3,57 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
-from typing import Any
 
-import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, expect
+from playwright.sync_api import BrowserContext, expect
+from sending import event, send
 
 ROOT = "0192f000-0000-7000-8000-00000000{:04}"
 STEP = "0192f000-0000-7000-8000-00000001{:04}"
 
 
-def event(run_id: str, job: str, kind: str, second: int, parent: str | None = None) -> dict[str, Any]:
-    """An event of another producer."""
-    of = (
-        {"run": {"runId": parent}, "job": {"namespace": "elsewhere", "name": job.partition(".")[0]}} if parent else None
-    )
-    schema = "https://openlineage.io/spec/facets/1-0-1/ParentRunFacet.json#/$defs/ParentRunFacet"
-    facets = {"parent": {"_producer": "https://example.org/p", "_schemaURL": schema, **of}} if of else {}
-    return {
-        "eventTime": f"2026-03-01T12:00:{second:02}.000000Z",
-        "eventType": kind,
-        "producer": "https://example.org/producer",
-        "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
-        "run": {"runId": run_id, "facets": facets},
-        "job": {"namespace": "elsewhere", "name": job, "facets": {}},
-        "inputs": [],
-        "outputs": [],
-    }
-
-
-@pytest.fixture(scope="module")
-def empty(serve: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
-    """A server that holds nothing, but for what tests send."""
-    return serve(tmp_path_factory.mktemp("empty") / "home")
-
-
-@pytest.fixture
-def fresh(empty: str, browser: Browser) -> Iterator[BrowserContext]:
-    """A browser before it."""
-    context = browser.new_context(base_url=empty)
-    yield context
-    context.close()
-
-
 def named(number: int) -> tuple[str, str, str]:
     """Give each test a job of its own, and the ids of its run and of another one."""
     return f"job-{number}", ROOT.format(number), STEP.format(number)
-
-
-def send(page: Page, *events: dict[str, Any]) -> None:
-    assert page.request.post("/api/v1/lineage/batch", data=list(events)).ok
 
 
 def test_an_empty_store_says_so(fresh: BrowserContext) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
+from unicodedata import east_asian_width
 
 from orchestrail.queries import RunRow
 from orchestrail.queries.loading import Edge, dataset_key
@@ -13,7 +14,8 @@ from orchestrail.reports.layout import Point, Sizes, layered
 from orchestrail.reports.values import Arrow, Diagram, Node, Shown, Source
 
 _SIZES = Sizes()
-_LONGEST = 22
+_LONGEST = 20
+"""Room for a name in a box, in letters of middle width."""
 _INK, _PAPER, _SOFT, _WARNING = "#1b1f24", "#f3f5f7", "#57606a", "#b3261e"
 _LOOKS = {
     Shown.PROVEN: f'stroke="{_INK}"',
@@ -120,7 +122,7 @@ def svg(
     for node in diagram.nodes:
         left, top = laid.places[node.key]
         shape = 3 if node.kind in DATA else 16
-        title = node.title if len(node.title) <= _LONGEST else f"{node.title[: _LONGEST - 1]}…"
+        title = _fit(node.title)
         thick = 2.5 if node.kind == "model" else 1
         dashed = ' stroke-dasharray="3 2"' if node.kind == "source" else ""
         middle = left + _SIZES.width // 2
@@ -135,6 +137,16 @@ def svg(
         whole = f"<title>{escape(node.title)}</title>" if title != node.title else ""
         parts.append(f"<g>{whole}{linked}{_handle(handle(node), left + _SIZES.width, top)}</g>")
     return "".join((*parts, "</svg>"))
+
+
+def _fit(title: str) -> str:
+    """Cut a name to the room in a box; letters of some languages are twice as wide."""
+    widths = [2 if east_asian_width(letter) in "WF" else 1 for letter in title[: _LONGEST + 1]]
+    if len(title) <= _LONGEST and sum(widths) <= _LONGEST:
+        return title
+    while sum(widths) >= _LONGEST:
+        widths.pop()
+    return f"{title[: len(widths)]}…"
 
 
 def _handle(given: Handle | None, right: int, top: int) -> str:
