@@ -58,7 +58,7 @@ def events(boxes: int) -> list[dict[str, Any]]:
 
 def drawn(page: Page, address: str) -> dict[str, float]:
     """Open a page; give when its answer began and ended, and when it was painted with all boxes, in seconds from the start."""
-    page.goto(address, wait_until="load")
+    page.goto(address, wait_until="load", timeout=180_000)
     found: dict[str, float] = page.evaluate(
         """new Promise((tell) => requestAnimationFrame(() => requestAnimationFrame(() => {
             const [way] = performance.getEntriesByType("navigation");

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import gzip
 import hashlib
 import os
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.request import Request, urlopen
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
@@ -111,6 +113,17 @@ def test_page_goes_out_under_a_strict_policy(name: str, desk: Any, page: Page) -
     assert page.locator("[style], [onclick], style, script:not([src])").count() == 0
     assert page.locator("link[rel=stylesheet]:not([integrity]), script:not([integrity])").count() == 0
     assert page.evaluate("getComputedStyle(document.querySelector('header')).borderBottomWidth") == "1px"
+
+
+def test_a_large_page_is_sent_compressed(desk: Any) -> None:
+    """Whoever takes compressed answers gets a large page so, and the same page; others get it as it is."""
+    with urlopen(Request(f"{desk.url}/log", headers={"Accept-Encoding": "gzip"})) as answer:
+        assert answer.headers["Content-Encoding"] == "gzip"
+        packed = answer.read()
+    with urlopen(f"{desk.url}/log") as answer:
+        plain = answer.read()
+    assert len(packed) < len(plain) / 4
+    assert gzip.decompress(packed) == plain
 
 
 def test_strange_names_are_text(desk: Any, page: Page) -> None:

@@ -18,6 +18,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import HTMLResponse
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
 from starlette.requests import ClientDisconnect
 
 from orchestrail import __version__
@@ -40,6 +41,8 @@ from orchestrail.web import router as pages
 
 _log = logging.getLogger("orchestrail.server")
 
+LARGE = 8 << 10
+"""Bytes from which an answer is compressed, for whoever takes it so. Nothing secret stands in an answer."""
 COLLECTING = 2.0
 """Seconds between two looks at the local spool."""
 
@@ -117,6 +120,7 @@ def create_app(
     app.add_exception_handler(HTTPException, _no_address)
     app.add_exception_handler(ClientDisconnect, _gone)
 
+    app.add_middleware(GZipMiddleware, minimum_size=LARGE, compresslevel=5)
     app.add_middleware(Around, metrics=metrics, patience=limits.seconds)
 
     @app.get("/health", tags=["server"], summary="Whether the store can be read")

@@ -215,10 +215,11 @@ def _handle(view: View, more: Collection[str], node: Node) -> Handle | None:
     name = mark(node.key)
     if name in view.opened:
         address = view.address([each for each in view.opened if each != name])
-        return Handle(f"box-{name}", address, "\u2212", f"Shut {node.title}")
+        return Handle(f"box-{name}", f"{address}#box-{name}", "\u2212", f"Shut {node.title}")
     if node.key not in more:
         return None
-    return Handle(f"box-{name}", view.address([*view.opened, name]), "+", f"Show what lies beside {node.title}")
+    address = view.address([*view.opened, name])
+    return Handle(f"box-{name}", f"{address}#box-{name}", "+", f"Show what lies beside {node.title}")
 
 
 def _best(edges: Iterable[Edge], weak: Mapping[str, str]) -> list[Edge]:

@@ -25,7 +25,8 @@ document.addEventListener("click", (event) => {
   const link = event.target.closest && event.target.closest(".handle, #lineage .pages a");
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button) return;
   event.preventDefault();
-  const address = new URL(link.getAttribute("href"), location.href).href;
+  const address = new URL(link.getAttribute("href"), location.href);
+  address.hash = ""; // where a page without scripts finds the box again
   show(address, link.id).then(() => history.pushState(null, "", address), () => location.assign(address));
 });
 addEventListener("popstate", () => show(location.href, null).catch(() => location.reload()));
