@@ -1,7 +1,8 @@
 """How fast a graph of 2,000 boxes draws and moves in a real browser: `python benchmarks/graph.py --boxes 2000`.
 
 Records a lineage of so many boxes, serves it, opens it in Debian's Chromium without a window, and moves the picture with the wheel
-while Chromium writes down its frames. Prints one JSON document; `--trace FILE` keeps what Chromium wrote, for its own viewer.
+while Chromium writes down its frames. `--trace FILE` keeps what it wrote, for its own viewer; `--keep FILE` puts the figures into
+a page.
 """
 
 from __future__ import annotations
@@ -10,7 +11,6 @@ import argparse
 import gzip
 import json
 import os
-import platform
 import re
 import shutil
 import subprocess
@@ -22,8 +22,10 @@ from pathlib import Path
 from statistics import quantiles
 from typing import Any
 
+from measuring import document, tell
 from playwright.sync_api import Page, sync_playwright
 
+LAST = "0192f000-0000-7000-8000-999999999999"
 ACROSS = 20
 """Runs of one row; each reads what the run above it and one beside that wrote."""
 FAR, FAST = 6000, 1500
@@ -52,8 +54,20 @@ def events(boxes: int) -> list[dict[str, Any]]:
         )
     rows = (boxes // 2 - 1) // ACROSS
     everything = [{"namespace": "s3://bucket", "name": f"table/{rows}/{place}.parquet"} for place in range(ACROSS)]
-    last = made[-1] | {"run": {"runId": "0192f000-0000-7000-8000-999999999999"}, "inputs": everything, "outputs": []}
+    last = made[-1] | {"run": {"runId": LAST}, "inputs": everything, "outputs": []}
     return [*made, last | {"eventTime": "2026-03-01T23:59:59.000000Z"}]
+
+
+def frames(written: list[dict[str, Any]]) -> dict[str, float]:
+    """Count the frames that were drawn, and how far apart they were."""
+    at = sorted(event["ts"] / 1e6 for event in written if event["name"] == "DrawFrame")
+    between = [late - early for early, late in pairwise(at)]
+    return {
+        "frames": len(at),
+        "frames_per_second": len(between) / sum(between),
+        "p95_between_ms": 1000 * quantiles(between, n=20)[-1],
+        "longest_between_ms": 1000 * max(between),
+    }
 
 
 def drawn(page: Page, address: str) -> dict[str, float]:
@@ -94,14 +108,16 @@ def main() -> None:
     options = argparse.ArgumentParser()
     options.add_argument("--boxes", type=int, default=2000)
     options.add_argument("--trace", type=Path, help="keep what Chromium wrote down, gzipped")
+    options.add_argument("--keep", type=Path, help="page to write the result into")
     chosen = options.parse_args()
+    load = os.getloadavg()[0]
     home = tempfile.mkdtemp(prefix="orchestrail-graph-")
     cli = "from orchestrail.cli import main; main()"
     server = subprocess.Popen(
         [sys.executable, "-c", cli, "serve", "--home", home, "--port", "0"], stderr=subprocess.PIPE, text=True
     )
     try:
-        url = re.search(r"listening at (\S+)", server.stderr.readline())[1]
+        url = re.search(r"listening at (\S+)", server.stderr.readline())[1].rstrip("/")
         body = json.dumps(events(chosen.boxes)).encode()
         request = urllib.request.Request(f"{url}/api/v1/lineage/batch", body, {"Content-Type": "application/json"})
         urllib.request.urlopen(request, timeout=300).close()
@@ -109,11 +125,12 @@ def main() -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             page = browser.new_page(viewport={"width": 1280, "height": 900})
-            address = f"{url}/lineage?target=0192f000-0000-7000-8000-999999999999&boxes=2000"
+            address = f"{url}/lineage?target={LAST}&boxes=2000"
             opened = [drawn(page, address) for _ in range(3)][-1]
-            shown = page.locator(".picture rect").count()
+            boxes = page.locator(".picture rect").count()
+            lines = page.locator(".picture path.arrow").count()
             written = moved(page)
-            version = browser.version
+            chromium = browser.version
             browser.close()
     finally:
         server.terminate()
@@ -121,20 +138,19 @@ def main() -> None:
         shutil.rmtree(home)
     if chosen.trace:
         chosen.trace.write_bytes(gzip.compress(json.dumps({"traceEvents": written}).encode()))
-    at = sorted(event["ts"] / 1e6 for event in written if event["name"] == "DrawFrame")
-    between = [late - early for early, late in pairwise(at)]
-    result = {
-        "boxes": shown,
-        **{name: round(value, 3) for name, value in opened.items()},
-        "frames": len(at),
-        "frames_per_second": round(len(between) / sum(between), 1),
-        "p95_between_frames_ms": round(1000 * quantiles(between, n=20)[-1], 1),
-        "longest_between_frames_ms": round(1000 * max(between), 1),
-        "chromium": version,
-        "machine": f"{platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}",
-        "load": round(os.getloadavg()[0], 1),
-    }
-    print(json.dumps(result, indent=2))
+    result = document("graph", ["orchestrail", "playwright"], {"boxes": chosen.boxes, "chromium": chromium}, load)
+    result["results"] = {**opened, **frames(written)}
+    found = result["results"]
+    rows = [
+        ["what", "measured", "bar"],
+        ["from the answer to all of it drawn", f"{found['drawn_s'] - found['answer_began_s']:.2f} s", "2 s"],
+        ["frames a second while it moves", f"{found['frames_per_second']:.0f}", "30"],
+        ["95 % of frames came within", f"{found['p95_between_ms']:.0f} ms", ""],
+        ["the answer itself, until it begins", f"{found['answer_began_s']:.2f} s", ""],
+        ["the page as it is sent", f"{found['sent_bytes'] / 1000:.0f} kB", "500 kB"],
+        ["the page unpacked", f"{found['page_bytes'] / 1000:.0f} kB", ""],
+    ]
+    tell(result, f"A graph of {boxes:,} boxes and {lines:,} lines in Chromium {chromium}.", rows, chosen.keep)
 
 
 if __name__ == "__main__":
