@@ -180,6 +180,7 @@ def fresh(empty: str, browser: Browser) -> Iterator[BrowserContext]:
     yield context
     context.close()
     assert watched.others == []
+    assert [said for said in watched.complaints if "Security Policy" in said] == []
 
 
 @pytest.fixture

@@ -29,6 +29,23 @@ def test_from_a_model_file_to_its_source_data(desk: Any, page: Page) -> None:
     expect(page.get_by_role("row", name="mortgage.ingest").first).to_be_visible()
 
 
+def test_a_file_that_is_dropped(desk: Any, page: Page) -> None:
+    """A file that is dropped onto the page is found like one that is chosen."""
+    page.goto("/find")
+    content = (desk.outs[0] / "model.joblib").read_bytes().hex()
+    dropped = page.evaluate_handle(
+        """(hex) => {
+            const held = new DataTransfer();
+            held.items.add(new File([Uint8Array.from(hex.match(/../g), (pair) => parseInt(pair, 16))], "renamed.bin"));
+            return held;
+        }""",
+        content,
+    )
+    page.dispatch_event("#drop", "drop", {"dataTransfer": dropped})
+    page.wait_for_url("**/data/sha256:*")
+    expect(page.locator("h1")).to_contain_text("model.joblib")
+
+
 def test_a_file_that_is_not_recorded(desk: Any, page: Page, tmp_path: Any) -> None:
     """A file that no run made leads to a page that says so, with its digest."""
     other = tmp_path / "other.bin"
