@@ -87,6 +87,14 @@ def test_page_is_readable_in_light_and_dark(name: str, desk: Any, page: Page) ->
 
 
 @pytest.mark.parametrize("name", PAGES)
+def test_page_fits_a_narrow_screen(name: str, desk: Any, page: Page) -> None:
+    """On a telephone, or enlarged four times, nothing but tables and pictures has to be moved sideways (WCAG 1.4.10)."""
+    page.set_viewport_size({"width": 320, "height": 640})
+    page.goto(PAGES[name](desk))
+    assert page.evaluate("document.documentElement.scrollWidth <= document.documentElement.clientWidth")
+
+
+@pytest.mark.parametrize("name", PAGES)
 def test_page_is_whole_without_scripts(name: str, desk: Any, browser: Any) -> None:
     """Without JavaScript a page says the same; only a file cannot be hashed, and the page says what to do instead."""
     texts = []
