@@ -32,7 +32,7 @@ from orchestrail.model import (
     State,
 )
 from orchestrail.owner import Owner, is_alive, this_process
-from orchestrail.parameters import Unshown
+from orchestrail.parameters import Unshown, remember_named
 from orchestrail.recorder import OpenRun, Recorder, arguments_of
 from orchestrail.redaction import redact_text, remember
 from orchestrail.run_id import attempt_run_id, new_run_id, static_run_id
@@ -89,6 +89,7 @@ __all__ = [
     "refuse_unrecorded",
     "remark",
     "remember",
+    "remember_named",
     "static_run_id",
     "this_process",
     "wrap",

@@ -95,7 +95,7 @@ def _describe(name: str, value: object) -> dict[str, Any]:
     type_name = _type_name(type(value))
     try:
         if is_sensitive(name) and value is not None and type(value) is not bool:
-            _remember_all(value)
+            remember_all(value)
             return {"type": type_name, "value": MARK}
         if type(value) is bytes or (type(value) is str and len(value) > MAX_TEXT):
             return {"type": type_name, "digest": _digest_of_content(value)}
@@ -153,7 +153,7 @@ def _plain(value: object, budget: _Budget, depth: int) -> Any:
 
 def _entry(key: object, item: object, budget: _Budget, depth: int) -> Any:
     if type(key) is str and is_sensitive(key):
-        _remember_all(item)
+        remember_all(item)
     return _plain(item, budget, depth + 1)
 
 
@@ -166,15 +166,22 @@ def _key(key: object, budget: _Budget) -> str:
     raise _Opaque
 
 
-def _remember_all(value: object, depth: int = 4) -> None:
+def remember_named(name: str, value: object) -> None:
+    """Remember a value as secret where the name that it stands under tells of one."""
+    if is_sensitive(name):
+        remember_all(value)
+
+
+def remember_all(value: object, depth: int = 4) -> None:
+    """Remember a value as secret, or what is in a list, tuple or dictionary; of pydantic's own secrets what they hold."""
     if type(value) is str or type(value) is bytes:
         remember(value)
     elif depth and (type(value) is list or type(value) is tuple):
         for item in value[:100]:
-            _remember_all(item, depth - 1)
+            remember_all(item, depth - 1)
     elif depth and type(value) is dict:
         for item in list(value.values())[:100]:
-            _remember_all(item, depth - 1)
+            remember_all(item, depth - 1)
     elif type(type(value)) is type:
         secret = getattr(type(value), "get_secret_value", None)  # pydantic's SecretStr, which Prefect's blocks use too
         if secret is not None and type(value).__module__.partition(".")[0] in ("pydantic", "prefect"):

@@ -147,6 +147,60 @@ def test_secrets_are_in_no_stored_byte(program: Any) -> None:
     assert outcome.run("leaking.connect").error.startswith("ConnectionError: cannot reach")
 
 
+BLOCKS = """
+    from prefect.blocks.core import Block
+    from prefect.blocks.system import Secret
+    from prefect.variables import Variable
+    from pydantic import SecretStr
+
+    class Warehouse(Block):
+        user: str
+        word: SecretStr
+
+    Secret(value="planted-in-a-block-1").save("one", overwrite=True)
+    Secret(value={"inner": "planted-in-a-block-2"}).save("two", overwrite=True)
+    Warehouse(user="me", word="planted-in-a-block-3").save("three", overwrite=True)
+    Variable.set("warehouse_password", "planted-in-a-variable-1", overwrite=True)
+    Variable.set("api_token", {"key": "planted-in-a-variable-2"}, overwrite=True)
+
+    @task
+    def connect(given, block, nested):
+        orchestrail.record_check("reached", False, expected=given[0], actual=given[-1])
+        raise ConnectionError(f"not with {given} nor {block.word.get_secret_value()} nor {nested}")
+
+    async def later():
+        return (await Variable.aget("api_token"))["key"]
+
+    @audited
+    @flow
+    def blocks():
+        warehouse, one = Warehouse.load("three"), Secret.load("one")
+        texts = [one.get(), Secret.load("two").get()["inner"], Variable.get("warehouse_password"), asyncio.run(later())]
+        Path(texts[0]).write_text("")
+        connect(texts, warehouse, {"word": warehouse.word, "more": one})
+
+    try:
+        blocks()
+    except ConnectionError as error:
+        print(error)
+"""
+
+
+def test_what_blocks_and_variables_hold_is_in_no_stored_byte(program: Any) -> None:
+    """Once it was taken out, it may stand anywhere: in a parameter, a check, a file name, the text of an error."""
+    outcome = program(BLOCKS)
+    planted = [
+        f"planted-in-a-{what}-{number}"
+        for what, numbers in (("block", "123"), ("variable", "12"))
+        for number in numbers
+    ]
+    assert [word for word in planted if word not in outcome.stdout] == []
+    stored = b"".join(path.read_bytes() for path in outcome.home.rglob("*") if path.is_file())
+    assert b"blocks.connect" in stored
+    assert b"Warehouse" in stored
+    assert [word for word in planted if word.encode() in stored] == []
+
+
 INTERRUPTED = """
     @audited
     @flow

@@ -41,7 +41,7 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from orchestrail.capture import dvc
+from orchestrail.capture import dvc, given
 from orchestrail.capture.digest import MAX_BYTES, FileDigest, digest_file, folder_identity, size_text
 from orchestrail.capture.observers import hub, missed, models
 from orchestrail.capture.observing import capturing
@@ -178,6 +178,7 @@ class FileCapture:
         self._catch_up()
         name = _name(path)
         if name is None or not isinstance(flags, int):
+            given.missed(self, path)
             return
         # A rename puts another set in its place: what was found out before is then not kept.
         known = self.known
@@ -293,7 +294,7 @@ class FileCapture:
         """
         if self._closed or self._process is not _process:
             return
-        name = "sh" if event == "os.system" else _printable(os.fsdecode(program)).rpartition("/")[2]
+        name = "sh" if event == "os.system" else _printable(given.path_text(program) or "").rpartition("/")[2]
         if name not in _READ_NO_DATA:
             self.told.misses(
                 name if _PROGRAM.fullmatch(name) else "a program", "it ran in a process that is not recorded"
@@ -326,6 +327,8 @@ class FileCapture:
         if self._closed or self._process is not _process:
             return
         old, new = _name(source), _name(target)
+        for path in (source, target):
+            given.missed(self, path)
         if old is None or new is None or (out := _leaves_out(new)) or (out is None and _LOG.search(new)):
             return
         if self._renames:
@@ -637,17 +640,18 @@ def in_folder(path: Any, descriptor: Any) -> Any:
     """
     if descriptor == -1:
         return path
+    text = given.path_text(path)
     try:
-        return os.path.join(os.readlink(f"/proc/self/fd/{descriptor}"), os.fsdecode(path))
+        return path if text is None else os.path.join(os.readlink(f"/proc/self/fd/{descriptor}"), text)
     except OSError:
         return None
 
 
 def _name(path: object) -> str | None:
     if type(path) is not str:
-        if not isinstance(path, str | bytes | os.PathLike):
+        path = given.path_text(path)
+        if path is None:
             return None
-        path = os.fsdecode(path)
     if path[:1] != "/" or "/." in path or "//" in path or path[-1:] == "/":
         try:
             return os.path.abspath(path)

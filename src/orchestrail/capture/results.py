@@ -12,6 +12,7 @@ import os
 from typing import Any, SupportsFloat, SupportsIndex
 
 from orchestrail.capture.frames import label_of
+from orchestrail.capture.given import is_of
 from orchestrail.errors import ConfigurationError
 from orchestrail.locks import Lock
 from orchestrail.model import DatasetRef
@@ -269,7 +270,7 @@ def _whole(value: int) -> int | str:
 def _seed(value: object) -> Entry:
     if type(value) is int:
         return {"value": _whole(value)}
-    if isinstance(value, SupportsIndex) and not _is_several(value):  # numpy's
+    if is_of(value, "numpy") and isinstance(value, SupportsIndex) and not _is_several(value):
         return {"value": _whole(operator.index(value))}
     return {"value": None, "type": short(type(value).__name__)}
 

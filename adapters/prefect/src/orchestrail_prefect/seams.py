@@ -3,6 +3,8 @@
 - State hooks (public API) tell of flow runs. They are on a decorated flow's own lists; on a flow that a recorded run calls, the
   lists get them when the engine reads them.
 - Prefect's run contexts (`prefect.context`) tell which run's code is executing.
+- `read_variable_by_name` of Prefect's clients is where the values of variables come from: one whose name tells of a secret is known
+  as one from then on. (What a block holds secret, the core sees at pydantic.)
 - `EventsWorker.send` is where every change of a task run's state passes, in the thread that runs it, before it is queued.
 
 No frame of ours stands between Prefect and the user's code, so none can be in a traceback of it; only what was refused in enforce
@@ -12,16 +14,18 @@ mode has one (`orchestrail_prefect.refusal`).
 from __future__ import annotations
 
 import functools
+import inspect
 import logging
 import weakref
 from collections.abc import Callable
 from typing import Any
 
+from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events.worker import EventsWorker
 from prefect.flows import Flow
 
-from orchestrail.adapter import activate, current_open_run, guard
+from orchestrail.adapter import activate, current_open_run, guard, remember_named
 from orchestrail_prefect import hooks, refusal
 from orchestrail_prefect.listener import Listener
 
@@ -56,6 +60,8 @@ def install(listener: Listener) -> None:
         _around(FlowRunContext, Listener.flow_entered, Listener.flow_left)
         _around(TaskRunContext, Listener.task_entered, Listener.task_left)
         _replace(EventsWorker, "send", _tapped(EventsWorker.send))
+        for client in (PrefectClient, SyncPrefectClient):
+            _replace(client, "read_variable_by_name", _remembering(client.read_variable_by_name))
     except BaseException:
         uninstall()
         raise
@@ -127,6 +133,28 @@ def _tapped(send: Callable[..., None]) -> Callable[..., None]:
         send(self, item)
 
     return tapped
+
+
+def _remembering(read: Callable[..., Any]) -> Callable[..., Any]:
+    """Have the value of a variable remembered as secret where the variable's name tells of one."""
+
+    def remember_value(name: str, variable: Any) -> None:
+        with guard("prefect: remember a variable"):
+            remember_named(name, getattr(variable, "value", None))
+
+    @functools.wraps(read)
+    def reading(self: Any, name: str) -> Any:
+        variable = read(self, name)
+        remember_value(name, variable)
+        return variable
+
+    @functools.wraps(read)
+    async def reading_later(self: Any, name: str) -> Any:
+        variable = await read(self, name)
+        remember_value(name, variable)
+        return variable
+
+    return reading_later if inspect.iscoroutinefunction(read) else reading
 
 
 def _around(

@@ -84,6 +84,7 @@ OBSERVERS = {
     "polars": "polars",
     "polars.io.delta._dataset": "deltalake",
     "psycopg": "psycopg",
+    "pydantic.types": "secrets",
     "pyarrow.csv": "pyarrow",
     "pyarrow.dataset": "pyarrow",
     "pyarrow.feather": "pyarrow",

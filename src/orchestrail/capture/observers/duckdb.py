@@ -11,6 +11,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
+from orchestrail.capture import given
 from orchestrail.capture.observers import Patches, paths
 from orchestrail.capture.observing import capturing
 
@@ -69,6 +70,8 @@ def _connects(
     capture: Any, database: object = ":memory:", read_only: object = False, *rest: object, **more: object
 ) -> None:
     path = paths.text_of(database)
+    if path is None:
+        given.missed(capture, database)
     if not path or path.startswith((":", "md:", "motherduck:")):
         return
     if read_only:

@@ -132,12 +132,13 @@ def _seeds(value: object) -> Iterator[tuple[str, object]]:
                 left += parts
 
 
-def _parts(given: object, depth: int = 2) -> Iterator[object]:
+def _parts(given: Any, depth: int = 2) -> Iterator[object]:
     """Give the estimators in a parameter: itself, or those of a list, or of pairs in it."""
     base: Any = sys.modules.get("sklearn.base")
-    if isinstance(given, base.BaseEstimator):
+    kind = type(given)
+    if issubclass(kind, base.BaseEstimator):
         yield given
-    elif depth and isinstance(given, list | tuple) and len(given) <= _PARTS:
+    elif depth and (kind is list or kind is tuple) and len(given) <= _PARTS:
         for one in given:
             yield from _parts(one, depth - 1)
 

@@ -8,9 +8,11 @@ where the store tells the SHA-256 of the whole content. Nothing is asked of a st
 from __future__ import annotations
 
 import base64
+import io
 from collections.abc import Mapping
 from typing import Any
 
+from orchestrail.capture import given
 from orchestrail.capture.observers import models
 from orchestrail.model import DatasetRef
 
@@ -62,15 +64,13 @@ def _object(
 
 def size_of(body: Any) -> int | None:
     """Give the bytes of what a program sends; None where that cannot be known without reading it."""
-    if isinstance(body, str):
+    if type(body) is str:
         return len(body.encode())
-    if isinstance(body, bytes | bytearray):
+    if type(body) in (bytes, bytearray) or given.is_of(body, "s3transfer"):
         return len(body)
-    try:
-        return len(body)
-    except TypeError:
-        view = getattr(body, "getbuffer", None)
-        return int(view().nbytes) if view is not None else None
+    if type(body) is memoryview:
+        return body.nbytes
+    return int(body.getbuffer().nbytes) if type(body) is io.BytesIO else None
 
 
 def whole_size(answer: Mapping[str, Any]) -> int | None:

@@ -7,13 +7,13 @@ fetched, so it has no digest; a version it has where an observer of its store te
 from __future__ import annotations
 
 import glob
-import io
 import os
 import re
 from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
+from orchestrail.capture import given
 from orchestrail.capture.observers import hub, objects
 from orchestrail.capture.told import Facts
 from orchestrail.model import DatasetRef
@@ -28,12 +28,15 @@ _PATTERN = re.compile(r"[*?\[]")
 _SCHEMES = {"s3a": "s3", "s3n": "s3", "gcs": "gs", "az": "abfss", "abfs": "abfss", "adl": "abfss"}
 
 
-def read(capture: Any, source: object) -> list[Facts]:
+def read(capture: Any, source: Any) -> list[Facts]:
     """Tell what a library reads; gives what is known of each file, to be filled in."""
-    if isinstance(source, list | tuple):
-        return [facts for one in source for facts in read(capture, one)]
+    kind = type(source)
+    if issubclass(kind, list | tuple):
+        parts = list.__iter__(source) if issubclass(kind, list) else tuple.__iter__(source)
+        return [facts for one in parts for facts in read(capture, one)]
     path = text_of(source)
     if path is None:
+        given.missed(capture, source)
         return []
     if _ADDRESS.match(path):
         found = remote(path, "at_read")
@@ -62,6 +65,7 @@ def written(capture: Any, target: object, *, folder: bool = False) -> Facts:
     """
     path = text_of(target)
     if path is None:
+        given.missed(capture, target)
         return Facts()
     if _ADDRESS.match(path):
         made = remote(path, "at_write")
@@ -71,16 +75,16 @@ def written(capture: Any, target: object, *, folder: bool = False) -> Facts:
     return capture.written(path, folder=folder) or Facts()
 
 
-def text_of(given: object) -> str | None:
+def text_of(value: object) -> str | None:
     """Give the path or address of what a library was given; of an open file its name; None of anything else."""
-    if isinstance(given, io.IOBase):
-        given = getattr(given, "name", None)
-    if isinstance(given, str | bytes | os.PathLike):
-        path = os.fsdecode(given)
-        if path.lower().startswith("file://"):
-            return urlsplit(path).path
-        return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111
-    return None
+    path = given.path_text(value)
+    if path is None:
+        path = given.path_text(given.stream_name(value))
+    if path is None:
+        return None
+    if path.lower().startswith("file://"):
+        return urlsplit(path).path
+    return os.path.expanduser(path) if path.startswith("~") else path  # noqa: PTH111
 
 
 def remote(address: str, observed: str) -> DatasetRef:

@@ -7,7 +7,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
-from orchestrail.capture import fitted
+from orchestrail.capture import fitted, given
 from orchestrail.capture.observers import Patches, models, paths
 from orchestrail.model import DatasetRef
 
@@ -58,4 +58,4 @@ def _tell(capture: Any, value: object, file: Any, form: str) -> None:
             models.describe(facts, value, form)
             _keep(capture.told.made, value, "at_write")
             return
-        file = getattr(file, "raw", None) or getattr(file, "_fp", None)
+        file = given.stream_below(file)

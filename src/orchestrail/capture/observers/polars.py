@@ -8,6 +8,7 @@ from __future__ import annotations
 from types import ModuleType
 from typing import Any
 
+from orchestrail.capture import given
 from orchestrail.capture.observers import Patches, paths, sql
 from orchestrail.capture.told import fields_of
 
@@ -48,7 +49,7 @@ class _Notices:
 
     def writes(self, capture: Any, frame: Any, target: object = None, *rest: object, **more: object) -> None:
         folder = bool(more.get("partition_by"))
-        parts = getattr(target, "_pl_partition_by", None)  # a PartitionBy
+        parts = getattr(target, "_pl_partition_by", None) if given.is_of(target, "polars") else None  # a PartitionBy
         if parts is not None:
             target, folder = parts.base_path, True
         facts = paths.written(capture, target, folder=folder)

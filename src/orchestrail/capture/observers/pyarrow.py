@@ -11,6 +11,7 @@ import functools
 from types import ModuleType
 from typing import Any
 
+from orchestrail.capture import given
 from orchestrail.capture.observers import Patches, fsspec, paths
 from orchestrail.capture.told import Facts, fields_of
 
@@ -92,8 +93,8 @@ def _dataset_opened(
 def _dataset_made(
     capture: Any, source: Any, schema: object = None, filesystem: Any = None, *, result: Any, **rest: object
 ) -> None:
-    found = [getattr(one, "path", one) for one in source] if isinstance(source, list | tuple) else source
-    base = getattr(found, "base_dir", found)  # a FileSelector
+    found = [_part(one, "path") for one in source] if type(source) in (list, tuple) else source
+    base = _part(found, "base_dir")  # of a FileSelector
     told = paths.read(capture, place_of(base, filesystem))
     for facts in told:
         _describe(facts, result.format.default_extname, result.schema)
@@ -128,7 +129,7 @@ def _wrote(capture: Any, writer: Any, table: Any, *rest: object, result: object,
 
 def _writes_dataset(capture: Any, data: Any, base: object, name: object, filesystem: Any, *rest: object) -> None:
     facts = paths.written(capture, place_of(base, filesystem), folder=True)
-    _describe(facts, None, getattr(data, "projected_schema", None))
+    _describe(facts, None, _part(data, "projected_schema", None))
 
 
 def _read(form: str, capture: Any, source: object, *rest: object, result: Any, **more: object) -> None:
@@ -139,7 +140,13 @@ def _read(form: str, capture: Any, source: object, *rest: object, result: Any, *
 def _write(form: str, capture: Any, data: object, target: object, *rest: object, **more: object) -> None:
     # ORC once had them the other way round.
     target, data = (data, target) if paths.text_of(data) is not None else (target, data)
-    _describe(paths.written(capture, target), form, getattr(data, "schema", None), getattr(data, "num_rows", None))
+    _describe(paths.written(capture, target), form, _part(data, "schema", None), _part(data, "num_rows", None))
+
+
+def _part(value: Any, name: str, *otherwise: Any) -> Any:
+    """Give an attribute of an object of Arrow's; else what stands in its place, without which it is the object itself."""
+    (instead,) = otherwise or (value,)
+    return getattr(value, name, instead) if given.is_of(value, "pyarrow") else instead
 
 
 def _describe(facts: Facts, form: str | None, schema: Any, rows: int | None = None) -> None:

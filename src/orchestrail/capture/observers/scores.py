@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from orchestrail.capture import given
+
 BY = "scikit-learn"
+_SHAPED = ("cupy", "numpy", "pandas", "polars", "pyarrow", "scipy", "torch")
 MAX_VALUES = 100
 """Figures of one call that are told one by one: those of classes, or of the folds of a cross validation."""
 
@@ -19,9 +22,12 @@ def tell(capture: Any, name: str, result: Any, of: object) -> None:
         of: what it was measured on.
     """
     results, rows = capture.told.results, _rows(of)
-    if getattr(result, "ndim", 0) == 0:
+    several = given.is_of(result, "numpy") and result.ndim
+    if type(result) in (bool, int, float) or (given.is_of(result, "numpy") and not several):
         results.metric(name, result, rows=rows, by=BY)
-    elif result.ndim == 1 and len(result) <= MAX_VALUES:
+    elif not several:
+        results.metric(name, type(result).__name__, rows=rows, by=BY)
+    elif several == 1 and len(result) <= MAX_VALUES:
         for place, value in enumerate(result.tolist()):
             results.metric(f"{name}[{place}]", value, rows=rows, by=BY)
     else:
@@ -29,8 +35,8 @@ def tell(capture: Any, name: str, result: Any, of: object) -> None:
 
 
 def _rows(of: Any) -> int | None:
-    """Say how many rows something has: those of a list, or of whatever has a shape."""
+    """Say how many rows something has: those of a list, or of a frame or an array of a known library."""
     if type(of) in (list, tuple):
         return len(of)
-    shape = getattr(of, "shape", None)
+    shape = getattr(of, "shape", None) if given.is_of(of, *_SHAPED) else None
     return shape[0] if isinstance(shape, tuple) and shape and type(shape[0]) is int else None

@@ -24,6 +24,7 @@ from functools import lru_cache
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from orchestrail.capture import given
 from orchestrail.capture.observers.stacks import NoThread, on_own_stack
 from orchestrail.model import DatasetRef
 
@@ -151,8 +152,8 @@ class _Known:
 
 def is_told(capture: Any, place: Place | None, text: object) -> bool:
     """Say whether there is nothing to note of a statement: it was told in this run before, or is no text."""
-    if not isinstance(text, str):
-        return True
+    if type(text) is not str:
+        return not issubclass(type(text), str)
     known = capture.told.notes.get("sql")
     return known is not None and (place, text) in known.told
 
@@ -176,6 +177,7 @@ def before(capture: Any, place: Place | None, text: object) -> None:
 
 def after(capture: Any, place: Place | None, text: object) -> None:
     """Tell which tables a text of statements that succeeded read and wrote; arguments as for `before`."""
+    text = given.plain_text(text)
     statements = _statements(capture, place, text)
     if place is None or not statements:
         return
@@ -332,7 +334,8 @@ def _is_catalogue(name: Name) -> bool:
 
 
 def _statements(capture: Any, place: Place | None, text: object) -> tuple[Statement, ...]:
-    if place is None or not isinstance(text, str) or (place.namespace, place.prefix) in _ignored:
+    text = given.plain_text(text)
+    if place is None or text is None or (place.namespace, place.prefix) in _ignored:
         return ()
     known: _Known = capture.told.notes.setdefault("sql", _Known())
     found = known.statements.get((place, text))

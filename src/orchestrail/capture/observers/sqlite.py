@@ -9,11 +9,11 @@ Not seen: databases that a statement attaches, and what is read by `iterdump`, `
 
 from __future__ import annotations
 
-import os
 from types import ModuleType
 from typing import Any
 from urllib.parse import unquote
 
+from orchestrail.capture import given
 from orchestrail.capture.observers import Patches, sql
 from orchestrail.capture.observing import capturing
 from orchestrail.guard import guard
@@ -89,7 +89,7 @@ def _dressed(function: Any, original: Any) -> Any:
 
 def place_of(database: object, *, uri: bool) -> sql.Place | None:
     """Say where a database is; None for one in memory or without a name."""
-    path = os.fsdecode(database) if isinstance(database, str | bytes | os.PathLike) else ""
+    path = given.path_text(database) or ""
     if uri and path.startswith("file:"):
         path, _, options = path.removeprefix("file:").partition("?")
         if "mode=memory" in options:
