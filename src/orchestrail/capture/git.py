@@ -46,7 +46,8 @@ class GitFacts:
     root: Path
 
 
-_known: dict[tuple[Path, Path | None], tuple[float, GitFacts | None]] = {}
+_known: dict[tuple[Path, tuple[str, ...]], tuple[float, str | None]] = {}
+"""By working tree and question what git answered, and when."""
 
 
 def git_facts(folder: Path, source: Path | None = None, *, ask: bool = True) -> GitFacts | None:
@@ -65,16 +66,8 @@ def git_facts(folder: Path, source: Path | None = None, *, ask: bool = True) -> 
         return None
     if not ask:
         return GitFacts(None, None, None, None, root)
-    key = (root, source)
-    known = _known.get(key)
-    if known is not None and time.monotonic() - known[0] < VALID:
-        return known[1]
     with unobserved():
-        facts = _ask(root, source)
-    if len(_known) >= _REMEMBERED:
-        _known.clear()
-    _known[key] = (time.monotonic(), facts)
-    return facts
+        return _ask(root, source)
 
 
 def without_credentials(address: str) -> str:
@@ -135,6 +128,18 @@ def _repository(root: Path) -> str | None:
 
 
 def _git(root: Path, *arguments: str) -> str | None:
+    key = root, arguments
+    known = _known.get(key)
+    if known is not None and time.monotonic() - known[0] < VALID:
+        return known[1]
+    answer = _run(root, *arguments)
+    if len(_known) >= _REMEMBERED:
+        _known.clear()
+    _known[key] = (time.monotonic(), answer)
+    return answer
+
+
+def _run(root: Path, *arguments: str) -> str | None:
     # Inside a git hook these point to the hook's repository, not to the step's.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}

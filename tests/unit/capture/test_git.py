@@ -126,7 +126,7 @@ def test_an_answer_is_given_again_for_a_while(repository, monkeypatch):
     """The steps of one run do not each ask git; a long-lived worker does again."""
     before = git_facts(repository)
     (repository / "sub" / "steps.py").write_text("x = 2\n")
-    assert git_facts(repository) is before
+    assert git_facts(repository) == before
     monkeypatch.setattr(git, "VALID", 0.0)
     assert git_facts(repository).dirty is True
 
@@ -177,3 +177,13 @@ def test_asking_writes_nothing(repository):
     before = {path: path.stat().st_mtime_ns for path in (repository / ".git").rglob("*")}
     git_facts(repository)
     assert {path: path.stat().st_mtime_ns for path in (repository / ".git").rglob("*")} == before
+
+
+def test_what_is_the_same_for_all_files_of_a_tree_is_asked_once(repository, monkeypatch):
+    """Its state and its remotes; of each file only whether it is tracked."""
+    asked = []
+    run = git._run
+    monkeypatch.setattr(git, "_run", lambda root, *arguments: asked.append(arguments[0]) or run(root, *arguments))
+    for name in ("steps.py", "other.py"):
+        git_facts(repository / "sub", repository / "sub" / name)
+    assert sorted(asked) == ["config", "ls-files", "ls-files", "status"]
