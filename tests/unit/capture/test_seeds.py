@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import pickle
 import random
 
@@ -43,6 +44,21 @@ def test_what_is_no_whole_number_is_told_by_its_type(observed):
         ("numpy.random.default_rng", None, "list"),
         ("numpy.random.default_rng", str(2**100)),
     ]
+
+
+def test_what_a_package_seeds_as_it_is_imported_is_no_seed_of_the_step(observed, tmp_path, monkeypatch):
+    """A module of the project that does so, and a package that is asked to seed, are."""
+    installed = tmp_path / "site-packages"
+    installed.mkdir()
+    source = "import random\ndef seed_all(n): random.seed(n)\nseed_all({0})\n"
+    (installed / "seeding_package.py").write_text(source.format(1))
+    (tmp_path / "seeding_project.py").write_text("import random, seeding_package\nrandom.seed(2)\n")
+    monkeypatch.syspath_prepend(str(installed))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with observed() as seen:
+        importlib.import_module("seeding_project")
+        importlib.import_module("seeding_package").seed_all(3)
+    assert told(seen) == [("random.seed", 2), ("random.seed", 3)]
 
 
 def test_many_seeds_are_bounded(observed):
