@@ -182,9 +182,9 @@ def torch(session: nox.Session) -> None:
 
 @nox.session
 def boosting(session: nox.Session) -> None:
-    """Test what is captured of xgboost and lightgbm, which nothing else here needs."""
+    """Test what is captured of xgboost, lightgbm and catboost, which nothing else here needs."""
     prepare(session, "test", "example")
-    session.install("lightgbm>=4.5", "xgboost-cpu>=3")
+    session.install("catboost>=1.2", "lightgbm>=4.5", "xgboost-cpu>=3")
     session.run("pytest", "tests/with_boosting", *session.posargs)
 
 

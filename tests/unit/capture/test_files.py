@@ -845,7 +845,7 @@ def test_odd_audit_events_are_harmless():
     capturing.reset(token)
     inputs, outputs, missing = capture.close()
     assert (inputs, outputs) == ([], [])
-    assert missing == [("files", "2 could not be noted")]
+    assert [what for what, _ in missing] == ["a path"]
 
 
 def test_an_interrupt_in_the_hook_reaches_the_user(tmp_path, monkeypatch):

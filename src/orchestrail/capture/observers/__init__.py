@@ -42,6 +42,7 @@ _ESTIMATORS = (
 OBSERVERS = {
     "aiobotocore.client": "botocore",
     "botocore.client": "botocore",
+    "catboost.core": "boosting",
     "concurrent.futures.process": "work",
     "concurrent.futures.thread": "work",
     "datasets.arrow_dataset": "datasets",
