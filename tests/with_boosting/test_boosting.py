@@ -1,4 +1,4 @@
-"""What xgboost, lightgbm and catboost are called for, and their files; an environment of its own, since the core's tests need none."""
+"""What xgboost, lightgbm and catboost are called for, and their files; in an environment of its own: the core's tests need none."""
 
 from __future__ import annotations
 
