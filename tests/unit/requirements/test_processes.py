@@ -458,10 +458,43 @@ def test_a_concluded_role_within_a_concluded_role_declares_nothing(made, judged)
 
 
 def test_a_model_without_preparation_is_unknown(made, judged):
-    """Its data may have been prepared where nobody looked."""
+    """Its data may have been prepared where nobody looked; a step without a role has prepared nothing."""
     made_of = {"inputs": [made.dataset("/t", "t")], "outputs": [made.dataset("/m", "m", kind="model")]}
-    verdict = judged("PREP-01", made.event("COMPLETE", 1, orchestrail_step={"role": "train"}, **made_of))
-    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NO_SUBJECTS)
+    train = made.event("COMPLETE", 1, second=1, orchestrail_step={"role": "train"}, **made_of)
+    untagged = made.event("COMPLETE", 2, outputs=[made.dataset("/t", "t")])
+    for events in ([train], [untagged, train]):
+        verdict = judged("PREP-01", *events)
+        assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NO_SUBJECTS)
+
+
+@pytest.mark.parametrize(
+    ("code", "status"),
+    [
+        ({"commit": "c" * 40, "dirty": False}, Status.PASS),
+        ({"commit": "c" * 40, "dirty": True}, Status.FAIL),
+        ({"commit": "c" * 40, "dirty": None}, Status.FAIL),
+        ({"commit": None, "dirty": False}, Status.FAIL),
+    ],
+)
+def test_a_clean_commit_is_the_code_that_ran(made, judged, code, status):
+    """One with changes is not, nor one of which nobody knows; each step is judged, whatever was skipped before it."""
+    skipped = made.event("OTHER", 1, ours={"state": "SKIPPED"}, orchestrail_step={"role": "train"})
+    able = {"orchestrail_capabilities": {"capabilities": ALL}}
+    parameters = {"orchestrail_parameters": {"parameters": {}, "digest": made.digest("p")}}
+    facets = {"orchestrail_code": code, "orchestrail_step": {"role": "train"}, **able, **parameters}
+    verdict = judged("PREP-03", skipped, made.event("COMPLETE", 2, **facets))
+    assert (verdict.status, verdict.subjects) == (status, 1)
+
+
+@pytest.mark.parametrize(("capabilities", "status"), [(ALL, Status.FAIL), ([], Status.UNKNOWN)])
+def test_code_and_parameters_that_are_both_lacking_are_both_named(made, judged, capabilities, status):
+    """Values without a digest are no parameters that could be compared."""
+    facets = {"orchestrail_parameters": {"parameters": {}, "digest": None}, "orchestrail_step": {"role": "train"}}
+    able = {"orchestrail_capabilities": {"capabilities": capabilities}}
+    verdict = judged("PREP-03", made.event("COMPLETE", 1, **facets, **able))
+    both = "the code that ran has no digest and no clean commit and its parameters are not known"
+    assert (verdict.status, verdict.reason.partition(":")[0]) == (status, both)
+    assert [one.field for one in verdict.results[0].witnesses] == ["code", "parameters"]
 
 
 def test_a_root_that_is_not_on_the_record_is_another_one(made, judged):

@@ -95,6 +95,8 @@ def test_trials_alone_are_no_subjects(made, judged):
     verdict = judged("PREP-02", prepared(made, 1, code("1"), environment="dev"))
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NO_SUBJECTS)
     assert verdict.reason.startswith("1 run is of the environment `dev`, and no deployed model descends from")
+    both = [prepared(made, number, code("1"), environment="dev") for number in (1, 2)]
+    assert judged("PREP-02", *both).reason.startswith("2 runs are of the environment `dev`, and")
 
 
 def test_a_derived_version_is_no_version(made, judged):
