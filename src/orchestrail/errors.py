@@ -78,7 +78,7 @@ class SpoolError(OrchestrailError):
 
 
 class ServerError(OrchestrailError):
-    """The server that the spool is sent to cannot be reached, or does not take it: the spool keeps what did not arrive.
+    """A server of ours cannot be reached, or refuses; the spool keeps what did not arrive there.
 
     Attributes:
         passing: whether it may go better the next time.

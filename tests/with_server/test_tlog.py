@@ -157,12 +157,22 @@ def test_a_damaged_log_is_not_served(serve: Any, tmp_path: Path) -> None:
     with open_record(load_settings(home=home), create=True) as store:
         store.append([spooled(number) for number in range(5)])
     with closing(sqlite3.connect(home / "audit.db")) as connection:
-        connection.execute("DROP TRIGGER log_delete")
+        connection.executescript(
+            "DROP TRIGGER log_delete; DROP TRIGGER log_update; PRAGMA ignore_check_constraints = ON"
+        )
         connection.execute("DELETE FROM log WHERE seq = 2")
+        connection.execute("UPDATE log SET envelope = 'text', leaf = 'text' WHERE seq = 1")
         connection.commit()
     server = serve()
     with server.client() as client:
-        for path in ("tile/0/000.p/5", "tile/entries/000.p/5", "0/proof", "consistency?first=3"):
+        for path in (
+            "tile/0/000.p/5",
+            "tile/0/000.p/2",
+            "tile/entries/000.p/5",
+            "tile/entries/000.p/2",
+            "0/proof",
+            "consistency?first=3",
+        ):
             assert client.get(f"/log/{path}").status_code == 503, path
     assert "damaged" in server.stop()
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -10,6 +9,7 @@ import typer
 from orchestrail.cli.options import Home, Json, StoreUrl
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
+from orchestrail.operations.verify import Compared
 from orchestrail.operations.verify import verify as recompute
 from orchestrail.queries.documents import verification_document
 from orchestrail.queries.words import counted
@@ -18,10 +18,12 @@ from orchestrail.settings import Settings
 
 def verify(
     target: Annotated[
-        str | None, typer.Argument(metavar="[STORE]", help="Another store: its file, home or URL.")
+        str | None,
+        typer.Argument(metavar="[STORE]", help="Another store: its file, home or URL; or a server's address."),
     ] = None,
     against: Annotated[
-        Path | None, typer.Option(metavar="CHECKPOINT", help="A checkpoint from outside that the log shall contain.")
+        str | None,
+        typer.Option(metavar="CHECKPOINT", help="A checkpoint from outside: a file, or the address of a server."),
     ] = None,
     as_json: Json = False,
     home: Home = None,
@@ -29,14 +31,15 @@ def verify(
 ) -> None:
     """Recompute the log, to show whether it was altered.
 
-    With --against, show also whether it contains a checkpoint that was kept outside. Nothing is collected or written.
+    With --against, show also whether it contains a checkpoint that was kept outside; a server's log may also be the longer one. Of
+    a server, the entries of its log are recomputed, by the key that is pinned here. Nothing is collected or written.
     """
     ok = recompute_and_print(settings_of(home, store), Output(as_json=as_json), target, against)
     raise typer.Exit(0 if ok else 1)
 
 
 def recompute_and_print(
-    settings: Settings, output: Output, target: str | None = None, against: Path | None = None
+    settings: Settings, output: Output, target: str | None = None, against: str | None = None
 ) -> bool:
     """Recompute a log, print the result, and say whether it is what its signed checkpoints say."""
     result = recompute(settings, target, against, output.progress("verifying entries"))
@@ -50,6 +53,16 @@ def recompute_and_print(
         output.line(f"The log of {counted(result.size, 'event')} does not verify:", style="red")
     for problem in result.problems:
         output.line(f"  {problem}")
+    if result.against is not None and result.against.consistent:
+        output.line(_compared(result.size, result.against))
     for note in result.notes:
         output.line(f"note: {note}")
     return result.ok
+
+
+def _compared(size: int, against: Compared) -> str:
+    root = f"root hash {against.root_hash}"
+    if against.size > size:
+        missing = counted(against.size - size, "event")
+        return f"The log of {counted(against.size, 'event')} there begins with it: {missing} more, {root}"
+    return f"It begins with the log of {counted(against.size, 'event')} of the checkpoint from outside, {root}"

@@ -1,4 +1,6 @@
-"""A server as the place where spooled events go: asked what it has, and sent the rest. What becomes of events is decided there.
+"""A server of ours, asked from afar; and as the place where spooled events go: asked what it has, and sent the rest.
+
+What becomes of events is decided there.
 
 Redirects are not followed: the token is sent to the address that was given, and to no other.
 """
@@ -9,7 +11,8 @@ import gzip
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterable, Iterator, Sequence
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
@@ -34,6 +37,7 @@ _BYTES = 8 * 2**20
 _ASKED = 5000
 _MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
 _LARGEST = 1 << 24
+_COMFORT = "Nothing is lost: the spool keeps what did not arrive. "
 
 
 class Server:
@@ -41,7 +45,7 @@ class Server:
 
     Args:
         url: its address.
-        token: good for writing; None where it needs none.
+        token: good for what it is asked; None where it needs none.
 
     Raises:
         ConfigurationError: the address is none of HTTP.
@@ -55,8 +59,8 @@ class Server:
                 "It does not begin with http:// or https://, names no host, or names a user.",
                 "Set ORCHESTRAIL_URL as in https://audit.example, and ORCHESTRAIL_TOKEN.",
             )
-        self._address = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
-        self._headers = {"User-Agent": f"orchestrail/{__version__}", "Content-Encoding": "gzip"}
+        self.address = urlunsplit((parts.scheme, parts.netloc, parts.path.rstrip("/"), "", ""))
+        self._headers = {"User-Agent": f"orchestrail/{__version__}"}
         if token is not None:
             self._headers["Authorization"] = f"Bearer {token}"
         self._opener = urllib.request.build_opener(NoRedirects)
@@ -88,29 +92,47 @@ class Server:
             size = said["size"]
         return Appended(appended, duplicates, quarantined, None, size)
 
+    def read(self, path: str) -> bytes:
+        """Ask for what stands at an address.
+
+        Raises:
+            ServerError: it cannot be had.
+        """
+        return self._ask(path, {"Accept-Encoding": "gzip"}, None, "")
+
     def _post(self, path: str, kind: str, body: bytes) -> dict[str, Any]:
         packed = gzip.compress(body, compresslevel=1)
+        headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+        answer = self._ask(path, headers, packed, _COMFORT)
+        try:
+            said = json.loads(answer)
+        except ValueError as error:  # half an answer, or none of ours
+            raise self._unreachable(error, _COMFORT) from None
+        if not isinstance(said, dict):
+            raise ServerError(f"{self.address} is no server of orchestrail.", "", "See ORCHESTRAIL_URL.")
+        return said
+
+    def _ask(self, path: str, headers: Mapping[str, str], body: bytes | None, comfort: str) -> bytes:
         # The scheme was looked at above: no file is opened here.
-        request = urllib.request.Request(  # noqa: S310
-            self._address + path, packed, self._headers | {"Content-Type": kind}, method="POST"
-        )
+        request = urllib.request.Request(self.address + path, body, {**self._headers, **headers})  # noqa: S310
         try:
             with self._opener.open(request, timeout=TIMEOUT) as answer:
-                said = json.loads(answer.read(_LARGEST))
+                packed = answer.headers.get("Content-Encoding") == "gzip"
+                return bytes((gzip.GzipFile(fileobj=answer) if packed else answer).read(_LARGEST))
         except urllib.error.HTTPError as error:
             with error:
                 raise self._refused(error) from None
-        except (OSError, ValueError, HTTPException) as error:  # no connection, half an answer, or none of ours
-            reason = getattr(error, "reason", error)
-            raise ServerError(
-                f"The server {self._address} cannot be reached.",
-                f"{type(reason).__name__}: {reason}.",
-                "Nothing is lost: the spool keeps what did not arrive. See that the server runs, and that the address is right.",
-                passing=True,
-            ) from None
-        if not isinstance(said, dict):
-            raise ServerError(f"{self._address} is no server of orchestrail.", "", "See ORCHESTRAIL_URL.")
-        return said
+        except (OSError, EOFError, zlib.error, ValueError, HTTPException) as error:  # no connection, or half an answer
+            raise self._unreachable(error, comfort) from None
+
+    def _unreachable(self, error: Exception, comfort: str) -> ServerError:
+        reason = getattr(error, "reason", error)
+        return ServerError(
+            f"The server {self.address} cannot be reached.",
+            f"{type(reason).__name__}: {reason}.",
+            f"{comfort}See that the server runs, and that the address is right.",
+            passing=True,
+        )
 
     def _refused(self, error: urllib.error.HTTPError) -> ServerError:
         said: dict[str, Any] = {}
@@ -120,7 +142,7 @@ class Server:
         after = error.headers.get("Retry-After", "")
         why = f"{said.get('what', '')} {said.get('why', '')}".strip()
         return ServerError(
-            f"The server {self._address} answers with status {error.code}.",
+            f"The server {self.address} answers with status {error.code}.",
             why or "It says nothing more.",
             "See ORCHESTRAIL_TOKEN." if error.code in (401, 403) else "See ORCHESTRAIL_URL, and the log of the server.",
             passing=error.code in _MAY_PASS,

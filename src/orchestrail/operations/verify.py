@@ -1,40 +1,69 @@
-"""Proving that the record was not altered. The recomputing itself is `orchestrail.store.verify`; nothing is written."""
+"""Proving that the record was not altered: which log, under which key, against which checkpoint. Nothing is written.
+
+The recomputing itself is `orchestrail.store.verify`, and `served` where a server is all that can be asked.
+"""
 
 from __future__ import annotations
 
 from pathlib import Path
 
 from orchestrail.errors import ConfigurationError
+from orchestrail.operations.remote import Server
+from orchestrail.operations.served import ServedLog, verify_served
 from orchestrail.settings import Settings
 from orchestrail.store import store_file, verify_store
-from orchestrail.store.base import Progress, Verification
+from orchestrail.store.base import Compared, Progress, Verification
+
+__all__ = ["Compared", "Verification", "verify"]
 
 MAX_CHECKPOINT = 64 * 1024
 
 
 def verify(
-    settings: Settings, target: str | None = None, against: Path | None = None, progress: Progress | None = None
+    settings: Settings, target: str | None = None, against: str | None = None, progress: Progress | None = None
 ) -> Verification:
-    """Recompute a store.
+    """Recompute a log.
 
     Args:
         settings: name the store, and the home that pins its public key.
-        target: another store: its file, its home, or a URL.
-        against: a file with a signed checkpoint that the log shall contain.
+        target: another store: its file, its home, or a URL, of a server too.
+        against: a signed checkpoint that the log shall contain: a file, or the address of a server, whose log may also be
+            the longer one and contain this one.
         progress: called with entries done and entries there are.
 
     Raises:
-        ConfigurationError: the checkpoint file cannot be read, or the target is of no known kind.
+        ConfigurationError: the checkpoint file cannot be read, the target is of no known kind, or the key of a server's log is
+            not pinned.
+        ServerError: a server cannot be asked.
         StoreError: there is no store, or the file is none.
     """
-    note = _note(against) if against is not None else None
+    note, growth = None, None
+    if against is not None and _is_server(against):
+        outside = _served(settings, against)
+        note, growth = outside.checkpoint(), outside.consistency
+    elif against is not None:
+        note = _note(Path(against))
     if target is None:
-        return verify_store(settings.store, settings.home, progress, note)
+        return verify_store(settings.store, settings.home, progress, note, growth=growth)
+    if _is_server(target):
+        return verify_served(_served(settings, target), settings.home, progress, note, growth)
     url = target if "://" in target else f"sqlite:///{_file(Path(target).expanduser())}"
     file = store_file(url)
     if file is None:
-        return verify_store(url, settings.home, progress, note)
-    return verify_store(url, file.parent, progress, note, trusted=(settings.home,))
+        return verify_store(url, settings.home, progress, note, growth=growth)
+    return verify_store(url, file.parent, progress, note, (settings.home,), growth)
+
+
+def _is_server(text: str) -> bool:
+    return text.startswith(("http://", "https://"))
+
+
+def _served(settings: Settings, address: str) -> ServedLog:
+    """Reach the log of a server; the token of the settings is for the server of the settings, and goes to no other."""
+    server = Server(address, None)
+    if settings.token is not None and (settings.url is None or Server(settings.url, None).address == server.address):
+        server = Server(address, settings.token.get_secret_value())
+    return ServedLog(server)
 
 
 def _file(path: Path) -> Path:

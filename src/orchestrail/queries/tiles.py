@@ -85,6 +85,22 @@ def contents(connection: Connection, tile: Tile) -> bytes:
     return b"".join(hashes(connection, tile.level, first, tile.width))
 
 
+def entries_of(bundle: bytes) -> list[bytes]:
+    """Take the entries out of a bundle.
+
+    Raises:
+        ValueError: it is cut off.
+    """
+    found: list[bytes] = []
+    while bundle:
+        length = _LENGTH + int.from_bytes(bundle[:_LENGTH])
+        if len(bundle) < length or len(bundle) < _LENGTH:
+            raise ValueError("the bundle is cut off")
+        found.append(bundle[_LENGTH:length])
+        bundle = bundle[length:]
+    return found
+
+
 def hashes(connection: Connection, level: int, first: int, count: int) -> list[bytes]:
     """Load neighbouring hashes of a tile: leaves, or roots of full tiles of the level below.
 

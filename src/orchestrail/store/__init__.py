@@ -14,6 +14,7 @@ from orchestrail.errors import ConfigurationError
 
 if TYPE_CHECKING:
     from orchestrail.store.base import Progress, Store, Verification
+    from orchestrail.store.outside import Growth
     from orchestrail.store.postgresql import PostgresStore
 
 _SERVER = "postgresql"
@@ -44,6 +45,7 @@ def verify_store(
     progress: Progress | None = None,
     against: bytes | None = None,
     trusted: Sequence[Path] = (),
+    growth: Growth | None = None,
 ) -> Verification:
     """Recompute the audit store that a URL names, without writing anything.
 
@@ -53,16 +55,17 @@ def verify_store(
         progress: called with entries done and entries there are.
         against: a signed checkpoint from outside that this log shall contain.
         trusted: other homes; a key that one of them pins for this log counts before that of `home`.
+        growth: of the log that the checkpoint is of, where that log can be asked: it may be the longer one then.
 
     Raises:
         ConfigurationError: the URL names no kind of store that is supported, or what that needs is not installed.
         StoreError: there is no store, or it is of another schema version.
     """
     if _is_server(url):
-        return _server_store().verify_at(url, home, progress, against, trusted)
+        return _server_store().verify_at(url, home, progress, against, trusted, growth)
     from orchestrail.store.sqlite import verify_file
 
-    return verify_file(_path(url), home, progress, against, trusted)
+    return verify_file(_path(url), home, progress, against, trusted, growth)
 
 
 def migrate_store(file: Path, target: str, home: Path, progress: Progress | None = None) -> Verification:

@@ -163,6 +163,21 @@ class Problem:
 
 
 @dataclass(frozen=True, slots=True)
+class Compared:
+    """A checkpoint from outside that a log was held against.
+
+    Attributes:
+        size: number of entries that it covers.
+        root_hash: its root, hexadecimal.
+        consistent: whether the longer one of the two logs begins with the shorter one.
+    """
+
+    size: int
+    root_hash: str
+    consistent: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """Result of recomputing the log.
 
@@ -171,12 +186,14 @@ class Verification:
         root_hash: recomputed root, hexadecimal.
         problems: everything found, empty when the log verifies.
         notes: what a reader should know beside it.
+        against: the checkpoint that it was held against; None where there was none, or it is no checkpoint of this log.
     """
 
     size: int
     root_hash: str
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
+    against: Compared | None = None
 
     @property
     def ok(self) -> bool:

@@ -67,7 +67,7 @@ def load_signer(home: Path, verifier: Verifier) -> Signer:
     Raises:
         StoreError: the key is missing, unreadable, or another one.
     """
-    path = _file(home, verifier, "key")
+    path = _file(home, verifier.name, "key")
     try:
         key = load_pem_private_key(path.read_bytes(), password=None)
     except OSError as error:
@@ -86,13 +86,15 @@ def load_signer(home: Path, verifier: Verifier) -> Signer:
     return signer
 
 
-def pinned(home: Path, verifier: Verifier) -> Verifier | None:
-    """Return the public key that is pinned for the log that a key names, None where there is none.
+def pinned(home: Path, name: str) -> Verifier | None:
+    """Return the public key that is pinned for the log of a name, None where there is none.
 
     Raises:
         NoteError: there is one, and it is damaged.
     """
-    path = _file(home, verifier, "pub")
+    if _LOG.fullmatch(name) is None:
+        return None
+    path = _file(home, name, "pub")
     try:
         text = path.read_bytes().decode("utf-8")
     except FileNotFoundError:
@@ -109,8 +111,8 @@ def any_pinned(home: Path) -> bool:
     return any((home / "keys").glob("*.pub"))
 
 
-def _file(home: Path, verifier: Verifier, kind: str) -> Path:
-    return home / "keys" / f"{verifier.name.removeprefix(_ORIGIN)}.{kind}"
+def _file(home: Path, name: str, kind: str) -> Path:
+    return home / "keys" / f"{name.removeprefix(_ORIGIN)}.{kind}"
 
 
 def _write(path: Path, data: bytes) -> None:

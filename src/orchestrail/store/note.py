@@ -158,6 +158,19 @@ class Verifier:
         raise NoteError(f"no signature of the key {self.name}+{self.key_id.hex()}")
 
 
+def checked_head(note: Note, verifier: Verifier) -> Head:
+    """Read a checkpoint that a log signed.
+
+    Raises:
+        NoteError: it is none, it is of another log, or the signature does not hold.
+    """
+    head = parse_head(note.text)
+    if head.origin != verifier.name:
+        raise NoteError("it is of another log")
+    verifier.check(note)
+    return head
+
+
 def parse_verifier(text: str) -> Verifier:
     """Read a public key as `Verifier.to_text` writes it.
 

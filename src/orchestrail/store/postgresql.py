@@ -29,6 +29,7 @@ from orchestrail.store.copying import copy_log
 from orchestrail.store.keys import create_signer
 from orchestrail.store.log import MARK_RESOLVED, LogStore, own_verifier
 from orchestrail.store.note import Verifier
+from orchestrail.store.outside import Growth
 from orchestrail.store.server import Server
 from orchestrail.store.session import Damage, Examined, places, returns
 from orchestrail.store.verify import check_revision, verify
@@ -260,6 +261,7 @@ class PostgresStore(LogStore):
         progress: Progress | None = None,
         against: bytes | None = None,
         trusted: Sequence[Path] = (),
+        growth: Growth | None = None,
     ) -> Verification:
         """Recompute the store in a database; see `orchestrail.store.verify_store`."""
         server = Server(url)
@@ -269,7 +271,7 @@ class PostgresStore(LogStore):
             if not postgresql_schema.exists(session):
                 raise server.missing()
             check_revision(server.called, schema.known_revision(server.called, postgresql_schema.version(session)))
-            return verify(session, home, progress, against, trusted)
+            return verify(session, home, progress, against, trusted, growth)
 
     @staticmethod
     def copied(url: str, home: Path, source: Examined, progress: Progress | None = None) -> Verification:

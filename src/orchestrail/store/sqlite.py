@@ -25,6 +25,8 @@ from orchestrail.store.note import Verifier
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
+    from orchestrail.store.outside import Growth
+
 PAGE_BYTES = 8192
 """Three events of the usual size fit a page of this size; of the default size, one."""
 
@@ -194,6 +196,7 @@ def verify_file(
     progress: Progress | None = None,
     against: bytes | None = None,
     trusted: Sequence[Path] = (),
+    growth: Growth | None = None,
 ) -> Verification:
     """Recompute the store in a file; see `orchestrail.store.verify.verify`.
 
@@ -203,7 +206,7 @@ def verify_file(
     from orchestrail.store.verify import verify
 
     with reading_file(path) as session:
-        return verify(session, home, progress, against, trusted)
+        return verify(session, home, progress, against, trusted, growth)
 
 
 @contextmanager

@@ -12,11 +12,12 @@ from typing import Any
 from orchestrail.errors import StoreError
 from orchestrail.store import counters, schema
 from orchestrail.store.appending import foreign_digest
-from orchestrail.store.base import Problem, Progress, Refused, Verification
+from orchestrail.store.base import Compared, Problem, Progress, Refused, Verification
 from orchestrail.store.envelope import Envelope, EnvelopeError, event_id, parse_envelope
 from orchestrail.store.keys import any_pinned, load_signer, parse_public_key, pinned
 from orchestrail.store.merkle import Frontier, Tiles, leaf_hash
-from orchestrail.store.note import Head, NoteError, Signer, Verifier, parse_head, parse_note
+from orchestrail.store.note import Head, NoteError, Signer, Verifier, checked_head, parse_head, parse_note
+from orchestrail.store.outside import Comparison, Growth
 from orchestrail.store.quarantine import row_digest
 from orchestrail.store.session import Examined
 
@@ -36,6 +37,7 @@ def verify(
     progress: Progress | None = None,
     against: bytes | None = None,
     trusted: Sequence[Path] = (),
+    growth: Growth | None = None,
 ) -> Verification:
     """Recompute a store.
 
@@ -45,8 +47,9 @@ def verify(
         progress: called with entries done and entries there are.
         against: a signed checkpoint from outside that this log shall contain.
         trusted: other homes; a key that one of them pins for this log counts before that of `home`.
+        growth: of the log that the checkpoint is of, where that log can be asked: it may be the longer one then.
     """
-    return _Check(session, home, trusted, progress, against).run()
+    return _Check(session, home, trusted, progress, against, growth).run()
 
 
 def check_revision(store: str, revision: str | None) -> None:
@@ -77,19 +80,22 @@ class _Check:
         trusted: Sequence[Path],
         progress: Progress | None,
         against: bytes | None,
+        growth: Growth | None,
     ) -> None:
         self._session = session
         self._home = home
         self._trusted = trusted
         self._progress = progress
         self._against = against
+        self._growth = growth
         self._problems: list[Problem] = []
         self._notes: list[str] = []
         self._verifier: Verifier | None = None
         self._signer: Signer | None = None
         self._frontier = Frontier()
         self._heads: dict[int, bytes] = {}
-        self._against_head: Head | None = None
+        self._comparison: Comparison | None = None
+        self._compared: Compared | None = None
         self._forked = False
         self._boundaries: set[int] = set()
         self._arrived: dict[str, list[int]] = {}
@@ -129,6 +135,7 @@ class _Check:
             root_hash=self._frontier.root().hex(),
             problems=tuple(self._problems),
             notes=tuple(self._notes),
+            against=self._compared,
         )
 
     def _report(self, table: str, place: str | None, what: str) -> None:
@@ -166,7 +173,7 @@ class _Check:
             self._report("meta", "public_key", str(error))
             return
         try:
-            pin = next((pin for home in (*self._trusted, self._home) if (pin := pinned(home, stated))), None)
+            pin = next((pin for home in (*self._trusted, self._home) if (pin := pinned(home, stated.name))), None)
         except NoteError as error:
             self._report("key", None, f"the pinned public key: {error}")
             return
@@ -193,18 +200,14 @@ class _Check:
         if 0 not in self._heads:
             self._report("checkpoint", "size 0", "it is missing")
 
-    def _head(self, note: object, size: int | None) -> Head:
+    def _head(self, note: object, size: int) -> Head:
         if not isinstance(note, bytes):
             raise NoteError("not bytes")
         parsed = parse_note(note)
         head = parse_head(parsed.text)
-        if size is not None and (size != head.size or len(parsed.signatures) != 1):
+        if size != head.size or len(parsed.signatures) != 1:
             raise NoteError(f"the note is of size {head.size}, or has more than one signature")
-        if self._verifier is not None:
-            if head.origin != self._verifier.name:
-                raise NoteError("it is of another log")
-            self._verifier.check(parsed)
-        return head
+        return head if self._verifier is None else checked_head(parsed, self._verifier)
 
     def _check_log(self) -> None:
         (total,) = next(self._rows("SELECT count(*) FROM log"))
@@ -278,9 +281,8 @@ class _Check:
         if signed is not None and not self._forked and signed != self._frontier.root():
             self._forked = True
             self._report("checkpoint", f"size {size}", "the log up to there does not have the signed root")
-        outside = self._against_head
-        if outside is not None and outside.size == size and outside.root_hash != self._frontier.root():
-            self._report("against", f"size {size}", "the log up to there does not have the signed root")
+        if self._comparison is not None:
+            self._comparison.meet(self._frontier)
 
     def _compare_tile(self, level: int, number: int, hashes: bytes) -> None:
         row = self._session.execute(
@@ -403,14 +405,15 @@ class _Check:
     def _read_against(self) -> None:
         if self._against is not None:
             try:
-                self._against_head = self._head(self._against, None)
+                self._comparison = Comparison(self._against, self._verifier, self._growth)
             except NoteError as error:
                 self._report("against", None, str(error))
 
     def _check_against(self) -> None:
-        head = self._against_head
-        if head is not None and head.size > self._frontier.size:
-            self._report("against", f"size {head.size}", f"the log has only {self._frontier.size} entries: it was cut")
+        if self._comparison is not None:
+            self._compared, problem = self._comparison.conclude(self._frontier)
+            if problem is not None:
+                self._report("against", f"size {self._compared.size}", problem)
 
 
 def _printable(text: str) -> str:

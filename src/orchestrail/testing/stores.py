@@ -18,14 +18,17 @@ from uuid import UUID
 import pytest
 
 from orchestrail.errors import StoreError
-from orchestrail.queries.log_entries import newest_head
+from orchestrail.queries.log_entries import newest_head, public_key
 from orchestrail.queries.proofs import consistency, inclusion
-from orchestrail.queries.tiles import Tile, contents
-from orchestrail.store import open_store
-from orchestrail.store.base import Incoming, Refused, Store
+from orchestrail.queries.tiles import Tile, contents, hashes
+from orchestrail.store import open_store, verify_store
+from orchestrail.store.base import Compared, Incoming, Refused, Store
 from orchestrail.store.envelope import event_id
-from orchestrail.store.merkle import TILE_WIDTH, leaf_hash, tile_root
-from orchestrail.store.note import parse_head, parse_note
+from orchestrail.store.keys import load_signer, parse_public_key
+from orchestrail.store.merkle import TILE_WIDTH, Frontier, leaf_hash, tile_root
+from orchestrail.store.note import Head, parse_head, parse_note
+from orchestrail.store.proofs import Consistency
+from orchestrail.store.proofs import consistency as prove_growth
 
 EMITTER = "0123456789abcdef" * 2
 
@@ -395,9 +398,36 @@ class StoreConformance:
         """A checkpoint from outside is contained, or its absence is a problem."""
         store.append([spooled(0)])
         kept = store.checkpoint().note
+        head = store.checkpoint()
         store.append([spooled(1)])
-        assert store.verify(against=kept).ok
-        assert not store.verify(against=kept.replace(b"\n1\n", b"\n9\n")).ok
+        found = store.verify(against=kept)
+        assert (found.ok, found.against) == (True, Compared(1, head.root_hash.hex(), consistent=True))
+        changed = store.verify(against=kept.replace(b"\n1\n", b"\n9\n"))
+        assert (changed.ok, changed.against) == (False, None)
+
+    @pytest.mark.parametrize("other", ["longer", "forked", "shorter"])
+    def test_a_log_elsewhere_that_can_be_asked(self, store: Store, place: Place, other: str) -> None:
+        """It proves that it began with this one, where it did; whoever signed another history with the same key cannot."""
+        store.append([spooled(number) for number in range(5)])
+        with store.read() as record:
+            leaves = hashes(record, 0, 0, 5)
+            signer = load_signer(place.home, parse_public_key(public_key(record)))
+        if other == "forked":
+            leaves[3] = leaf_hash(b"forked")
+        leaves = leaves[:4] if other == "shorter" else [*leaves, leaf_hash(b"new"), leaf_hash(b"newer")]
+        frontier = Frontier()
+        for leaf in leaves:
+            frontier.append(leaf)
+        note = signer.sign(Head(signer.verifier.name, frontier.size, frontier.root()))
+
+        def growth(first: int, second: int) -> Consistency:
+            return prove_growth(lambda _level, begin, count: leaves[begin : begin + count], first, second)
+
+        found = verify_store(place.url, place.home, against=note, growth=growth)
+        assert found.against == Compared(len(leaves), frontier.root().hex(), consistent=other != "forked")
+        assert [problem.table for problem in found.problems] == (["against"] if other == "forked" else [])
+        if other == "longer":
+            assert not verify_store(place.url, place.home, against=note).ok
 
     def test_a_damaged_log_is_not_extended(self, store: Store, place: Place) -> None:
         """An append onto a log that does not hang together is refused and says to verify."""

@@ -31,15 +31,15 @@ def test_a_checkpoint_is_confirmed_later(settings, filled, tmp_path):
     head = checkpoint(filled, tmp_path / "note")
     assert (tmp_path / "note").read_bytes() == head.note
     filled.append([Incoming(b"[]", "test")])
-    assert verify(settings, against=tmp_path / "note").ok
+    assert verify(settings, against=str(tmp_path / "note")).ok
     (tmp_path / "note").write_bytes(head.note[:-1])
-    assert not verify(settings, against=tmp_path / "note").ok
+    assert not verify(settings, against=str(tmp_path / "note")).ok
 
 
 def test_files_that_cannot_be_used(settings, filled, tmp_path):
     """A checkpoint that is not there, or cannot be written, is an error of the caller."""
     with pytest.raises(ConfigurationError, match="cannot be read"):
-        verify(settings, against=tmp_path / "none")
+        verify(settings, against=str(tmp_path / "none"))
     with pytest.raises(ConfigurationError, match="cannot be written"):
         checkpoint(filled, tmp_path / "none" / "note")
 
