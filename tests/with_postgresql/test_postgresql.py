@@ -15,6 +15,9 @@ import psycopg
 import pytest
 
 from orchestrail.errors import ConfigurationError, StoreError
+from orchestrail.operations.backup import backup, recover, restore
+from orchestrail.operations.verify import verify
+from orchestrail.settings import Settings
 from orchestrail.store import open_store, postgresql, postgresql_schema, store_name
 from orchestrail.store.postgresql import PostgresSession, PostgresStore
 from orchestrail.testing.stores import event, foreign, spooled
@@ -294,3 +297,23 @@ def test_the_recorded_schema_is_read_without_a_server():
     """A reader's verification compares with a file of the package."""
     kinds = {kind for kind, _, _ in json.loads(postgresql_schema.EXPECTED.read_text())}
     assert kinds == {"table", "constraint", "index", "trigger", "function"}
+
+
+def test_a_copy_of_a_database_is_a_file_and_goes_back_into_one(place, store, cluster, tmp_path):
+    """What waits for its place is not in it; the log that fell back signs nothing until that is on the record."""
+    settings = Settings(home=place.home, store=place.url)
+    store.append([spooled(0), foreign(1)])
+    ingested_only(store, [spooled(2), foreign(3)])
+    found = backup(settings, tmp_path / "copy.db")
+    assert (found.ok, found.size) == (True, 2)
+    store.append([spooled(4)])
+    there = Settings(home=place.home, store=cluster.create(f"{place.database}_again"))
+    restored = restore(there, tmp_path / "copy.db")
+    assert (restored.verification.size, restored.behind.known_size) == (2, 5)
+    with open_store(there.store, home=place.home) as again:
+        with pytest.raises(StoreError, match="was not continued"):
+            again.append([spooled(5)])
+        recover(there, "The disk failed, and the copy was of the night before.", "operations")
+        assert again.append([spooled(5)]).appended == 0  # it had been stored, and got its place with the recovery
+        assert event(5) in bodies(again)
+    assert verify(there).ok

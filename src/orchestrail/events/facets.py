@@ -62,6 +62,7 @@ OURS = (
     "orchestrail_scan",
     "orchestrail_resolution",
     "orchestrail_document",
+    "orchestrail_recovery",
 )
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from orchestrail.errors import ConfigurationError
 from orchestrail.settings import Settings
-from orchestrail.store import migrate_store, store_file
+from orchestrail.store import copy_store, store_file
 from orchestrail.store.base import Progress, Verification
 
 
@@ -27,4 +27,4 @@ def migrate(settings: Settings, target: str, progress: Progress | None = None) -
             "The target is a file too." if file else "The store of the settings is on a server already.",
             "Name the file by --store, and the database by its URL.",
         )
-    return migrate_store(file, target, settings.home, progress)
+    return copy_store(settings.store, target, settings.home, progress)

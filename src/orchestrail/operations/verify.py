@@ -5,14 +5,16 @@ The recomputing itself is `orchestrail.store.verify`, and `served` where a serve
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 from orchestrail.errors import ConfigurationError
+from orchestrail.operations import open_record
 from orchestrail.operations.remote import Server
 from orchestrail.operations.served import ServedLog, verify_served
 from orchestrail.settings import Settings
 from orchestrail.store import store_file, verify_store
-from orchestrail.store.base import Compared, Progress, Verification
+from orchestrail.store.base import Compared, Problem, Progress, Verification
 
 __all__ = ["Compared", "Verification", "verify"]
 
@@ -42,9 +44,10 @@ def verify(
         outside = _served(settings, against)
         note, growth = outside.checkpoint(), outside.consistency
     elif against is not None:
-        note = _note(Path(against))
+        note = checkpoint_note(Path(against))
     if target is None:
-        return verify_store(settings.store, settings.home, progress, note, growth=growth)
+        found = verify_store(settings.store, settings.home, progress, note, growth=growth)
+        return _with_what_is_known(found, settings)
     if _is_server(target):
         return verify_served(_served(settings, target), settings.home, progress, note, growth)
     url = target if "://" in target else f"sqlite:///{_file(Path(target).expanduser())}"
@@ -66,11 +69,25 @@ def _served(settings: Settings, address: str) -> ServedLog:
     return ServedLog(server)
 
 
+def _with_what_is_known(found: Verification, settings: Settings) -> Verification:
+    """Add that the log lacks what this home knows it to have signed; a log that is damaged has worse problems."""
+    behind = open_record(settings).behind() if found.ok else None
+    if behind is None:
+        return found
+    what = f"the log is behind a checkpoint that it had signed: {behind}; see `orchestrail recover`"
+    return replace(found, problems=(Problem("known", f"size {behind.known_size}", what),))
+
+
 def _file(path: Path) -> Path:
     return path / "audit.db" if path.is_dir() else path
 
 
-def _note(path: Path) -> bytes:
+def checkpoint_note(path: Path) -> bytes:
+    """Read a file with a checkpoint.
+
+    Raises:
+        ConfigurationError: it cannot be read.
+    """
     try:
         with path.open("rb") as file:
             return file.read(MAX_CHECKPOINT)

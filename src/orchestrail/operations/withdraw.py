@@ -44,10 +44,7 @@ def withdraw(
         ConfigurationError: the reason is none, or holds a secret.
         StoreError: the store cannot be written.
     """
-    if problem := problem_of_text(reason):
-        raise ConfigurationError("The reason cannot be used.", f"{problem[:1].upper()}{problem[1:]}.", "Say why.")
-    if redact_text(reason) != reason:
-        raise ConfigurationError("The reason holds a secret.", "The record keeps it.", "Say why, without it.")
+    require_reason(reason)
     said = {
         "namespace": dataset.namespace,
         "name": dataset.name,
@@ -61,3 +58,15 @@ def withdraw(
     appended = store.append([record])
     apply(store)
     return appended.size - 1
+
+
+def require_reason(reason: str) -> None:
+    """Require that something can be kept as a reason.
+
+    Raises:
+        ConfigurationError: it is none, or holds a secret.
+    """
+    if problem := problem_of_text(reason):
+        raise ConfigurationError("The reason cannot be used.", f"{problem[:1].upper()}{problem[1:]}.", "Say why.")
+    if redact_text(reason) != reason:
+        raise ConfigurationError("The reason holds a secret.", "The record keeps it.", "Say why, without it.")

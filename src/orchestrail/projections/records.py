@@ -18,6 +18,7 @@ from orchestrail.projections.fold import OURS
 from orchestrail.projections.handed_out import document
 from orchestrail.projections.manifests import manifest
 from orchestrail.projections.reconciliations import reconciliation
+from orchestrail.projections.recoveries import recovery
 from orchestrail.projections.scans import resolution, scan
 from orchestrail.projections.statements import persons, statement
 from orchestrail.projections.values import mapping, parse, text
@@ -52,6 +53,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind("orchestrail_withdrawal", withdrawal, tables.withdrawal, asdict),
     Kind("orchestrail_document", document, tables.document, asdict),
     Kind("orchestrail_manifest", manifest, tables.manifest, tables.manifest_columns),
+    Kind("orchestrail_recovery", recovery, tables.recovery, asdict),
     Kind("orchestrail_scan", scan, tables.scan, tables.scan_columns),
     Kind("orchestrail_resolution", resolution, tables.resolution, asdict),
 )

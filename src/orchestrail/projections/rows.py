@@ -123,6 +123,33 @@ class PersonsRow:
 
 
 @dataclass(frozen=True, slots=True)
+class RecoveryRow:
+    """A log that lacks what it had signed, and goes on.
+
+    Attributes:
+        seq: place of the record in the log.
+        received_at: when the log took it, RFC 3339 in UTC.
+        known_size: entries of the checkpoint that it had signed.
+        known_root: root hash of that checkpoint, hexadecimal.
+        size: entries that it had.
+        lost: entries that are missing; None where others stand in their places.
+        recovered_at: when it was said, RFC 3339 in UTC.
+        reason: why.
+        by: who says so, a person or a pseudonym.
+    """
+
+    seq: int
+    received_at: str
+    known_size: int
+    known_root: str
+    size: int
+    lost: int | None
+    recovered_at: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class WithdrawalRow:
     """A data set or model that is to be used no more.
 

@@ -47,7 +47,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "22"
+VERSION = "23"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -355,6 +355,20 @@ withdrawal = Table(
     Column("withdrawn_at", TEXT, nullable=False),
     Column("reason", TEXT, nullable=False),
     Column("by", TEXT),
+)
+
+recovery = Table(
+    "proj_recovery",
+    metadata,
+    Column("seq", WHOLE, primary_key=True),
+    Column("received_at", TEXT, nullable=False),
+    Column("known_size", WHOLE, nullable=False),
+    Column("known_root", TEXT, nullable=False),
+    Column("size", WHOLE, nullable=False),
+    Column("lost", WHOLE),
+    Column("recovered_at", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("by", TEXT, nullable=False),
 )
 
 scan = Table(

@@ -23,7 +23,7 @@ from orchestrail.queries.sides import Side
 from orchestrail.queries.statements import Statement
 from orchestrail.queries.trace import Trace, TracedDataset
 from orchestrail.queries.withdrawals import Withdrawal
-from orchestrail.store.base import Checkpoint, Quarantined, Record, Verification
+from orchestrail.store.base import Behind, Checkpoint, Quarantined, Record, Verification
 
 Document = dict[str, Any]
 
@@ -201,6 +201,16 @@ def inclusion_document(proof: Inclusion) -> Document:
 def consistency_document(proof: Consistency) -> Document:
     """Give a proof that the log begins with what it was."""
     return {"first": proof.first, "second": proof.second, "path": [node.hex() for node in proof.path]}
+
+
+def behind_document(behind: Behind) -> dict[str, Any]:
+    """Lay out what a log lacks of what it had signed."""
+    return {
+        "size": behind.size,
+        "known_size": behind.known_size,
+        "known_root": behind.known_root.hex(),
+        "lost": None if behind.parted else behind.known_size - behind.size,
+    }
 
 
 def verification_document(result: Verification) -> Document:

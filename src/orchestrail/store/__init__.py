@@ -68,24 +68,50 @@ def verify_store(
     return verify_file(_path(url), home, progress, against, trusted, growth)
 
 
-def migrate_store(file: Path, target: str, home: Path, progress: Progress | None = None) -> Verification:
-    """Copy the log in a SQLite file to a PostgreSQL database that holds no store, and verify the copy before it counts.
+def copy_store(source: str, target: str, home: Path, progress: Progress | None = None) -> Verification:
+    """Copy the log of a store, which may be in use, to a place that holds none, and verify the copy before it counts.
 
     Args:
-        file: the file, which stays as it is.
-        target: URL of the database.
-        home: folder that holds `keys/`, which the copy goes on with.
+        source: URL of the store, which stays as it is.
+        target: URL of the copy.
+        home: folder that holds `keys/`, which pins the key of the log.
         progress: called with the rows written and those there are.
 
     Raises:
-        ConfigurationError: the URL cannot be read, or what it needs is not installed.
+        ConfigurationError: a URL cannot be read, or what it needs is not installed.
         StoreError: one of the two cannot be used, or the copy does not verify: then nothing was copied.
     """
-    from orchestrail.store.sqlite import reading_file
+    from orchestrail.store.sqlite import copied_file, reading_file
 
-    kind = _server_store()
-    with reading_file(file) as source:
-        return kind.copied(target, home, source, progress)
+    held = _server_store().held_still(source) if _is_server(source) else reading_file(_path(source))
+    with held as session:
+        if _is_server(target):
+            return _server_store().copied(target, home, session, progress)
+        return copied_file(_path(target), home, session, progress)
+
+
+def remember_checkpoint(url: str, home: Path, note: bytes) -> None:
+    """Keep a checkpoint that came from outside: a log that lacks it signs nothing.
+
+    Args:
+        url: of the store.
+        home: where it is kept.
+        note: the checkpoint.
+
+    Raises:
+        ConfigurationError: it is none, or not signed by the key of this log.
+        StoreError: there is no store, or it cannot be read.
+    """
+    from orchestrail.store.note import NoteError
+
+    try:
+        open_store(url, home=home).remember(note)
+    except NoteError as error:
+        raise ConfigurationError(
+            "The checkpoint cannot be used.",
+            f"It is none of this log: {error}.",
+            "Name a file of `orchestrail checkpoint`.",
+        ) from error
 
 
 def store_exists(url: str) -> bool:

@@ -150,6 +150,7 @@ class Batch:
         moment: the time of the batch by the store's clock.
         received_at: the same as text.
         before: size of the log before it.
+        note: the checkpoint over it, once it is finished; None where nothing was added.
     """
 
     def __init__(self, session: Session, signer: Signer) -> None:
@@ -164,6 +165,7 @@ class Batch:
             self.moment += timedelta(microseconds=1)
             self.received_at = timestamp(self.moment)
         self._counters: dict[str, list[int]] = {}
+        self.note: bytes | None = None
 
     def add(self, entries: Iterable[Entry]) -> None:
         """Give entries the next places."""
@@ -206,7 +208,7 @@ class Batch:
             for level, number in completed_tiles(before, after):
                 session.execute("INSERT INTO tile VALUES (?, ?, ?)", (level, number, self._tile(level, number)))
             session.execute("UPDATE tree SET size = ?, frontier = ?", (after, self._frontier.to_bytes()))
-            insert_checkpoint(session, self._signer, self._frontier)
+            self.note = insert_checkpoint(session, self._signer, self._frontier)
         return after
 
     def _arrived(self, emitter: str | None, counter: int | None) -> None:
@@ -229,10 +231,12 @@ def begin_log(session: Session, signer: Signer) -> None:
     insert_checkpoint(session, signer, Frontier())
 
 
-def insert_checkpoint(session: Session, signer: Signer, frontier: Frontier) -> None:
-    """Sign the head of the log."""
+def insert_checkpoint(session: Session, signer: Signer, frontier: Frontier) -> bytes:
+    """Sign the head of the log; returns the note."""
     head = Head(signer.verifier.name, frontier.size, frontier.root())
-    session.execute("INSERT INTO checkpoint VALUES (?, ?)", (head.size, signer.sign(head)))
+    note = signer.sign(head)
+    session.execute("INSERT INTO checkpoint VALUES (?, ?)", (head.size, note))
+    return note
 
 
 def foreign_digest(signer: Signer, body: bytes) -> bytes:

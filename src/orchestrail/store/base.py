@@ -110,6 +110,28 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
+class Behind:
+    """A log that lacks what it had signed, as one does that was put back from a copy.
+
+    Attributes:
+        size: number of entries it has.
+        known_size: number of entries of the checkpoint that is known of it.
+        known_root: root hash of that checkpoint, 32 bytes.
+        parted: whether the log has that many entries, and others.
+    """
+
+    size: int
+    known_size: int
+    known_root: bytes
+    parted: bool
+
+    def __str__(self) -> str:
+        if self.parted:
+            return f"with {self.known_size:,} entries it had signed another root than it has there now"
+        return f"it has {self.size:,} entries and had signed {self.known_size:,}"
+
+
+@dataclass(frozen=True, slots=True)
 class Quarantined:
     """One quarantine entry; see `Refused` for the shared attributes.
 
@@ -246,6 +268,18 @@ class Store(Protocol):
 
     def project(self) -> AbstractContextManager[Connection]:
         """Open a write transaction for the `proj_` tables."""
+        ...
+
+    def remember(self, note: bytes) -> None:
+        """Keep a checkpoint that came from outside: a log that lacks it signs nothing."""
+        ...
+
+    def behind(self) -> Behind | None:
+        """Say what the log lacks of what it is known to have signed; such a log signs nothing."""
+        ...
+
+    def give_up(self) -> AbstractContextManager[None]:
+        """Open a block in which a log may sign that is behind; what is known of it is forgotten once the block has ended well."""
         ...
 
     def verify(self, progress: Progress | None = None, against: bytes | None = None) -> Verification:

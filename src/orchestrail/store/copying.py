@@ -1,12 +1,16 @@
-"""A log on its way from one engine to another: every row of it as it is. What is derived from the log is left behind."""
+"""A log on its way from one store to another: every row of it as it is. What is derived from the log is left behind, and so is what
+has no place in it yet: nobody was told that it is stored.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import islice
+from pathlib import Path
 
-from orchestrail.store.base import Progress
-from orchestrail.store.session import Session
+from orchestrail.errors import StoreError
+from orchestrail.store.base import Progress, Verification
+from orchestrail.store.session import Examined, Session
 
 _AT_ONCE = 500
 
@@ -29,6 +33,10 @@ _TABLES: dict[str, dict[str, type]] = {
 _KEYS = {"tile": 2}
 """Columns that are the key, where it is more than one."""
 
+_OF_ENTRIES = "WHERE event_id IN (SELECT event_id FROM log)"
+_AHEAD = {"payload", "foreign_seen"}
+"""Tables in which rows may be of events that have no place in the log yet."""
+
 
 def copy_log(source: Session, target: Session, progress: Progress | None = None) -> None:
     """Write every row of a log into the empty tables of another store.
@@ -42,12 +50,36 @@ def copy_log(source: Session, target: Session, progress: Progress | None = None)
     done = 0
     for table, columns in _TABLES.items():
         names, key = ", ".join(columns), ", ".join([*columns][: _KEYS.get(table, 1)])
-        rows = source.stream(f"SELECT {names} FROM {table} ORDER BY {key}")  # noqa: S608
+        rows = source.stream(f"SELECT {names} FROM {table} {_OF_ENTRIES if table in _AHEAD else ''} ORDER BY {key}")  # noqa: S608
         for batch in _batches(rows):
             target.each(f"INSERT INTO {table} SELECT {names} FROM {{new}} ORDER BY {key}", columns, batch)  # noqa: S608
             done += len(batch)
             if progress is not None:
                 progress(done, total)
+
+
+def verified_copy(name: str, target: Examined, source: Examined, home: Path) -> Verification:
+    """Recompute a copy, and require that it is the log that it was made of.
+
+    Args:
+        name: of the copy, for people.
+        target: the copy.
+        source: what it was made of, still at the same moment.
+        home: where the key of the log is pinned.
+
+    Raises:
+        StoreError: the copy does not verify, as one of an altered log does not.
+    """
+    from orchestrail.store.verify import verify
+
+    found, (size,) = verify(target, home), source.execute("SELECT max(size) FROM checkpoint").fetchone()
+    if not found.ok or found.size != size:
+        raise StoreError(
+            f"{name} was not made.",
+            f"The copy does not verify: {'; '.join(map(str, found.problems[:3])) or 'it is another log'}.",
+            "Run `orchestrail verify` on what was to be copied.",
+        )
+    return found
 
 
 def _batches(rows: Iterator[tuple[object, ...]]) -> Iterator[list[tuple[object, ...]]]:

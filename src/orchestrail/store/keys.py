@@ -106,6 +106,11 @@ def pinned(home: Path, name: str) -> Verifier | None:
     return parse_public_key(text[:-1])
 
 
+def log_id(verifier: Verifier) -> str:
+    """Return the id of a log, which its files are named after."""
+    return verifier.name.removeprefix(_ORIGIN)
+
+
 def any_pinned(home: Path) -> bool:
     """Whether a folder pins the public key of any log at all."""
     return any((home / "keys").glob("*.pub"))

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from orchestrail.errors import StoreError
 from orchestrail.store import counters, quarantine
 from orchestrail.store.appending import parsed, ranges
-from orchestrail.store.base import Appended, Checkpoint, Gap, Incoming, Quarantined, Record, Refused
+from orchestrail.store.base import Appended, Behind, Checkpoint, Gap, Incoming, Quarantined, Record, Refused
 from orchestrail.store.keys import load_signer, parse_public_key
-from orchestrail.store.note import NoteError, Signer, Verifier, parse_head, parse_note
+from orchestrail.store.known import checked_head, known_head, remember
+from orchestrail.store.known import give_up as forget
+from orchestrail.store.note import Head, NoteError, Signer, Verifier, parse_head, parse_note
 from orchestrail.store.session import Damage, Session, places
 
 PAGE = 500
@@ -32,6 +35,8 @@ class LogStore(ABC):
         self.home = home
         self._verifier = verifier
         self._signer: Signer | None = None
+        self._seen = 0
+        self._given_up = False
 
     @property
     def origin(self) -> str:
@@ -104,6 +109,64 @@ class LogStore(ABC):
             found = [Gap(emitter, counters.holes(ranges(text))) for emitter, text in rows]
         return [gap for gap in found if gap.missing]
 
+    def behind(self) -> Behind | None:
+        """Say what the log lacks of what it is known to have signed; such a log signs nothing.
+
+        What is known is the newest checkpoint that this home has seen.
+        """
+        known = known_head(self.home, self._verifier)  # before the log is looked at, which grows meanwhile
+        with self._reading() as session:
+            return None if known is None else _behind(session, known)
+
+    def remember(self, note: bytes) -> None:
+        """Keep a checkpoint that came from outside: a log that lacks it signs nothing.
+
+        Raises:
+            NoteError: it is none of this log.
+        """
+        remember(self.home, self._verifier, checked_head(note, self._verifier).size, note)
+
+    @contextmanager
+    def give_up(self) -> Iterator[None]:
+        """Open a block in which a log may sign that is behind; what is known of it is forgotten once the block has ended well."""
+        self._given_up = True
+        try:
+            yield
+            forget(self.home, self._verifier)
+            head = self.checkpoint()
+            self._seen = head.size
+            remember(self.home, self._verifier, head.size, head.note)
+        finally:
+            self._given_up = False
+
+    def _require_grown(self, session: Session, size: int) -> None:
+        """Require, before anything is signed, that the log holds what it is known to have signed.
+
+        Args:
+            session: a transaction in which nobody else appends.
+            size: of the log.
+
+        Raises:
+            StoreError: it does not: it was put back from a copy, while this process had it open or before.
+        """
+        if self._given_up or 0 < self._seen <= size:
+            return
+        known = known_head(self.home, self._verifier)
+        behind = _behind(session, known) if known is not None else None
+        if behind is not None:
+            raise StoreError(
+                "The log was not continued.",
+                f"It is behind a checkpoint that it had signed: {behind}. It may have been put back from a copy.",
+                "Bring back what is missing, or put its loss on the record with `orchestrail recover`.",
+            )
+        self._seen = size
+
+    def _grown(self, size: int, note: bytes | None) -> None:
+        """Keep the checkpoint over what was appended, outside the store."""
+        self._seen = max(self._seen, size)
+        if note is not None and not self._given_up:
+            remember(self.home, self._verifier, size, note)
+
     def _sign(self) -> Signer:
         if self._signer is None:
             self._signer = load_signer(self.home, self._verifier)
@@ -123,6 +186,18 @@ def stated_head(note: object) -> Checkpoint:
     except NoteError as error:
         raise Damage(f"the newest checkpoint: {error}") from error
     return Checkpoint(head.size, head.root_hash, note)
+
+
+def _behind(session: Session, known: Head) -> Behind | None:
+    (size,) = session.execute("SELECT max(size) FROM checkpoint").fetchone()
+    row = session.execute("SELECT note FROM checkpoint WHERE size = ?", (known.size,)).fetchone()
+    try:
+        held = None if row is None else parse_head(parse_note(row[0]).text).root_hash
+    except NoteError as error:
+        raise Damage(f"the checkpoint of size {known.size}: {error}") from error
+    if held == known.root_hash:
+        return None
+    return Behind(size, known.size, known.root_hash, parted=known.size <= size)
 
 
 def own_verifier(session: Session) -> Verifier:

@@ -25,7 +25,7 @@ from orchestrail.errors import StoreError
 from orchestrail.store import postgresql_schema, schema
 from orchestrail.store.appending import Batch, Entry, begin_log, ingest, parsed
 from orchestrail.store.base import Appended, Incoming, Progress, Refused, Verification
-from orchestrail.store.copying import copy_log
+from orchestrail.store.copying import copy_log, verified_copy
 from orchestrail.store.keys import create_signer
 from orchestrail.store.log import MARK_RESOLVED, LogStore, own_verifier
 from orchestrail.store.note import Verifier
@@ -214,10 +214,12 @@ class PostgresStore(LogStore):
             self._sequence(session, ())
             with session.sequencing():
                 batch = Batch(session, self._sign())
+                self._require_grown(session, batch.before)
                 ingested = ingest(session, self._sign(), [incoming], batch.moment)
                 batch.add(ingested.entries)
                 size = batch.finish()
                 session.execute(MARK_RESOLVED, (ingested.identities[0], entry_id))
+            self._grown(size, batch.note)
         first = batch.before if ingested.entries else None
         return Appended(len(ingested.entries), ingested.duplicates, 0, first, size)
 
@@ -264,6 +266,13 @@ class PostgresStore(LogStore):
         growth: Growth | None = None,
     ) -> Verification:
         """Recompute the store in a database; see `orchestrail.store.verify_store`."""
+        with PostgresStore.held_still(url) as session:
+            return verify(session, home, progress, against, trusted, growth)
+
+    @staticmethod
+    @contextmanager
+    def held_still(url: str) -> Iterator[PostgresSession]:
+        """Hold the store in a database still, to read all of it; see `orchestrail.store.sqlite.reading_file`."""
         server = Server(url)
         with server.translated(), server.connect() as connection:
             session = PostgresSession(connection)
@@ -271,11 +280,11 @@ class PostgresStore(LogStore):
             if not postgresql_schema.exists(session):
                 raise server.missing()
             check_revision(server.called, schema.known_revision(server.called, postgresql_schema.version(session)))
-            return verify(session, home, progress, against, trusted, growth)
+            yield session
 
     @staticmethod
     def copied(url: str, home: Path, source: Examined, progress: Progress | None = None) -> Verification:
-        """Make a store out of the log of another one; see `orchestrail.store.migrate_store`."""
+        """Make a store out of the log of another one; see `orchestrail.store.copy_store`."""
         server = Server(url)
         with _making(server) as (connection, session):
             if postgresql_schema.exists(session):
@@ -284,14 +293,7 @@ class PostgresStore(LogStore):
                 )
             schema.upgrade(connection)
             copy_log(source, session, progress)
-            found, original = verify(session, home), verify(source, home)
-            if not found.ok or (found.size, found.root_hash) != (original.size, original.root_hash):
-                raise StoreError(
-                    f"{server.called} was not made.",
-                    f"The copy does not verify: {'; '.join(map(str, found.problems[:3])) or 'it is another log'}.",
-                    "Run `orchestrail verify` on the file.",
-                )
-            return found
+            return verified_copy(server.called, session, source, home)
 
     @staticmethod
     def exists_at(url: str) -> bool:
@@ -321,10 +323,12 @@ class PostgresStore(LogStore):
         while True:
             with session.sequencing():
                 batch = Batch(session, self._sign())
+                self._require_grown(session, batch.before)
                 entries = _taken(session, own or {})
                 batch.add(entries)
                 done.quarantined += batch.quarantine(refused)
                 done.size = batch.finish()
+            self._grown(done.size, batch.note)
             done.places |= {entry.envelope.event_id: place for place, entry in enumerate(entries, start=batch.before)}
             if len(entries) < MOST_AT_ONCE:
                 return done

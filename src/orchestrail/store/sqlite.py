@@ -18,9 +18,11 @@ from orchestrail.store import schema
 from orchestrail.store.appending import Batch, begin_log, ingest
 from orchestrail.store.base import Appended, Incoming, Progress, Refused, Verification
 from orchestrail.store.connect import SqliteSession, check_ours, open_reader, open_writer, store_error, translated
+from orchestrail.store.copying import copy_log, verified_copy
 from orchestrail.store.keys import create_signer
 from orchestrail.store.log import MARK_RESOLVED, LogStore, own_verifier
 from orchestrail.store.note import Verifier
+from orchestrail.store.session import Examined
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
@@ -86,25 +88,33 @@ class SqliteStore(LogStore):
             StoreError: nothing of it was stored.
         """
         with self._transaction() as session:
-            return self._append(session, items, refused)[0]
+            appended, batch = self._append(session, items, refused)[::2]
+        self._grown(appended.size, batch.note)
+        return appended
 
     def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
         """Append a quarantined event that is acceptable by now, and mark its entry; the entry stays."""
         with self._transaction() as session:
-            appended, (identity,) = self._append(session, [incoming], ())
+            appended, (identity,), batch = self._append(session, [incoming], ())
             session.execute(MARK_RESOLVED, (identity, entry_id))
-            return appended
+        self._grown(appended.size, batch.note)
+        return appended
 
     def _append(
         self, session: SqliteSession, items: Sequence[Incoming], refused: Sequence[Refused]
-    ) -> tuple[Appended, Sequence[bytes]]:
+    ) -> tuple[Appended, Sequence[bytes], Batch]:
         batch = Batch(session, self._sign())
+        self._require_grown(session, batch.before)
         ingested = ingest(session, self._sign(), items, batch.moment)
         batch.add(ingested.entries)
         quarantined = batch.quarantine(refused)
         size = batch.finish()
         first = batch.before if ingested.entries else None
-        return Appended(len(ingested.entries), ingested.duplicates, quarantined, first, size), ingested.identities
+        return (
+            Appended(len(ingested.entries), ingested.duplicates, quarantined, first, size),
+            ingested.identities,
+            batch,
+        )
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -227,7 +237,7 @@ def reading_file(path: Path) -> Iterator[SqliteSession]:
 
 
 def _create(path: Path, home: Path) -> None:
-    """Make a store under a temporary name and give it its own only when it is complete."""
+    """Make a store, and its keys, where there is none."""
     from filelock import FileLock
 
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -235,32 +245,52 @@ def _create(path: Path, home: Path) -> None:
     with FileLock(path.with_name(path.name + ".lock"), mode=0o600):
         if path.exists():
             return
-        unmerged = path.with_name(path.name + "-wal")
-        if unmerged.exists() and unmerged.stat().st_size:
-            raise StoreError(
-                f"The store {path} is gone, but {unmerged.name} is still there.",
-                "The store was removed or moved without it, and it may hold events.",
-                "Put the store back beside it, or move it away too.",
-            )
-        unmerged.unlink(missing_ok=True)
-        temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
-        temporary.unlink(missing_ok=True)
-        os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+        with _making(path) as connection:
+            signer = create_signer(home)
+            connection.execute("BEGIN IMMEDIATE")
+            begin_log(SqliteSession(connection), signer)
+            connection.execute("COMMIT")
+
+
+@contextmanager
+def _making(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open an empty store under a temporary name; it gets its own only when the block has made it complete."""
+    unmerged = path.with_name(path.name + "-wal")
+    if unmerged.exists() and unmerged.stat().st_size:
+        raise StoreError(
+            f"The store {path} is gone, but {unmerged.name} is still there.",
+            "The store was removed or moved without it, and it may hold events.",
+            "Put the store back beside it, or move it away too.",
+        )
+    unmerged.unlink(missing_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.new")
+    temporary.unlink(missing_ok=True)
+    os.close(os.open(temporary, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with closing(open_writer(temporary)) as connection:
+            connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
+            connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
+            schema.migrate(connection)
+            yield connection
+            connection.execute("PRAGMA journal_mode = WAL")
+        temporary.rename(path)
+        folder = os.open(path.parent, os.O_RDONLY)
         try:
-            with closing(open_writer(temporary)) as connection:
-                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-                connection.execute(f"PRAGMA application_id = {schema.APPLICATION_ID}")
-                schema.migrate(connection)
-                signer = create_signer(home)
-                connection.execute("BEGIN IMMEDIATE")
-                begin_log(SqliteSession(connection), signer)
-                connection.execute("COMMIT")
-                connection.execute("PRAGMA journal_mode = WAL")
-            temporary.rename(path)
-            folder = os.open(path.parent, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            os.fsync(folder)
         finally:
-            temporary.unlink(missing_ok=True)
+            os.close(folder)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def copied_file(path: Path, home: Path, source: Examined, progress: Progress | None = None) -> Verification:
+    """Make a file out of the log of another store; see `orchestrail.store.copy_store`."""
+    with translated(path):
+        if path.exists():
+            raise StoreError(f"{path} is there already.", "A copy needs an empty place.", "Name another file.")
+        with _making(path) as connection:
+            session = SqliteSession(connection)
+            connection.execute("BEGIN IMMEDIATE")
+            copy_log(source, session, progress)
+            connection.execute("COMMIT")
+            return verified_copy(str(path), session, source, home)
