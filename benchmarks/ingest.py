@@ -17,10 +17,10 @@ import tempfile
 import time
 import uuid
 from collections.abc import Callable
-from contextlib import closing
 from pathlib import Path
 from typing import Any
 
+from databases import Databases
 from measuring import document, tell
 
 from orchestrail.store import open_store
@@ -28,7 +28,6 @@ from orchestrail.store.base import Incoming
 from orchestrail.store.envelope import event_id
 from serve import EVENT
 
-PAGE_BYTES = 8192
 Batch = list[Incoming]
 
 
@@ -117,47 +116,6 @@ def measured(opened: Any, url: str, home: Path, writers: int, size: int, seconds
     return sum(done for done, _ in results) / elapsed, [each for _, took in results for each in took]
 
 
-class Databases:
-    """Makes fresh databases of an engine.
-
-    Args:
-        engine: its name.
-        folder: where they are.
-    """
-
-    def __init__(self, engine: str, folder: Path) -> None:
-        self.engine = engine
-        self.folder = folder
-        self.number = 0
-        self.cluster = None
-        if engine == "postgresql":
-            from orchestrail.testing.postgresql import Cluster
-
-            self.cluster = Cluster(folder / "cluster")
-
-    def fresh(self) -> str:
-        """Make one, and give its URL."""
-        self.number += 1
-        name = f"bench_{self.number}"
-        return self.cluster.create(name) if self.cluster else f"sqlite:///{self.folder / name}.db"
-
-    def with_table(self) -> str:
-        """Make one with the table for rows, and give its URL."""
-        url = self.fresh()
-        columns = "event_id {0} PRIMARY KEY, nonce {0} NOT NULL, body {0} NOT NULL"
-        if self.cluster:
-            import psycopg
-
-            with psycopg.connect(url) as connection:
-                connection.execute(f"CREATE TABLE raw ({columns.format('BYTEA')})")
-        else:
-            with closing(sqlite3.connect(url.removeprefix("sqlite:///"), isolation_level=None)) as connection:
-                connection.execute(f"PRAGMA page_size = {PAGE_BYTES}")
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.execute(f"CREATE TABLE raw ({columns.format('BLOB')})")
-        return url
-
-
 def main() -> None:
     """Measure in turn, and tell."""
     options = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -183,8 +141,7 @@ def main() -> None:
             rate, seconds = measured(into_store, url, home, *sizes)
             rates["store"].append(rate)
             took += seconds
-        if databases.cluster:
-            databases.cluster.stop()
+        databases.stop()
     raw, ours = (statistics.median(each) for each in rates.values())
     p99 = statistics.quantiles(took, n=100)[98]
     used = ["orchestrail", *(["psycopg"] if given.engine == "postgresql" else [])]

@@ -1,6 +1,7 @@
 """How many events a server takes over HTTP, and what it needs for that: `python benchmarks/serve.py --writers 4 --batch 100`.
 
-Prints one JSON document: events a second that were acknowledged, the time that a batch took, the server's memory, the machine.
+Tells events a second that were acknowledged, the time that a batch took, the server's memory, the machine. With
+`--engine postgresql` on a database server of its own.
 """
 
 from __future__ import annotations
@@ -8,7 +9,6 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import platform
 import re
 import subprocess
 import sys
@@ -20,6 +20,9 @@ from concurrent.futures import ProcessPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from statistics import quantiles
+
+from databases import Databases
+from measuring import document, tell
 
 EVENT = {
     "eventType": "START",
@@ -62,12 +65,27 @@ def main() -> None:
     options.add_argument("--writers", type=int, default=4)
     options.add_argument("--batch", type=int, default=100)
     options.add_argument("--seconds", type=float, default=10.0)
-    options.add_argument("--store", help="another store than SQLite in a fresh home")
+    options.add_argument(
+        "--engine", choices=("sqlite", "postgresql"), default="sqlite", help="with a server of its own"
+    )
+    options.add_argument("--keep", type=Path, help="page to write the result into")
     chosen = options.parse_args()
-    home = tempfile.mkdtemp(prefix="orchestrail-serve-")
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="orchestrail-serve-") as name:
+        folder = Path(name)
+        folder.chmod(0o755)
+        databases = Databases(chosen.engine, folder)
+        try:
+            measure(chosen, databases.fresh(), folder / "home", load)
+        finally:
+            databases.stop()
+
+
+def measure(chosen: argparse.Namespace, store: str, home: Path, load: float) -> None:
+    """Serve a store, send to it, and tell."""
     cli = "from orchestrail.cli import main; main()"
-    command = [sys.executable, "-c", cli, "serve", "--home", home, "--port", "0", "--rate", "1000000"]
-    command += ["--store", chosen.store] if chosen.store else []
+    command = [sys.executable, "-c", cli, "serve", "--home", str(home), "--port", "0", "--rate", "1000000"]
+    command += ["--store", store]
     server = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         url = re.search(r"listening at (\S+)", server.stderr.readline())[1]
@@ -81,22 +99,29 @@ def main() -> None:
         server.terminate()
         server.wait()
     took = sorted(each for _, batches in results for each in batches)
-    print(
-        json.dumps(
-            {
-                "events_per_second": round(sum(done for done, _ in results) / elapsed),
-                "batch_seconds": {"median": took[len(took) // 2], "p99": quantiles(took, n=100)[98]},
-                "memory_bytes": memory,
-                "writers": chosen.writers,
-                "batch": chosen.batch,
-                "event_bytes": len(json.dumps(EVENT)) + 100,
-                "store": "sqlite" if chosen.store is None else chosen.store.partition(":")[0],
-                "machine": {"cores": os.cpu_count(), "python": platform.python_version()},
-                "at": datetime.now(UTC).isoformat(timespec="seconds"),
-            },
-            indent=1,
-        )
-    )
+    rate, p99 = sum(done for done, _ in results) / elapsed, quantiles(took, n=100)[98]
+    settings = {"engine": chosen.engine, "writers": chosen.writers, "batch": chosen.batch, "seconds": chosen.seconds}
+    used = ["orchestrail", "fastapi", "uvicorn", *(["psycopg"] if chosen.engine == "postgresql" else [])]
+    result = document(f"serve_{chosen.engine}", used, settings, load)
+    result["results"] = {
+        "events_per_second": round(rate),
+        "batch_seconds": {"median": round(took[len(took) // 2], 4), "p99": round(p99, 4)},
+        "memory_megabytes": memory >> 20,
+    }
+    called = {"sqlite": "SQLite", "postgresql": "PostgreSQL"}[chosen.engine]
+    title = f"`orchestrail serve` with a store in {called}: {chosen.writers} writers, batches of {chosen.batch} events of 2 kB."
+    rows = [
+        ("what", "measured", "bar"),
+        ("events acknowledged", f"{rate:,.0f} a second", "10,000 a second" if chosen.engine == "postgresql" else ""),
+        (
+            "a batch, from the request to the answer that it is in the log, median",
+            f"{took[len(took) // 2] * 1000:.0f} ms",
+            "",
+        ),
+        ("the same, p99", f"{p99 * 1000:.0f} ms", "1,000 ms"),
+        ("the server's memory, at most", f"{memory >> 20} MB", "300 MB"),
+    ]
+    tell(result, title, rows, chosen.keep)
 
 
 if __name__ == "__main__":
