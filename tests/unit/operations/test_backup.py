@@ -111,7 +111,7 @@ def test_a_recovery_is_on_the_record_and_the_log_goes_on(settings, store, tmp_pa
             (row,) = record.exec_driver_sql("SELECT known_size, size, lost, reason, by FROM proj_recovery")
     assert tuple(row) == (8, 5, 3, WHY, "operations")
     assert verify(settings).ok
-    assert not verify(settings, against=tmp_path / "kept.note").ok
+    assert not verify(settings, against=str(tmp_path / "kept.note")).ok
     with pytest.raises(ConfigurationError, match="nothing to recover"):
         recover(settings, WHY, "operations")
 
