@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from typing import Any
+from uuid import uuid4
 
 from orchestrail.projections import outcomes as kept
 from orchestrail.projections.outcomes import OutcomeRow
@@ -19,11 +20,14 @@ from orchestrail.queries.scopes import Scope, everything
 from orchestrail.queries.snapshot import Snapshot, snapshot
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import EVALUATORS, LISTED, summed
+from orchestrail.requirements.judging import judge as plainly
 from orchestrail.requirements.judging import outcomes, units
 from orchestrail.requirements.overlay import without_subjects
 from orchestrail.requirements.units import KINDS, MODEL, PROCESS, UnitKind
 from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, Why, Witness
 from orchestrail.store.base import Progress, Store
+
+_ATTEMPTS = 3
 
 
 def judge_everything(
@@ -45,15 +49,20 @@ def judge_everything(
     Raises:
         StoreError: the store cannot be read or written.
     """
-    made = _Everything(requirements, circumstances, by, progress)
     with snapshot(store):
         pass
-    with store.project() as connection:
-        made.begin(connection)
+    for _ in range(_ATTEMPTS):
+        made = _Everything(requirements, circumstances, by, progress)
+        with store.project() as connection:
+            made.begin(connection)
+        with store.read() as connection:
+            made.judge(connection)
+        with store.project() as connection:
+            if made.still_holds(connection):
+                return made.keep(connection)
+    # Somebody judges by another catalogue meanwhile: the outcomes that are kept are one's or the other's.
     with store.read() as connection:
-        made.judge(connection)
-    with store.project() as connection:
-        return made.keep(connection)
+        return list(plainly(connection, everything(connection), requirements, circumstances))
 
 
 class _Everything:
@@ -66,6 +75,7 @@ class _Everything:
         self._circumstances = circumstances
         self._by = by
         self._progress = progress
+        self._before: str | None = None
         self._rows: list[OutcomeRow] = []
         self._members: list[tuple[str, str]] = []
         self._gone: dict[UnitKind, set[str]] = {kind: set() for kind in KINDS}
@@ -80,7 +90,8 @@ class _Everything:
 
     def judge(self, connection: Snapshot) -> None:
         """Judge the units that are new or rest on a run that changed."""
-        known = json.loads(kept.judged_by(connection) or "{}")
+        self._before = kept.judged_by(connection)
+        known = json.loads(self._before or "{}")
         whole = everything(connection)
         self._touched = kept.touched(connection)
         scope = self._changed(connection, whole, known) if known.get("whole") else whole
@@ -92,6 +103,10 @@ class _Everything:
                 done += 1
                 if self._progress is not None and (done % 100 == 0 or done == total):
                     self._progress(min(done, total), total)
+
+    def still_holds(self, connection: Snapshot) -> bool:
+        """Say whether nobody else kept or forgot outcomes since this judgement began; what changed was told to both."""
+        return kept.judged_by(connection) == self._before
 
     def keep(self, connection: Snapshot) -> list[Verdict]:
         """Keep the outcomes, and sum all of them up."""
@@ -118,7 +133,7 @@ class _Everything:
             if status is Status.PASS or len(found) >= LISTED:
                 continue
             of_units = kept.results(connection, requirement, status, LISTED - len(found))
-            found += [result for text in of_units for result in _results(text)]
+            found += [result_of(each) for text in of_units for each in json.loads(text)]
             found += [result for each in light for result in each.results if result.status is status]
         return summed(requirement, counts, found, self._circumstances.own)
 
@@ -156,16 +171,17 @@ class _Everything:
                 self._rows.append(OutcomeRow(requirement, kind.of.__name__, key, status.value, place, subjects, text))
 
     def _said(self, whole: bool) -> str:
-        return json.dumps({"by": self._by, "day": self._circumstances.day.isoformat(), "whole": whole})
+        said = {"by": self._by, "day": self._circumstances.day.isoformat(), "whole": whole, "turn": uuid4().hex}
+        return json.dumps(said)
 
 
-def _results(text: str) -> Iterator[Result]:
-    for each in json.loads(text):
-        yield Result(
-            each["subject"],
-            Status(each["status"]),
-            each["reason"],
-            Why(each["why"]) if each["why"] else None,
-            each["label"],
-            tuple(Witness(**witness) for witness in each["witnesses"]),
-        )
+def result_of(said: Mapping[str, Any]) -> Result:
+    """Make a result of what `dataclasses.asdict` made of it."""
+    return Result(
+        said["subject"],
+        Status(said["status"]),
+        said["reason"],
+        Why(said["why"]) if said["why"] else None,
+        said["label"],
+        tuple(Witness(**witness) for witness in said["witnesses"]),
+    )

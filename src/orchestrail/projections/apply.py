@@ -1,7 +1,8 @@
 """Bringing the tables up to date with the log: what is new, or everything anew. Nothing is decided here about what an event means.
 
 A run whose events grew is folded again from all of them, so that it makes no difference in how many steps the log was applied.
-Each call is one transaction: a reader sees the tables as they were, or as they are for the whole log.
+Each step is one transaction, so that whoever appends waits for one step and not for a whole log: a reader sees the tables as they
+are for the log up to some place (`applied`), and as they are for all of it once `apply` has returned.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
+from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
 from sqlalchemy import Connection, Table, bindparam, column, delete, insert, inspect, select, table, update
@@ -24,7 +26,8 @@ from orchestrail.projections.rows import RunRow
 from orchestrail.projections.tree import Link, root_of
 from orchestrail.store.base import Progress, Record
 
-_BATCH = 2000
+STEP = 1000
+"""Log entries that one transaction applies."""
 
 _log = table("log", column("seq"), column("event_id"))
 _payload = table("payload", column("event_id"), column("body"))
@@ -59,23 +62,28 @@ class _Result(NamedTuple):
     state: str | None
 
 
-def apply(log: Log, progress: Progress | None = None) -> int:
+def apply(log: Log, progress: Progress | None = None, most: int | None = None) -> int:
     """Apply what the log holds beyond what was applied before; rebuild where the tables are of another version.
 
     Args:
         log: the store.
         progress: called with the events applied and those to apply.
+        most: apply no more than so many; None for all.
 
     Returns:
         The number of log entries applied.
     """
-    with log.read() as connection:
-        if _version(connection) == tables.VERSION and applied(connection) == log.size() - 1:
-            return 0
-    with log.project() as connection:
-        if _version(connection) != tables.VERSION:
-            _remake(connection)
-        return _apply(log, connection, progress)
+    last, lag = log.size() - 1, behind(log)
+    total = last + 1 if lag is None else lag
+    if most is not None:
+        last -= max(0, total - most)
+        total = min(total, most)
+    done = 0
+    while (total or lag is None) and (step := _step(log, last)):
+        done += step
+        if progress:
+            progress(min(done, total), total)
+    return done
 
 
 def rebuild(log: Log, progress: Progress | None = None) -> int:
@@ -90,7 +98,7 @@ def rebuild(log: Log, progress: Progress | None = None) -> int:
     """
     with log.project() as connection:
         _remake(connection)
-        return _apply(log, connection, progress)
+    return apply(log, progress)
 
 
 def _version(connection: Connection) -> str | None:
@@ -119,30 +127,24 @@ def _remake(connection: Connection) -> None:
     )
 
 
-def _apply(log: Log, connection: Connection, progress: Progress | None) -> int:
-    after = applied(connection)
-    total = log.size() - 1 - after
-    done = 0
-    for batch in _batches(log.records(after)):
-        _take(connection, batch)
-        done += len(batch)
-        connection.execute(
-            update(tables.meta).where(tables.meta.c.key == "applied_seq").values(value=str(batch[-1].seq))
-        )
-        if progress:
-            progress(done, max(total, done))
-    return done
+def behind(log: Log) -> int | None:
+    """Say how many log entries the tables do not hold yet; None where there are no tables of this version."""
+    with log.read() as connection:
+        return log.size() - 1 - applied(connection) if _version(connection) == tables.VERSION else None
 
 
-def _batches(records: Iterable[Record]) -> Iterator[list[Record]]:
-    batch: list[Record] = []
-    for record in records:
-        batch.append(record)
-        if len(batch) == _BATCH:
-            yield batch
-            batch = []
-    if batch:
-        yield batch
+def _step(log: Log, last: int) -> int:
+    """Apply the next few entries up to some place, which another process may have done meanwhile; give their number."""
+    with log.project() as connection:
+        if _version(connection) != tables.VERSION:
+            _remake(connection)
+        after = applied(connection)
+        batch = list(islice(log.records(after), min(STEP, last - after))) if after < last else []
+        if batch:
+            _take(connection, batch)
+            place = update(tables.meta).where(tables.meta.c.key == "applied_seq")
+            connection.execute(place.values(value=str(batch[-1].seq)))
+        return len(batch)
 
 
 def _take(connection: Connection, batch: Sequence[Record]) -> None:

@@ -143,6 +143,9 @@ _BEGAN = run.c.began.desc(), run.c.first_seq.desc()
 Index("proj_run_began", *_BEGAN)
 Index("proj_run_root_began", *_BEGAN, sqlite_where=IS_ROOT, postgresql_where=IS_ROOT)
 _text_index("proj_run_system", run.c.system, run.c.first_seq)
+_text_index(
+    "proj_run_root_system", run.c.system, run.c.state, run.c.began, sqlite_where=IS_ROOT, postgresql_where=IS_ROOT
+)
 _text_index("proj_run_cache_key", run.c.cache_key, run.c.state, run.c.ended_seq)
 
 use = Table(

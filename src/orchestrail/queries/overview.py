@@ -58,8 +58,8 @@ def systems(connection: Connection) -> list[System]:
     run = tables.run.c
     bad = func.sum(case((run.state.in_(("FAIL", "ABORT")), 1), else_=0))
     query = (
-        select(run.system, func.count(), bad, func.max(func.coalesce(run.started_at, run.seen_at)))
-        .where(run.system.is_not(None), run.root_run_id == run.run_id)
+        select(run.system, func.count(), bad, func.nullif(func.max(run.began), ""))
+        .where(run.system.is_not(None), tables.IS_ROOT)
         .group_by(run.system)
         .order_by(run.system)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_
 
 from orchestrail.errors import AmbiguousRun, UnknownRun
 from orchestrail.model import State
@@ -107,12 +107,11 @@ def runs(
         before: only those that come after this one in the list: `place_of` the last run of the page before.
     """
     run = tables.run.c
-    began = func.coalesce(run.started_at, run.seen_at, "")
     conditions: list[ColumnElement[bool]] = []
     if not every:
-        conditions.append(run.root_run_id == run.run_id)
+        conditions.append(tables.IS_ROOT)
     if since:
-        conditions.append(began >= since)
+        conditions.append(run.began >= since)
     if orchestrator:
         conditions.append(func.lower(run.orchestrator) == orchestrator.lower())
     if state:
@@ -123,11 +122,8 @@ def runs(
     if system:
         conditions.append(run.system == system)
     if before:
-        moment, seq = before
-        conditions.append(or_(began < moment, and_(began == moment, run.first_seq < seq)))
-    newest_first = (
-        select(run.run_id).where(*conditions).order_by(began.desc().nulls_last(), run.first_seq.desc()).limit(limit)
-    )
+        conditions.append(tuple_(run.began, run.first_seq) < before)
+    newest_first = select(run.run_id).where(*conditions).order_by(run.began.desc(), run.first_seq.desc()).limit(limit)
     return list(load_runs(connection, connection.execute(newest_first).scalars()).values())
 
 

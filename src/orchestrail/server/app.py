@@ -25,7 +25,7 @@ from orchestrail import __version__
 from orchestrail.errors import OrchestrailError
 from orchestrail.operations.collect import collect
 from orchestrail.operations.tokens import Scope
-from orchestrail.queries.snapshot import Snapshot, Store, snapshot
+from orchestrail.queries.snapshot import STEP, Snapshot, Store, apply, is_behind, snapshot
 from orchestrail.requirements.catalogue import catalogue_in_force
 from orchestrail.server import ingest, read, sign_in, tlog
 from orchestrail.server.access import SAFE, Access, Caller
@@ -38,6 +38,7 @@ from orchestrail.server.problems import Document, Problem, answer
 from orchestrail.server.rate import Rate
 from orchestrail.settings import Settings
 from orchestrail.web import router as pages
+from orchestrail.web.judging import Judge
 
 _log = logging.getLogger("orchestrail.server")
 
@@ -62,6 +63,9 @@ def create_app(
     limits = limits or Limits()
     metrics, rate, committer = Metrics(), Rate(limits.rate), Committer(store)
     answering = asyncio.Semaphore(limits.readers)
+    catalogue = catalogue_in_force(settings.catalogue)
+    judge = Judge(store, catalogue)
+    behind = asyncio.Event()
 
     def granted(request: Request, scope: Scope, *, whole: bool = False, evidence: bool = True) -> Caller:
         found = access.identify(request)
@@ -84,25 +88,30 @@ def create_app(
     def administrator(request: Request) -> Caller:
         return granted(request, Scope.ADMIN, whole=True)
 
-    def reading(*, whole: bool = False) -> Callable[[Request], AsyncIterator[Snapshot]]:
+    def reading(*, whole: bool = False, waits: bool = True) -> Callable[[Request], AsyncIterator[Snapshot]]:
         async def opened(request: Request) -> AsyncIterator[Snapshot]:
             caller = await run_in_threadpool(granted, request, Scope.READ, whole=whole)
             async with (
                 answering,
-                contextmanager_in_threadpool(snapshot(store, systems=caller.systems, afar=True)) as record,
+                contextmanager_in_threadpool(snapshot(store, systems=caller.systems, afar=True, waits=waits)) as record,
             ):
+                if is_behind(record):
+                    behind.set()
                 yield record
 
         return opened
 
     @asynccontextmanager
     async def lifespan(_app: FastAPI) -> AsyncIterator[None]:
-        collecting = asyncio.create_task(_collect(settings, store)) if collects else None
+        working = [asyncio.create_task(_apply(store, behind)), asyncio.create_task(run_in_threadpool(judge.work))]
+        if collects:
+            working.append(asyncio.create_task(_collect(settings, store)))
         yield
-        if collecting is not None:
-            collecting.cancel()
+        judge.end()
+        for task in working:
+            task.cancel()
             with suppress(asyncio.CancelledError):
-                await collecting
+                await task
         await committer.close()
 
     app = FastAPI(
@@ -142,10 +151,11 @@ def create_app(
     bodies = Bodies(limits)
     app.include_router(sign_in.create_router(access, bodies))
     app.include_router(ingest.create_router(store, committer, bodies, metrics, writer))
-    catalogue = catalogue_in_force(settings.catalogue)
     app.include_router(read.create_router(store, catalogue, reading(), reader_of_all, administrator))
     app.include_router(tlog.create_router(store, reader_of_all))
-    app.include_router(pages.create_router(store, catalogue, reading(), reading(whole=True), _sees_all))
+    app.include_router(
+        pages.create_router(store, judge, reading(waits=False), reading(whole=True, waits=False), _sees_all)
+    )
     return app
 
 
@@ -159,6 +169,18 @@ async def _collect(settings: Settings, store: Store) -> None:
                 told = str(error)
                 _log.error("collecting: %s", told)
         await asyncio.sleep(COLLECTING)
+
+
+async def _apply(store: Store, wanted: asyncio.Event) -> None:
+    """Bring the tables up to date with the log when somebody asked who does not wait for it."""
+    while True:
+        await wanted.wait()
+        wanted.clear()
+        try:
+            while await run_in_threadpool(apply, store, most=STEP):
+                pass
+        except OrchestrailError as error:  # whoever asks next has it tried again
+            _log.error("bringing the tables up to date: %s", error)
 
 
 async def _answer(request: Request, error: Exception) -> Response:

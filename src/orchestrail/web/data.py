@@ -91,16 +91,17 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge | None) -> dict[str,
         dataset = replace(dataset, namespace=namespace, name=name)
     is_model = any(use.dataset.kind == "model" for use in uses)
     found = model(record, dataset.digest or dataset_key(dataset)) if is_model else None
-    verdicts = []
+    standing, report = None, None
     if judge is not None and found is not None and dataset.digest:
-        report = judge.report(Question(dataset.digest, None, "release", today(), afar=True))
-        verdicts = sorted(
-            (each for each in report.verdicts if each[1].status not in (Status.PASS, Status.NOT_APPLICABLE)),
-            key=lambda each: ORDER.index(each[1].status),
-        )
-        counts = [(status.value, len(report.having(status))) for status in ORDER]
-    else:
-        report, counts = None, []
+        standing = judge.standing(Question(dataset.digest, None, "release", today(), afar=True))
+        report = standing.report
+    verdicts = (
+        report.having(*(status for status in ORDER if status not in (Status.PASS, Status.NOT_APPLICABLE)))
+        if report
+        else []
+    )
+    verdicts.sort(key=lambda each: ORDER.index(each[1].status))
+    counts = [(status.value, len(report.having(status))) for status in ORDER] if report else []
     stated = []
     if judge is not None and dataset.digest:
         stated = statements(record, today(), digest=dataset.digest)
@@ -116,6 +117,7 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge | None) -> dict[str,
         "withdrawn": [each.row for each in withdrawals(record) if each.covers(dataset)],
         "model": found,
         "predecessor": predecessor(record, found.written[0]) if found is not None else None,
+        "standing": standing,
         "report": report,
         "verdicts": verdicts,
         "counts": counts,

@@ -20,11 +20,13 @@ _WORST = 12
 
 def overview(record: Snapshot, store: Store, judge: Judge | None) -> dict[str, Any]:
     """Give what the page shows; without a judge, what concerns all systems is left out."""
-    report = judge.report(Question(None, None, PROFILE, today(), afar=True)) if judge else None
+    standing = judge.standing(Question(None, None, PROFILE, today(), afar=True)) if judge else None
+    report = standing.report if standing else None
     bad = report.having(Status.FAIL, Status.UNKNOWN) if report else []
     # What fails comes first, then what nobody knows; a `must` before a `should`.
     bad.sort(key=lambda each: (ORDER.index(each[1].status), each[0].level != "must"))
     return {
+        "standing": standing,
         "report": report,
         "counts": [(status.value, len(report.having(status))) for status in ORDER] if report else [],
         "bad": bad[:_WORST],

@@ -90,6 +90,7 @@ def environment() -> Environment:
     )
     made.globals.update(
         address=addresses,
+        behind=False,
         static=_static,
         states=STATE_SYMBOLS,
         verdicts={status.value: symbol for status, symbol in VERDICT_SYMBOLS.items()},

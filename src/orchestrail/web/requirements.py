@@ -19,14 +19,16 @@ SUBJECTS = 200
 
 def matrix(record: Snapshot, judge: Judge, asked: Question) -> dict[str, Any]:
     """Give the verdicts of a profile, the worst first, and of each how many subjects are judged how."""
-    report = judge.report(asked)
-    rows = sorted(report.verdicts, key=lambda each: (ORDER.index(each[1].status), each[0].level != "must", each[0].id))
+    standing = judge.standing(asked)
+    report = standing.report
+    verdicts = report.verdicts if report else ()
+    rows = sorted(verdicts, key=lambda each: (ORDER.index(each[1].status), each[0].level != "must", each[0].id))
     return {
+        "standing": standing,
         "report": report,
         "rows": rows,
         "order": [status.value for status in ORDER],
-        "counts": [(status.value, len(report.having(status))) for status in ORDER],
-        "musts": [(status.value, len(report.having(status, level="must"))) for status in ORDER],
+        "counts": [(status.value, len(report.having(status))) for status in ORDER] if report else [],
         "systems": [system.name for system in systems(record)],
         "profiles": PROFILES,
         "asked": asked,
@@ -46,11 +48,14 @@ def one(judge: Judge, identifier: str, asked: Question) -> dict[str, Any]:
         raise NotRecorded(
             f"There is no requirement {identifier}.", f"The catalogue has {known}.", "Choose one of them."
         )
-    report = judge.report(asked)
-    verdict = next((verdict for each, verdict in report.verdicts if each.id == requirement.id), None)
+    standing = judge.standing(asked)
+    report = standing.report
+    verdicts = report.verdicts if report else ()
+    verdict = next((verdict for each, verdict in verdicts if each.id == requirement.id), None)
     results = sorted(verdict.results, key=lambda each: ORDER.index(each.status)) if verdict else []
     return {
         "requirement": requirement,
+        "standing": standing,
         "report": report,
         "verdict": verdict,
         "counts": [(status.value, verdict.counts.get(status, 0)) for status in ORDER] if verdict else [],

@@ -15,9 +15,8 @@ from pydantic import StringConstraints
 from orchestrail.errors import AmbiguousRun, ConfigurationError, Forbidden, NotRecorded, OrchestrailError, UnknownRun
 from orchestrail.model import DatasetRef
 from orchestrail.operations.checking import Question
-from orchestrail.queries.snapshot import Snapshot, Store
+from orchestrail.queries.snapshot import Snapshot, Store, is_behind
 from orchestrail.queries.times import today
-from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.web import addresses, compare, data, document, graph, lineage, log, overview, requirements, runs
 from orchestrail.web.judging import Judge
 from orchestrail.web.rendering import HEADERS, page, static_files
@@ -76,9 +75,14 @@ def not_found(path: str) -> HTMLResponse:
     return error_page(404, f"There is no page at {path}.", "", "The links above lead to all that there is.")
 
 
+def shown(record: Snapshot, template: str, values: dict[str, Any]) -> HTMLResponse:
+    """Render a page of what the record holds, which says so where the log holds more."""
+    return page(template, **values, behind=is_behind(record))
+
+
 def create_router(
     store: Store,
-    catalogue: Catalogue,
+    judge: Judge,
     read: Callable[[Request], AsyncIterator[Snapshot]],
     read_all: Callable[[Request], AsyncIterator[Snapshot]],
     sees_all: Callable[[Request], bool],
@@ -87,13 +91,13 @@ def create_router(
 
     Args:
         store: the record.
-        catalogue: the requirements.
+        judge: gives the verdicts.
         read: gives a snapshot of what the caller may see.
         read_all: gives a snapshot of all systems, and refuses those who may not see all.
         sees_all: says whether the caller may; asked after `read`.
     """
     router = APIRouter(default_response_class=HTMLResponse, route_class=_Page, include_in_schema=False)
-    judge, made = Judge(store, catalogue), document.Documents(store, catalogue)
+    made = document.Documents(store, judge.catalogue)
     Record = Annotated[Snapshot, Depends(read)]
     Whole = Annotated[Snapshot, Depends(read_all)]
     of_all = [Depends(read_all)]
@@ -109,41 +113,41 @@ def create_router(
 
     @router.get("/")
     def show_overview(request: Request, record: Record) -> Response:
-        return page("overview", **overview.overview(record, store, judge if sees_all(request) else None))
+        return shown(record, "overview", overview.overview(record, store, judge if sees_all(request) else None))
 
     @router.get("/runs")
     def list_runs(record: Record, wanted: Annotated[Wanted, Depends()]) -> Response:
-        return page("runs", **runs.listing(record, wanted))
+        return shown(record, "runs", runs.listing(record, wanted))
 
     @router.get("/runs/{run_id}")
     def show_run(record: Record, run_id: str, live: bool = True) -> Response:
         found = runs.find(record, run_id)
         if found.run_id != run_id:
             return RedirectResponse(addresses.run(found.run_id), 303)
-        return page("run", **runs.one(record, found, live=live))
+        return shown(record, "run", runs.one(record, found, live=live))
 
     @router.get("/models")
     def list_models(record: Record, before: Place = None) -> Response:
-        return page("models", **data.models(record, before))
+        return shown(record, "models", data.models(record, before))
 
     @router.get("/data/{digest}")
     def show_content(request: Request, record: Record, digest: str) -> Response:
         found = data.find_digest(record, digest)
         if found.digest != digest:
             return RedirectResponse(addresses.data(found), 303)
-        return page("data", **data.one(record, found, judge if sees_all(request) else None))
+        return shown(record, "data", data.one(record, found, judge if sees_all(request) else None))
 
     @router.get("/data")
     def show_named(
         request: Request, record: Record, namespace: Text = None, name: Text = None, version: Text = None
     ) -> Response:
         found = data.find_named(record, DatasetRef(namespace or "", name or "", version=version))
-        return page("data", **data.one(record, found, judge if sees_all(request) else None))
+        return shown(record, "data", data.one(record, found, judge if sees_all(request) else None))
 
     @router.get("/documents/{digest}")
     def show_document(record: Whole, digest: str) -> Response:
         found = data.find_digest(record, digest)
-        return page("documentation", **document.one(record, made, found))
+        return shown(record, "documentation", document.one(record, made, found))
 
     @router.get("/documents/{digest}/{name}")
     def give_document(record: Whole, digest: str, name: str) -> Response:
@@ -161,11 +165,12 @@ def create_router(
         opened: Annotated[list[Mark] | None, Query(alias="open", max_length=graph.OPENED)] = None,
         boxes: Annotated[int, Query(ge=1, le=graph.MOST)] = graph.DRAWN,
     ) -> Response:
-        return page("lineage", **lineage.lineage(record, target, direction, list(dict.fromkeys(opened or [])), boxes))
+        unfolded = list(dict.fromkeys(opened or []))
+        return shown(record, "lineage", lineage.lineage(record, target, direction, unfolded, boxes))
 
     @router.get("/requirements")
     def list_requirements(record: Whole, asked: Asked) -> Response:
-        return page("requirements", **requirements.matrix(record, judge, asked))
+        return shown(record, "requirements", requirements.matrix(record, judge, asked))
 
     @router.get("/requirements/{identifier}", dependencies=of_all)
     def show_requirement(identifier: str, asked: Asked) -> Response:
@@ -173,11 +178,11 @@ def create_router(
 
     @router.get("/log")
     def show_log(record: Whole, before: Place = None) -> Response:
-        return page("log", **log.listing(record, store, before))
+        return shown(record, "log", log.listing(record, store, before))
 
     @router.get("/log/checkpoints")
     def list_checkpoints(record: Whole, before: Place = None) -> Response:
-        return page("checkpoints", **log.heads(record, before))
+        return shown(record, "checkpoints", log.heads(record, before))
 
     @router.get("/log/quarantine", dependencies=of_all)
     def list_refused(every: Annotated[bool, Query(alias="all")] = False) -> Response:
@@ -189,7 +194,7 @@ def create_router(
 
     @router.get("/log/{seq}")
     def show_entry(record: Whole, seq: Annotated[int, log.Number]) -> Response:
-        return page("entry", **log.one(record, seq))
+        return shown(record, "entry", log.one(record, seq))
 
     @router.get("/log/{seq}/event")
     def give_event(record: Whole, seq: Annotated[int, log.Number]) -> Response:
@@ -198,7 +203,7 @@ def create_router(
 
     @router.get("/compare")
     def show_comparison(record: Record, a: Text = None, b: Text = None) -> Response:
-        return page("compare", **compare.compare(record, a, b))
+        return shown(record, "compare", compare.compare(record, a, b))
 
     @router.get("/find")
     def find(record: Record, target: Text = None) -> Response:

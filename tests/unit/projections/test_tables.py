@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("22", "643ce8c6373db252")
+KNOWN = ("23", "073b8ada4de30a20")
 
 
 def made_of():

@@ -1,0 +1,170 @@
+"""What the pages cost on a large record: the time of each over HTTP, its weight, and both once more while events come in.
+
+The record is that of `audit_scale.py`; `--home` keeps it for another time. Verdicts are asked for until they are there: how long
+that takes is told apart. Without arguments in a tiny size, which measures nothing but that it works.
+
+    python benchmarks/pages_scale.py --processes 10000
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from audit_scale import MANY, apart, collected, digest, p95, peak_megabytes
+from measuring import document, tell
+
+from serve import write
+
+ASKED = 20
+BAR_SECONDS = 0.3
+BAR_BYTES = 500_000
+OLDER = "worked out", "no verdicts of now"
+"""Words of a page whose verdicts are not there yet, or not of now."""
+
+
+@contextmanager
+def serving(home: Path) -> Iterator[str]:
+    """Start a server, as a user does, and give where it listens."""
+    cli = "from orchestrail.cli import main; main()"
+    command = [sys.executable, "-c", cli, "serve", "--home", str(home), "--port", "0", "--rate", "1000000"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    try:
+        told = process.stderr.readline() if process.stderr else ""
+        found = re.search(r"listening at (\S+)", told)
+        assert found, told
+        yield found[1].rstrip("/")
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def get(url: str) -> tuple[float, str]:
+    """Ask for a page; give the seconds until all of it was there, and the page."""
+    began = time.perf_counter()
+    with urllib.request.urlopen(url, timeout=600) as answer:
+        text = answer.read().decode()
+    return time.perf_counter() - began, text
+
+
+def addresses(home: Path, processes: int) -> dict[str, list[str]]:
+    """Choose what each page is asked for, by chance but the same each time."""
+    from orchestrail.operations import open_record
+    from orchestrail.queries.snapshot import snapshot
+    from orchestrail.settings import load_settings
+
+    chance = random.Random(7)
+    with snapshot(open_record(load_settings(home=home))) as record:
+        ids = record.exec_driver_sql("SELECT run_id FROM proj_run").scalars().all()
+        roots = record.exec_driver_sql(
+            "SELECT root_run_id FROM proj_run GROUP BY root_run_id ORDER BY count(*) DESC"
+        ).scalars().all()  # fmt: skip
+        models = record.exec_driver_sql("SELECT DISTINCT digest FROM proj_use WHERE kind = 'model'").scalars().all()
+        entries = record.exec_driver_sql("SELECT max(seq) FROM proj_event").scalar() or 0
+    some = [chance.choice(ids) for _ in range(ASKED)]
+    made = [chance.choice(models) for _ in range(ASKED)]
+    number = [chance.randrange(processes) for _ in range(ASKED)]
+    clean = [digest(f"{one}-2") for one in number]
+    return {
+        "overview": ["/"] * ASKED,
+        "runs": ["/runs", "/runs?all=true", "/runs?state=COMPLETE", "/runs?job=pipe*"] * (ASKED // 4),
+        "a run": [f"/runs/{one}" for one in some],
+        f"a root run of {MANY} runs": [f"/runs/{roots[0]}"] * ASKED,
+        "models": ["/models", f"/models?before={entries // 2}"] * (ASKED // 2),
+        "a model": [f"/data/{one}" for one in made],
+        "a data set": [f"/data/{one}" for one in clean],
+        "a data set that every process read": ["/data?namespace=file&name=/data/source.csv"] * ASKED,
+        "lineage of a model": [f"/lineage?target={quote(one)}" for one in made],
+        "lineage from a data set": [f"/lineage?target={quote(one)}&direction=forward" for one in clean],
+        "lineage from what every process read": [f"/lineage?target={digest('source')}&direction=forward"] * ASKED,
+        "requirements": [f"/requirements?profile={one}" for one in ("build", "release")] * (ASKED // 2),
+        "a requirement": ["/requirements/PREP-02", "/requirements/RUN-LC-01"] * (ASKED // 2),
+        "log": ["/log", f"/log?before={entries // 2}"] * (ASKED // 2),
+        "an entry of the log": [f"/log/{chance.randrange(entries + 1)}" for _ in range(ASKED)],
+        "checkpoints": ["/log/checkpoints"] * ASKED,
+        "compare": [f"/compare?a={quote(a)}&b={quote(b)}" for a, b in zip(made, made[1:] + made[:1], strict=True)],
+        "find": [f"/find?target={quote(one)}" for one in (*some[:5], *made[:5], *(f"/data/{n}/clean" for n in number[:10]))],
+    }  # fmt: skip
+
+
+def settle(url: str, asked: list[str]) -> float:
+    """Ask for pages until their verdicts are of now; give the seconds that took."""
+    began = time.perf_counter()
+    for path in dict.fromkeys(asked):
+        while any(word in get(url + path)[1] for word in OLDER):
+            time.sleep(0.05)
+    return time.perf_counter() - began
+
+
+def measured(url: str, asked: list[str]) -> dict[str, Any]:
+    """Ask for one kind of page."""
+    answers = [get(url + path) for path in asked]
+    return {
+        "p95": p95([seconds for seconds, _ in answers]),
+        "bytes": max(len(text.encode()) for _, text in answers),
+        "older": sum(any(word in text for word in OLDER) for _, text in answers),
+    }
+
+
+def ask(home: Path, processes: int) -> dict[str, Any]:
+    """Ask for every page: first as a visitor who is the first to look, then with its verdicts there, then while events come in."""
+    asked = addresses(home, processes)
+    with serving(home) as url:
+        first = {name: get(url + paths[0])[0] for name, paths in asked.items()}
+        settled = {name: settle(url, asked[name]) for name in ("overview", "requirements", "a requirement", "a model")}
+        quiet = {name: measured(url, paths) for name, paths in asked.items()}
+        sending = threading.Thread(target=write, args=(url, 100, len(asked) * 2.0))
+        sending.start()
+        busy = {name: measured(url, paths[:8]) for name, paths in asked.items()}
+        sending.join()
+    return {"first": first, "verdicts": settled, "pages": quiet, "while_events_come_in": busy}
+
+
+def main() -> None:
+    """Fill a record where there is none, ask for its pages, and tell what it took."""
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    arguments.add_argument("--processes", type=int, default=10, help="processes of twenty runs with five events each")
+    arguments.add_argument("--home", type=Path, help="home that holds the record, or shall hold it")
+    arguments.add_argument("--keep", type=Path, help="page to write the result into")
+    given = arguments.parse_args()
+    load = os.getloadavg()[0]
+    with tempfile.TemporaryDirectory(prefix="pages-scale-") as folder:
+        home = given.home or Path(folder)
+        if not any(home.glob("audit.db")):
+            apart(home, "--fill", str(given.processes), "0")
+        collected(home)
+        found = ask(home, given.processes)
+    result = document("pages_scale", ["orchestrail", "sqlalchemy", "fastapi"], {"processes": given.processes}, load)
+    result["results"] = found | {"memory_megabytes": peak_megabytes()}
+    rows = [("page", "first look", "p95", "p95 while events come in", "weight")]
+    for name, page in found["pages"].items():
+        rows.append(
+            (
+                name,
+                f"{found['first'][name] * 1000:.0f} ms",
+                f"{page['p95'] * 1000:.0f} ms",
+                f"{found['while_events_come_in'][name]['p95'] * 1000:.0f} ms",
+                f"{page['bytes'] / 1000:.0f} kB",
+            )
+        )
+    rows.append(("bar", "", f"{BAR_SECONDS * 1000:.0f} ms", "", f"{BAR_BYTES / 1000:.0f} kB"))
+    took = found["verdicts"]["overview"]
+    title = f"Pages of a record of {given.processes * 20 + MANY:,} runs; the verdicts over all of it took {took:.1f} s."
+    tell(result, title, rows, given.keep)
+
+
+if __name__ == "__main__":
+    main()

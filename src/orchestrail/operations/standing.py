@@ -1,0 +1,115 @@
+"""Reports that stand ready: the last answer to a question, kept in the store, so that whoever asks again need not wait.
+
+A report says what it rests on: the head of the log, the catalogue and the day. One of an earlier head or day is never given as one
+of now: `Standing.current` tells. One of another catalogue or of other evaluators is not given at all.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from datetime import date
+from typing import Any
+
+from orchestrail.operations.checking import Question, check
+from orchestrail.operations.judging import result_of
+from orchestrail.projections import reports as kept
+from orchestrail.projections.reports import ReportRow
+from orchestrail.requirements.catalogue import Catalogue
+from orchestrail.requirements.report import Report, evaluator
+from orchestrail.requirements.verdicts import Status, Verdict, Why
+from orchestrail.store.base import Progress, Store
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The last answer to a question.
+
+    Attributes:
+        report: the answer; None where there is none yet.
+        current: True where it rests on all that is in the log, and is judged for the day that was asked about.
+    """
+
+    report: Report | None
+    current: bool
+
+
+def answer(store: Store, catalogue: Catalogue, asked: Question, progress: Progress | None = None) -> Report:
+    """Judge what is asked for, and keep the report.
+
+    Args:
+        store: the record.
+        catalogue: the requirements.
+        asked: the question.
+        progress: called with units judged and units to judge; what it raises ends the judgement, of which nothing is kept then.
+
+    Raises:
+        NotRecorded: the target or the system is not on the record.
+        AmbiguousRun: the target fits more than one thing.
+        StoreError: the store cannot be read or written.
+    """
+    refused = len(store.quarantined())
+    report = check(store, catalogue, asked, progress)
+    said = {
+        "kind": report.kind,
+        "name": report.name,
+        "refused": refused,
+        "verdicts": [asdict(verdict) for _, verdict in report.verdicts],
+    }
+    text = json.dumps(said, separators=(",", ":"))
+    row = ReportRow(_key(asked), _by(catalogue), report.day.isoformat(), report.size, report.root_hash, text)
+    with store.project() as connection:
+        kept.keep(connection, row)
+    return report
+
+
+def standing(store: Store, catalogue: Catalogue, asked: Question) -> Standing:
+    """Give the last answer to a question, without judging anything.
+
+    Args:
+        store: the record, whose tables were made before.
+        catalogue: the requirements.
+        asked: the question; a report of an earlier day answers it, too, and is not current.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    with store.read() as connection:
+        row = kept.find(connection, _key(asked), _by(catalogue))
+    if row is None:
+        return Standing(None, current=False)
+    said = json.loads(row.said)
+    requirements = {each.id: each for each in catalogue.requirements}
+    report = Report(
+        catalogue,
+        asked.profile,
+        said["kind"],
+        said["name"],
+        row.size,
+        row.root_hash,
+        date.fromisoformat(row.day),
+        [(requirements[each["requirement"]], _verdict(each)) for each in said["verdicts"]],
+    )
+    head = store.checkpoint()
+    now = head.size, head.root_hash.hex(), asked.day, len(store.quarantined())
+    return Standing(report, (report.size, report.root_hash, report.day, said["refused"]) == now)
+
+
+def _key(asked: Question) -> str:
+    return json.dumps([asked.target, asked.system, asked.profile])
+
+
+def _by(catalogue: Catalogue) -> str:
+    return json.dumps([catalogue.digest, evaluator()])
+
+
+def _verdict(said: Mapping[str, Any]) -> Verdict:
+    return Verdict(
+        said["requirement"],
+        Status(said["status"]),
+        said["reason"],
+        Why(said["why"]) if said["why"] else None,
+        {Status(status): subjects for status, subjects in said["counts"].items()},
+        tuple(result_of(each) for each in said["results"]),
+    )
