@@ -9,15 +9,15 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
-from orchestrail.projections.rows import RunRow
-from orchestrail.queries.loading import AFTER, Edge, dataset_key, load_runs, load_uses
+from orchestrail.projections.rows import RunRow, Use
+from orchestrail.queries.loading import Edge, dataset_key, load_runs, load_uses
 from orchestrail.queries.models import Deployment, deployments, model_keys
-from orchestrail.queries.origin import Reading, origin_of
+from orchestrail.queries.origin import Reading
 from orchestrail.queries.show import began
 from orchestrail.queries.targets import Target
 from orchestrail.queries.trace import Step, Steps, trace
@@ -57,6 +57,7 @@ class Impact:
         edges: between all of them.
         withdrawn: the withdrawals of what is meant.
         read_after: runs that began to read it after it was withdrawn.
+        cut: True where the search was told how far to go, and more may descend.
     """
 
     target: Target
@@ -67,6 +68,7 @@ class Impact:
     edges: Sequence[Edge]
     withdrawn: Sequence[Withdrawal]
     read_after: Sequence[RunRow]
+    cut: bool = False
 
     @property
     def unproven(self) -> list[Edge]:
@@ -126,21 +128,22 @@ def _reading_by_name(connection: Connection, withdrawal: Withdrawal) -> list[Run
     return list(load_runs(connection, (each.run_id for each in named if withdrawal.covers(each.dataset))).values())
 
 
-def impact(connection: Connection, target: Target, version: str | None = None) -> Impact:
+def impact(connection: Connection, target: Target, version: str | None = None, most: int | None = None) -> Impact:
     """Follow a target forward to where the record ends.
 
     Args:
         connection: a snapshot of the store.
         target: from `orchestrail.queries.targets.find_target`; the name of a data set stands for all its versions.
         version: only this version of the data set.
+        most: go no further when so many runs were found, for a picture that has no room for more; None for all.
     """
     steps = Steps(connection)
     meant = _meant(connection, target, version)
-    search = _Search(connection, steps)
+    search = _Search(connection, steps, most)
     if target.run is not None:
         search.begin({target.run.run_id: True, **{row.run_id: True for row in steps.below(target.run.run_id)}})
     else:
-        search.begin(_reading(connection, steps, meant))
+        search.begin(_reading(connection, steps, meant, most))
     search.follow()
     certain = _descendants(connection, steps, [run for run, sure in search.found.items() if sure], meant)
     possible = _descendants(connection, steps, [run for run, sure in search.found.items() if not sure], meant)
@@ -160,6 +163,7 @@ def impact(connection: Connection, target: Target, version: str | None = None) -
         _edges(steps, search.found, {*meant, *certain.datasets, *possible.datasets}),
         covering,
         [row for row in readers if since is not None and (row.started_at or row.seen_at or "~") > since],
+        search.cut,
     )
 
 
@@ -193,14 +197,24 @@ def _meant(connection: Connection, target: Target, version: str | None) -> dict[
         )
     else:
         digests, named = [dataset.digest], use.digest == dataset.digest
-    found = load_uses(connection, named)
+    found = _last_uses(connection, named)
     for chunk in chunks(digests):
-        found += load_uses(connection, use.digest.in_(chunk))
+        found += _last_uses(connection, use.digest.in_(chunk))
     return {dataset_key(each.dataset): each.dataset for each in found}
 
 
-def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef]) -> dict[str, bool]:
-    """Find the runs whose trace goes to one of these data sets by a single step; True where it is shown to be that one."""
+def _last_uses(connection: Connection, condition: ColumnElement[bool]) -> list[Use]:
+    """Load of the uses of each data set those that are last in the log: one source may be read by every process."""
+    use = tables.use.c
+    last = select(func.max(use.seq)).where(condition).group_by(use.namespace, use.name, use.version, use.digest)
+    return load_uses(connection, condition, use.seq.in_(last))
+
+
+def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef], most: int | None) -> dict[str, bool]:
+    """Find the runs whose trace goes to one of these data sets by a single step; True where it is shown to be that one.
+
+    Where only so many are wanted, one more is found where there are more.
+    """
     use = tables.use.c
     digests = {dataset.digest for dataset in meant.values() if dataset.digest}
     names = {(dataset.namespace, dataset.name) for dataset in meant.values() if not dataset.digest}
@@ -210,7 +224,17 @@ def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef])
     for namespace, name in names:
         read.update(dict.fromkeys(_using(connection, use.namespace == namespace, use.name == name)))
     found: dict[str, bool] = {}
-    for run_id in _with_below(steps, read):
+    for chunk in chunks(read):
+        steps.prepare(chunk)
+        if most is not None and len(found) > most:
+            break
+        found.update(_reading_by_a_step(steps, chunk, meant))
+    return found
+
+
+def _reading_by_a_step(steps: Steps, runs: Iterable[str], meant: Collection[str]) -> dict[str, bool]:
+    found: dict[str, bool] = {}
+    for run_id in _with_below(steps, runs):
         step = steps.of(run_id)
         edges = [edge for edge in step.edges if edge.kind == "read" and edge.start in meant] if step else []
         if edges:
@@ -224,16 +248,21 @@ class _Search:
 
     Attributes:
         found: the runs that were reached, True where it is certain.
+        most: how many are wanted; None for all.
+        cut: True where more are known than that.
     """
 
     connection: Connection
     steps: Steps
+    most: int | None = None
+    cut: bool = False
     found: dict[str, bool] = field(default_factory=dict)
     _sure: list[str] = field(default_factory=list)
     _maybe: list[str] = field(default_factory=list)
 
     def begin(self, runs: dict[str, bool]) -> None:
         """Begin at some runs."""
+        self.steps.prepare(runs)
         for run_id, sure in runs.items():
             (self._sure if sure else self._maybe).append(run_id)
 
@@ -242,7 +271,9 @@ class _Search:
         for waiting, sure in ((self._sure, True), (self._maybe, False)):
             while waiting:
                 run_id = waiting.pop()
-                if run_id not in self.found:
+                if self.most is not None and len(self.found) >= self.most:
+                    self.cut = self.cut or run_id not in self.found
+                elif run_id not in self.found:
                     self.found[run_id] = sure
                     for after, proven in self._after(run_id):
                         (self._sure if sure and proven else self._maybe).append(after)
@@ -252,30 +283,28 @@ class _Search:
         before = self.steps.of(run_id)
         if before is None:
             return
-        for after in dict.fromkeys(self._candidates(before.run)):
+        candidates = list(dict.fromkeys(self._candidates(before.run)))
+        self.steps.prepare(candidates)
+        for after in candidates:
             step = self.steps.of(after) if after != run_id else None
             if step is not None and run_id in step.behind:
                 yield after, _is_proven(step, run_id, (row.run_id for row in self.steps.below(after)))
 
     def _candidates(self, row: RunRow) -> Iterator[str]:
         """Name all runs that may descend from one by a single step; more do no harm."""
-        use, edge, run = tables.use.c, tables.edge.c, tables.run.c
-        own = row.run_id
-        wrote = [each.dataset for each in load_uses(self.connection, use.run_id == own, use.direction == "output")]
+        use, own = tables.use.c, row.run_id
         read: dict[str, None] = {}
-        for dataset in wrote:
+        for dataset in (each.dataset for each in row.outputs if each.run_id == own):
             named = and_(use.namespace == dataset.namespace, use.name == dataset.name)
             unidentified = and_(named, use.digest.is_(None))
             meant = or_(use.digest == dataset.digest, unidentified) if dataset.digest else named
             read.update(dict.fromkeys(_using(self.connection, meant)))
         yield from _with_below(self.steps, read)
-        kinds = (*AFTER, "cached_from")
-        leading = select(edge.to_run).where(edge.from_run == own, edge.kind.in_(kinds)).distinct()
-        yield from _with_below(self.steps, self.connection.execute(leading).scalars().all())
+        yield from _with_below(self.steps, self.steps.leading(own))
         yield from (above.run_id for above in self.steps.above(own))
         if row.parent_run_id is not None:
-            beside = select(run.run_id).where(run.parent_run_id == row.parent_run_id, run.first_seq > row.last_seq)
-            yield from self.connection.execute(beside).scalars().all()
+            beside = self.steps.children(row.parent_run_id)
+            yield from (each.run_id for each in beside if each.first_seq > row.last_seq)
 
 
 def _is_proven(step: Step, before: str, below_after: Iterable[str]) -> bool:
@@ -300,7 +329,7 @@ def _descendants(connection: Connection, steps: Steps, run_ids: Sequence[str], m
         for use in row.outputs:
             key = dataset_key(use.dataset)
             if key not in datasets and key not in meant:
-                writer = origin_of(connection, Reading(use.dataset)).writer
+                writer = steps.origin(Reading(use.dataset)).writer
                 if writer is not None and writer.run_id in known:
                     datasets[key] = use.dataset
     digests = {dataset.digest for dataset in datasets.values() if dataset.kind == "model" and dataset.digest}

@@ -63,40 +63,73 @@ class _Writing:
     unchanged: bool
 
 
-def origin_of(connection: Connection, reading: Reading) -> Origin:
-    """Find the run that wrote what was read.
-
-    The nearest earlier writer by place in the log; one that wrote under the same name before one that wrote equal bytes elsewhere.
-    A run is never the origin of what it read itself, and equal bytes that were written after the data set had been seen are no
-    origin of it. A writer later in the log counts where nothing earlier does and the order of the log does not speak against it:
-    spools of several hosts are collected one after the other.
+class Origins:
+    """Where data sets come from. What was looked up of one is kept: many runs read the same.
 
     Args:
         connection: a snapshot of the store.
-        reading: what was read, and when.
     """
-    dataset = reading.dataset
-    found = _writings(connection, reading)
-    # A run that read these bytes under this name before it wrote them there gave back what it was given.
-    writings = [each for each in found if not each.unchanged]
-    same = [each for each in writings if _same_name(each.use.dataset, dataset)]
-    if not dataset.digest:
-        return _named_origin(dataset, same, reading)
-    equal = [each for each in writings if each.use.dataset.digest == dataset.digest]
-    others = tuple(dict.fromkeys(each.use.run_id for each in found if each.use.dataset.digest == dataset.digest))
-    seen = _first_seen(connection, dataset)
-    chosen = _nearest([each for each in equal if each in same], reading)
-    chosen = chosen or _nearest([each for each in equal if each not in same and each.use.seq < seen], reading)
-    if chosen:
-        note = None if chosen.use.seq < reading.seq else "it stands later in the log than the reading"
-        passed = _passed(found, chosen, reading)
-        apart = {chosen.use.run_id, *passed}
-        return Origin(chosen.use, "digest", tuple(run_id for run_id in others if run_id not in apart), note, passed)
-    if chosen := _nearest([each for each in same if not each.use.dataset.digest], reading):
-        matches = dataset.version is not None and chosen.use.dataset.version == dataset.version
-        return Origin(chosen.use, "version" if matches else "name", others)
-    changed = "recorded runs wrote other contents under this name" if _is_changed(connection, reading) else None
-    return Origin(None, None, others, changed)
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._written: dict[tuple[str | None, str, str], list[_Writing]] = {}
+        self._seen: dict[tuple[str | None, str, str], int] = {}
+
+    def of(self, reading: Reading) -> Origin:
+        """Find the run that wrote what was read.
+
+        The nearest earlier writer by place in the log; one that wrote under the same name before one that wrote equal bytes
+        elsewhere. A run is never the origin of what it read itself, and equal bytes that were written after the data set had been
+        seen are no origin of it. A writer later in the log counts where nothing earlier does and the order of the log does not
+        speak against it: spools of several hosts are collected one after the other.
+
+        Args:
+            reading: what was read, and when.
+        """
+        dataset = reading.dataset
+        found = self._writings(reading)
+        # A run that read these bytes under this name before it wrote them there gave back what it was given.
+        writings = [each for each in found if not each.unchanged]
+        same = [each for each in writings if _same_name(each.use.dataset, dataset)]
+        if not dataset.digest:
+            return _named_origin(dataset, same, reading)
+        equal = [each for each in writings if each.use.dataset.digest == dataset.digest]
+        others = tuple(dict.fromkeys(each.use.run_id for each in found if each.use.dataset.digest == dataset.digest))
+        chosen = _nearest([each for each in equal if _same_name(each.use.dataset, dataset)], reading)
+        if not chosen:
+            seen = self._first_seen(dataset)
+            elsewhere = [each for each in equal if not _same_name(each.use.dataset, dataset)]
+            chosen = _nearest([each for each in elsewhere if each.use.seq < seen], reading)
+        if chosen:
+            note = None if chosen.use.seq < reading.seq else "it stands later in the log than the reading"
+            passed = _passed(found, chosen, reading)
+            apart = {chosen.use.run_id, *passed}
+            return Origin(chosen.use, "digest", tuple(run_id for run_id in others if run_id not in apart), note, passed)
+        if chosen := _nearest([each for each in same if not each.use.dataset.digest], reading):
+            matches = dataset.version is not None and chosen.use.dataset.version == dataset.version
+            return Origin(chosen.use, "version" if matches else "name", others)
+        is_changed = _is_changed(self._connection, reading)
+        changed = "recorded runs wrote other contents under this name" if is_changed else None
+        return Origin(None, None, others, changed)
+
+    def _writings(self, reading: Reading) -> list[_Writing]:
+        """Find who wrote this digest, or this name without saying what, but for the reader itself."""
+        key = _key(reading.dataset)
+        if key not in self._written:
+            self._written[key] = _writings(self._connection, reading.dataset)
+        found = [each for each in self._written[key] if each.use.run_id != reading.run_id]
+        # A run that took its result from a cache wrote nothing, whatever it reported, where the one that computed it is known.
+        return [each for each in found if not each.cached] or found
+
+    def _first_seen(self, dataset: DatasetRef) -> int:
+        key = _key(dataset)
+        if key not in self._seen:
+            self._seen[key] = _first_seen(self._connection, dataset)
+        return self._seen[key]
+
+
+def _key(dataset: DatasetRef) -> tuple[str | None, str, str]:
+    return dataset.digest or None, dataset.namespace, dataset.name
 
 
 def _passed(found: Sequence[_Writing], chosen: _Writing, reading: Reading) -> tuple[str, ...]:
@@ -126,29 +159,27 @@ def _same_name(first: DatasetRef, second: DatasetRef) -> bool:
     return (first.namespace, first.name) == (second.namespace, second.name)
 
 
-def _writings(connection: Connection, reading: Reading) -> list[_Writing]:
-    """Find who wrote this digest, or this name without saying what, but for the reader itself.
+def _writings(connection: Connection, dataset: DatasetRef) -> list[_Writing]:
+    """Find who wrote a digest, or a name without saying what.
 
     Not who wrote other contents under this name: of a file that is made anew each day that is every day.
     """
-    use, run, dataset = tables.use.c, tables.run.c, reading.dataset
+    use, run = tables.use.c, tables.run.c
     named = and_(use.name == dataset.name, use.namespace == dataset.namespace)
     condition = or_(use.digest == dataset.digest, and_(named, use.digest.is_(None))) if dataset.digest else named
     unchanged = _gave_back().label("unchanged")
     query = (
         select(tables.use, run.root_run_id, run.first_seq, run.state, unchanged)
         .join_from(tables.use, tables.run, use.run_id == run.run_id)
-        .where(use.direction == "output", condition, use.run_id != (reading.run_id or ""))
+        .where(use.direction == "output", condition)
         .order_by(use.seq, use.run_id, use.place)
     )
-    found = [
+    return [
         _Writing(
             use_row(row), row["root_run_id"], row["first_seq"], row["state"] == State.CACHED, bool(row["unchanged"])
         )
         for row in connection.execute(query).mappings()
     ]
-    # A run that took its result from a cache wrote nothing, whatever it reported, where the one that computed it is known.
-    return [each for each in found if not each.cached] or found
 
 
 def _gave_back() -> Exists:

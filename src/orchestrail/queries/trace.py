@@ -8,10 +8,10 @@ bytes is `orchestrail.queries.origin`'s matter.
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence, Set
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
 
-from sqlalchemy import Connection, or_
+from sqlalchemy import Connection, select
 
 from orchestrail.model import DatasetRef, State
 from orchestrail.projections import tables
@@ -26,10 +26,9 @@ from orchestrail.queries.loading import (
     load_runs,
     proof_of,
     run_edges,
-    run_ids,
     wrote_itself,
 )
-from orchestrail.queries.origin import Origin, Reading, origin_of
+from orchestrail.queries.origin import Origin, Origins, Reading
 from orchestrail.queries.show import began
 from orchestrail.queries.targets import Target
 
@@ -120,9 +119,24 @@ class Steps:
     def of(self, run_id: str) -> Step | None:
         """Take the step from a run; None where it is not recorded."""
         if run_id not in self._taken:
-            tracer = _Tracer(self._seen.connection, self._seen)
-            self._taken[run_id] = tracer.step(run_id)
+            self._taken[run_id] = _Tracer(self._seen).step(run_id)
         return self._taken[run_id]
+
+    def prepare(self, run_ids: Iterable[str]) -> None:
+        """Look up at once what the steps from some runs need."""
+        self._seen.prepare(run_ids)
+
+    def origin(self, reading: Reading) -> Origin:
+        """Find who wrote a data set."""
+        return self._seen.origins.of(reading)
+
+    def children(self, run_id: str) -> list[RunRow]:
+        """List the runs directly below a run, by place in the log."""
+        return self._seen.children(run_id)
+
+    def leading(self, run_id: str) -> list[str]:
+        """Name the runs that waited for a run, or took its result."""
+        return self._seen.downstream(run_id)
 
     def below(self, run_id: str) -> list[RunRow]:
         """List all runs below a run."""
@@ -141,7 +155,7 @@ def trace(connection: Connection, target: Target) -> Trace:
         connection: a snapshot of the store.
         target: from `orchestrail.queries.targets.find_target`.
     """
-    tracer = _Tracer(connection, _Seen(connection))
+    tracer = _Tracer(_Seen(connection))
     if target.run is not None:
         tracer.begin_at_run(target.run)
     elif target.dataset is not None:
@@ -156,19 +170,38 @@ def trace(connection: Connection, target: Target) -> Trace:
     )
 
 
-@dataclass(slots=True)
 class _Seen:
-    """What was looked up: the same for every trace of a snapshot."""
+    """What was looked up: the same for every trace of a snapshot.
 
-    connection: Connection
-    _rows: dict[str, RunRow | None] = field(default_factory=dict)
-    _below: dict[str, tuple[str, ...]] = field(default_factory=dict)
-    _origins: dict[tuple[str, str], Origin] = field(default_factory=dict)
+    Attributes:
+        connection: the snapshot.
+        origins: who wrote which data sets.
+    """
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+        self.origins = Origins(connection)
+        self._rows: dict[str, RunRow | None] = {}
+        self._children: dict[str, list[str]] = {}
+        self._below: dict[str, tuple[str, ...]] = {}
+        self._upstream: dict[str, list[Edge]] = {}
+        self._downstream: dict[str, list[str]] = {}
+        self._origins: dict[tuple[str, str], Origin] = {}
+        self._writers: dict[str, Set[str]] = {}
+
+    def prepare(self, run_ids: Iterable[str]) -> None:
+        """Look up at once what is needed of some runs, and of those that they ran in."""
+        wanted = list(run_ids)
+        self._load_children(wanted)
+        self._load_edges(wanted)
+        while wanted:
+            self._load(wanted)
+            rows = [row for run_id in wanted if (row := self._rows[run_id]) is not None]
+            wanted = [row.parent_run_id for row in rows if row.parent_run_id and row.parent_run_id not in self._rows]
 
     def row(self, run_id: str) -> RunRow | None:
         """Load a run."""
-        if run_id not in self._rows:
-            self._rows[run_id] = load_runs(self.connection, [run_id]).get(run_id)
+        self._load([run_id])
         return self._rows[run_id]
 
     def ancestors(self, row: RunRow) -> Iterator[RunRow]:
@@ -182,39 +215,86 @@ class _Seen:
             yield above
             row = above
 
+    def children(self, run_id: str) -> list[RunRow]:
+        """List the runs directly below a run, by place in the log."""
+        self._load_children([run_id])
+        self._load(self._children[run_id])
+        return [row for child in self._children[run_id] if (row := self._rows[child])]
+
     def descendants(self, run_id: str) -> list[RunRow]:
         """List the runs below a run."""
         if run_id not in self._below:
             found: dict[str, None] = {}
             frontier = [run_id]
             while frontier:
-                children = [
-                    child
-                    for chunk in chunks(frontier)
-                    for child in run_ids(self.connection, tables.run.c.parent_run_id.in_(chunk))
-                ]
-                frontier = [child for child in children if child not in found and child != run_id]
+                self._load_children(frontier)
+                children = [child for above in frontier for child in self._children[above]]
+                frontier = [child for child in dict.fromkeys(children) if child not in found and child != run_id]
                 found.update(dict.fromkeys(frontier))
-            unknown = [child for child in found if child not in self._rows]
-            self._rows.update(load_runs(self.connection, unknown))
             self._below[run_id] = tuple(found)
+        self._load(self._below[run_id])
         return [row for child in self._below[run_id] if (row := self._rows[child])]
+
+    def upstream(self, run_id: str) -> list[Edge]:
+        """Give the edges by which a run waited for others."""
+        self._load_edges([run_id])
+        return self._upstream[run_id]
+
+    def downstream(self, run_id: str) -> list[str]:
+        """Name the runs that waited for a run, or took its result."""
+        self._load_edges([run_id])
+        return self._downstream[run_id]
 
     def origin(self, row: RunRow, use: Use) -> Origin:
         """Find who wrote what a run read."""
         key = row.run_id, dataset_key(use.dataset)
         if key not in self._origins:
-            self._origins[key] = origin_of(
-                self.connection, Reading(use.dataset, use.seq, use.at, row.run_id, row.root_run_id)
-            )
+            self._origins[key] = self.origins.of(Reading(use.dataset, use.seq, use.at, row.run_id, row.root_run_id))
         return self._origins[key]
+
+    def writers_for(self, rows: Iterable[RunRow]) -> Set[str]:
+        """Name the runs that wrote what these runs read, or through which it went."""
+        origins = [self.origin(row, use) for row in rows for use in row.inputs]
+        return {origin.writer.run_id for origin in origins if origin.writer is not None} | {
+            run_id for origin in origins for run_id in origin.passed
+        }
+
+    def writers_within(self, row: RunRow) -> Set[str]:
+        """Name the runs that wrote what a run and all below it read: asked once for each step in it."""
+        if row.run_id not in self._writers:
+            self._writers[row.run_id] = self.writers_for([row, *self.descendants(row.run_id)])
+        return self._writers[row.run_id]
+
+    def _load(self, run_ids: Iterable[str]) -> None:
+        unknown = [run_id for run_id in run_ids if run_id not in self._rows]
+        if unknown:
+            self._rows.update(dict.fromkeys(unknown))
+            self._rows.update(load_runs(self.connection, unknown))
+
+    def _load_children(self, run_ids: Iterable[str]) -> None:
+        run = tables.run.c
+        for chunk in chunks(run_id for run_id in run_ids if run_id not in self._children):
+            self._children.update({run_id: [] for run_id in chunk})
+            query = select(run.parent_run_id, run.run_id).where(run.parent_run_id.in_(chunk))
+            for parent, child in self.connection.execute(query.order_by(run.first_seq, run.run_id)):
+                self._children[parent].append(child)
+
+    def _load_edges(self, run_ids: Iterable[str]) -> None:
+        edge = tables.edge.c
+        given = select(edge.from_run, edge.to_run).where(edge.kind.in_((*AFTER, "cached_from"))).distinct()
+        for chunk in chunks(run_id for run_id in run_ids if run_id not in self._upstream):
+            self._upstream.update({run_id: [] for run_id in chunk})
+            self._downstream.update({run_id: [] for run_id in chunk})
+            for each in run_edges(self.connection, edge.kind.in_(AFTER), edge.to_run.in_(chunk)):
+                self._upstream[each.end].append(each)
+            for start, end in self.connection.execute(given.where(edge.from_run.in_(chunk)).order_by(edge.to_run)):
+                self._downstream[start].append(end)
 
 
 @dataclass(slots=True)
 class _Tracer:
     """The trace in the making."""
 
-    connection: Connection
     seen: _Seen
     included: dict[str, RunRow] = field(default_factory=dict)
     datasets: dict[str, TracedDataset] = field(default_factory=dict)
@@ -233,8 +313,7 @@ class _Tracer:
 
     def begin_at_dataset(self, reading: Reading) -> None:
         """Ask for what produced a data set."""
-        origin = origin_of(self.connection, reading)
-        self._add(reading.dataset, origin)
+        self._add(reading.dataset, self.seen.origins.of(reading))
 
     def follow(self) -> None:
         """Go back, run by run, until nothing is left to ask."""
@@ -260,7 +339,7 @@ class _Tracer:
         for child in below:
             self._ask(child.run_id)
         self._cached(row)
-        writers = self._writers_behind([row, *below])
+        writers = self.seen.writers_for([row, *below])
         told = self._upstream(row, writers)
         self._enclosing(row, below)
         self._before_enclosing(row)
@@ -347,17 +426,9 @@ class _Tracer:
             self._join(Edge(row.cached_from, row.run_id, "cached_from"))
             self._ask(row.cached_from)
 
-    def _writers_behind(self, rows: Sequence[RunRow]) -> set[str]:
-        """Name the runs that wrote what these runs read, or through which it went."""
-        origins = [self.seen.origin(row, use) for row in rows for use in row.inputs]
-        return {origin.writer.run_id for origin in origins if origin.writer is not None} | {
-            run_id for origin in origins for run_id in origin.passed
-        }
-
-    def _upstream(self, row: RunRow, writers: set[str]) -> bool:
+    def _upstream(self, row: RunRow, writers: Set[str]) -> bool:
         """Follow the runs that this one waited for, where the data does not lead to them already; say whether it named any."""
-        columns = tables.edge.c
-        edges = run_edges(self.connection, columns.kind.in_(AFTER), columns.to_run == row.run_id)
+        edges = self.seen.upstream(row.run_id)
         above = {ancestor.run_id for ancestor in self._ancestors(row)}
         below = {child.run_id for child in self.seen.descendants(row.run_id)}
         named = False
@@ -411,7 +482,7 @@ class _Tracer:
         for above in self._ancestors(row):
             if above.run_id not in self._asked and above.run_id not in self._passed:
                 self._passed.add(above.run_id)
-                self._upstream(above, self._writers_behind([above, *self.seen.descendants(above.run_id)]))
+                self._upstream(above, self.seen.writers_within(above))
 
     def _ran_before(self, row: RunRow) -> None:
         """Follow the runs that ended before this one began in the same parent: nothing else tells where its input came from.
@@ -420,20 +491,17 @@ class _Tracer:
         """
         if row.parent_run_id is None or self._row(row.parent_run_id) is None or row.job_type == QUERY:
             return
-        columns = tables.run.c
-        siblings = run_ids(self.connection, columns.parent_run_id == row.parent_run_id)
-        stated = tables.edge.c
-        if any(
-            run_edges(self.connection, stated.kind.in_(AFTER), stated.to_run.in_(chunk)) for chunk in chunks(siblings)
-        ):
+        siblings = self.seen.children(row.parent_run_id)
+        self.seen.prepare(sibling.run_id for sibling in siblings)
+        if any(self.seen.upstream(sibling.run_id) for sibling in siblings):
             return
-        earlier = run_ids(
-            self.connection,
-            columns.parent_run_id == row.parent_run_id,
-            columns.last_seq < row.first_seq,
-            columns.run_id != row.run_id,
-            or_(columns.state.is_(None), columns.state != State.SKIPPED.value),
-            or_(columns.job_type.is_(None), columns.job_type != QUERY),
+        earlier = (
+            sibling.run_id
+            for sibling in siblings
+            if sibling.last_seq < row.first_seq
+            and sibling.run_id != row.run_id
+            and sibling.state != State.SKIPPED
+            and sibling.job_type != QUERY
         )
         for run_id in earlier:
             edge = Edge(run_id, row.run_id, "after", captured=False, concluded=True, note=RAN_BEFORE)

@@ -92,6 +92,7 @@ class Found:
         datasets: its data sets by key.
         edges: what leads from one to the other.
         outside: keys of data sets that no recorded run wrote.
+        more: True where no more runs were looked for than the picture has room for, and there are more.
     """
 
     title: str
@@ -100,6 +101,7 @@ class Found:
     datasets: Mapping[str, DatasetRef]
     edges: Sequence[Edge]
     outside: Collection[str] = ()
+    more: bool = False
 
 
 @dataclass(frozen=True, slots=True)

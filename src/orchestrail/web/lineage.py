@@ -33,7 +33,7 @@ def lineage(record: Snapshot, given: str, direction: str, opened: Sequence[str],
         AmbiguousRun: it fits more than one thing.
     """
     target = find_target(record, given)
-    found = _back(record, target) if direction == "back" else _forward(record, target)
+    found = _back(record, target) if direction == "back" else _forward(record, target, boxes)
     dataset, run = target.dataset, target.run
     plain = dataset.digest or given if dataset is not None else run.run_id if run is not None else given
     more = {"boxes": None if boxes == DRAWN else boxes}
@@ -47,6 +47,7 @@ def lineage(record: Snapshot, given: str, direction: str, opened: Sequence[str],
         "name": data_name(dataset) if dataset is not None else run.job.name if run is not None else given,
         "page": addresses.data(dataset) if dataset is not None else addresses.run(run.run_id if run else given),
         "is_run": run is not None,
+        "followed": len(found.runs) if found.more else None,
         "direction": direction,
         "graph": drawn,
         "lines": drawn.lines[:LINES],
@@ -70,9 +71,9 @@ def _back(record: Snapshot, target: Target) -> Found:
     return Found("What produced it", [_centre(target)], runs, datasets, found.edges, outside)
 
 
-def _forward(record: Snapshot, target: Target) -> Found:
-    found = impact(record, target)
+def _forward(record: Snapshot, target: Target, most: int) -> Found:
+    found = impact(record, target, most=most)
     datasets = found.meant | found.certain.datasets | found.possible.datasets
     centres = list(found.meant) or [_centre(target)]
     runs = {row.run_id: row for row in (*found.certain.runs, *found.possible.runs)}
-    return Found("What came of it", centres, runs, datasets, found.edges)
+    return Found("What came of it", centres, runs, datasets, found.edges, more=found.cut)
