@@ -6,10 +6,11 @@ trace itself: it does where the trace's step from it goes back to that run. So a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
+from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
 
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
@@ -138,12 +139,13 @@ def impact(connection: Connection, target: Target, version: str | None = None, m
         most: go no further when so many runs were found, for a picture that has no room for more; None for all.
     """
     steps = Steps(connection)
-    meant = _meant(connection, target, version)
-    search = _Search(connection, steps, most)
+    room = _Room(most)
+    meant = _meant(connection, target, version, room)
+    search = _Search(connection, steps, room)
     if target.run is not None:
         search.begin({target.run.run_id: True, **{row.run_id: True for row in steps.below(target.run.run_id)}})
     else:
-        search.begin(_reading(connection, steps, meant, most))
+        search.begin(_reading(connection, steps, meant, room))
     search.follow()
     certain = _descendants(connection, steps, [run for run, sure in search.found.items() if sure], meant)
     possible = _descendants(connection, steps, [run for run, sure in search.found.items() if not sure], meant)
@@ -163,7 +165,7 @@ def impact(connection: Connection, target: Target, version: str | None = None, m
         _edges(steps, search.found, {*meant, *certain.datasets, *possible.datasets}),
         covering,
         [row for row in readers if since is not None and (row.started_at or row.seen_at or "~") > since],
-        search.cut,
+        room.full,
     )
 
 
@@ -182,7 +184,7 @@ def examined(connection: Connection) -> Examined:
     return Examined(len(keys), complete)
 
 
-def _meant(connection: Connection, target: Target, version: str | None) -> dict[str, DatasetRef]:
+def _meant(connection: Connection, target: Target, version: str | None, room: _Room) -> dict[str, DatasetRef]:
     """Find all that a target stands for: one content, or all that bore a name; equal bytes under any name."""
     dataset = target.dataset
     if dataset is None:
@@ -197,44 +199,36 @@ def _meant(connection: Connection, target: Target, version: str | None) -> dict[
         )
     else:
         digests, named = [dataset.digest], use.digest == dataset.digest
-    found = _last_uses(connection, named)
+    found = _last_uses(connection, named, room)
     for chunk in chunks(digests):
-        found += _last_uses(connection, use.digest.in_(chunk))
+        found += _last_uses(connection, use.digest.in_(chunk), room)
     return {dataset_key(each.dataset): each.dataset for each in found}
 
 
-def _last_uses(connection: Connection, condition: ColumnElement[bool]) -> list[Use]:
+def _last_uses(connection: Connection, condition: ColumnElement[bool], room: _Room) -> list[Use]:
     """Load of the uses of each data set those that are last in the log: one source may be read by every process."""
     use = tables.use.c
-    last = select(func.max(use.seq)).where(condition).group_by(use.namespace, use.name, use.version, use.digest)
-    return load_uses(connection, condition, use.seq.in_(last))
+    if room.most is None:
+        last = select(func.max(use.seq)).where(condition).group_by(use.namespace, use.name, use.version, use.digest)
+        return load_uses(connection, condition, use.seq.in_(last))
+    newest = select(use.seq).where(condition).order_by(use.seq.desc())
+    places = room.first(connection, newest)
+    return load_uses(connection, condition, use.seq >= places[-1]) if places else []
 
 
-def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef], most: int | None) -> dict[str, bool]:
-    """Find the runs whose trace goes to one of these data sets by a single step; True where it is shown to be that one.
-
-    Where only so many are wanted, one more is found where there are more.
-    """
+def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef], room: _Room) -> dict[str, bool]:
+    """Find the runs whose trace goes to one of these data sets by a single step; True where it is shown to be that one."""
     use = tables.use.c
     digests = {dataset.digest for dataset in meant.values() if dataset.digest}
     names = {(dataset.namespace, dataset.name) for dataset in meant.values() if not dataset.digest}
     read: dict[str, None] = {}
     for chunk in chunks(digests):
-        read.update(dict.fromkeys(_using(connection, use.digest.in_(chunk))))
+        read.update(dict.fromkeys(_using(connection, room, use.digest.in_(chunk))))
     for namespace, name in names:
-        read.update(dict.fromkeys(_using(connection, use.namespace == namespace, use.name == name)))
+        read.update(dict.fromkeys(_using(connection, room, use.namespace == namespace, use.name == name)))
+    steps.prepare(read)
     found: dict[str, bool] = {}
-    for chunk in chunks(read):
-        steps.prepare(chunk)
-        if most is not None and len(found) > most:
-            break
-        found.update(_reading_by_a_step(steps, chunk, meant))
-    return found
-
-
-def _reading_by_a_step(steps: Steps, runs: Iterable[str], meant: Collection[str]) -> dict[str, bool]:
-    found: dict[str, bool] = {}
-    for run_id in _with_below(steps, runs):
+    for run_id in _with_below(steps, read):
         step = steps.of(run_id)
         edges = [edge for edge in step.edges if edge.kind == "read" and edge.start in meant] if step else []
         if edges:
@@ -243,19 +237,45 @@ def _reading_by_a_step(steps: Steps, runs: Iterable[str], meant: Collection[str]
 
 
 @dataclass(slots=True)
+class _Room:
+    """How far to go, and whether that was not far enough.
+
+    Attributes:
+        most: runs that are wanted, and uses of one data set that are looked at; None for all.
+        full: True where there was more.
+    """
+
+    most: int | None
+    full: bool = False
+
+    def first(self, connection: Connection, query: Select[Any]) -> list[Any]:
+        """Read the first values that a query finds."""
+        if self.most is None:
+            return list(connection.execute(query).scalars())
+        found = list(connection.execute(query.limit(self.most + 1)).scalars())
+        self.full = self.full or len(found) > self.most
+        return found[: self.most]
+
+    def holds(self, found: Sized) -> bool:
+        """Say whether there is room for one more."""
+        if self.most is None or len(found) < self.most:
+            return True
+        self.full = True
+        return False
+
+
+@dataclass(slots=True)
 class _Search:
     """The way forward in the making: what is certain first, so that what is reached both ways counts as certain.
 
     Attributes:
         found: the runs that were reached, True where it is certain.
-        most: how many are wanted; None for all.
-        cut: True where more are known than that.
+        room: for how many there is room.
     """
 
     connection: Connection
     steps: Steps
-    most: int | None = None
-    cut: bool = False
+    room: _Room
     found: dict[str, bool] = field(default_factory=dict)
     _sure: list[str] = field(default_factory=list)
     _maybe: list[str] = field(default_factory=list)
@@ -271,9 +291,7 @@ class _Search:
         for waiting, sure in ((self._sure, True), (self._maybe, False)):
             while waiting:
                 run_id = waiting.pop()
-                if self.most is not None and len(self.found) >= self.most:
-                    self.cut = self.cut or run_id not in self.found
-                elif run_id not in self.found:
+                if run_id not in self.found and self.room.holds(self.found):
                     self.found[run_id] = sure
                     for after, proven in self._after(run_id):
                         (self._sure if sure and proven else self._maybe).append(after)
@@ -298,7 +316,7 @@ class _Search:
             named = and_(use.namespace == dataset.namespace, use.name == dataset.name)
             unidentified = and_(named, use.digest.is_(None))
             meant = or_(use.digest == dataset.digest, unidentified) if dataset.digest else named
-            read.update(dict.fromkeys(_using(self.connection, meant)))
+            read.update(dict.fromkeys(_using(self.connection, self.room, meant)))
         yield from _with_below(self.steps, read)
         yield from _with_below(self.steps, self.steps.leading(own))
         yield from (above.run_id for above in self.steps.above(own))
@@ -352,11 +370,11 @@ def _edges(steps: Steps, runs: Iterable[str], datasets: Iterable[str]) -> list[E
     return list(found)
 
 
-def _using(connection: Connection, *conditions: ColumnElement[bool]) -> list[str]:
+def _using(connection: Connection, room: _Room, *conditions: ColumnElement[bool]) -> list[str]:
     """List the runs that read something, by place in the log."""
     use = tables.use.c
     query = select(use.run_id).where(use.direction == "input", *conditions).order_by(use.seq, use.run_id)
-    return list(connection.execute(query).scalars())
+    return room.first(connection, query)
 
 
 def _with_below(steps: Steps, runs: Iterable[str]) -> Iterator[str]:
