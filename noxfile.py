@@ -158,6 +158,13 @@ def tests(session: nox.Session) -> None:
 
 
 @nox.session
+def keep_store(session: nox.Session) -> None:
+    """Keep a small log of the present schema in tests/data/stores, once the schema has risen: later versions have to verify it."""
+    prepare(session, "test")
+    session.run("python", "tests/store/keep_fixture.py", "tests/data/stores")
+
+
+@nox.session
 def stores(session: nox.Session) -> None:
     """Test what is captured of stores, registries and versioned data, with libraries that do not fit in with the core's."""
     prepare(session, "test", "stores", host="stores")
