@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from datetime import date
 from fnmatch import fnmatchcase
 from hashlib import sha256
@@ -18,6 +19,7 @@ from typing import Annotated, Any, Literal, TypeVar
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from orchestrail.errors import ConfigurationError
+from orchestrail.lines import line_of
 
 ARROW = " -> "
 """Between the two jobs of an edge."""
@@ -325,6 +327,11 @@ def unusable(file: Path | None, place: str, why: str, allowed: str = "") -> Conf
         why: what is wrong, without a full stop.
         allowed: what could stand there instead.
     """
+    line = None
+    if file is not None:
+        with suppress(OSError, UnicodeDecodeError):
+            line = line_of(file.read_text(encoding="utf-8"), place)
+    where = f"{file}, line {line}" if line is not None else f"{file}"
     return ConfigurationError(
-        f"The manifest cannot be used: `{place}`.", f"{file}: {why}.", f"Allowed: {allowed}." if allowed else ""
+        f"The manifest cannot be used: `{place}`.", f"{where}: {why}.", f"Allowed: {allowed}." if allowed else ""
     )

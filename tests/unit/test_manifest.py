@@ -184,3 +184,13 @@ def test_the_manifest_of_the_example_states_what_is_so() -> None:
     (told,) = [line for line in readme.splitlines() if "are not applicable" in line]
     assert {one.requirement for one in found.not_applicable} == {"CACHE-01", "LIN-05"}
     assert all(one.requirement in told for one in found.not_applicable)
+
+
+def test_a_mistake_is_told_with_its_line(tmp_path: Path) -> None:
+    """As it stands in the file."""
+    file = tmp_path / "orchestrail.toml"
+    file.write_text(WHOLE.replace('class = "personal"', 'class = "private"'))
+    with pytest.raises(ConfigurationError) as raised:
+        manifest_of_file(file, tomllib.loads(file.read_text()))
+    line = file.read_text().splitlines().index('class = "private"') + 1
+    assert raised.value.why.startswith(f"{file}, line {line}: Input should be 'none', ")
