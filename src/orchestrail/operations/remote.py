@@ -89,7 +89,7 @@ class Server:
             appended += said["appended"]
             duplicates += said["duplicates"]
             quarantined += said["quarantined"]
-            size = said["size"]
+            size = said["size"] or 0  # who may write for some systems alone is not told how long the log is
         return Appended(appended, duplicates, quarantined, None, size)
 
     def read(self, path: str) -> bytes:

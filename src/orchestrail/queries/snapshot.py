@@ -12,7 +12,7 @@ from orchestrail.queries.restriction import restrict
 from orchestrail.queries.targets import AFAR
 from orchestrail.store.base import Checkpoint, Progress, Store
 
-__all__ = ["STEP", "Checkpoint", "Snapshot", "Store", "applied", "apply", "is_behind", "snapshot"]
+__all__ = ["STEP", "Checkpoint", "Snapshot", "Store", "applied", "apply", "is_behind", "is_whole", "snapshot"]
 
 Snapshot = Connection
 """What the questions of this package are put to."""
@@ -20,6 +20,7 @@ Snapshot = Connection
 _AT_ONCE = 200
 """Log entries that whoever cannot wait applies before an answer; more are applied beside it."""
 _BEHIND = "orchestrail_behind"
+_WHOLE = "orchestrail_whole"
 
 
 @contextmanager
@@ -47,12 +48,17 @@ def snapshot(
     with store.read() as connection:
         if systems is not None:
             restrict(connection, systems)
-        yield connection.execution_options(**{AFAR: afar, _BEHIND: left})
+        yield connection.execution_options(**{AFAR: afar, _BEHIND: left, _WHOLE: systems is None})
 
 
 def is_behind(record: Snapshot) -> bool:
     """Say whether the log holds more than can be asked about here: whoever asked did not wait."""
     return bool(record.get_execution_options().get(_BEHIND))
+
+
+def is_whole(record: Snapshot) -> bool:
+    """Say whether whoever asks may see all systems: others are not told places in the log, which would count the rest."""
+    return bool(record.get_execution_options().get(_WHOLE))
 
 
 def _catch_up(store: Store, progress: Progress | None, *, waits: bool) -> bool:

@@ -144,7 +144,7 @@ def create_router(
                 "appended": done.appended,
                 "duplicates": done.duplicates,
                 "quarantined": done.quarantined,
-                "size": done.size,
+                "size": done.size if caller.systems is None else None,
             }
         )
 

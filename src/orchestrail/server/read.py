@@ -1,5 +1,5 @@
 """The answers of the commands, as the same documents. What cannot be answered for some systems alone is refused to those who are
-bound to them.
+bound to them; and where in the log something stands is not told to them, since that counts what others sent.
 """
 
 # Not `from __future__ import annotations`: FastAPI reads these, and what they name is local.
@@ -47,6 +47,8 @@ from orchestrail.server.problems import Document
 MOST = 1000
 """Runs, or entries of the log, in one answer."""
 LAST = 2**62
+PLACES = frozenset({"sequence", "seq"})
+"""Under these names documents say where in the log something stands."""
 
 Target = Annotated[str, Query(min_length=1, max_length=4096, description="A digest, a data set or a RUN")]
 
@@ -72,7 +74,9 @@ def create_router(
     def seen(request: Request, document: dict[str, Any]) -> Document:
         """Say beside an answer to which systems it is limited: what is not in it may be there all the same."""
         systems = request.state.caller.systems
-        return Document(document | {"limited_to": None if systems is None else sorted(systems)})
+        if systems is None:
+            return Document(document | {"limited_to": None})
+        return Document(without_places(document) | {"limited_to": sorted(systems)})
 
     of_all = [Depends(reader)]
 
@@ -184,3 +188,10 @@ def create_router(
         return Document({"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined})
 
     return router
+
+
+def without_places(document: Any) -> Any:
+    """Leave out of a document where in the log something stands."""
+    if isinstance(document, dict):
+        return {key: None if key in PLACES else without_places(value) for key, value in document.items()}
+    return [without_places(each) for each in document] if isinstance(document, list) else document

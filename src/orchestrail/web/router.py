@@ -15,7 +15,7 @@ from pydantic import StringConstraints
 from orchestrail.errors import AmbiguousRun, ConfigurationError, Forbidden, NotRecorded, OrchestrailError, UnknownRun
 from orchestrail.model import DatasetRef
 from orchestrail.operations.checking import Question
-from orchestrail.queries.snapshot import Snapshot, Store, is_behind
+from orchestrail.queries.snapshot import Snapshot, Store, is_behind, is_whole
 from orchestrail.queries.times import today
 from orchestrail.web import addresses, compare, data, document, graph, lineage, log, overview, requirements, runs
 from orchestrail.web.judging import Judge
@@ -77,7 +77,7 @@ def not_found(path: str) -> HTMLResponse:
 
 def shown(record: Snapshot, template: str, values: dict[str, Any]) -> HTMLResponse:
     """Render a page of what the record holds, which says so where the log holds more."""
-    return page(template, **values, behind=is_behind(record))
+    return page(template, **values, behind=is_behind(record), sees_log=is_whole(record))
 
 
 def create_router(
