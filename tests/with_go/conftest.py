@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,14 +9,13 @@ import tempfile
 from collections.abc import Callable, Iterator
 from itertools import pairwise
 from pathlib import Path
-from types import ModuleType
 
-import psycopg
 import pytest
 
 from orchestrail.operations.tokens import Scope, Tokens
 from orchestrail.store import migrate_store, open_store
 from orchestrail.store.base import Store
+from orchestrail.testing.postgresql import Cluster
 from orchestrail.testing.stores import spooled
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "with_server"))
@@ -28,14 +26,6 @@ STEPS = (0, 1, 255, 256, 300, 65_535, 65_536, 70_000)
 """Sizes at which the log was signed: before, at and after tiles of the first and of the second level became full."""
 
 Checker = Callable[..., "subprocess.CompletedProcess[str]"]
-
-
-def _with_postgresql() -> ModuleType:
-    path = Path(__file__).parents[1] / "with_postgresql" / "conftest.py"
-    spec = importlib.util.spec_from_file_location("with_postgresql", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 class Log:
@@ -97,11 +87,10 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Log:
 def database(file: Log) -> Iterator[Log]:
     """The same log in PostgreSQL."""
     with tempfile.TemporaryDirectory(prefix="orchestrail-pg-") as folder:
-        cluster = _with_postgresql().Cluster(Path(folder))
-        with psycopg.connect(cluster.url("postgres"), autocommit=True) as connection:
-            connection.execute("CREATE DATABASE log")
-        migrate_store(file.home / "audit.db", cluster.url("log"), file.home)
-        yield Log(cluster.url("log"), file.home)
+        cluster = Cluster(Path(folder), fsync="off")
+        url = cluster.create("log")
+        migrate_store(file.home / "audit.db", url, file.home)
+        yield Log(url, file.home)
         cluster.stop()
 
 
