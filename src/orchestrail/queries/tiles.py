@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from sqlalchemy import Connection, column, select, table
 
@@ -19,6 +20,9 @@ _NAME = re.compile(
     r"(entries|0|[1-9]|[1-5]\d|6[0-3])/((?:x\d{3}/)*)(\d{3})(?:\.p/([1-9]|[1-9]\d|1\d\d|2[0-4]\d|25[0-5]))?", re.ASCII
 )
 _LONGEST = 64
+
+# Each proof at the right edge needs the roots of the same tiles, and full tiles never change: some 4 MB of them, by what they hold.
+_root_of = lru_cache(maxsize=512)(tile_root)
 _LENGTH = 2
 """Bytes before an entry of a bundle that say how long it is."""
 
@@ -125,7 +129,7 @@ def hashes(connection: Connection, level: int, first: int, count: int) -> list[b
         found = [bytes(leaf) for leaf in connection.execute(query).scalars()]
     else:
         query = select(_tile.c.hashes).where(_tile.c.level == level - 1, number >= first, number < first + count)
-        found = [tile_root(bytes(tile)) for tile in connection.execute(query.order_by(number)).scalars()]
+        found = [_root_of(bytes(tile)) for tile in connection.execute(query.order_by(number)).scalars()]
     if len(found) != count or any(len(one) != HASH_SIZE for one in found):
         raise ValueError(f"level {level} of the tree lacks hashes from {first} on")
     return found
