@@ -157,6 +157,8 @@ def _run_dag(airflow: Path, example: Path, made: Path, settings: Settings, outpu
         "AIRFLOW_HOME": str(made.parent / "airflow"),
         "AIRFLOW__CORE__DAGS_FOLDER": str(example),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # The DAG imports pandas: from a cold disk that may take longer than the 30 s that Airflow gives it.
+        "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",
         "NO_COLOR": "1",
     }
     log = made.parent / "airflow.log"
