@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, Exists, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Exists, and_, func, or_, select
 
 from orchestrail.model import DatasetRef, State
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import Use
 from orchestrail.projections.tables import use_row
 from orchestrail.queries.loading import is_unidentified
 
 _END_OF_LOG = 2**62
+_TAKEN = tables.use.alias("taken")
+_Key = tuple[str | None, str, str]
+"""Digest, namespace and name of a data set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +77,26 @@ class Origins:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-        self._written: dict[tuple[str | None, str, str], list[_Writing]] = {}
-        self._seen: dict[tuple[str | None, str, str], int] = {}
+        self._written: dict[_Key, list[_Writing]] = {}
+        self._seen: dict[_Key, int] = {}
+
+    def prepare(self, datasets: Iterable[DatasetRef]) -> None:
+        """Look up at once who wrote some data sets whose digests are known."""
+        unknown = {key for dataset in datasets if (key := _key(dataset))[0] is not None and key not in self._written}
+        use = tables.use.c
+        for chunk in chunks(sorted(unknown, key=str)):
+            by_digest: dict[str | None, list[_Key]] = defaultdict(list)
+            by_name: dict[tuple[str, str], list[_Key]] = defaultdict(list)
+            for digest, namespace, name in chunk:
+                self._written[digest, namespace, name] = []
+                by_digest[digest].append((digest, namespace, name))
+                by_name[namespace, name].append((digest, namespace, name))
+            unidentified = and_(use.name.in_({name for _, name in by_name}), use.digest.is_(None))
+            for each in _written(self._connection, or_(use.digest.in_(list(by_digest)), unidentified)):
+                dataset = each.use.dataset
+                meant = by_digest[dataset.digest] if dataset.digest else by_name[dataset.namespace, dataset.name]
+                for key in meant:
+                    self._written[key].append(each)
 
     def of(self, reading: Reading) -> Origin:
         """Find the run that wrote what was read.
@@ -128,7 +151,7 @@ class Origins:
         return self._seen[key]
 
 
-def _key(dataset: DatasetRef) -> tuple[str | None, str, str]:
+def _key(dataset: DatasetRef) -> _Key:
     return dataset.digest or None, dataset.namespace, dataset.name
 
 
@@ -164,12 +187,16 @@ def _writings(connection: Connection, dataset: DatasetRef) -> list[_Writing]:
 
     Not who wrote other contents under this name: of a file that is made anew each day that is every day.
     """
-    use, run = tables.use.c, tables.run.c
+    use = tables.use.c
     named = and_(use.name == dataset.name, use.namespace == dataset.namespace)
     condition = or_(use.digest == dataset.digest, and_(named, use.digest.is_(None))) if dataset.digest else named
-    unchanged = _gave_back().label("unchanged")
+    return _written(connection, condition)
+
+
+def _written(connection: Connection, condition: ColumnElement[bool]) -> list[_Writing]:
+    use, run = tables.use.c, tables.run.c
     query = (
-        select(tables.use, run.root_run_id, run.first_seq, run.state, unchanged)
+        select(tables.use, run.root_run_id, run.first_seq, run.state, _gave_back().label("unchanged"))
         .join_from(tables.use, tables.run, use.run_id == run.run_id)
         .where(use.direction == "output", condition)
         .order_by(use.seq, use.run_id, use.place)
@@ -184,15 +211,15 @@ def _writings(connection: Connection, dataset: DatasetRef) -> list[_Writing]:
 
 def _gave_back() -> Exists:
     """Say of a use whether its run read the same bytes under the same name."""
-    use, taken = tables.use.c, tables.use.alias("taken")
+    use, taken = tables.use.c, _TAKEN.c
     return (
-        select(taken.c.run_id)
+        select(taken.run_id)
         .where(
-            taken.c.run_id == use.run_id,
-            taken.c.direction == "input",
-            taken.c.namespace == use.namespace,
-            taken.c.name == use.name,
-            taken.c.digest == use.digest,
+            taken.run_id == use.run_id,
+            taken.direction == "input",
+            taken.namespace == use.namespace,
+            taken.name == use.name,
+            taken.digest == use.digest,
         )
         .exists()
     )

@@ -194,10 +194,17 @@ class _Seen:
         wanted = list(run_ids)
         self._load_children(wanted)
         self._load_edges(wanted)
+        passed: set[str] = set()
         while wanted:
+            passed.update(wanted)
             self._load(wanted)
             rows = [row for run_id in wanted if (row := self._rows[run_id]) is not None]
-            wanted = [row.parent_run_id for row in rows if row.parent_run_id and row.parent_run_id not in self._rows]
+            above = {row.parent_run_id for row in rows if row.parent_run_id} - passed
+            wanted = [run_id for run_id in above if run_id not in self._children]
+            self._load_children(wanted)
+            self._load(child for run_id in wanted for child in self._children[run_id])
+            beside = (self._rows[child] for run_id in wanted for child in self._children[run_id])
+            self.origins.prepare(use.dataset for row in (*rows, *beside) if row is not None for use in row.inputs)
 
     def row(self, run_id: str) -> RunRow | None:
         """Load a run."""

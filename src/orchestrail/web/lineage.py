@@ -16,6 +16,8 @@ from orchestrail.web.graph import DRAWN, MEANINGS, MOST, Found, View, graph
 
 LINES = 1000
 """Edges of one table."""
+BESIDE_A_RUN = 4
+"""Boxes that a run brings along, itself included: so many fewer runs than boxes are followed forward."""
 
 
 def lineage(record: Snapshot, given: str, direction: str, opened: Sequence[str], boxes: int) -> dict[str, Any]:
@@ -33,7 +35,7 @@ def lineage(record: Snapshot, given: str, direction: str, opened: Sequence[str],
         AmbiguousRun: it fits more than one thing.
     """
     target = find_target(record, given)
-    found = _back(record, target) if direction == "back" else _forward(record, target, boxes)
+    found = _back(record, target) if direction == "back" else _forward(record, target, boxes // BESIDE_A_RUN)
     dataset, run = target.dataset, target.run
     plain = dataset.digest or given if dataset is not None else run.run_id if run is not None else given
     more = {"boxes": None if boxes == DRAWN else boxes}

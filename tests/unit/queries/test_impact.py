@@ -97,6 +97,28 @@ def test_a_source_leads_to_its_models_and_deployments(made, asked, target):
     assert document["possible"]["runs"] == []
 
 
+@pytest.mark.parametrize("target", ["/source", "digest"])
+def test_who_has_no_room_for_all_is_told_that_there_is_more(made, recorded, target):
+    """What is found then is a part of what descends, and all of it where there is room for just that."""
+    many = [
+        made.event(
+            "COMPLETE",
+            number,
+            inputs=[made.dataset("/source", "s")],
+            outputs=[made.dataset(f"/made/{number}", str(number))],
+        )
+        for number in range(1, 8)
+    ]
+    store = recorded(*many)
+    wanted = find_target(store, made.digest("s") if target == "digest" else target)
+    whole = impact(store, wanted)
+    assert (len(whole.certain.runs), whole.cut) == (7, False)
+    for most in range(1, 9):
+        found = impact(store, wanted, most=most)
+        assert (len(found.certain.runs), found.cut) == (min(most, 7), most < 7)
+        assert {row.run_id for row in found.certain.runs} <= {row.run_id for row in whole.certain.runs}
+
+
 def test_a_run_leads_to_all_that_came_of_it(made, asked):
     """Of a task, and of a flow with all that ran in it."""
     assert numbers(asked(made.run_id(3), *story(made))["runs"]) == {1, 3, 5}
