@@ -13,7 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
+from orchestrail.cli.app import app
 from orchestrail.operations import open_record
 from orchestrail.settings import load_settings
 from orchestrail.testing.stores import spooled
@@ -23,6 +25,12 @@ def grow(home: Path, *numbers: int) -> None:
     """Append events to the store of a home."""
     with open_record(load_settings(home=home), create=True) as store:
         store.append([spooled(number) for number in numbers])
+
+
+@pytest.fixture
+def command() -> Callable[..., Any]:
+    """Type a command, in this process: many are typed here, and starting one takes longer than what it does."""
+    return lambda *arguments, **environment: CliRunner().invoke(app, arguments, env=environment)
 
 
 @pytest.fixture
@@ -50,7 +58,7 @@ def auditor(home: Path, tmp_path: Path) -> Path:
 
 def said(done: Any) -> Any:
     """Read what a command printed, with how it ended."""
-    return done.returncode, json.loads(done.stdout)
+    return done.exit_code, json.loads(done.stdout)
 
 
 def test_a_copy_is_held_against_the_server(home: Path, copy: Path, serve: Any, command: Any) -> None:
@@ -145,7 +153,7 @@ def test_the_key_of_a_server_has_to_be_pinned(home: Path, serve: Any, command: A
     """What it says of itself would show nothing; with a key of another log under its name, no signature holds."""
     server = serve(home=home)
     done = command("verify", server.url, "--home", str(tmp_path / "nobody"))
-    assert done.returncode == 2
+    assert done.exit_code == 2
     assert "is pinned" in done.stderr
     grow(tmp_path / "other", 1)
     other = next((tmp_path / "other" / "keys").glob("*.pub"))
@@ -164,14 +172,14 @@ def test_a_reader_of_all_may_verify_from_afar(
     reads, bound = token("read"), token("read", systems=["scoring"])
     server = serve(home=home)
     verify = ["verify", server.url, "--home", str(auditor)]
-    assert command(*verify, ORCHESTRAIL_TOKEN=reads).returncode == 0
+    assert command(*verify, ORCHESTRAIL_TOKEN=reads).exit_code == 0
     for refused in (
         {},
         {"ORCHESTRAIL_TOKEN": bound},
         {"ORCHESTRAIL_TOKEN": reads, "ORCHESTRAIL_URL": "http://other.example"},
     ):
         done = command(*verify, **refused)
-        assert (done.returncode, done.stdout) == (1, "")
+        assert (done.exit_code, done.stdout) == (1, "")
         assert "answers with status 40" in done.stderr
 
 
@@ -202,5 +210,5 @@ def test_what_is_no_log_is_said(impostor: str, home: Path, auditor: Path, comman
     code, found = said(command("verify", "--home", str(home), "--against", impostor, "--json"))
     assert (code, found["problems"], found["against"]) == (1, ["against: no signature lines"], None)
     done = command("verify", "http://127.0.0.1:1", "--home", str(auditor))
-    assert (done.returncode, "cannot be reached" in done.stderr) == (1, True)
-    assert command("verify", "http://", "--home", str(auditor)).returncode == 2
+    assert (done.exit_code, "cannot be reached" in done.stderr) == (1, True)
+    assert command("verify", "http://", "--home", str(auditor)).exit_code == 2
