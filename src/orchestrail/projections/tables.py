@@ -47,7 +47,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "23"
+VERSION = "24"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"

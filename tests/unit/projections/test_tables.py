@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("23", "073b8ada4de30a20")
+KNOWN = ("24", "b904acf3d82d521d")
 
 
 def made_of():
