@@ -47,7 +47,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "24"
+VERSION = "25"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -89,6 +89,7 @@ event = Table(
     Column("run_id", TEXT, primary_key=True),
     Column("seq", WHOLE, primary_key=True),
 )
+Index("proj_event_seq", event.c.seq)
 
 _TEXTS = (
     "stated_root_run_id",

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("24", "b904acf3d82d521d")
+KNOWN = ("25", "09cae2a0d2e46506")
 
 
 def made_of():
