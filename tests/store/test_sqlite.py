@@ -137,10 +137,10 @@ def test_only_the_owner_may_read(store):
 
 
 def test_no_file_is_left_over(store, made):
-    """Making, filling and closing a store leaves the file, its lock and the keys."""
+    """Making, filling and closing a store leaves the file, its lock, the keys and the newest checkpoint."""
     store.append([made.spooled(0)])
     store.close()
-    assert sorted(path.name for path in store.home.iterdir()) == ["audit.db", "audit.db.lock", "keys"]
+    assert sorted(path.name for path in store.home.iterdir()) == ["audit.db", "audit.db.lock", "checkpoints", "keys"]
 
 
 def test_a_reopened_store_goes_on(store, made):
