@@ -335,6 +335,19 @@ def test_what_is_written_twice_is_read_as_it_was_written_last(made, judged):
     assert judged("LIN-04", *events.values(), anew, train).status is Status.PASS
 
 
+def test_a_version_on_both_sides_tells_where_one_has_no_digest(made, judged):
+    """The same one is the same content; another one may be of another kind, and the name of a branch tells nothing."""
+    events = whole(made)
+    del events["ingest"]["outputs"][0]["facets"]["orchestrail_dataset"]["digest"]
+    assert judged("LIN-04", *events.values()).status is Status.PASS
+    events["ingest"]["outputs"][0]["facets"]["version"]["datasetVersion"] = "etag-7"
+    verdict = judged("LIN-04", *events.values())
+    assert (verdict.status, verdict.results[0].reason) == (Status.UNKNOWN, "not known by content on both sides")
+    for dataset in (events["ingest"]["outputs"][0], *events["prepare"]["inputs"]):
+        dataset["facets"]["version"]["datasetVersion"] = "latest"
+    assert judged("LIN-04", *events.values()).status is Status.UNKNOWN
+
+
 def test_names_in_memory_are_not_compared(made, judged):
     """They say where a value was met, and not what it is."""
     events = whole(made)

@@ -132,10 +132,10 @@ def read_is_what_was_written(process: Process, circumstances: Circumstances) -> 
             key = use.dataset.namespace, use.dataset.name
             earlier = [one for one in written.get(key, ()) if one.seq < use.seq and one.run_id != run.run_id]
             if earlier and use.dataset.namespace != IN_MEMORY:
-                yield _compared(run, use, sorted(earlier, key=lambda one: one.seq, reverse=True))
+                yield _compared(run, use, sorted(earlier, key=lambda one: one.seq, reverse=True), circumstances)
 
 
-def _compared(run: RunFacts, use: Use, earlier: list[Use]) -> Result:
+def _compared(run: RunFacts, use: Use, earlier: list[Use], circumstances: Circumstances) -> Result:
     """Compare what was read with what was written, the latest first."""
     read, label = use.dataset, run.job.name
     subject = f"{read.namespace}:{read.name}"
@@ -143,7 +143,7 @@ def _compared(run: RunFacts, use: Use, earlier: list[Use]) -> Result:
         Witness(one.run_id, one.seq, f"{one.direction}s", one.dataset.digest or one.dataset.version or "by name only")
         for one in (use, *earlier)
     ]
-    same = [_is_same(read, one.dataset) for one in earlier]
+    same = [_is_same(read, one.dataset, circumstances) for one in earlier]
     if same[0] is None:
         return unknown(subject, Why.PARTIAL, "not known by content on both sides", *shown, label=label)
     if read.observed not in ("at_read", "at_collect") or read.weak is not None:
@@ -157,15 +157,18 @@ def _compared(run: RunFacts, use: Use, earlier: list[Use]) -> Result:
     return failed(subject, "what was read is not what was written", *shown, label=label)
 
 
-def _is_same(read: DatasetRef, written: DatasetRef) -> bool | None:
+def _is_same(read: DatasetRef, written: DatasetRef, circumstances: Circumstances) -> bool | None:
     """Compare digests, else versions; None where there is neither on both sides, or where what was written is known weakly."""
     if written.weak is not None:
         return None
     if read.digest is not None and written.digest is not None:
         return read.digest == written.digest
-    if read.version is not None and written.version is not None and read.digest == written.digest:
-        return read.version == written.version
-    return None
+    if read.version is None or written.version is None or _is_mutable(read, circumstances):
+        return None
+    if read.version == written.version:
+        return True
+    # Where one side alone has a digest, its version may be that digest: another kind of version than the other's.
+    return False if read.digest == written.digest else None
 
 
 @judges("LIN-05", of=Version)
