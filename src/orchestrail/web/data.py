@@ -95,12 +95,12 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge | None) -> dict[str,
     if judge is not None and found is not None and dataset.digest:
         standing = judge.standing(Question(dataset.digest, None, "release", today(), afar=True))
         report = standing.report
-    verdicts = (
+    not_green = (
         report.having(*(status for status in ORDER if status not in (Status.PASS, Status.NOT_APPLICABLE)))
         if report
         else []
     )
-    verdicts.sort(key=lambda each: ORDER.index(each[1].status))
+    not_green.sort(key=lambda each: ORDER.index(each[1].status))
     counts = [(status.value, len(report.having(status))) for status in ORDER] if report else []
     stated = []
     if judge is not None and dataset.digest:
@@ -119,7 +119,7 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge | None) -> dict[str,
         "predecessor": predecessor(record, found.written[0]) if found is not None else None,
         "standing": standing,
         "report": report,
-        "verdicts": verdicts,
+        "not_green": not_green,
         "counts": counts,
         "stated": stated,
         "sees_all": judge is not None,
