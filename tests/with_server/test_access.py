@@ -264,6 +264,7 @@ def test_every_table_is_seen_in_part_or_refused(tmp_path: Path) -> None:
         "proj_persons",
         "proj_ran_as",
         "proj_reconciliation",
+        "proj_recovery",
         "proj_report",
         "proj_resolution",
         "proj_scan",
