@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from orchestrail.operations.tokens import Scope, Tokens
-from orchestrail.store import migrate_store, open_store
+from orchestrail.store import copy_store, open_store
 from orchestrail.store.base import Store
 from orchestrail.testing.postgresql import Cluster
 from orchestrail.testing.stores import spooled
@@ -89,7 +89,7 @@ def database(file: Log) -> Iterator[Log]:
     with tempfile.TemporaryDirectory(prefix="orchestrail-pg-") as folder:
         cluster = Cluster(Path(folder), fsync="off")
         url = cluster.create("log")
-        migrate_store(file.home / "audit.db", url, file.home)
+        copy_store(file.url, url, file.home)
         yield Log(url, file.home)
         cluster.stop()
 
