@@ -21,7 +21,8 @@ def attach(module: ModuleType, patches: Patches) -> None:
     optimizer: Any = sys.modules["torch.optim.optimizer"]
     hook = optimizer.register_optimizer_step_pre_hook(functools.partial(_steps, patches.watch))
     patches.on_undo(hook.remove)
-    apart = library.random.manual_seed is not library.manual_seed  # torch's compiler wraps the latter, once it is imported
+    # Once torch's compiler is imported, it wraps the one and not the other.
+    apart = library.random.manual_seed is not library.manual_seed
     seeds.watch(patches, library, "manual_seed", "torch.manual_seed")
     if apart:
         seeds.watch(patches, library.random, "manual_seed", "torch.manual_seed")
