@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from orchestrail.store.keys import log_id
-from orchestrail.store.note import Head, NoteError, Verifier, parse_head, parse_note
+from orchestrail.store.note import Head, NoteError, Verifier, checked_head, parse_note
 
 _PENDING = ".new"
 
@@ -23,22 +23,8 @@ def known_head(home: Path, verifier: Verifier) -> Head | None:
     """
     for path in sorted(_notes(home, verifier), key=_size, reverse=True):
         with suppress(OSError, NoteError):
-            return checked_head(path.read_bytes(), verifier)
+            return checked_head(parse_note(path.read_bytes()), verifier)
     return None
-
-
-def checked_head(note: bytes, verifier: Verifier) -> Head:
-    """Read a checkpoint of a log.
-
-    Raises:
-        NoteError: it is none, or not signed by this key.
-    """
-    parsed = parse_note(note)
-    head = parse_head(parsed.text)
-    if head.origin != verifier.name:
-        raise NoteError("it is of another log")
-    verifier.check(parsed)
-    return head
 
 
 def remember(home: Path, verifier: Verifier, size: int, note: bytes) -> None:
@@ -54,7 +40,7 @@ def remember(home: Path, verifier: Verifier, size: int, note: bytes) -> None:
                 path.unlink(missing_ok=True)
 
 
-def give_up(home: Path, verifier: Verifier) -> None:
+def forget(home: Path, verifier: Verifier) -> None:
     """Forget what is known of a log, once its loss is on the record."""
     for path in _notes(home, verifier):
         path.unlink(missing_ok=True)

@@ -14,9 +14,8 @@ from orchestrail.store import counters, quarantine
 from orchestrail.store.appending import parsed, ranges
 from orchestrail.store.base import Appended, Behind, Checkpoint, Gap, Incoming, Quarantined, Record, Refused
 from orchestrail.store.keys import load_signer, parse_public_key
-from orchestrail.store.known import checked_head, known_head, remember
-from orchestrail.store.known import give_up as forget
-from orchestrail.store.note import Head, NoteError, Signer, Verifier, parse_head, parse_note
+from orchestrail.store.known import forget, known_head, remember
+from orchestrail.store.note import Head, NoteError, Signer, Verifier, checked_head, parse_head, parse_note
 from orchestrail.store.session import Damage, Session, places
 
 PAGE = 500
@@ -124,7 +123,7 @@ class LogStore(ABC):
         Raises:
             NoteError: it is none of this log.
         """
-        remember(self.home, self._verifier, checked_head(note, self._verifier).size, note)
+        remember(self.home, self._verifier, checked_head(parse_note(note), self._verifier).size, note)
 
     @contextmanager
     def give_up(self) -> Iterator[None]:
