@@ -88,7 +88,7 @@ def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progres
 
 def _known(store: Store, size: int, asked: Question, progress: Progress | None) -> StoreFacts:
     recomputed = store.verify(progress) if asked.verify or size <= RECOMPUTED else None
-    return StoreFacts(size, len(store.quarantined()), tuple(store.gaps()), recomputed)
+    return StoreFacts(size, store.refused(), tuple(store.gaps()), recomputed)
 
 
 def _judged(

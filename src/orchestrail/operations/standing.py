@@ -49,7 +49,7 @@ def answer(store: Store, catalogue: Catalogue, asked: Question, progress: Progre
         AmbiguousRun: the target fits more than one thing.
         StoreError: the store cannot be read or written.
     """
-    refused = len(store.quarantined())
+    refused = store.refused()
     report = check(store, catalogue, asked, progress)
     said = {
         "kind": report.kind,
@@ -92,7 +92,7 @@ def standing(store: Store, catalogue: Catalogue, asked: Question) -> Standing:
         [(requirements[each["requirement"]], _verdict(each)) for each in said["verdicts"]],
     )
     head = store.checkpoint()
-    now = head.size, head.root_hash.hex(), asked.day, len(store.quarantined())
+    now = head.size, head.root_hash.hex(), asked.day, store.refused()
     return Standing(report, (report.size, report.root_hash, report.day, said["refused"]) == now)
 
 

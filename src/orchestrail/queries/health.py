@@ -334,7 +334,7 @@ def _store(store: Store, abandoned: Callable[[Store], Sequence[RunRow]]) -> Iter
         what = f"{counted(missing, 'event was', 'events were')} numbered by their process and never arrived: {where}."
         do = "Collect every spool that there is; what stays missing was lost or removed on the way."
         yield Problem("events-missing", Severity.ERROR, what, do)
-    refused = len(store.quarantined())
+    refused = store.refused()
     if refused:
         what = f"{counted(refused, 'event is', 'events are')} in quarantine."
         yield Problem("quarantine", Severity.ERROR, what, "See `orchestrail quarantine list`.")

@@ -254,6 +254,10 @@ class Store(Protocol):
         """Return the unresolved quarantine entries, or with `resolved` all of them."""
         ...
 
+    def refused(self) -> int:
+        """Count the unresolved quarantine entries, whose bytes may be many."""
+        ...
+
     def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
         """Append a quarantined event that is acceptable by now, and mark its entry."""
         ...

@@ -101,6 +101,11 @@ class LogStore(ABC):
         with self._reading() as session:
             return quarantine.read(session, resolved=resolved)
 
+    def refused(self) -> int:
+        """Count the unresolved quarantine entries, whose bytes may be many."""
+        with self._reading() as session:
+            return quarantine.count(session)
+
     def gaps(self) -> list[Gap]:
         """Return the holes in the emitters' numbering."""
         with self._reading() as session:

@@ -8,6 +8,7 @@ import json
 from orchestrail.store.base import Quarantined, Refused
 from orchestrail.store.session import Session
 
+_WAITS = "event_id IS NULL"
 _COLUMNS = "id, body, reason_code, reason, source, nonce, emitter, counter, received_at, event_id"
 
 
@@ -56,6 +57,12 @@ def insert(session: Session, refused: Refused, received_at: str) -> bool:
 
 def read(session: Session, *, resolved: bool) -> list[Quarantined]:
     """Return the entries in order, those that were resolved only on request."""
-    where = "" if resolved else "WHERE event_id IS NULL"
+    where = "" if resolved else f"WHERE {_WAITS}"
     rows = session.execute(f"SELECT {_COLUMNS} FROM quarantine {where} ORDER BY id")  # noqa: S608
     return [Quarantined(*(*row, identity and identity.hex())) for *row, identity in rows]
+
+
+def count(session: Session) -> int:
+    """Count the entries that were not resolved."""
+    (found,) = session.execute(f"SELECT count(*) FROM quarantine WHERE {_WAITS}").fetchone()  # noqa: S608
+    return int(found)

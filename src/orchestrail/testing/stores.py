@@ -231,6 +231,7 @@ class StoreConformance:
         first, second = store.quarantined()
         assert (first.id, first.body, first.reason, first.source) == (1, b"\x00\xff", "Not JSON.", source)
         assert second.id == 2
+        assert store.refused() == 2
         assert store.size() == 0
         assert store.verify().ok
 
@@ -240,6 +241,7 @@ class StoreConformance:
         (entry,) = store.quarantined()
         assert store.resolve(entry.id, Incoming(entry.body, "a")).appended == 1
         assert store.quarantined() == []
+        assert store.refused() == 0
         (kept,) = store.quarantined(resolved=True)
         assert kept.event_id == next(store.records()).event_id
         assert store.verify().ok

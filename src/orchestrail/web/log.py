@@ -28,7 +28,7 @@ def listing(record: Snapshot, store: Store, before: int | None) -> dict[str, Any
     return {
         "rows": found,
         "head": newest_head(record),
-        "refused": len(store.quarantined()),
+        "refused": store.refused(),
         "gaps": store.gaps(),
         "following": found[-1].seq if len(found) == PAGE and found[-1].seq > 0 else None,
         "newest": before is not None,

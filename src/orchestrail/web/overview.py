@@ -36,6 +36,6 @@ def overview(record: Snapshot, store: Store, judge: Judge | None) -> dict[str, A
         "runs": runs(record, limit=_LATEST),
         "begins": beginnings(record),
         "head": store.checkpoint() if judge else None,
-        "refused": len(store.quarantined()) if judge else 0,
+        "refused": store.refused() if judge else 0,
         "gaps": len(store.gaps()) if judge else 0,
     }
