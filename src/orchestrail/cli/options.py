@@ -20,6 +20,10 @@ NoCollect = Annotated[bool, typer.Option("--no-collect", help="Leave the local s
 TimeZone = Annotated[
     str | None, typer.Option("--tz", metavar="ZONE", help="Time zone to show times in, such as UTC or Europe/Paris.")
 ]
+Signed = Annotated[
+    Path | None,
+    typer.Option("--against", metavar="CHECKPOINT", help="A checkpoint from outside that the log had signed."),
+]
 Full = Annotated[bool, typer.Option("--full", help="Show digests and run IDs whole, and every detail.")]
 
 Day = Annotated[str | None, typer.Option("--date", metavar="DAY", help="Judge ages and ends of terms by this UTC day.")]

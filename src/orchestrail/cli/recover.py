@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from orchestrail.cli.options import Home, Json, StoreUrl
+from orchestrail.cli.options import Home, Json, Signed, StoreUrl
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
 from orchestrail.operations.backup import recover as put_loss
@@ -17,9 +16,7 @@ from orchestrail.queries.documents import behind_document
 def recover(
     reason: Annotated[str, typer.Option("--reason", help="How it was lost, and what is known of it.")],
     by: Annotated[str, typer.Option("--by", metavar="NAME", help="Who says so, or a pseudonym.")],
-    against: Annotated[
-        Path | None, typer.Option(metavar="CHECKPOINT", help="A checkpoint from outside that the log had signed.")
-    ] = None,
+    against: Signed = None,
     as_json: Json = False,
     home: Home = None,
     store: StoreUrl = None,

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from orchestrail.cli.options import Home, Json, StoreUrl
+from orchestrail.cli.options import Home, Json, Signed, StoreUrl
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
 from orchestrail.operations.backup import restore as put_back
@@ -17,9 +17,7 @@ from orchestrail.queries.words import counted
 
 def restore(
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A copy that `orchestrail backup` made.")],
-    against: Annotated[
-        Path | None, typer.Option(metavar="CHECKPOINT", help="A checkpoint from outside that the log had signed.")
-    ] = None,
+    against: Signed = None,
     as_json: Json = False,
     home: Home = None,
     store: StoreUrl = None,
