@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from orchestrail.model import DatasetRef
 from orchestrail.web import addresses
-from orchestrail.web.rendering import environment
+from orchestrail.web.rendering import environment, page
 from orchestrail.web.text import LONGEST, shown
 
 ANY = st.text(st.characters())  # halves of characters among them
@@ -73,3 +73,10 @@ def test_files_are_named_by_their_content(name):
     (known,) = [each for each in static_files() if each.startswith(f"{stem}.")]
     content, _kind = static_files()[known]
     assert known == f"{stem}.{sha256(content).hexdigest()[:12]}.{ending}"
+
+
+def test_a_page_does_not_take_the_name_of_what_every_template_has():
+    """`verdicts=...` would stand in the place of the signs of verdicts, and the page would show none of them."""
+    with pytest.raises(ValueError, match="error says verdicts, version"):
+        page("error", verdicts={}, version="1", what="w", why="", do="", status=404)
+    assert page("error", behind=True, what="w", why="", do="", status=404).status_code == 200

@@ -46,6 +46,8 @@ VERDICT_SYMBOLS = {
     Status.PASS: "✔",
     Status.NOT_APPLICABLE: "-",
 }
+SAID = frozenset({"behind"})
+"""Names with a value that holds where a page does not say its own."""
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
@@ -120,6 +122,11 @@ def page(template: str, status: int = 200, /, **values: Any) -> HTMLResponse:
     Args:
         template: its name without the ending.
         status: of HTTP.
-        values: what it shows.
+        values: what it shows; that no event is missing on it (`behind`) is the one global name that a page may say otherwise.
+
+    Raises:
+        ValueError: a value has the name of something that every template has, and would stand in its place.
     """
+    if taken := sorted(values.keys() & environment().globals.keys() - SAID):
+        raise ValueError(f"{template} says {', '.join(taken)}, which every template knows as something else")
     return HTMLResponse(environment().get_template(f"{template}.html.j2").render(**values), status, HEADERS)
