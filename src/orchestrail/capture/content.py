@@ -379,12 +379,18 @@ class _Content:
         self._missing_of_arrow(array)
         if array.null_count:
             array = compute.fill_null(array, "")
-        self.array(self._numpy.asarray(compute.utf8_length(array)).astype("<u8"))
-        self._hashed.update(self._data_of(array))
+        offsets = self._offsets_of(array)
+        data = self._data_of(array, offsets)
+        # Of ASCII alone each byte is a character; to count them costs as much as to hash them.
+        is_ascii = not len(data) or self._numpy.frombuffer(data, "i1").min() >= 0
+        lengths = offsets[1:] - offsets[:-1] if is_ascii else self._numpy.asarray(compute.utf8_length(array))
+        self.array(lengths.astype("<u8"))
+        self._hashed.update(data)
 
     def _bytes_of_arrow(self, array: Any) -> None:
-        self.array(self._numpy.diff(self._offsets_of(array)).astype("<i8"))
-        self._hashed.update(self._data_of(array))
+        offsets = self._offsets_of(array)
+        self.array((offsets[1:] - offsets[:-1]).astype("<i8"))
+        self._hashed.update(self._data_of(array, offsets))
 
     def _offsets_of(self, array: Any) -> Any:
         types = sys.modules["pyarrow"].types
@@ -394,8 +400,8 @@ class _Content:
             return self._numpy.zeros(1, "<i8")
         return self._numpy.frombuffer(offsets, "<i8" if large else "<i4")[array.offset : array.offset + len(array) + 1]
 
-    def _data_of(self, array: Any) -> Any:
-        data, offsets = array.buffers()[2] if len(array) else None, self._offsets_of(array)
+    def _data_of(self, array: Any, offsets: Any) -> Any:
+        data = array.buffers()[2] if len(array) else None
         return memoryview(data)[int(offsets[0]) : int(offsets[-1])] if data is not None else b""
 
     # -- polars

@@ -67,13 +67,17 @@ def _pandas(value: Any, pandas: Any, observed: str, max_bytes: int) -> DatasetRe
     else:
         # A subclass may have methods of its own; its content is that of the frame in it.
         frame = value if type(value) is pandas.DataFrame else pandas.DataFrame(value, copy=False)
-    fields, columns = [], []
-    for name, column in frame.items():  # once: most of the time that a small frame takes is that of making its columns
-        fields.append((label_of(name), str(column.dtype)))
-        columns.append(column.array)
+    columns = _columns_of(frame)
+    fields = [(label_of(name), str(column.dtype)) for name, column in zip(frame.columns, columns, strict=True)]
     size = int(frame.index.nbytes) + sum(int(column.nbytes) for column in columns)
     digest, weak = _taken(lambda frame: content.digest_of_pandas(frame, columns), frame, size, max_bytes)
     return _reference("dataframe", observed, digest, weak, len(frame), size, fields)
+
+
+def _columns_of(frame: Any) -> list[Any]:
+    # What is public makes a Series of each column, a quarter of all that a small frame takes. pandas 2.2 to 3.1 have this.
+    arrays = getattr(frame, "_iter_column_arrays", None)
+    return list(arrays()) if arrays is not None else [column.array for _, column in frame.items()]
 
 
 def _numpy(value: Any, numpy: Any, observed: str, max_bytes: int) -> DatasetRef:

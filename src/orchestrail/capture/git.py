@@ -10,6 +10,7 @@ import os
 import re
 import subprocess
 import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
@@ -45,6 +46,11 @@ class GitFacts:
     dirty: bool | None
     root: Path
 
+
+_STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
+_REMOTES = ("config", "--get-regexp", r"^remote\..*\.url$")
+_SPECIAL, _ESCAPED = re.compile(r"[\\*?\[]"), r"\\\g<0>"
+_NEVER = (float("-inf"), None)
 
 _known: dict[tuple[Path, tuple[str, ...]], tuple[float, str | None]] = {}
 """By working tree and question what git answered, and when."""
@@ -90,71 +96,85 @@ def _root(folder: Path) -> Path | None:
 
 
 def _ask(root: Path, source: Path | None) -> GitFacts | None:
-    status = _git(root, "status", "--porcelain=v2", "--branch", "--untracked-files=no")
+    inside = _inside(root, source)
+    asked = [_STATUS, _REMOTES] if inside is None else [_STATUS, _REMOTES, _beside(inside)]
+    status, remotes, *tracked = _answers(root, *asked)
+    repository = _repository(remotes or "")
     if status is None:
-        commit = (_git(root, "rev-parse", "--verify", "--quiet", "HEAD") or "").strip()
-        if not commit:
-            return None
-        branch = (_git(root, "symbolic-ref", "--quiet", "--short", "HEAD") or "").strip()
-        return GitFacts(_repository(root), commit, branch or None, None, root)
+        commit = _answer(root, "rev-parse", "--verify", "--quiet", "HEAD")
+        branch = _answer(root, "symbolic-ref", "--quiet", "--short", "HEAD") if commit else ""
+        return GitFacts(repository, commit, branch or None, None, root) if commit else None
     lines = status.splitlines()
     heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# ") and line.count(" ") > 1)
     commit, branch = heads.get("branch.oid", _INITIAL), heads.get("branch.head", _DETACHED)
-    dirty = any(not line.startswith("#") for line in lines) or _untracked(root, source)
+    dirty = any(not line.startswith("#") for line in lines) or any(
+        inside not in (one or "").split("\0") for one in tracked
+    )
     return GitFacts(
-        _repository(root),
-        None if commit == _INITIAL else commit,
-        None if branch == _DETACHED else branch,
-        dirty,
-        root,
+        repository, None if commit == _INITIAL else commit, None if branch == _DETACHED else branch, dirty, root
     )
 
 
-def _untracked(root: Path, source: Path | None) -> bool:
-    if source is None:
-        return False
+def _inside(root: Path, source: Path | None) -> str | None:
+    """Give the path of a source file in its working tree, as git writes it; None where it is in none."""
     try:
-        inside = source.resolve().relative_to(root)
+        return source.resolve().relative_to(root).as_posix() if source is not None else None
     except (OSError, RuntimeError, ValueError):
-        return False
-    return not _git(root, "ls-files", "-z", "--", f":(literal){inside}")
+        return None
 
 
-def _repository(root: Path) -> str | None:
-    found = _REMOTE.findall(_git(root, "config", "--get-regexp", r"^remote\..*\.url$") or "")
-    remotes: dict[str, str] = dict(reversed(found))
-    name = "origin" if "origin" in remotes else next(iter(sorted(remotes)), None)
-    return without_credentials(remotes[name]) if name is not None else None
+def _beside(inside: str) -> tuple[str, ...]:
+    """Ask which files of a source file's folder are tracked: the steps of one run often lie in one folder."""
+    folder = "".join(f"{part}/" for part in inside.split("/")[:-1])
+    return "ls-files", "-z", "--", f":(glob){_SPECIAL.sub(_ESCAPED, folder)}*"
 
 
-def _git(root: Path, *arguments: str) -> str | None:
-    key = root, arguments
-    known = _known.get(key)
-    if known is not None and time.monotonic() - known[0] < VALID:
-        return known[1]
-    answer = _run(root, *arguments)
-    if len(_known) >= _REMEMBERED:
-        _known.clear()
-    _known[key] = (time.monotonic(), answer)
-    return answer
+def _repository(remotes: str) -> str | None:
+    found: dict[str, str] = dict(reversed(_REMOTE.findall(remotes)))
+    name = "origin" if "origin" in found else next(iter(sorted(found)), None)
+    return without_credentials(found[name]) if name is not None else None
 
 
-def _run(root: Path, *arguments: str) -> str | None:
+def _answer(root: Path, *question: str) -> str:
+    return (_answers(root, question)[0] or "").strip()
+
+
+def _answers(root: Path, *questions: tuple[str, ...]) -> list[str | None]:
+    """Give git's answers, those of not long ago again; the others are asked side by side, because a run waits for them."""
+    now = time.monotonic()
+    answers = {question: _known.get((root, question), _NEVER) for question in questions}
+    if asked := [question for question, (at, _) in answers.items() if now - at >= VALID]:
+        if len(_known) >= _REMEMBERED:
+            _known.clear()
+        for question, answer in zip(asked, _run(root, asked), strict=True):
+            answers[question] = _known[root, question] = (now, answer)
+    return [answer for _, answer in answers.values()]
+
+
+def _run(root: Path, questions: Sequence[tuple[str, ...]]) -> list[str | None]:
     # Inside a git hook these point to the hook's repository, not to the step's.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+    return [_said_by(process) for process in [_started(root, question, environment) for question in questions]]
+
+
+def _started(root: Path, question: tuple[str, ...], environment: Mapping[str, str]) -> subprocess.Popen[bytes] | None:
     # A repository may name a program as its file system monitor, and `status` would run it.
-    command = ["git", "-c", "core.fsmonitor=false", "-C", str(root), *arguments]
+    command = ["git", "-c", "core.fsmonitor=false", "-C", str(root), *question]
+    nowhere = subprocess.DEVNULL
     try:
-        done = subprocess.run(
-            command,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.DEVNULL,
-            env=environment,
-            timeout=TIMEOUT,
-            check=False,
-        )
+        return subprocess.Popen(command, stdin=nowhere, stdout=subprocess.PIPE, stderr=nowhere, env=environment)
     except (OSError, ValueError, subprocess.SubprocessError):
         return None
-    return done.stdout.decode("utf-8", "replace") if done.returncode == 0 else None
+
+
+def _said_by(process: subprocess.Popen[bytes] | None) -> str | None:
+    if process is None:
+        return None
+    with process:
+        try:
+            answer, _ = process.communicate(timeout=TIMEOUT)
+        except (OSError, ValueError, subprocess.SubprocessError):
+            process.kill()
+            return None
+    return answer.decode("utf-8", "surrogateescape") if process.returncode == 0 else None

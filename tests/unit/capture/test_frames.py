@@ -57,6 +57,13 @@ def test_a_frame_is_named_with_rows_bytes_and_fields():
     assert "Bonn" not in repr(found)
 
 
+def test_a_pandas_that_gives_its_columns_no_quicker_way_is_read_too(monkeypatch):
+    """By what is public; the digest and the fields are the same."""
+    found = identify(frame())
+    monkeypatch.delattr(pd.DataFrame, "_iter_column_arrays")
+    assert identify(frame()) == found
+
+
 def test_equal_frames_have_equal_digests():
     """A copy, a view of the same rows, a round trip."""
     digest = identify(frame()).digest

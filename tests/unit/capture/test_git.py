@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
+import sys
 import time
 from pathlib import Path
 
@@ -11,6 +12,17 @@ import pytest
 
 from orchestrail.capture import git
 from orchestrail.capture.git import git_facts, without_credentials
+
+ODD_GIT = """
+if "status" in sys.argv:
+    import os
+    open(os.environ["ORCHESTRAIL_TEST_PID"], "w").write(str(os.getpid()))
+    time.sleep(60)
+elif "config" in sys.argv:
+    sys.stdout.write("remote.origin.url https://host.example/" + "r" * 500_000)
+else:
+    print("0" * 40)
+"""
 
 
 def call(folder: Path, *arguments: str) -> str:
@@ -180,10 +192,43 @@ def test_asking_writes_nothing(repository):
 
 
 def test_what_is_the_same_for_all_files_of_a_tree_is_asked_once(repository, monkeypatch):
-    """Its state and its remotes; of each file only whether it is tracked."""
+    """Its state and its remotes; of each folder which files in it are tracked."""
     asked = []
     run = git._run
-    monkeypatch.setattr(git, "_run", lambda root, *arguments: asked.append(arguments[0]) or run(root, *arguments))
-    for name in ("steps.py", "other.py"):
-        git_facts(repository / "sub", repository / "sub" / name)
+    monkeypatch.setattr(git, "_run", lambda root, them: asked.extend(one[0] for one in them) or run(root, them))
+    for place in ("sub/steps.py", "sub/other.py", "top.py"):
+        git_facts((repository / place).parent, repository / place)
     assert sorted(asked) == ["config", "ls-files", "ls-files", "status"]
+
+
+@pytest.mark.parametrize("folder", ["", "sub", "a*b", "[ab]", "b\\[x", "ü", os.fsdecode(b"\xff")])
+def test_a_source_is_looked_for_in_its_own_folder(repository, folder):
+    """Whatever that is called; a file of the same name in another folder is another one."""
+    (repository / folder / "within").mkdir(parents=True, exist_ok=True)
+    (repository / folder / "within" / "mine.py").write_text("x = 1\n")
+    for other in ("aab", "a"):
+        (repository / other).mkdir()
+        (repository / other / "mine.py").write_text("x = 1\n")
+    call(repository, "add", ".")
+    call(repository, "commit", "--quiet", "--message", "More")
+    mine = repository / folder / "mine.py"
+    mine.write_text("x = 1\n")
+    assert git_facts(mine.parent, mine).dirty is True
+    call(repository, "add", ".")
+    call(repository, "commit", "--quiet", "--message", "Mine")
+    git._known.clear()
+    assert git_facts(mine.parent, mine).dirty is False
+
+
+def test_a_git_that_says_much_and_one_that_never_ends_are_waited_for_together(repository, monkeypatch, tmp_path):
+    """What the one says is read whole, and the other is not left behind as a process."""
+    slow = tmp_path / "bin" / "git"
+    slow.parent.mkdir()
+    slow.write_text(f"#!{sys.executable}\nimport sys, time\n{ODD_GIT}")
+    slow.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
+    monkeypatch.setattr(git, "TIMEOUT", 2.0)
+    monkeypatch.setenv("ORCHESTRAIL_TEST_PID", str(tmp_path / "pid"))
+    assert git_facts(repository).repository == f"https://host.example/{'r' * 500_000}"
+    with pytest.raises(ProcessLookupError):
+        os.kill(int((tmp_path / "pid").read_text()), 0)
