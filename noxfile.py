@@ -44,6 +44,8 @@ VENDORED = {
     "idiomorph/LICENSE": "idiomorph.LICENSE",
 }
 """Files of the npm packages of the pages, and what they are called here."""
+IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
+"""For long sessions of pytest: a file of tests keeps to one process, with what it has begun; `-- -n0` for one process in all."""
 each_benchmark = nox.parametrize("name", BENCHMARKS, ids=BENCHMARKS)
 each_chaos = nox.parametrize("name", CHAOS, ids=CHAOS)
 each_part = nox.parametrize("name", ["core", *ADAPTERS], ids=["core", *ADAPTERS])
@@ -154,7 +156,7 @@ def tests(session: nox.Session) -> None:
         "with_stores",
         "with_torch",
     )
-    session.run("pytest", *(session.posargs or ("tests", *(f"--ignore=tests/{name}" for name in elsewhere))))
+    session.run("pytest", *IN_PARALLEL, *(session.posargs or ("tests", *(f"--ignore=tests/{name}" for name in elsewhere))))
 
 
 @nox.session
@@ -175,7 +177,7 @@ def stores(session: nox.Session) -> None:
 def postgresql(session: nox.Session) -> None:
     """Test the store in PostgreSQL, with a server of the tests' own."""
     prepare(session, "test", "postgresql", extras="audit,postgresql")
-    session.run("pytest", "tests/with_postgresql", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, "tests/with_postgresql", *session.posargs)
 
 
 @nox.session(venv_backend="venv")
@@ -207,7 +209,7 @@ def quality(session: nox.Session) -> None:
 def server(session: nox.Session) -> None:
     """Test the server as a process, with OpenLineage's own client."""
     prepare(session, "test", "server", extras="audit,server")
-    session.run("pytest", "tests/with_server", f"--ignore={PRODUCERS}", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, "tests/with_server", f"--ignore={PRODUCERS}", *session.posargs)
 
 
 @nox.session
@@ -237,7 +239,7 @@ def web(session: nox.Session) -> None:
         session.run("apt-get", "update", "--quiet", external=True)
         session.run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium", external=True)
     prepare(session, "test", "example", "web", adapter="prefect", extras="audit,server")
-    session.run("pytest", "tests/with_browser", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, "tests/with_browser", *session.posargs)
 
 
 @nox.session
@@ -259,7 +261,7 @@ def vendor(session: nox.Session) -> None:
 def adapter(session: nox.Session, name: str, host: str) -> None:
     """Test an adapter with its real host, in each of the versions that its pyproject.toml names."""
     prepare(session, "test", adapter=name, host=host)
-    session.run("pytest", f"adapters/{name}/tests", *session.posargs)
+    session.run("pytest", *IN_PARALLEL, f"adapters/{name}/tests", *session.posargs)
 
 
 @nox.session
@@ -337,7 +339,7 @@ def mutation(session: nox.Session) -> None:
 def end_to_end(session: nox.Session) -> None:
     """Test the whole product on the example: flow, DAG, service, command line."""
     prepare(session, "test", "example", adapter="prefect")
-    session.run("pytest", "tests/end_to_end", *session.posargs, env={"AIRFLOW_PYTHON": airflow_beside(session)})
+    session.run("pytest", *IN_PARALLEL, "tests/end_to_end", *session.posargs, env={"AIRFLOW_PYTHON": airflow_beside(session)})
 
 
 @nox.session

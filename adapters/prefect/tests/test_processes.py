@@ -43,6 +43,43 @@ def test_a_killed_process_leaves_its_starts(program: Any) -> None:
     assert closed_by_sweep(program) == {"killed", "killed.hangs"}
 
 
+KILLED_BEFORE = """
+    def falls(task, task_run, state):
+        os.kill(os.getpid(), 9)
+
+    @task
+    def gives():
+        return 7
+
+    @task(on_running=[falls])
+    def takes(number):
+        Path("running.txt").write_text("x")
+
+    @audited
+    @flow(name="killed")
+    def killed():
+        takes(gives.submit())
+
+    killed()
+"""
+
+
+def test_what_prefect_says_is_running_is_on_the_record(program: Any) -> None:
+    """It is before Prefect tells anybody, and so where the process falls before the body begins; with the values of its futures."""
+    process = program.begin(KILLED_BEFORE)
+    process.communicate()
+    left = program.left()
+    assert process.returncode == -signal.SIGKILL
+    assert not (left.folder / "running.txt").exists()
+    assert {run.job: run.types for run in left.runs()} == {
+        "killed": ["START"],
+        "killed.gives": ["START", "COMPLETE"],
+        "killed.takes": ["START"],
+    }
+    (takes,) = left.runs("killed.takes")
+    assert takes.parameters == {"number": 7}
+
+
 def closed_by_sweep(program: Any) -> set[str]:
     """Sweep, and name the jobs whose runs were closed: as ABORT, marked as concluded."""
     swept = program.orchestrail("sweep")["closed"]

@@ -59,6 +59,16 @@ class _Attempt:
     family: dict[str, RunRef]
     handled: int
 
+    def begun_again(self, native: str) -> RunStart:
+        """Say how the attempt after this one begins: in the same place."""
+        number = self.start.attempt + 1
+        return replace(
+            self.start,
+            run_id=attempt_run_id(native, number),
+            attempt=number,
+            previous_attempt=self.ref.run_id,
+        )
+
 
 class Listener:
     """Records what happens to Prefect's runs in this process.
@@ -70,7 +80,7 @@ class Listener:
     def __init__(self, recorder: Recorder) -> None:
         self._recorder = recorder
         self._open: dict[str, _Attempt] = {}
-        self._announced: dict[str, TaskRunContext] = {}
+        self._resolved: dict[int, dict[str, Any]] = {}
         self._leaving: dict[int, Callable[[], None]] = {}
         self._computed: OrderedDict[str, str] = OrderedDict()
 
@@ -104,23 +114,16 @@ class Listener:
         self._leave(context)
 
     def task_entered(self, context: TaskRunContext) -> None:
-        """Begin an announced task run, with the values that its body will get, and make it the current one.
+        """Make a task run the current one, where it has begun in this process.
 
-        Prefect enters a task's context before the futures among its parameters are resolved (the state is pending then), again
-        around the body, and in another process around the tasks that the body submitted there. Only the second is announced.
+        Prefect enters a task's context while the run is pending and nothing has begun, again around the body, and in another
+        process around the tasks that the body submitted there.
         """
-        if context.task_run.state_name == "Pending":
-            return
-        native = str(context.task_run.id)
-        if self._announced.pop(native, None) is not None:
-            try:
-                self._begin_task(context, native)
-            except RequirementNotMet as refused:
-                refusal.refuse(context.task, native, refused)
-        self._enter(context, native)
+        self._enter(context, str(context.task_run.id))
 
     def task_left(self, context: TaskRunContext, error: BaseException | None) -> None:
         """Leave a task run; let it go where it suspended its flow, for Prefect never ends it."""
+        self._resolved.pop(id(context), None)
         if isinstance(error, Pause):
             attempt = self._open.pop(str(context.task_run.id), None)
             if attempt is not None:
@@ -153,13 +156,7 @@ class Listener:
         before = self._open.pop(native, None)
         if before is not None:
             self._recorder.finish(before.ref.run_id, State.FAIL, error=_handled(before.handled))
-            number, family = before.start.attempt + 1, before.family
-            start = replace(
-                before.start,
-                run_id=attempt_run_id(native, number),
-                attempt=number,
-                previous_attempt=before.ref.run_id,
-            )
+            start, family, handled = before.begun_again(native), before.family, before.handled
             ref = self._recorder.start(start)
         else:
             # Prefect's server counts a run when it begins, but not when it goes on.
@@ -167,9 +164,9 @@ class Listener:
             found = self._flow_start(flow, flow_run, options, max(1, begun if goes_on else begun + 1))
             if found is None:
                 return
-            start, family = found, self._family()
+            start, family, handled = found, self._family(), id(sys.exc_info()[1])
             ref = self._recorder.resume(start) if goes_on else self._recorder.start(start)
-        self._open[native] = _Attempt(start, ref, family, id(sys.exc_info()[1]))
+        self._open[native] = _Attempt(start, ref, family, handled)
         family[native] = ref
         if flow_run.parent_task_run_id is not None:  # what Prefect names where a subflow's result is handed on
             family[str(flow_run.parent_task_run_id)] = ref
@@ -247,18 +244,28 @@ class Listener:
             if name == "NotReady":
                 self._skip_task(native, resource.get("prefect.state-message") or name)
         elif kind == "RUNNING":
-            self._end_attempt(native)
-            self._announce(native)
+            self._task_running(native)
         elif kind == "SCHEDULED":
             self._end_attempt(native)
         else:
             self._end_task(native, kind, name, event)
 
-    def _announce(self, native: str) -> None:
-        """Note that a task run is about to execute its body in this process and belongs on the record."""
+    def parameters_resolved(self, parameters: dict[str, Any]) -> None:
+        """Keep the values that a pending task run's body will get; its context keeps the futures that they came from."""
+        context = TaskRunContext.get()
+        if context is not None:
+            self._resolved[id(context)] = parameters
+
+    def _task_running(self, native: str) -> None:
+        """A task run begins, or begins again. Prefect's server has not heard of it yet: no run that it knows is unrecorded."""
+        before = self._end_attempt(native)
         context = _context_of(native)
-        if context is not None and self._belongs():
-            self._announced[native] = context
+        if context is None or not self._belongs():
+            return
+        try:
+            self._begin_task(context, native, before)
+        except RequirementNotMet as refused:
+            refusal.refuse(context.task, native, refused)
 
     def _belongs(self) -> bool:
         if current_open_run() is not None:
@@ -266,22 +273,26 @@ class Listener:
         flow = FlowRunContext.get()
         return flow is not None and options_of(flow.flow) is not None
 
-    def _begin_task(self, context: TaskRunContext, native: str, *, may_refuse: bool = True) -> _Attempt | None:
-        family = self._family()
-        start = self._task_start(context, native, context.parameters, family)
-        if start is None:
-            return None
-        ref = self._recorder.start(start, may_refuse=may_refuse)
-        attempt = _Attempt(start, ref, family, id(sys.exc_info()[1]))
-        self._open[native] = attempt
-        family[native] = attempt.ref
-        return attempt
+    def _begin_task(self, context: TaskRunContext, native: str, before: _Attempt | None) -> None:
+        if before is not None:  # in the context of the attempt that has just failed, which is not its parent
+            start, family, handled = before.begun_again(native), before.family, before.handled
+        else:
+            parameters = self._resolved.get(id(context), context.parameters)
+            family, handled = self._family(), id(sys.exc_info()[1])
+            found = self._task_start(context, native, parameters, family)
+            if found is None:
+                return
+            start = found
+        ref = self._recorder.start(start)
+        self._open[native] = _Attempt(start, ref, family, handled)
+        family[native] = ref
 
-    def _end_attempt(self, native: str) -> None:
-        """A task run is going to be tried again."""
+    def _end_attempt(self, native: str) -> _Attempt | None:
+        """A task run is going to be tried again: give the attempt that failed, if there was one."""
         attempt = self._open.pop(native, None)
         if attempt is not None:
             self._recorder.finish(attempt.ref.run_id, State.FAIL, error=_handled(attempt.handled))
+        return attempt
 
     def _end_task(self, native: str, kind: str, name: str, event: Event) -> None:
         end = translate.end_of(kind, name)
@@ -289,13 +300,9 @@ class Listener:
             return
         attempt = self._open.pop(native, None)
         if attempt is None:
-            announced = self._announced.pop(native, None)  # it ended before its body was reached
-            attempt = self._begin_task(announced, native, may_refuse=False) if announced is not None else None
-            self._open.pop(native, None)
-            if attempt is None:
-                if end is State.CACHED and refusal.forget(native):
-                    self._take_refused(native, event)
-                return
+            if end is State.CACHED and refusal.forget(native):
+                self._take_refused(native, event)
+            return
         error: BaseException | str | None = None
         if end in (State.FAIL, State.ABORT):
             error = _handled(attempt.handled) or event.resource.root.get("prefect.state-message")

@@ -6,6 +6,7 @@
 - `read_variable_by_name` of Prefect's clients is where the values of variables come from: one whose name tells of a secret is known
   as one from then on. (What a block holds secret, the core sees at pydantic.)
 - `EventsWorker.send` is where every change of a task run's state passes, in the thread that runs it, before it is queued.
+- `BaseTaskRunEngine._resolve_parameters` is where the values that a task's body gets are known, before the run is said to run.
 
 No frame of ours stands between Prefect and the user's code, so none can be in a traceback of it; only what was refused in enforce
 mode has one (`orchestrail_prefect.refusal`).
@@ -24,6 +25,7 @@ from prefect.client.orchestration import PrefectClient, SyncPrefectClient
 from prefect.context import FlowRunContext, TaskRunContext
 from prefect.events.worker import EventsWorker
 from prefect.flows import Flow
+from prefect.task_engine import BaseTaskRunEngine
 
 from orchestrail.adapter import activate, current_open_run, guard, remember_named
 from orchestrail_prefect import hooks, refusal
@@ -60,6 +62,7 @@ def install(listener: Listener) -> None:
         _around(FlowRunContext, Listener.flow_entered, Listener.flow_left)
         _around(TaskRunContext, Listener.task_entered, Listener.task_left)
         _replace(EventsWorker, "send", _tapped(EventsWorker.send))
+        _replace(BaseTaskRunEngine, "_resolve_parameters", _telling_values(BaseTaskRunEngine._resolve_parameters))
         for client in (PrefectClient, SyncPrefectClient):
             _replace(client, "read_variable_by_name", _remembering(client.read_variable_by_name))
     except BaseException:
@@ -133,6 +136,20 @@ def _tapped(send: Callable[..., None]) -> Callable[..., None]:
         send(self, item)
 
     return tapped
+
+
+def _telling_values(resolve: Callable[..., None]) -> Callable[..., None]:
+    guarded = guard("prefect: parameters of a task run")
+
+    @functools.wraps(resolve)
+    def resolving(self: BaseTaskRunEngine[Any, Any]) -> None:
+        resolve(self)
+        listener = _listener
+        if listener is not None and self.parameters:
+            with guarded:
+                listener.parameters_resolved(self.parameters)
+
+    return resolving
 
 
 def _remembering(read: Callable[..., Any]) -> Callable[..., Any]:
