@@ -44,8 +44,6 @@ VENDORED = {
     "idiomorph/LICENSE": "idiomorph.LICENSE",
 }
 """Files of the npm packages of the pages, and what they are called here."""
-IN_PARALLEL = ("--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile")
-"""For long sessions of pytest: a file of tests keeps to one process, with what it has begun; `-- -n0` for one process in all."""
 each_benchmark = nox.parametrize("name", BENCHMARKS, ids=BENCHMARKS)
 each_chaos = nox.parametrize("name", CHAOS, ids=CHAOS)
 each_part = nox.parametrize("name", ["core", *ADAPTERS], ids=["core", *ADAPTERS])
@@ -109,6 +107,14 @@ def prepare(
         session.env["ORCHESTRAIL_COMMAND"] = str(command / "bin" / "orchestrail")
 
 
+def run_tests(session: nox.Session, *what: str, **environment: str) -> None:
+    """Run pytest in as many processes as there are processors, four at most; a file of tests keeps to one, with what it has begun.
+
+    `-- -n0` of a session's user comes later and counts: one process.
+    """
+    session.run("pytest", "--numprocesses=auto", "--maxprocesses=4", "--dist=loadfile", *what, env=environment)
+
+
 def beside(session: nox.Session, name: str, *wanted: str, constraint: Path) -> Path:
     """Make an environment beside the session's own; give the folder of its commands."""
     session.install("uv")
@@ -156,7 +162,7 @@ def tests(session: nox.Session) -> None:
         "with_stores",
         "with_torch",
     )
-    session.run("pytest", *IN_PARALLEL, *(session.posargs or ("tests", *(f"--ignore=tests/{name}" for name in elsewhere))))
+    run_tests(session, *(session.posargs or ("tests", *(f"--ignore=tests/{name}" for name in elsewhere))))
 
 
 @nox.session
@@ -177,7 +183,7 @@ def stores(session: nox.Session) -> None:
 def postgresql(session: nox.Session) -> None:
     """Test the store in PostgreSQL, with a server of the tests' own."""
     prepare(session, "test", "postgresql", extras="audit,postgresql")
-    session.run("pytest", *IN_PARALLEL, "tests/with_postgresql", *session.posargs)
+    run_tests(session, "tests/with_postgresql", *session.posargs)
 
 
 @nox.session(venv_backend="venv")
@@ -209,7 +215,7 @@ def quality(session: nox.Session) -> None:
 def server(session: nox.Session) -> None:
     """Test the server as a process, with OpenLineage's own client."""
     prepare(session, "test", "server", extras="audit,server")
-    session.run("pytest", *IN_PARALLEL, "tests/with_server", f"--ignore={PRODUCERS}", *session.posargs)
+    run_tests(session, "tests/with_server", f"--ignore={PRODUCERS}", *session.posargs)
 
 
 @nox.session
@@ -239,7 +245,7 @@ def web(session: nox.Session) -> None:
         session.run("apt-get", "update", "--quiet", external=True)
         session.run("apt-get", "install", "--yes", "--quiet", "--no-install-recommends", "chromium", external=True)
     prepare(session, "test", "example", "web", adapter="prefect", extras="audit,server")
-    session.run("pytest", *IN_PARALLEL, "tests/with_browser", *session.posargs)
+    run_tests(session, "tests/with_browser", *session.posargs)
 
 
 @nox.session
@@ -261,7 +267,7 @@ def vendor(session: nox.Session) -> None:
 def adapter(session: nox.Session, name: str, host: str) -> None:
     """Test an adapter with its real host, in each of the versions that its pyproject.toml names."""
     prepare(session, "test", adapter=name, host=host)
-    session.run("pytest", *IN_PARALLEL, f"adapters/{name}/tests", *session.posargs)
+    run_tests(session, f"adapters/{name}/tests", *session.posargs)
 
 
 @nox.session
@@ -339,7 +345,7 @@ def mutation(session: nox.Session) -> None:
 def end_to_end(session: nox.Session) -> None:
     """Test the whole product on the example: flow, DAG, service, command line."""
     prepare(session, "test", "example", adapter="prefect")
-    session.run("pytest", *IN_PARALLEL, "tests/end_to_end", *session.posargs, env={"AIRFLOW_PYTHON": airflow_beside(session)})
+    run_tests(session, "tests/end_to_end", *session.posargs, AIRFLOW_PYTHON=airflow_beside(session))
 
 
 @nox.session
