@@ -20,6 +20,7 @@ from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.documents import beginnings_document, trace_document
 from orchestrail.queries.loading import Edge, dataset_key, is_in_memory
+from orchestrail.queries.origin import readers_of
 from orchestrail.queries.targets import find_target
 from orchestrail.queries.trace import NOT_CAPTURED, UNCHANGED, Trace
 from orchestrail.queries.trace import trace as find_trace
@@ -41,18 +42,19 @@ def trace(
     output = Output(as_json=as_json, zone=zone, full=full)
     with reading(settings_of(home, store), output, no_collect=no_collect) as record:
         traced = find_trace(record, find_target(record, target))
+        readers = readers_of(record, traced.target.dataset)
         begins = beginnings(record)
     if as_json:
-        output.document(trace_document(traced) | beginnings_document(begins))
+        output.document(trace_document(traced, readers) | beginnings_document(begins))
     else:
-        print_trace(traced, output)
+        print_trace(traced, readers, output)
         if traced.sources or traced.missing:
             print_beginnings(begins, output)
 
 
-def print_trace(traced: Trace, output: Output) -> None:
+def print_trace(traced: Trace, readers: Sequence[tuple[str, str]], output: Output) -> None:
     """Print a trace: the way back as a tree, then what it went through and where it ends."""
-    picture = _Picture(traced, output)
+    picture = _Picture(traced, readers, output)
     draw(picture.top(), output)
     _print_processes(traced, output)
     _print_ends(traced, output)
@@ -95,6 +97,7 @@ class _Picture:
     """The tree of a trace in the making: each run is drawn once, in full, where it is met first."""
 
     traced: Trace
+    readers: Sequence[tuple[str, str]]
     output: Output
     rows: dict[str, RunRow] = field(default_factory=dict)
     leading: dict[str, list[Edge]] = field(default_factory=dict)
@@ -135,7 +138,7 @@ class _Picture:
         if found and found.writer is None:
             details.append(("source", Text("recorded runs read it; none wrote it", style=GAP)))
             details += [
-                ("read by", Text(f"{clean(name)} {short_id(run_id, self.output)}")) for run_id, name in target.readers
+                ("read by", Text(f"{clean(name)} {short_id(run_id, self.output)}")) for run_id, name in self.readers
             ]
         return details
 

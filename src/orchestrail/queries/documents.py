@@ -234,8 +234,13 @@ def shown_document(shown: Shown) -> Document:
     }
 
 
-def trace_document(traced: Trace) -> Document:
-    """Give the answer of `orchestrail trace`."""
+def trace_document(traced: Trace, readers: Sequence[tuple[str, str]]) -> Document:
+    """Give the answer of `orchestrail trace`.
+
+    Args:
+        traced: what produced the target.
+        readers: the runs that read it, from `orchestrail.queries.origin.readers_of`.
+    """
     target = traced.target
     found = traced.datasets.get(dataset_key(target.dataset)) if target.dataset else None
     return {
@@ -247,7 +252,7 @@ def trace_document(traced: Trace) -> Document:
             "run_id": target.run.run_id if target.run else found.writer if found else None,
             "written": target.written if target.dataset else None,
             "also_written_by": list(found.others) if found else [],
-            "read_by": [run_id for run_id, _ in target.readers],
+            "read_by": [run_id for run_id, _ in readers],
         },
         "runs": [run_document(row) for row in traced.runs],
         "datasets": [_traced(dataset) for dataset in traced.datasets.values()],

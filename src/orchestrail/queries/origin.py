@@ -79,6 +79,7 @@ class Origins:
         self._connection = connection
         self._written: dict[_Key, list[_Writing]] = {}
         self._seen: dict[_Key, int] = {}
+        self._changed: dict[_Key, tuple[str, int] | None] = {}
 
     def prepare(self, datasets: Iterable[DatasetRef]) -> None:
         """Look up at once who wrote some data sets whose digests are known."""
@@ -91,7 +92,9 @@ class Origins:
                 self._written[digest, namespace, name] = []
                 by_digest[digest].append((digest, namespace, name))
                 by_name[namespace, name].append((digest, namespace, name))
-            unidentified = and_(use.name.in_({name for _, name in by_name}), use.digest.is_(None))
+            namespaces, names = ({key[part] for key in by_name} for part in (0, 1))
+            named = and_(use.name.in_(names), use.namespace.in_(namespaces))
+            unidentified = and_(named, use.digest.is_(None))
             for each in _written(self._connection, or_(use.digest.in_(list(by_digest)), unidentified)):
                 dataset = each.use.dataset
                 meant = by_digest[dataset.digest] if dataset.digest else by_name[dataset.namespace, dataset.name]
@@ -131,8 +134,7 @@ class Origins:
         if chosen := _nearest([each for each in same if not each.use.dataset.digest], reading):
             matches = dataset.version is not None and chosen.use.dataset.version == dataset.version
             return Origin(chosen.use, "version" if matches else "name", others)
-        is_changed = _is_changed(self._connection, reading)
-        changed = "recorded runs wrote other contents under this name" if is_changed else None
+        changed = "recorded runs wrote other contents under this name" if self._is_changed(reading) else None
         return Origin(None, None, others, changed)
 
     def _writings(self, reading: Reading) -> list[_Writing]:
@@ -149,6 +151,16 @@ class Origins:
         if key not in self._seen:
             self._seen[key] = _first_seen(self._connection, dataset)
         return self._seen[key]
+
+    def _is_changed(self, reading: Reading) -> bool:
+        """Say whether another run wrote other contents under this name before it was read."""
+        key = _key(reading.dataset)
+        if key not in self._changed:
+            self._changed[key] = _first_change(self._connection, reading.dataset)
+        first = self._changed[key]
+        if first is not None and first[0] == reading.run_id:
+            first = _first_change(self._connection, reading.dataset, reading.run_id)
+        return first is not None and first[1] < reading.seq
 
 
 def _key(dataset: DatasetRef) -> _Key:
@@ -225,19 +237,19 @@ def _gave_back() -> Exists:
     )
 
 
-def _is_changed(connection: Connection, reading: Reading) -> bool:
-    """Say whether other contents were written under this name before it was read."""
-    use, dataset = tables.use.c, reading.dataset
-    query = select(use.run_id).where(
+def _first_change(connection: Connection, dataset: DatasetRef, but: str = "") -> tuple[str, int] | None:
+    """Find the run that was the first to write other contents under this name, but for one run, and the place where it did."""
+    use = tables.use.c
+    query = select(use.run_id, use.seq).where(
         use.name == dataset.name,
         use.namespace == dataset.namespace,
         use.direction == "output",
         use.digest != dataset.digest,
-        use.seq < reading.seq,
-        use.run_id != (reading.run_id or ""),
+        use.run_id != but,
         ~_gave_back(),
     )
-    return connection.execute(query.limit(1)).first() is not None
+    first = connection.execute(query.order_by(use.seq).limit(1)).first()
+    return None if first is None else (first.run_id, first.seq)
 
 
 def _first_seen(connection: Connection, dataset: DatasetRef) -> int:
@@ -265,8 +277,10 @@ def _nearest(writings: Sequence[_Writing], reading: Reading) -> _Writing | None:
     return None
 
 
-def readers_of(connection: Connection, dataset: DatasetRef) -> list[tuple[str, str]]:
-    """List id and job name of the runs that read a data set: under its name, or equal bytes where none did so."""
+def readers_of(connection: Connection, dataset: DatasetRef | None) -> list[tuple[str, str]]:
+    """List id and job name of the runs that read a data set: under its name, or equal bytes where none did so. None reads a run."""
+    if dataset is None:
+        return []
     use, run = tables.use.c, tables.run.c
     query = (
         select(run.run_id, run.job_name)

@@ -5,23 +5,24 @@ from __future__ import annotations
 import os
 import re
 import sys
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, and_, or_, select
+from sqlalchemy import ColumnElement, Connection, and_, select
 
 from orchestrail.capture.digest import FileDigest, digest_file
 from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
+from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow, Use
+from orchestrail.projections.tables import use_row
 from orchestrail.queries.beginnings import since_when
-from orchestrail.queries.loading import dataset_key, load_runs, load_uses
-from orchestrail.queries.origin import readers_of
+from orchestrail.queries.loading import load_runs
 from orchestrail.queries.runs import find_run_or_none
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})", re.IGNORECASE)
+_DIGITS = 64
 _SHOWN = 5
 
 AFAR = "orchestrail_afar"
@@ -38,7 +39,6 @@ class Target:
         dataset: the data set; None for a run.
         run: the run; None for a data set.
         written: True where a recorded run wrote it.
-        readers: id and job name of the runs that read it.
     """
 
     given: str
@@ -46,7 +46,6 @@ class Target:
     dataset: DatasetRef | None = None
     run: RunRow | None = None
     written: bool = False
-    readers: Sequence[tuple[str, str]] = ()
 
 
 def find_target(connection: Connection, given: str) -> Target:
@@ -91,17 +90,16 @@ def _file(connection: Connection, given: str, path: Path) -> Target:
         raise ConfigurationError(f"{given} cannot be read.", why, "See who owns the file, or give its digest.")
     name = os.path.normpath(path.absolute())
     columns = tables.use.c
-    uses = load_uses(connection, columns.digest == found.digest)
-    here = [use for use in uses if use.dataset.name == name]
-    if uses:
-        known = _latest(here or uses)
-        dataset = known if here else _elsewhere(known, name, found.size)
-        return _target(connection, given, "file", dataset, uses)
-    others = load_uses(connection, columns.name == name, columns.namespace == "file")
-    if unidentified := [use for use in others if not use.dataset.digest]:
-        return _target(connection, given, "file", _latest(unidentified), unidentified)
+    equal, here = columns.digest == found.digest, columns.name == name
+    if last := _latest(connection, equal, here):
+        return Target(given, "file", last.dataset, written=_is_written(connection, equal))
+    if last := _latest(connection, equal):
+        return Target(given, "file", _elsewhere(last.dataset, name, found.size), written=last.direction == "output")
+    under = here, columns.namespace == "file"
+    if last := _latest(connection, *under, columns.digest.is_(None)):
+        return Target(given, "file", last.dataset, written=last.direction == "output")
     short = f"{found.digest[:19]}..."
-    if others:
+    if _latest(connection, *under):
         why = f"Runs are recorded that used a file of this name, but with other contents; this one has {short}"
         raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why}.", "It was changed or replaced since.")
     why = f"No recorded run read or wrote its contents ({short}), nor a file of its name."
@@ -147,37 +145,39 @@ def _digest(connection: Connection, given: str) -> Target:
 def _by_digest(connection: Connection, given: str, digits: str) -> Target | None:
     wanted = f"sha256:{digits.lower()}"
     columns = tables.use.c
-    start = and_(columns.digest >= wanted, columns.digest <= wanted + "g")
-    query = select(columns.digest).where(start).distinct().order_by(columns.digest).limit(_SHOWN + 1)
+    whole = len(digits) == _DIGITS
+    fitting = columns.digest == wanted if whole else and_(columns.digest >= wanted, columns.digest <= wanted + "g")
+    query = select(columns.digest).where(fitting).distinct().order_by(columns.digest).limit(_SHOWN + 1)
     digests = list(connection.execute(query).scalars())
     if not digests:
         return None
     if len(digests) > 1:
         raise AmbiguousRun(f"{given!r} fits several digests.", f"{'; '.join(digests)}.", "Give more of it.")
-    uses = load_uses(connection, columns.digest == digests[0])
-    return _target(connection, given, "digest", _latest(uses), uses)
+    return _last(connection, given, "digest", columns.digest == digests[0])
 
 
 def _named(connection: Connection, given: str) -> Target | None:
     """Find a data set by its whole name, by the path that the name stands for here, or by the end of a name."""
     columns = tables.use.c
-    path = _path(connection, given)
-    whole = or_(
-        columns.name == given,
-        columns.namespace + ":" + columns.name == given,
-        columns.namespace + "/" + columns.name == given,
-        and_(columns.namespace == "file", columns.name == os.path.normpath(path.absolute() if path else given)),
-    )
-    end = f"/{given}"
-    for condition in (whole, tables.ends_with(columns.name, end)):
-        names = _names(connection, condition)
-        if len(names) > 1:
-            shown = "; ".join(f"{namespace}:{name}" for namespace, name in names[:_SHOWN])
-            raise AmbiguousRun(f"{given!r} fits {len(names)} data sets.", f"{shown}.", "Give more of the name.")
-        if names:
-            uses = load_uses(connection, columns.namespace == names[0][0], columns.name == names[0][1])
-            return _target(connection, given, "dataset", _latest(uses), uses)
+    names = _whole(connection, given) or _names(connection, tables.ends_with(columns.name, f"/{given}"))
+    if len(names) > 1:
+        shown = "; ".join(f"{namespace}:{name}" for namespace, name in names[:_SHOWN])
+        raise AmbiguousRun(f"{given!r} fits {len(names)} data sets.", f"{shown}.", "Give more of the name.")
+    for namespace, name in names:
+        return _last(connection, given, "dataset", columns.name == name, columns.namespace == namespace)
     return None
+
+
+def _whole(connection: Connection, given: str) -> list[tuple[str, str]]:
+    """Find the names that somebody gave whole: alone, or behind a namespace and `:` or `/`, or as a path of this machine."""
+    path = _path(connection, given)
+    file = os.path.normpath(path.absolute() if path else given)
+    parted = {(given[:place], given[place + 1 :]) for place, sign in enumerate(given) if sign in ":/"} | {
+        ("file", file)
+    }
+    wanted = dict.fromkeys([given, *(name for _, name in parted)])
+    found = [each for chunk in chunks(wanted) for each in _names(connection, tables.use.c.name.in_(chunk))]
+    return sorted(each for each in found if each[1] == given or each in parted)
 
 
 def _names(connection: Connection, condition: ColumnElement[bool]) -> list[tuple[str, str]]:
@@ -188,16 +188,22 @@ def _names(connection: Connection, condition: ColumnElement[bool]) -> list[tuple
     return [(namespace, name) for namespace, name in connection.execute(query)]
 
 
-def _latest(uses: Sequence[Use]) -> DatasetRef:
-    """Take what was written last; where nothing was written, what was read last."""
-    written = [use for use in uses if use.direction == "output"]
-    return (written or list(uses))[-1].dataset
+def _last(connection: Connection, given: str, kind: str, *conditions: ColumnElement[bool]) -> Target | None:
+    last = _latest(connection, *conditions)
+    return Target(given, kind, last.dataset, written=last.direction == "output") if last else None
 
 
-def _target(connection: Connection, given: str, kind: str, dataset: DatasetRef, uses: Sequence[Use]) -> Target:
-    written = any(
-        use.direction == "output"
-        and (use.dataset.digest or dataset_key(use.dataset)) == (dataset.digest or dataset_key(dataset))
-        for use in uses
-    )
-    return Target(given, kind, dataset, None, written, tuple(readers_of(connection, dataset)))
+def _latest(connection: Connection, *conditions: ColumnElement[bool]) -> Use | None:
+    """Take what was written last; where nothing was written, what was read last. One data set may have been used by every run."""
+    use = tables.use.c
+    newest = use.seq.desc(), use.run_id.desc(), use.direction.desc(), use.place.desc()
+    for direction in ("output", "input"):
+        query = select(tables.use).where(use.direction == direction, *conditions).order_by(*newest).limit(1)
+        if (row := connection.execute(query).mappings().first()) is not None:
+            return use_row(row)
+    return None
+
+
+def _is_written(connection: Connection, condition: ColumnElement[bool]) -> bool:
+    query = select(tables.use.c.run_id).where(tables.use.c.direction == "output", condition)
+    return connection.execute(query.limit(1)).first() is not None

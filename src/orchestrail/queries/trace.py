@@ -193,18 +193,17 @@ class _Seen:
         """Look up at once what is needed of some runs, and of those that they ran in."""
         wanted = list(run_ids)
         self._load_children(wanted)
-        self._load_edges(wanted)
         passed: set[str] = set()
         while wanted:
             passed.update(wanted)
             self._load(wanted)
+            self._load_edges(wanted)
             rows = [row for run_id in wanted if (row := self._rows[run_id]) is not None]
-            above = {row.parent_run_id for row in rows if row.parent_run_id} - passed
-            wanted = [run_id for run_id in above if run_id not in self._children]
-            self._load_children(wanted)
-            self._load(child for run_id in wanted for child in self._children[run_id])
-            beside = (self._rows[child] for run_id in wanted for child in self._children[run_id])
-            self.origins.prepare(use.dataset for row in (*rows, *beside) if row is not None for use in row.inputs)
+            self._prepare_origins(rows)
+            wanted = list({row.parent_run_id for row in rows if row.parent_run_id} - passed)
+            self._load_edges(wanted)
+            # Who wrote what is read within a run is asked where that run waited for others.
+            self._prepare_origins(self._within(run_id for run_id in wanted if self._upstream[run_id]))
 
     def row(self, run_id: str) -> RunRow | None:
         """Load a run."""
@@ -272,6 +271,20 @@ class _Seen:
             self._writers[row.run_id] = self.writers_for([row, *self.descendants(row.run_id)])
         return self._writers[row.run_id]
 
+    def _within(self, run_ids: Iterable[str]) -> Iterator[RunRow]:
+        """Load all runs below some runs, level by level."""
+        found: set[str] = set()
+        level = list(run_ids)
+        while level:
+            found.update(level)
+            self._load_children(level)
+            level = [child for run_id in level for child in self._children[run_id] if child not in found]
+            self._load(level)
+            yield from (row for child in level if (row := self._rows[child]) is not None)
+
+    def _prepare_origins(self, rows: Iterable[RunRow]) -> None:
+        self.origins.prepare(use.dataset for row in rows for use in row.inputs)
+
     def _load(self, run_ids: Iterable[str]) -> None:
         unknown = [run_id for run_id in run_ids if run_id not in self._rows]
         if unknown:
@@ -287,9 +300,9 @@ class _Seen:
                 self._children[parent].append(child)
 
     def _load_edges(self, run_ids: Iterable[str]) -> None:
-        edge = tables.edge.c
-        given = select(edge.from_run, edge.to_run).where(edge.kind.in_((*AFTER, "cached_from"))).distinct()
         for chunk in chunks(run_id for run_id in run_ids if run_id not in self._upstream):
+            edge = tables.edge.c
+            given = select(edge.from_run, edge.to_run).where(edge.kind.in_((*AFTER, "cached_from"))).distinct()
             self._upstream.update({run_id: [] for run_id in chunk})
             self._downstream.update({run_id: [] for run_id in chunk})
             for each in run_edges(self.connection, edge.kind.in_(AFTER), edge.to_run.in_(chunk)):
@@ -489,7 +502,8 @@ class _Tracer:
         for above in self._ancestors(row):
             if above.run_id not in self._asked and above.run_id not in self._passed:
                 self._passed.add(above.run_id)
-                self._upstream(above, self.seen.writers_within(above))
+                if self.seen.upstream(above.run_id):
+                    self._upstream(above, self.seen.writers_within(above))
 
     def _ran_before(self, row: RunRow) -> None:
         """Follow the runs that ended before this one began in the same parent: nothing else tells where its input came from.

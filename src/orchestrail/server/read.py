@@ -31,6 +31,7 @@ from orchestrail.queries.documents import (
 )
 from orchestrail.queries.impact import examined
 from orchestrail.queries.impact import impact as find_impact
+from orchestrail.queries.origin import readers_of
 from orchestrail.queries.runs import find_run
 from orchestrail.queries.runs import runs as find_runs
 from orchestrail.queries.show import show as rebuild
@@ -115,7 +116,8 @@ def create_router(
     def trace(target: Target, request: Request, record: Annotated[Snapshot, Depends(read)]) -> Document:
         """Trace, as `orchestrail trace` does. A file is named by its digest: this machine's files are not looked at."""
         traced = find_trace(record, find_target(record, target))
-        return seen(request, trace_document(traced) | beginnings_document(beginnings(record)))
+        readers = readers_of(record, traced.target.dataset)
+        return seen(request, trace_document(traced, readers) | beginnings_document(beginnings(record)))
 
     @router.get("/impact", summary="What descends from something")
     def impact(
