@@ -15,6 +15,7 @@ from orchestrail.store.envelope import (
     event_id,
     parse_envelope,
     parse_timestamp,
+    stamped,
     timestamp,
 )
 
@@ -33,6 +34,7 @@ PLAIN = Envelope(
 WRITTEN = PLAIN.to_bytes().decode()
 
 spooled = st.tuples(st.text("0123456789abcdef", min_size=32, max_size=32), st.integers(1, 10**18))
+moments = st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))
 envelopes = st.builds(
     lambda digest, source, origin, moment, claimed, length: replace(
         PLAIN,
@@ -47,7 +49,7 @@ envelopes = st.builds(
     st.binary(min_size=32, max_size=32),
     st.text(max_size=60),
     spooled | st.just((None, None)),
-    st.datetimes(datetime(1970, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC)),
+    moments,
     st.none() | st.text(max_size=40),
     st.integers(0, 10**9),
 )
@@ -59,6 +61,14 @@ def test_envelope_reads_back(envelope):
     data = envelope.to_bytes()
     assert parse_envelope(data) == envelope
     assert parse_envelope(data).to_bytes() == data
+
+
+@given(envelopes, moments, st.sampled_from(["", '"received_at":"', ',"received_at":"', "\\"]))
+def test_another_time_is_all_that_changes(envelope, moment, within):
+    """Stamping bytes gives those of the envelope with that time, whatever stands in its texts."""
+    odd = replace(envelope, source=envelope.source + within, event_time=within)
+    at = timestamp(moment)
+    assert stamped(odd.to_bytes(), at) == replace(odd, received_at=at).to_bytes()
 
 
 def test_written_form_is_stable():

@@ -18,7 +18,7 @@ from orchestrail.errors import ConfigurationError, StoreError
 from orchestrail.operations.backup import backup, recover, restore
 from orchestrail.operations.verify import verify
 from orchestrail.settings import Settings
-from orchestrail.store import open_store, postgresql, postgresql_schema, store_name
+from orchestrail.store import open_store, postgresql, postgresql_schema, schema, store_name
 from orchestrail.store.postgresql import PostgresSession, PostgresStore
 from orchestrail.testing.stores import event, foreign, spooled
 
@@ -41,6 +41,12 @@ def ingested_only(store, events):
     with store._connection() as session, session.transaction():
         found = postgresql.ingest(session, store._sign(), events, postgresql.datetime.now(postgresql.UTC))
         postgresql._put_off(session, found.entries)
+
+
+def waiting(session):
+    """Take what is pending, as a process does that has let nothing wait itself."""
+    taken = postgresql._waited(postgresql._take(session, postgresql._NOTHING), postgresql._NOTHING)
+    return [entry for entries in taken.values() for entry in entries]
 
 
 def test_a_store_has_the_recorded_schema(place, store):
@@ -91,6 +97,38 @@ def test_whoever_opens_the_store_takes_over(place, store):
     assert open_store(place.url, home=place.home, create=True).size() == 1
 
 
+def test_what_waits_in_a_store_of_the_first_schema_gets_its_place(place, monkeypatch):
+    """An upgrade finds events that waited, in a row each, and takes them over as they came."""
+    with monkeypatch.context() as then:
+        then.setattr(schema, "REVISIONS", ("0001",))
+        then.setattr(schema, "HEAD", "0001")
+        older = open_store(place.url, home=place.home, create=True)
+    with older._connection() as session, session.transaction():
+        found = postgresql.ingest(
+            session, older._sign(), [spooled(0), foreign(1)], postgresql.datetime.now(postgresql.UTC)
+        )
+        for entry in found.entries:
+            session.execute("INSERT INTO pending (envelope, digest) VALUES (?, ?)", (entry.envelope, entry.digest))
+    upgraded = open_store(place.url, home=place.home, create=True)
+    assert bodies(upgraded) == [event(0), event(1)]
+    assert upgraded.verify().ok
+    with place.connect() as connection:
+        assert postgresql_schema.described(postgresql_schema.objects(PostgresSession(connection))) == (
+            postgresql_schema.EXPECTED.read_text()
+        )
+
+
+@pytest.mark.parametrize("places", [(2,), (1, 3), (-1,), (0, 1)])
+def test_no_row_gets_another_place_than_the_next(place, store, places):
+    """A statement that leaves a hole, goes before the first or writes over an entry is refused, whole."""
+    store.append([spooled(0)])
+    rows = ", ".join(f"({seq}, sha256('{seq}'), 'x', sha256('{seq}'))" for seq in places)
+    with pytest.raises(psycopg.Error), place.connect() as connection:
+        connection.execute(f"INSERT INTO log VALUES {rows}")
+    assert store.verify().ok
+    assert store.append([spooled(1)]).first_seq == 1
+
+
 def test_what_waits_is_verified_too(place, store):
     """A pending event whose payload was changed or taken away is named."""
     ingested_only(store, [spooled(0), spooled(1)])
@@ -106,16 +144,16 @@ def test_two_sequencers_take_turns(place, store):
     done = []
     with store._connection() as session, session.sequencing():
         ingested_only(other, [spooled(0)])
-        waiting = threading.Thread(target=lambda: done.append(other.append([spooled(1)])))
-        waiting.start()
+        second = threading.Thread(target=lambda: done.append(other.append([spooled(1)])))
+        second.start()
         deadline = time.monotonic() + 10
         while not place.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
             assert time.monotonic() < deadline
         assert done == []
         batch = postgresql.Batch(session, store._sign())
-        batch.add(postgresql._taken(session, {}))
+        batch.add(waiting(session))
         assert batch.finish() == 2
-    waiting.join()
+    second.join()
     assert (done[0].appended, done[0].first_seq, done[0].size) == (1, 1, 2)
     assert store.verify().ok
 
@@ -124,7 +162,7 @@ def _sequence_and_stop(place, gate):
     store = open_store(place.url, home=place.home)
     with store._connection() as session, session.sequencing():
         batch = postgresql.Batch(session, store._sign())
-        batch.add(postgresql._taken(session, {}))
+        batch.add(waiting(session))
         batch.finish()
         gate.set()
         time.sleep(600)
@@ -145,7 +183,7 @@ def test_a_sequencer_that_is_killed_leaves_its_work_to_the_next(place, store):
 
 
 def stand_still(session, other):
-    postgresql._taken(session, {})
+    waiting(session)
     assert other.append([spooled(1)]).size == 2
     session.execute("SELECT 1")
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orchestrail.store import counters, quarantine
@@ -23,6 +23,7 @@ from orchestrail.store.envelope import (
     EnvelopeError,
     event_id,
     parse_envelope,
+    stamped,
     timestamp,
 )
 from orchestrail.store.merkle import TILE_WIDTH, Frontier, completed_tiles, leaf_hash, tile_root
@@ -57,6 +58,11 @@ _STORE = (
 )
 _LOG = {"seq": int, "event_id": bytes, "envelope": bytes, "leaf": bytes}
 _PLACE = "INSERT INTO log SELECT seq, event_id, envelope, leaf FROM {new} ORDER BY seq"
+_COUNTERS = "SELECT emitter.emitter, counters FROM emitter JOIN {new} ON emitter.emitter = new.emitter"
+_COUNT = (
+    "INSERT INTO emitter SELECT emitter, counters FROM {new} WHERE true ORDER BY emitter"
+    " ON CONFLICT (emitter) DO UPDATE SET counters = excluded.counters"
+)
 _HEAD = (
     "SELECT size, frontier, (SELECT coalesce(max(seq) + 1, 0) FROM log), (SELECT max(size) FROM checkpoint),"
     " (SELECT envelope FROM log ORDER BY seq DESC LIMIT 1) FROM tree"
@@ -68,12 +74,28 @@ class Entry:
     """An event whose payload is stored, on its way to a place in the log.
 
     Attributes:
+        identity: its id.
+        emitter: id of its spool segment, None for a foreign event.
+        counter: number within the segment, None for a foreign event.
         envelope: what its leaf will commit to, with the time of the batch in place of that of the ingest.
         digest: what a repeat of a foreign event is known by; None for another.
     """
 
-    envelope: Envelope
+    identity: bytes
+    emitter: str | None
+    counter: int | None
+    envelope: bytes
     digest: bytes | None
+
+    @classmethod
+    def read(cls, envelope: bytes, digest: bytes | None) -> Entry:
+        """Read an entry that waited in a store.
+
+        Raises:
+            Damage: it is none.
+        """
+        said = parsed(envelope)
+        return cls(bytes.fromhex(said.event_id), said.emitter, said.counter, envelope, digest)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,10 +139,9 @@ def ingest(session: Session, signer: Signer, items: Iterable[Incoming], now: dat
     identities = [known.get(candidate.digest or b"", candidate.identity) for candidate in given]
     received_at = timestamp(now)
     wanted = [first[identity] for identity in dict.fromkeys(identities) if identity in first]
-    entries = {one.identity: Entry(_envelope(one.item, one.identity, received_at), one.digest) for one in wanted}
     rows = sorted((one.identity, one.nonce, one.item.body) for one in wanted)
     stored = {identity for (identity,) in session.each(_STORE, _PAYLOAD, rows)}
-    new = tuple(entry for identity, entry in entries.items() if identity in stored)
+    new = tuple(_entry(one, received_at) for one in wanted if one.identity in stored)
     return Ingested(new, tuple(identities))
 
 
@@ -164,6 +185,7 @@ class Batch:
         if self.received_at == last:
             self.moment += timedelta(microseconds=1)
             self.received_at = timestamp(self.moment)
+        self._leaves: list[bytes] = []
         self._counters: dict[str, list[int]] = {}
         self.note: bytes | None = None
 
@@ -172,16 +194,14 @@ class Batch:
         rows: list[tuple[int, bytes, bytes, bytes]] = []
         later: list[tuple[bytes, bytes, str]] = []
         for entry in entries:
-            envelope, identity = entry.envelope, bytes.fromhex(entry.envelope.event_id)
-            if envelope.received_at != self.received_at:
-                envelope = replace(envelope, received_at=self.received_at)
-                if entry.digest is not None:
-                    later.append((entry.digest, identity, self.received_at))
-            data = envelope.to_bytes()
+            data = stamped(entry.envelope, self.received_at)
+            if entry.digest is not None and data != entry.envelope:
+                later.append((entry.digest, entry.identity, self.received_at))
             leaf = leaf_hash(data)
-            rows.append((self._frontier.size, identity, data, leaf))
+            rows.append((self._frontier.size, entry.identity, data, leaf))
             self._frontier.append(leaf)
-            self._arrived(envelope.emitter, envelope.counter)
+            self._leaves.append(leaf)
+            self._arrived(entry.emitter, entry.counter)
         self._session.each(_PLACE, _LOG, rows)
         if later:
             self._session.each(_SEE_AGAIN, _SEEN, sorted(later))
@@ -196,13 +216,12 @@ class Batch:
     def finish(self) -> int:
         """Write the tree, its tiles, the signed checkpoint and the emitters' counters; return the size of the log."""
         session, before, after = self._session, self.before, self._frontier.size
-        for emitter, arrived in self._counters.items():
-            row = session.execute("SELECT counters FROM emitter WHERE emitter = ?", (emitter,)).fetchone()
-            text = counters.format_ranges(counters.add(ranges(row[0]) if row else (), arrived))
-            session.execute(
-                "INSERT INTO emitter VALUES (?, ?) ON CONFLICT (emitter) DO UPDATE SET counters = excluded.counters",
-                (emitter, text),
-            )
+        counted = dict(session.each(_COUNTERS, {"emitter": str}, [(emitter,) for emitter in self._counters]))
+        rows = [
+            (emitter, counters.format_ranges(counters.add(ranges(counted.get(emitter, "")), arrived)))
+            for emitter, arrived in self._counters.items()
+        ]
+        session.each(_COUNT, {"emitter": str, "counters": str}, rows)
         if after > before:
             session.execute("DELETE FROM foreign_seen WHERE seen_at < ?", (timestamp(self.moment - FOREIGN_WINDOW),))
             for level, number in completed_tiles(before, after):
@@ -216,12 +235,20 @@ class Batch:
             self._counters.setdefault(emitter, []).append(counter)
 
     def _tile(self, level: int, number: int) -> bytes:
-        bounds = (number * TILE_WIDTH, (number + 1) * TILE_WIDTH)
+        bounds = first, end = number * TILE_WIDTH, (number + 1) * TILE_WIDTH
         if level == 0:
-            rows = self._session.execute("SELECT leaf FROM log WHERE seq >= ? AND seq < ? ORDER BY seq", bounds)
-            return b"".join(leaf for (leaf,) in rows)
+            return b"".join((*self._placed(first), *self._leaves[max(first - self.before, 0) : end - self.before]))
         query = "SELECT hashes FROM tile WHERE level = ? AND number >= ? AND number < ? ORDER BY number"
         return b"".join(tile_root(tile) for (tile,) in self._session.execute(query, (level - 1, *bounds)))
+
+    def _placed(self, first: int) -> list[bytes]:
+        """Give the leaves from a place on that were there before the batch."""
+        if first >= self.before:
+            return []
+        rows = self._session.execute(
+            "SELECT leaf FROM log WHERE seq >= ? AND seq < ? ORDER BY seq", (first, self.before)
+        )
+        return [leaf for (leaf,) in rows]
 
 
 def begin_log(session: Session, signer: Signer) -> None:
@@ -268,11 +295,12 @@ def ranges(text: str) -> counters.Ranges:
         raise Damage(f"the counters of an emitter: {error}") from error
 
 
-def _envelope(item: Incoming, identity: bytes, received_at: str) -> Envelope:
+def _entry(candidate: _Candidate, received_at: str) -> Entry:
+    item = candidate.item
     claimed = item.event_time if item.event_time is not None and len(item.event_time) <= 64 else None
-    return Envelope(
+    envelope = Envelope(
         kind=KIND,
-        event_id=identity.hex(),
+        event_id=candidate.identity.hex(),
         source=item.source[:MAX_TEXT],
         emitter=item.emitter,
         counter=item.counter,
@@ -282,6 +310,7 @@ def _envelope(item: Incoming, identity: bytes, received_at: str) -> Envelope:
         length=len(item.body),
         retention=RETENTION,
     )
+    return Entry(candidate.identity, item.emitter, item.counter, envelope.to_bytes(), candidate.digest)
 
 
 def _load_head(session: Session) -> tuple[Frontier, str | None]:

@@ -1,6 +1,6 @@
 """The store of a team: a PostgreSQL schema that any number of processes and hosts append to. Opening, transactions, appending.
 
-An append is two transactions. The first makes the events durable: payloads, and a row each in `pending`. The second, under a lock
+An append is two transactions. The first makes the events durable: payloads, and one row in `pending`. The second, under a lock
 that one process holds at a time, moves whatever is pending into the log. Whoever dies between the two, or within the second, leaves
 to the next one what is there: nothing that was acknowledged depends on a process.
 """
@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -23,7 +24,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from orchestrail.errors import StoreError
 from orchestrail.store import postgresql_schema, schema
-from orchestrail.store.appending import Batch, Entry, begin_log, ingest, parsed
+from orchestrail.store.appending import Batch, Entry, begin_log, ingest
 from orchestrail.store.base import Appended, Incoming, Progress, Refused, Verification
 from orchestrail.store.copying import copy_log, verified_copy
 from orchestrail.store.keys import create_signer
@@ -37,16 +38,21 @@ from orchestrail.store.verify import check_revision, verify
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-MOST_AT_ONCE = 5000
-"""Events that one transaction moves from `pending` into the log."""
+MOST_AT_ONCE = 50
+"""Appends whose events one transaction moves from `pending` into the log."""
 
 IDLE_SECONDS = 60
 """How long a process that sequences may stand still before the server ends its transaction."""
 
 _PAGE = 500
-_TYPES = {bytes: "bytea", str: "text", int: "bigint"}
+_ARRAYS = {bytes: "bytea[]", str: 'text[] COLLATE "C"', int: "bigint[]"}
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _KEPT_OPEN = 5
+_WAIT = "INSERT INTO pending (envelopes, digests) VALUES (?, ?) RETURNING id"
+_TAKE = (
+    "DELETE FROM pending WHERE id IN (SELECT id FROM pending ORDER BY id LIMIT ?)"
+    " RETURNING id, CASE WHEN id = ? THEN NULL ELSE envelopes END, digests"
+)
 
 # Numbers of the advisory locks, which are the database's: one lock to make a store, one to sequence, one to project.
 _MAKE, _SEQUENCE, _PROJECT = (int.from_bytes(b"orch" + kind, "big") for kind in (b"make", b"seqn", b"proj"))
@@ -59,12 +65,28 @@ class _Sequenced:
     Attributes:
         quarantined: number of new entries of quarantine.
         size: of the log afterwards.
-        places: of what it moved into the log, by event id.
+        first: place of the first of its own entries, whoever gave it; None where it has none.
     """
 
     quarantined: int = 0
     size: int = 0
-    places: dict[str, int] = field(default_factory=dict)
+    first: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Own:
+    """What a process has let wait, and need not read again.
+
+    Attributes:
+        number: of its row in `pending`, from 1; 0 where nothing was new.
+        entries: what waits there.
+    """
+
+    number: int = 0
+    entries: Sequence[Entry] = ()
+
+
+_NOTHING = _Own()
 
 
 class PostgresSession:
@@ -79,7 +101,7 @@ class PostgresSession:
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> psycopg.Cursor[Any]:
         """Run a statement."""
-        return self.connection.execute(_own_marks(statement), values)
+        return self.connection.execute(_own_marks(statement), values, binary=True)
 
     def each(
         self,
@@ -91,10 +113,10 @@ class PostgresSession:
         """Run a statement over rows of values; see `orchestrail.store.session`. The rows travel as an array for each column."""
         if not rows:
             return []
-        arrays = ", ".join(f"%b::{_TYPES[kind]}[]" for kind in columns.values())
+        arrays = ", ".join(f"%b::{_ARRAYS[kind]}" for kind in columns.values())
         new = f"unnest({arrays}) AS new({', '.join(columns)})"
         whole = _own_marks(statement).format(new=new)
-        cursor = self.connection.execute(whole, [*map(list, zip(*rows, strict=True)), *values])
+        cursor = self.connection.execute(whole, [*map(list, zip(*rows, strict=True)), *values], binary=True)
         return cursor.fetchall() if returns(statement) else []
 
     def stream(self, statement: str) -> Iterator[Any]:
@@ -122,7 +144,7 @@ class PostgresSession:
 
     def pending(self) -> Iterator[tuple[int, bytes]]:
         """Yield number and envelope of events that are stored and have no place in the log yet."""
-        return self.stream("SELECT id, envelope FROM pending ORDER BY id")
+        return self.stream("SELECT id, unnest(envelopes) FROM pending ORDER BY id")
 
     def lock(self, number: int) -> None:
         """Wait for one of our locks; it is held to the end of the transaction, or of the process."""
@@ -203,10 +225,11 @@ class PostgresStore(LogStore):
         with self._connection() as session:
             with session.transaction():
                 ingested = ingest(session, self._sign(), items, datetime.now(UTC))
-                own = _put_off(session, ingested.entries)
-            sequenced = self._sequence(session, refused, own)
-            first = _first_place(session, ingested.entries, sequenced) if ingested.entries else None
-        return Appended(len(ingested.entries), ingested.duplicates, sequenced.quarantined, first, sequenced.size)
+                waits = _put_off(session, ingested.entries)
+            sequenced = self._sequence(session, refused, waits())
+        return Appended(
+            len(ingested.entries), ingested.duplicates, sequenced.quarantined, sequenced.first, sequenced.size
+        )
 
     def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
         """Append a quarantined event that is acceptable by now, and mark its entry; the entry stays."""
@@ -315,22 +338,25 @@ class PostgresStore(LogStore):
             if left is not None:
                 self._sequence(session, ())
 
-    def _sequence(
-        self, session: PostgresSession, refused: Sequence[Refused], own: Mapping[bytes, Entry] | None = None
-    ) -> _Sequenced:
-        """Move what is pending into the log; of it the own entries, by their bytes, need not be read."""
+    def _sequence(self, session: PostgresSession, refused: Sequence[Refused], own: _Own = _NOTHING) -> _Sequenced:
+        """Move what is pending into the log; nothing may be, where another process was here first."""
         done = _Sequenced()
         while True:
             with session.sequencing():
+                taken = _take(session, own)  # answered together with what the batch asks for
                 batch = Batch(session, self._sign())
                 self._require_grown(session, batch.before)
-                entries = _taken(session, own or {})
-                batch.add(entries)
+                waited = _waited(taken, own)
+                batch.add(chain.from_iterable(waited.values()))
                 done.quarantined += batch.quarantine(refused)
                 done.size = batch.finish()
+                last = len(waited) < MOST_AT_ONCE
+                if own.number in waited:
+                    done.first = batch.before + sum(len(each) for number, each in waited.items() if number < own.number)
+                elif last and own.entries and done.first is None:
+                    done.first = _place(session, own.entries[0].identity)
             self._grown(done.size, batch.note)
-            done.places |= {entry.envelope.event_id: place for place, entry in enumerate(entries, start=batch.before)}
-            if len(entries) < MOST_AT_ONCE:
+            if last:
                 return done
             refused = ()
 
@@ -408,31 +434,30 @@ def _make(server: Server, home: Path) -> Verifier:
         return own_verifier(session)
 
 
-def _put_off(session: PostgresSession, entries: Iterable[Entry]) -> dict[bytes, Entry]:
-    """Let entries wait for their places; gives them by the bytes that they wait as."""
-    put = {entry.envelope.to_bytes(): entry for entry in entries}
-    statement = "INSERT INTO pending (envelope, digest) SELECT envelope, digest FROM {new}"
-    rows = [(envelope, entry.digest) for envelope, entry in put.items()]
-    session.each(statement, {"envelope": bytes, "digest": bytes}, rows)
-    return put
+def _put_off(session: PostgresSession, entries: Sequence[Entry]) -> Callable[[], _Own]:
+    """Let entries wait for their places; what is given says which row is theirs, once the transaction is over."""
+    if not entries:
+        return _Own
+    put = session.execute(_WAIT, ([entry.envelope for entry in entries], [entry.digest for entry in entries]))
+    return lambda: _Own(put.fetchall()[0][0], entries)
 
 
-def _taken(session: PostgresSession, own: Mapping[bytes, Entry]) -> list[Entry]:
-    """Take what is pending, in the order in which it came: rows that are seen late are taken later, none is passed over."""
-    rows = session.execute(
-        "DELETE FROM pending WHERE id IN (SELECT id FROM pending ORDER BY id LIMIT ?) RETURNING id, envelope, digest",
-        (MOST_AT_ONCE,),
-    )
-    return [own.get(envelope) or Entry(parsed(envelope), digest) for _, envelope, digest in sorted(rows)]
+def _take(session: PostgresSession, own: _Own) -> Iterable[Any]:
+    """Take what is pending; of it the own entries need not be sent again."""
+    return session.execute(_TAKE, (MOST_AT_ONCE, own.number))
 
 
-def _first_place(session: PostgresSession, entries: Sequence[Entry], sequenced: _Sequenced) -> int:
-    """Give the first of the places of entries; those that another process sequenced are looked up."""
-    own = [entry.envelope.event_id for entry in entries]
-    found = {identity: sequenced.places[identity] for identity in own if identity in sequenced.places}
-    others = [bytes.fromhex(identity) for identity in own if identity not in found]
-    with session.transaction():
-        there = places(session, others)
-    if len(there) < len(others):
+def _waited(taken: Iterable[Any], own: _Own) -> dict[int, Sequence[Entry]]:
+    """Give what was taken, by the number of its row, as it came: rows that are seen late are taken later, none is passed over."""
+    return {
+        number: own.entries if number == own.number else [*map(Entry.read, envelopes, digests)]
+        for number, envelopes, digests in sorted(taken)
+    }
+
+
+def _place(session: PostgresSession, identity: bytes) -> int:
+    """Look up the place that another process has given an event."""
+    found = places(session, [identity])
+    if not found:
         raise Damage("events were taken out of `pending` and did not get into the log")
-    return min((*found.values(), *there.values()))
+    return found[identity]

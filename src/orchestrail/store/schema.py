@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 APPLICATION_ID = int.from_bytes(b"orch", "big")
 """Marks a SQLite file as one of ours."""
 
-REVISIONS = ("0001",)
+REVISIONS = ("0001", "0002")
 """Every revision of the schema, oldest first."""
 
 HEAD = REVISIONS[-1]
@@ -60,7 +60,7 @@ def upgrade(connection: Connection) -> None:
     # Made here and not by alembic: its wording must not depend on the version of a library, since it is compared.
     connection.exec_driver_sql(_VERSION_TABLE)
     config.attributes["connection"] = connection
-    command.upgrade(config, "head")
+    command.upgrade(config, HEAD)
 
 
 def known_revision(store: str, revision: str | None) -> str | None:
