@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from datetime import date
 from fnmatch import fnmatchcase
@@ -246,6 +246,12 @@ class Manifest(_Table):
         """Say who holds a requirement to have no subject, in all systems or in this one; None where nobody does."""
         said = (one for one in self.not_applicable if one.requirement == requirement)
         return next((one for one in said if one.system in (None, system)), None)
+
+    def of_systems(self, names: Collection[str]) -> Manifest:
+        """Give what is said of some systems, and of all; not which fields are stored, since these are named after data of any."""
+        systems = tuple(one for one in self.systems if one.name in names)
+        exempt = tuple(one for one in self.not_applicable if one.system is None or one.system in names)
+        return Manifest(systems=systems, policy=self.policy, not_applicable=exempt)
 
     def class_of(self, pointer: str) -> FieldClass | None:
         """Give the class of a field of events; None where nobody stated one."""

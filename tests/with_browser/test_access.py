@@ -45,10 +45,14 @@ def test_who_signs_in_sees_what_is_theirs(guarded: tuple[str, str], browser: Bro
         "/log/3/event",
         "/log/checkpoints",
         "/log/quarantine",
-        "/requirements",
         "/documents/00000000",
     ):
         assert page.goto(path).status == 403
+    page.goto("/requirements")
+    expect(page.locator("main")).to_contain_text("by what is seen of the systems of your token")
+    assert "root hash" not in page.locator("main").inner_text()
+    page.get_by_role("link", name="REC-01").click()
+    expect(page.locator("main")).to_contain_text("it rests on all systems together")
     page.goto("/sign-in")
     page.get_by_role("button", name="Sign out").click()
     page.goto("/")

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import importlib.util
+from datetime import date
 from pathlib import Path
 
 import pytest
 
 from orchestrail.errors import Forbidden
-from orchestrail.queries.manifests import manifest_in_force
+from orchestrail.operations.checking import Question, check
 from orchestrail.queries.runs import runs
+from orchestrail.queries.scans import scanned
 from orchestrail.queries.snapshot import snapshot
+from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.store import open_store
 from orchestrail.store.base import Incoming
 
@@ -26,14 +29,18 @@ def test_rows_of_other_systems_are_not_there(place):
     for first, system in ((1, "scoring"), (5, "fraud")):
         events.append(made.event("START", first, job=system, ours={"system": system}))
         events.append(made.event("START", first + 1, job=f"{system}.fit", parent=first))
+    # One that the other system's run called: what hangs on it hangs on nothing that is not seen.
+    events += [made.event("START", n, job=f"called-{n}", parent=n - 1, ours={"system": "scoring"}) for n in (7, 8)]
     store = open_store(place.url, home=place.home, create=True)
     store.append([Incoming(made.body(event), "test", event_time=event["eventTime"]) for event in events])
 
     with snapshot(store, systems=["scoring"]) as record:
-        assert {row.job.name for row in runs(record, every=True)} == {"scoring", "scoring.fit"}
+        assert {row.job.name for row in runs(record, every=True)} == {"scoring", "scoring.fit", "called-7", "called-8"}
+        assert {row.root_run_id for row in runs(record, every=True)} == {made.run_id(1), made.run_id(7)}
+        assert check(store, load_catalogue(), Question(systems=frozenset({"scoring"}), day=date(2026, 3, 2))).verdicts
         with pytest.raises(Forbidden):
-            manifest_in_force(record)
+            scanned(record)
     with snapshot(store, systems=[]) as record:
         assert runs(record, every=True) == []
     with snapshot(store) as record:
-        assert len(runs(record, every=True)) == 5
+        assert len(runs(record, every=True)) == 7

@@ -51,7 +51,7 @@ def events(made: ModuleType, system: str, first: int) -> list[dict[str, Any]]:
 def asked(made: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, httpx.Client]]:
     """A client of one system at a server that holds both, and one at a server that holds it alone."""
     own = events(made, OWN, 200) + events(made, OWN, 400)
-    other = [*events(made, OTHER, 100), *events(made, OTHER, 300), made.event("START", 500, second=500, job="nobody's")]
+    other = [*events(made, OTHER, 100), *events(made, OTHER, 300), made.event("START", 500, second=500, job="stranger")]
     running = []
     clients = {}
     for name, told in (("both", sorted(own + other, key=lambda event: event["eventTime"])), ("alone", own)):
@@ -129,12 +129,12 @@ def test_the_other_system_is_not_there(asked: dict[str, httpx.Client], made: Mod
     )
     contents = (f"table of {OTHER}", f"model of {OTHER}", f"written by {OTHER}")
     ids = [made.run_id(number) for number in (100, 101, 300, 301, 500)]
-    never = {OTHER, "nobody", *ids, *(digest(made, content) for content in contents)}
+    never = {OTHER, "stranger", *ids, *(digest(made, content) for content in contents)}
     waiting = list(asking)
     for path in waiting:
         both, alone = (said(asked[name], path) for name in ("both", "alone"))
         assert both == alone, path
-        if not any(word in unquote(path) for word in (OTHER, "nobody", ids[0][:8], ids[0][-6:], *never)):
+        if not any(word in unquote(path) for word in (OTHER, "stranger", ids[0][:8], ids[0][-6:], *never)):
             assert not [word for word in never if word in both[2]], path
         if asking[path]:
             links = [link.replace("&amp;", "&") for link in re.findall(r'href="(/[^"#]*)', both[2])]

@@ -178,7 +178,8 @@ def _print_summary(report: Report, output: Output) -> None:
         parts += [f"{number} {WORDS.get(status, status.value)}" for status, number in of_status.items() if number]
         output.line(f"  evidence for {article}: {', '.join(parts)}")
     catalogue, entries = report.catalogue, counted(report.size, "log entry", "log entries")
-    head = f"{entries}, root hash {report.root_hash if output.full else report.root_hash[:12]}"
+    root = str(report.root_hash)
+    head = f"{entries}, root hash {root if output.full else root[:12]}"
     output.line(f"catalogue {catalogue.id} {catalogue.version}, judged on {report.day} by {head}", style="dim")
     print_changes(catalogue, output)
     output.line(

@@ -10,8 +10,8 @@ from datetime import date
 from orchestrail.errors import ConfigurationError
 from orchestrail.operations.judging import judge_everything
 from orchestrail.queries.record import StoreFacts
-from orchestrail.queries.scopes import Scope, of_system, of_target
-from orchestrail.queries.snapshot import applied, snapshot
+from orchestrail.queries.scopes import Scope, everything, of_system, of_target
+from orchestrail.queries.snapshot import Checkpoint, Snapshot, applied, snapshot
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.judging import circumstances_of, judge
 from orchestrail.requirements.report import Report, evaluator
@@ -34,6 +34,7 @@ class Question:
         day: the UTC day of the judgement.
         verify: True to recompute the log however long it is.
         afar: whoever asks sits at another machine: the target names no file of this one.
+        systems: who asks may see these AI systems alone; None for all.
 
     Raises:
         ConfigurationError: a target and a system are named.
@@ -45,6 +46,7 @@ class Question:
     day: date = date.max
     verify: bool = False
     afar: bool = False
+    systems: frozenset[str] | None = None
 
     def __post_init__(self) -> None:
         if self.target is not None and self.system is not None:
@@ -68,22 +70,50 @@ def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progres
         StoreError: the store cannot be read, or written where everything is judged.
     """
     requirements = catalogue.of(asked.profile)
+    if asked.systems is not None:
+        scope, verdicts = _of_some_systems(store, catalogue, asked)
+        size = root_hash = None
+    else:
+        scope, verdicts, head = _of_all(store, catalogue, asked, progress)
+        size, root_hash = head.size, head.root_hash.hex()
+    return Report(
+        catalogue,
+        asked.profile,
+        scope.kind,
+        scope.name,
+        size,
+        root_hash,
+        asked.day,
+        [(requirement, verdicts[requirement.id]) for requirement in requirements],
+    )
+
+
+def _of_some_systems(store: Store, catalogue: Catalogue, asked: Question) -> tuple[Scope, Mapping[str, Verdict]]:
+    """Judge by what may be seen of some systems, and keep nothing: what is kept would tell when somebody else wrote."""
+    wanted = [requirement.id for requirement in catalogue.of(asked.profile)]
+    with snapshot(store, systems=asked.systems, afar=asked.afar) as record:
+        scope = _scope(record, asked)
+        found = judge(record, scope, wanted, circumstances_of(record, catalogue, asked.day))
+        return scope, {verdict.requirement: verdict for verdict in found}
+
+
+def _of_all(
+    store: Store, catalogue: Catalogue, asked: Question, progress: Progress | None
+) -> tuple[Scope, Mapping[str, Verdict], Checkpoint]:
+    """Judge by the whole record, and name the head of the log that it was judged by."""
     for _ in range(_ATTEMPTS):
         head = store.checkpoint()
         known = _known(store, head.size, asked, progress)
         scope, verdicts, judged = _judged(store, catalogue, asked, known, progress)
         if judged == head.size:
             break
-    return Report(
-        catalogue,
-        asked.profile,
-        scope.kind,
-        scope.name,
-        head.size,
-        head.root_hash.hex(),
-        asked.day,
-        [(requirement, verdicts[requirement.id]) for requirement in requirements],
-    )
+    return scope, verdicts, head
+
+
+def _scope(record: Snapshot, asked: Question) -> Scope:
+    if asked.target is not None:
+        return of_target(record, asked.target)
+    return of_system(record, asked.system) if asked.system is not None else everything(record)
 
 
 def _known(store: Store, size: int, asked: Question, progress: Progress | None) -> StoreFacts:
@@ -95,20 +125,18 @@ def _judged(
     store: Store, catalogue: Catalogue, asked: Question, known: StoreFacts, progress: Progress | None
 ) -> tuple[Scope, Mapping[str, Verdict], int]:
     """Give what was judged, the verdicts, and the number of log entries that they rest on."""
-    everything = [requirement.id for requirement in catalogue.requirements]
     if asked.target is None and asked.system is None:
         with snapshot(store) as record:
             circumstances = circumstances_of(record, catalogue, asked.day, known)
             by = json.dumps([catalogue.digest, evaluator(), circumstances.identity])
             size = applied(record) + 1
-        found = judge_everything(store, everything, circumstances, by, progress)
+        requirements = [requirement.id for requirement in catalogue.requirements]
+        found = judge_everything(store, requirements, circumstances, by, progress)
         scope = Scope("everything", "", (), (), ())
     else:
         wanted = [requirement.id for requirement in catalogue.of(asked.profile)]
         with snapshot(store, afar=asked.afar) as record:
             size = applied(record) + 1
-            scope = (
-                of_target(record, asked.target) if asked.target is not None else of_system(record, asked.system or "")
-            )
+            scope = _scope(record, asked)
             found = list(judge(record, scope, wanted, circumstances_of(record, catalogue, asked.day, known)))
     return scope, {verdict.requirement: verdict for verdict in found}, size

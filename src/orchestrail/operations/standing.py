@@ -48,6 +48,7 @@ def answer(store: Store, catalogue: Catalogue, asked: Question, progress: Progre
         NotRecorded: the target or the system is not on the record.
         AmbiguousRun: the target fits more than one thing.
         StoreError: the store cannot be read or written.
+        ValueError: who asks may see some systems alone.
     """
     refused = store.refused()
     report = check(store, catalogue, asked, progress)
@@ -58,6 +59,8 @@ def answer(store: Store, catalogue: Catalogue, asked: Question, progress: Progre
         "verdicts": [asdict(verdict) for _, verdict in report.verdicts],
     }
     text = json.dumps(said, separators=(",", ":"))
+    if report.size is None or report.root_hash is None:
+        raise ValueError("what was judged by some systems alone is not kept: it would stand ready for others")
     row = ReportRow(_key(asked), _by(catalogue), report.day.isoformat(), report.size, report.root_hash, text)
     with store.project() as connection:
         kept.keep(connection, row)

@@ -8,6 +8,7 @@ from sqlalchemy import Connection, select
 
 from orchestrail.projections import tables
 from orchestrail.queries.beginnings import Beginning, beginnings
+from orchestrail.queries.restriction import systems_seen
 from orchestrail.queries.scans import Scanned, scanned
 from orchestrail.store.base import Gap, Verification
 
@@ -54,7 +55,7 @@ class Record:
 
     Attributes:
         begins: since when each orchestrator is on it.
-        scanned: the second look for secrets and personal data; None where nobody took one.
+        scanned: the second look for secrets and personal data; None where nobody took one, or where some systems alone may be seen.
         systems: the systems that runs name.
     """
 
@@ -73,6 +74,6 @@ def record(connection: Connection) -> Record:
     )
     return Record(
         tuple(beginnings(connection)),
-        scanned(connection),
+        scanned(connection) if systems_seen(connection) is None else None,
         tuple(NamedSystem(*row) for row in connection.execute(named)),
     )

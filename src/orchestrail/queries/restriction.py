@@ -5,7 +5,8 @@ the table. So no question has to think of it, and a new one cannot forget it. A 
 nobody said how they belong to one, refuses the question instead: less is an answer here, and too much is none.
 
 A run belongs to the system that it names, or that its root run names where it names none. What names no system, as the events of
-other producers may not, is seen by those alone who may see all.
+other producers may not, is seen by those alone who may see all. A run whose root is not seen has the outermost run above it that
+is seen for its root, as if the others had never been recorded.
 """
 
 from __future__ import annotations
@@ -13,7 +14,24 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from typing import Any
 
-from sqlalchemy import CTE, Connection, Select, Table, TableClause, and_, column, event, func, select, table
+from sqlalchemy import (
+    CTE,
+    ColumnElement,
+    Connection,
+    FromClause,
+    Select,
+    Table,
+    TableClause,
+    and_,
+    case,
+    column,
+    event,
+    func,
+    literal,
+    or_,
+    select,
+    table,
+)
 from sqlalchemy.sql import visitors
 from sqlalchemy.sql.selectable import CompoundSelect
 
@@ -23,8 +41,16 @@ from orchestrail.projections import tables
 OF_RUNS = (tables.event, tables.use, *tables.FACTS)
 """Tables of which each row is of one run."""
 
-OPEN = frozenset({tables.meta.name})
-"""Tables that say nothing of any system: which version of the tables this is, and how far they are."""
+OPEN = frozenset({tables.meta.name, tables.persons.name})
+"""Tables that say nothing of any system: which version of the tables this is, and how far they are; whose signatures count."""
+
+NARROWED = frozenset({tables.manifest.name, tables.statement.name})
+"""Tables of which one row may be of several systems: each is read by one question alone, which narrows what it gives by
+`systems_seen`: `orchestrail.queries.manifests` and `orchestrail.queries.statements`."""
+
+_DEEPEST = 1000
+"""Runs inside each other that are followed upwards."""
+_SYSTEMS = "orchestrail_systems"
 
 
 def restrict(connection: Connection, systems: Collection[str]) -> None:
@@ -42,21 +68,28 @@ def restrict(connection: Connection, systems: Collection[str]) -> None:
         return _narrowed(statement, seen), several, parameters
 
     event.listen(connection, "before_execute", narrow, retval=True)
+    connection.execution_options(**{_SYSTEMS: frozenset(systems)})
+
+
+def systems_seen(connection: Connection) -> frozenset[str] | None:
+    """Name the AI systems whose rows may be seen; None where all may be, those that name no system among them."""
+    systems: frozenset[str] | None = connection.get_execution_options().get(_SYSTEMS)
+    return systems
 
 
 def seen_tables() -> set[str]:
     """Name the tables of which those who may not see all see a part."""
-    return set(_seen("main", []))
+    return set(_seen("main", [])) | NARROWED
 
 
 def _narrowed(statement: Any, seen: Mapping[str, CTE]) -> Any:
     if not isinstance(statement, Select | CompoundSelect):
         raise _refused(type(statement).__name__)
     names = {part.name for part in visitors.iterate(statement) if isinstance(part, TableClause)}
-    for name in sorted(names - OPEN):
+    for name in sorted(names - OPEN - NARROWED):
         if name not in seen:
             raise _refused(name)
-    return statement.add_cte(*(seen[name] for name in sorted(names - OPEN)))
+    return statement.add_cte(*(seen[name] for name in sorted(names - OPEN - NARROWED)))
 
 
 def _refused(what: str) -> Forbidden:
@@ -73,25 +106,72 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
     def whole(of: Table) -> TableClause:
         return table(of.name, *(column(each.name, each.type) for each in of.columns), schema=schema)
 
-    run, root, use, document, withdrawal = map(
-        whole, (tables.run, tables.run, tables.use, tables.document, tables.withdrawal)
+    run, use, served, document, withdrawal, ran = map(
+        whole, (tables.run, tables.use, tables.served, tables.document, tables.withdrawal, tables.ran)
     )
-    above = root.alias("orchestrail_root")
+    above = whole(tables.run).alias("orchestrail_root")
     theirs = func.coalesce(run.c.system, above.c.system).in_(systems)
     runs = run.outerjoin(above, above.c.run_id == run.c.root_run_id)
     ids = select(run.c.run_id).select_from(runs).where(theirs)
+    alone = and_(run.c.parent_run_id.is_(None), run.c.root_run_id == run.c.run_id)
+    root = case((alone, run.c.run_id), else_=_outermost(run, above, whole(tables.run), systems))
+    others = [each for each in run.c if each.name != "root_run_id"]
     edge, happened = whole(tables.edge), whole(tables.event)
     log = table("log", column("seq"), column("event_id"), schema=schema)
-    used = and_(use.c.run_id.in_(ids), use.c.namespace == withdrawal.c.namespace, use.c.name == withdrawal.c.name)
+    named = and_(use.c.namespace == withdrawal.c.namespace, use.c.name == withdrawal.c.name)
+    used = and_(use.c.run_id.in_(ids), or_(named, use.c.digest == withdrawal.c.digest))
     selected = {
-        tables.run.name: select(run).select_from(runs).where(theirs),
-        tables.edge.name: select(edge).where(edge.c.from_run.in_(ids), edge.c.to_run.in_(ids)),
+        tables.run.name: select(*others, root.label("root_run_id")).select_from(runs).where(theirs),
+        tables.edge.name: select(edge).where(edge.c.stated_by.in_(ids)),
         tables.document.name: select(document).where(
-            document.c.model.in_(select(use.c.digest).where(use.c.run_id.in_(ids)))
+            or_(
+                document.c.model.in_(select(use.c.digest).where(use.c.run_id.in_(ids))),
+                document.c.model.in_(select(served.c.digest).where(served.c.run_id.in_(ids))),
+            )
         ),
         tables.withdrawal.name: select(withdrawal).where(select(use.c.run_id).where(used).exists()),
+        tables.of_system.name: _counted(tables.of_system, run, run.c.run_id.in_(ids)),
+        tables.ran_as.name: _counted(tables.ran_as, ran, ran.c.run_id.in_(ids)),
         "log": select(log).where(log.c.seq.in_(select(happened.c.seq).where(happened.c.run_id.in_(ids)))),
     }
     for each in map(whole, OF_RUNS):
         selected[each.name] = select(each).where(each.c.run_id.in_(ids))
     return {name: query.cte(name) for name, query in selected.items()}
+
+
+def _outermost(run: FromClause, root: FromClause, runs: TableClause, systems: list[str]) -> ColumnElement[str]:
+    """Follow the parents of a run as far as they are seen; see `orchestrail.projections.tree` for how they are followed.
+
+    Args:
+        run: the run, which is seen.
+        root: the root that it has where all is seen; who comes there goes no further, since parents may form a circle.
+        runs: all runs.
+        systems: names of those that are seen.
+    """
+
+    def is_seen(one: FromClause) -> ColumnElement[bool]:
+        return or_(one.c.system.in_(systems), and_(one.c.system.is_(None), root.c.system.in_(systems)))
+
+    above, parent = runs.alias("orchestrail_above"), runs.alias("orchestrail_parent")
+    names = ("run_id", "parent_run_id", "stated_root_run_id")
+    up = select(*(run.c[name].label(name) for name in names), literal(0).label("steps")).correlate(run)
+    way = up.cte("orchestrail_up", recursive=True, nesting=True)
+    named = select(parent.c.run_id).where(parent.c.run_id == way.c.parent_run_id, is_seen(parent)).correlate(way, root)
+    stated = case((way.c.parent_run_id.is_not(None), way.c.stated_root_run_id))
+    further = select(*(above.c[name] for name in names), way.c.steps + 1).where(
+        above.c.run_id == func.coalesce(named.scalar_subquery(), stated),
+        above.c.run_id != way.c.run_id,
+        is_seen(above),
+        or_(way.c.steps == 0, way.c.run_id != run.c.root_run_id),
+        way.c.steps < _DEEPEST,
+    )
+    way = way.union_all(further.correlate(run, root))
+    return select(way.c.run_id).order_by(way.c.steps.desc()).limit(1).scalar_subquery()
+
+
+def _counted(tally: Table, of: FromClause, seen: ColumnElement[bool]) -> Select[Any]:
+    """Count anew what a tally counts, over what may be seen."""
+    key = [of.c[each.name] for each in tally.columns if each.name in of.c and each.name != "first_seq"]
+    known = (each.is_not(None) for each in key)
+    spans = (func.count().label("runs"), func.min(of.c.first_seq).label("first_seq"), func.max(of.c.first_seq))
+    return select(*key, *spans[:2], spans[2].label("last_seq")).where(seen, *known).group_by(*key)

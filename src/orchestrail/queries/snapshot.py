@@ -8,11 +8,22 @@ from contextlib import contextmanager
 from sqlalchemy import Connection
 
 from orchestrail.projections.apply import STEP, applied, apply, behind
-from orchestrail.queries.restriction import restrict
+from orchestrail.queries.restriction import restrict, systems_seen
 from orchestrail.queries.targets import AFAR
 from orchestrail.store.base import Checkpoint, Progress, Store
 
-__all__ = ["STEP", "Checkpoint", "Snapshot", "Store", "applied", "apply", "is_behind", "is_whole", "snapshot"]
+__all__ = [
+    "STEP",
+    "Checkpoint",
+    "Snapshot",
+    "Store",
+    "applied",
+    "apply",
+    "is_behind",
+    "is_whole",
+    "snapshot",
+    "systems_seen",
+]
 
 Snapshot = Connection
 """What the questions of this package are put to."""
@@ -20,7 +31,6 @@ Snapshot = Connection
 _AT_ONCE = 200
 """Log entries that whoever cannot wait applies before an answer; more are applied beside it."""
 _BEHIND = "orchestrail_behind"
-_WHOLE = "orchestrail_whole"
 
 
 @contextmanager
@@ -48,7 +58,7 @@ def snapshot(
     with store.read() as connection:
         if systems is not None:
             restrict(connection, systems)
-        yield connection.execution_options(**{AFAR: afar, _BEHIND: left, _WHOLE: systems is None})
+        yield connection.execution_options(**{AFAR: afar, _BEHIND: left})
 
 
 def is_behind(record: Snapshot) -> bool:
@@ -58,7 +68,7 @@ def is_behind(record: Snapshot) -> bool:
 
 def is_whole(record: Snapshot) -> bool:
     """Say whether whoever asks may see all systems: others are not told places in the log, which would count the rest."""
-    return bool(record.get_execution_options().get(_WHOLE))
+    return systems_seen(record) is None
 
 
 def _catch_up(store: Store, progress: Progress | None, *, waits: bool) -> bool:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection, column, select, table
 from orchestrail.errors import AmbiguousRun, NotRecorded
 from orchestrail.projections import tables
 from orchestrail.projections.rows import StatementRow
+from orchestrail.queries.restriction import systems_seen
 from orchestrail.statements.content import Content, Evidence, Kind, Signed, Subject
 from orchestrail.statements.persons import Person
 from orchestrail.statements.signatures import is_by, public_key
@@ -104,6 +105,7 @@ def statements(
     """List what persons stated, by place in the log.
 
     A statement about another content of the same name is not among those of a digest: ask by `about` alone to see it, stale.
+    Who may see some systems alone is given those about what is seen and about these systems, and what took their place.
 
     Args:
         connection: a snapshot of the store.
@@ -111,12 +113,26 @@ def statements(
         about: a requirement or a point of Annex IV; None for all.
         digest: of the subject; None for all.
     """
-    found = _judged(_Reading.of(connection), day)
+    found = _seen(_judged(_Reading.of(connection), day), systems_seen(connection))
     return [
         one
         for one in found
         if (about is None or about in one.about) and (digest is None or digest == one.subject.digest)
     ]
+
+
+def _seen(found: Sequence[Statement], systems: frozenset[str] | None) -> Sequence[Statement]:
+    """Leave out what is about nothing that may be seen, and takes the place of nothing that is."""
+    if systems is None:
+        return found
+    own = {one.id for one in found if _is_of(one, systems)}
+    return [one for one in found if own & {one.id, one.supersedes, one.withdraws}]
+
+
+def _is_of(one: Statement, systems: frozenset[str]) -> bool:
+    if one.subject.kind == "system":
+        return one.subject.name.partition("@")[0] in systems
+    return one.on_record
 
 
 def find_statement(connection: Connection, day: date, given: str) -> Statement:

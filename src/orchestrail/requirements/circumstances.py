@@ -66,6 +66,7 @@ class Circumstances:
         store: what the store knows of itself; None where nobody asked it.
         limits: those of the catalogue: the policy is at least as tight.
         own: evaluators of checks that a file of the settings or a plugin adds (`orchestrail.requirements.own`).
+        limited: who asks may see some systems alone: see `orchestrail.requirements.limits`.
     """
 
     day: date
@@ -75,6 +76,7 @@ class Circumstances:
     store: StoreFacts | None = None
     limits: Mapping[str, int] = field(default_factory=dict)
     own: tuple[Evaluator, ...] = ()
+    limited: bool = False
 
     @cached_property
     def manifest(self) -> Manifest:

@@ -7,11 +7,12 @@ id of its requirement and the type of its units; `orchestrail.requirements.check
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
 from orchestrail.requirements.circumstances import Circumstances
+from orchestrail.requirements.limits import EITHER, limited
 from orchestrail.requirements.overlay import overlaid
 from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, Why
 
@@ -32,25 +33,33 @@ class Evaluator:
         of: the type of the units.
         judge: yields a result for each subject in a unit.
         ages: True where a result that is no pass may be another one on a later day, without any new fact.
+        beyond: what evidence outside of the systems that are seen could be: `orchestrail.requirements.limits`.
+        whole: True where only the whole record shows it.
     """
 
     requirement: str
     of: type
     judge: Callable[[Any, Circumstances], Iterator[Result]]
     ages: bool
+    beyond: Collection[Status] = EITHER
+    whole: bool = False
 
 
 EVALUATORS: list[Evaluator] = []
 """All evaluators; filled by importing `orchestrail.requirements.checks`. A requirement may be judged in several kinds of units."""
 
 
-def judges(requirement: str, of: type[Unit], *, ages: bool = False) -> Callable[[Judge[Unit]], Judge[Unit]]:
+def judges(
+    requirement: str, of: type[Unit], *, ages: bool = False, beyond: Collection[Status] = EITHER, whole: bool = False
+) -> Callable[[Judge[Unit]], Judge[Unit]]:
     """Register an evaluator.
 
     Args:
         requirement: its id in the catalogue.
         of: the type of its units.
         ages: as in `Evaluator`.
+        beyond: as in `Evaluator`; whoever says nothing is taken to be open both ways.
+        whole: as in `Evaluator`.
 
     Raises:
         ValueError: that requirement is judged in such units already.
@@ -59,14 +68,14 @@ def judges(requirement: str, of: type[Unit], *, ages: bool = False) -> Callable[
     def register(judge: Judge[Unit]) -> Judge[Unit]:
         if any((known.requirement, known.of) == (requirement, of) for known in EVALUATORS):
             raise ValueError(f"{requirement} has two evaluators of {of.__name__}")
-        EVALUATORS.append(Evaluator(requirement, of, judge, ages))
+        EVALUATORS.append(Evaluator(requirement, of, judge, ages, beyond, whole))
         return judge
 
     return register
 
 
 def outcome(evaluator: Evaluator, unit: object, circumstances: Circumstances, system: str | None = None) -> Outcome:
-    """Judge a unit by one requirement, and lay over it what persons say.
+    """Judge a unit by one requirement, lay over it what persons say, and leave open what is not seen.
 
     Args:
         evaluator: how it is judged.
@@ -78,6 +87,8 @@ def outcome(evaluator: Evaluator, unit: object, circumstances: Circumstances, sy
     kept: list[Result] = []
     for found in evaluator.judge(unit, circumstances):
         result = overlaid(evaluator.requirement, found, system, circumstances)
+        if circumstances.limited:
+            result = limited(result, evaluator.beyond)
         counts[result.status] += 1
         if result.status is not Status.PASS:
             kept.append(result)

@@ -9,10 +9,10 @@ from datetime import date
 from orchestrail.queries.manifests import manifest_in_force
 from orchestrail.queries.record import StoreFacts
 from orchestrail.queries.scopes import Scope
-from orchestrail.queries.snapshot import Snapshot
+from orchestrail.queries.snapshot import Snapshot, is_whole
 from orchestrail.queries.statements import statements
 from orchestrail.requirements import checks as _registered  # noqa: F401 - importing them registers them
-from orchestrail.requirements import own
+from orchestrail.requirements import limits, own
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import EVALUATORS, Evaluator, outcome, verdict
@@ -41,6 +41,7 @@ def circumstances_of(
         store,
         catalogue.limits,
         own.evaluators(catalogue),
+        limited=not is_whole(record),
     )
 
 
@@ -56,13 +57,19 @@ def judge(
         circumstances: what it depends on beside runs.
     """
     found: dict[str, list[Outcome]] = defaultdict(list)
+    if circumstances.limited:
+        for each in EVALUATORS:
+            if each.whole:
+                found[each.requirement].append(limits.WHOLE)
     for kind in KINDS:
         for unit in units(record, scope, kind, requirements, circumstances):
             for requirement, made in outcomes(kind, unit, requirements, circumstances):
                 found[requirement].append(made)
     for requirement in requirements:
-        whole = verdict(requirement, found[requirement], circumstances.own)
-        yield without_subjects(whole, scope.system, circumstances)
+        summed = verdict(requirement, found[requirement], circumstances.own)
+        if circumstances.limited:
+            summed = limits.without_subjects(summed)
+        yield without_subjects(summed, scope.system, circumstances)
 
 
 def units(
@@ -86,4 +93,5 @@ def outcomes(
 def evaluators(kind: UnitKind, requirements: Collection[str], circumstances: Circumstances) -> Iterator[Evaluator]:
     """Go through the evaluators of some requirements in a kind of units."""
     known = (*EVALUATORS, *circumstances.own)
-    return (each for each in known if each.of is kind.of and each.requirement in requirements)
+    fitting = (each for each in known if each.of is kind.of and each.requirement in requirements)
+    return (each for each in fitting if not (each.whole and circumstances.limited))

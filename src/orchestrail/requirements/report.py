@@ -41,8 +41,8 @@ class Report:
         profile: of which profile; None for all.
         kind: what was judged: `everything`, `system`, `model`, `data` or `run`.
         name: id or name of it.
-        size: number of log entries that it was judged by.
-        root_hash: root of the log at that size, hexadecimal.
+        size: number of log entries that it was judged by; None where some systems alone were seen: it counts the others' too.
+        root_hash: root of the log at that size, hexadecimal; None likewise.
         day: the UTC day of the judgement.
         verdicts: in the order of the catalogue.
     """
@@ -51,8 +51,8 @@ class Report:
     profile: str | None
     kind: str
     name: str
-    size: int
-    root_hash: str
+    size: int | None
+    root_hash: str | None
     day: date
     verdicts: Sequence[tuple[Requirement, Verdict]]
 
@@ -79,7 +79,7 @@ def report_document(report: Report) -> dict[str, Any]:
         "evaluator": evaluator(),
         "profile": report.profile,
         "target": {"kind": report.kind, "name": report.name or None},
-        "head": {"size": report.size, "root_hash": report.root_hash},
+        "head": {"size": report.size, "root_hash": report.root_hash} if report.size is not None else None,
         "date": report.day.isoformat(),
         "verdicts": [_verdict(requirement, verdict) for requirement, verdict in report.verdicts],
         "summary": {

@@ -34,6 +34,7 @@ class Why(StrEnum):
     NOT_EVALUATED = "not_evaluated"
     STALE_ATTESTATION = "stale_attestation"
     NO_ATTESTATION = "no_attestation"
+    LIMITED = "limited"
 
 
 @dataclass(frozen=True, slots=True)

@@ -79,6 +79,9 @@ def create_app(
     def writer(request: Request) -> Caller:
         return granted(request, Scope.WRITE, evidence=False)
 
+    def reader(request: Request) -> Caller:
+        return granted(request, Scope.READ)
+
     def counter(request: Request) -> Caller:
         return granted(request, Scope.READ, whole=True, evidence=False)
 
@@ -91,9 +94,13 @@ def create_app(
     def reading(*, whole: bool = False, waits: bool = True) -> Callable[[Request], AsyncIterator[Snapshot]]:
         async def opened(request: Request) -> AsyncIterator[Snapshot]:
             caller = await run_in_threadpool(granted, request, Scope.READ, whole=whole)
+            # Who may see some systems alone waits: that events wait to be read would tell that somebody else wrote.
+            lasting = waits or caller.systems is not None
             async with (
                 answering,
-                contextmanager_in_threadpool(snapshot(store, systems=caller.systems, afar=True, waits=waits)) as record,
+                contextmanager_in_threadpool(
+                    snapshot(store, systems=caller.systems, afar=True, waits=lasting)
+                ) as record,
             ):
                 if is_behind(record):
                     behind.set()
@@ -151,10 +158,10 @@ def create_app(
     bodies = Bodies(limits)
     app.include_router(sign_in.create_router(access, bodies))
     app.include_router(ingest.create_router(store, committer, bodies, metrics, writer))
-    app.include_router(read.create_router(store, catalogue, reading(), reader_of_all, administrator))
+    app.include_router(read.create_router(store, catalogue, reading(), reader, reader_of_all, administrator))
     app.include_router(tlog.create_router(store, reader_of_all))
     app.include_router(
-        pages.create_router(store, judge, reading(waits=False), reading(whole=True, waits=False), _sees_all)
+        pages.create_router(store, judge, reading(waits=False), reading(whole=True, waits=False), _systems_of)
     )
     return app
 
@@ -206,9 +213,9 @@ async def _no_address(request: Request, error: Exception) -> Response:
     return refused
 
 
-def _sees_all(request: Request) -> bool:
+def _systems_of(request: Request) -> frozenset[str] | None:
     caller: Caller = request.state.caller
-    return caller.systems is None
+    return caller.systems
 
 
 async def _gone(_request: Request, _error: Exception) -> Response:

@@ -59,6 +59,7 @@ def create_router(
     catalogue: Catalogue,
     read: Callable[[Request], AsyncIterator[Snapshot]],
     reader: Callable[[Request], Caller],
+    reader_of_all: Callable[[Request], Caller],
     administrator: Callable[[Request], Caller],
 ) -> APIRouter:
     """Make the addresses that answer.
@@ -67,7 +68,8 @@ def create_router(
         store: the record.
         catalogue: the requirements.
         read: gives a snapshot of what the caller may see.
-        reader: says who asks for what concerns all systems, or refuses.
+        reader: says who asks, or refuses.
+        reader_of_all: says who asks for what concerns all systems, or refuses.
         administrator: says who changes the store, or refuses.
     """
     router = APIRouter(prefix=PREFIX, tags=["record"])
@@ -79,7 +81,7 @@ def create_router(
             return Document(document | {"limited_to": None})
         return Document(without_places(document) | {"limited_to": sorted(systems)})
 
-    of_all = [Depends(reader)]
+    of_all = [Depends(reader_of_all)]
 
     @router.get("/runs", summary="Root runs, newest first")
     def runs(
@@ -134,17 +136,18 @@ def create_router(
         compared = compare(record, a, b)
         return seen(request, diff_document(compared) | beginnings_document(beginnings(record)))
 
-    @router.get("/check", summary="The requirements, with verdicts and witnesses", dependencies=of_all)
+    @router.get("/check", summary="The requirements, with verdicts and witnesses")
     def check(
+        request: Request,
+        caller: Annotated[Caller, Depends(reader)],
         target: str | None = None,
         system: str | None = None,
         profile: Annotated[str, Query(pattern="^(build|release|operate)$")] = "build",
         day: Annotated[date | None, Query(alias="date", description="Judge ages by this UTC day")] = None,
     ) -> Document:
-        """Judge, as `orchestrail check` does. Verdicts rest on what is of all systems: a token of some is refused."""
-        return Document(
-            report_document(judge(store, catalogue, Question(target, system, profile, day or today(), afar=True)))
-        )
+        """Judge, as `orchestrail check` does; what evidence of systems that are not seen could change is unknown."""
+        asked = Question(target, system, profile, day or today(), afar=True, systems=caller.systems)
+        return seen(request, report_document(judge(store, catalogue, asked)))
 
     @router.get("/verify", summary="Recompute the log", dependencies=of_all)
     def verify() -> Document:

@@ -82,8 +82,8 @@ def find_named(record: Snapshot, wanted: DatasetRef) -> DatasetRef:
     )
 
 
-def one(record: Snapshot, dataset: DatasetRef, judge: Judge | None) -> dict[str, Any]:
-    """Give all that is known of a data set; without a judge, what concerns all systems is left out."""
+def one(record: Snapshot, dataset: DatasetRef, judge: Judge, systems: frozenset[str] | None) -> dict[str, Any]:
+    """Give all that is known of a data set, by all systems or by some."""
     uses = met(record, dataset, _MET + 1)
     names = {(use.dataset.namespace, use.dataset.name): use.dataset for use in uses}
     if names:  # equal bytes bear several names: it is called by the first under which it was met
@@ -92,8 +92,8 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge | None) -> dict[str,
     is_model = any(use.dataset.kind == "model" for use in uses)
     found = model(record, dataset.digest or dataset_key(dataset)) if is_model else None
     standing, report = None, None
-    if judge is not None and found is not None and dataset.digest:
-        standing = judge.standing(Question(dataset.digest, None, "release", today(), afar=True))
+    if found is not None and dataset.digest:
+        standing = judge.standing(Question(dataset.digest, None, "release", today(), afar=True, systems=systems))
         report = standing.report
     not_green = (
         report.having(*(status for status in ORDER if status not in (Status.PASS, Status.NOT_APPLICABLE)))
@@ -102,9 +102,6 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge | None) -> dict[str,
     )
     not_green.sort(key=lambda each: ORDER.index(each[1].status))
     counts = [(status.value, len(report.having(status))) for status in ORDER] if report else []
-    stated = []
-    if judge is not None and dataset.digest:
-        stated = statements(record, today(), digest=dataset.digest)
     return {
         "dataset": dataset,
         "target": dataset.digest or f"{dataset.namespace}:{dataset.name}",
@@ -121,6 +118,5 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge | None) -> dict[str,
         "report": report,
         "not_green": not_green,
         "counts": counts,
-        "stated": stated,
-        "sees_all": judge is not None,
+        "stated": statements(record, today(), digest=dataset.digest) if dataset.digest else [],
     }

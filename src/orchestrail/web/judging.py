@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 
-from orchestrail.operations.checking import Question
+from orchestrail.operations.checking import Question, check
 from orchestrail.operations.standing import Standing, answer, standing
 from orchestrail.queries.snapshot import Store
 from orchestrail.requirements.catalogue import Catalogue
@@ -41,13 +41,16 @@ class Judge:
     def standing(self, asked: Question) -> Standing:
         """Give what `orchestrail check` gives, for the record as it stands or as it stood when it was judged last.
 
-        What is not of now is judged anew meanwhile, by `work`.
+        What is not of now is judged anew meanwhile, by `work`. For whoever may see some systems alone it is judged each time,
+        within the request: what is kept would tell by its age when others wrote.
 
         Raises:
             NotRecorded: the target or the system is not on the record.
             AmbiguousRun: the target fits more than one thing.
             StoreError: the store cannot be read.
         """
+        if asked.systems is not None:
+            return Standing(check(self._store, self.catalogue, asked), current=True)
         found = standing(self._store, self.catalogue, asked)
         if found.current:
             return found

@@ -85,7 +85,7 @@ def create_router(
     judge: Judge,
     read: Callable[[Request], AsyncIterator[Snapshot]],
     read_all: Callable[[Request], AsyncIterator[Snapshot]],
-    sees_all: Callable[[Request], bool],
+    systems_of: Callable[[Request], frozenset[str] | None],
 ) -> APIRouter:
     """Make the pages.
 
@@ -94,7 +94,7 @@ def create_router(
         judge: gives the verdicts.
         read: gives a snapshot of what the caller may see.
         read_all: gives a snapshot of all systems, and refuses those who may not see all.
-        sees_all: says whether the caller may; asked after `read`.
+        systems_of: names the systems that the caller may see, None for all; asked after `read`.
     """
     router = APIRouter(default_response_class=HTMLResponse, route_class=_Page, include_in_schema=False)
     made = document.Documents(store, judge.catalogue)
@@ -103,17 +103,21 @@ def create_router(
     of_all = [Depends(read_all)]
 
     def asked_of(
+        request: Request,
+        _record: Record,
         profile: Annotated[str, Query(pattern="^(build|release|operate)$")] = "build",
         system: Text = None,
         target: Text = None,
     ) -> Question:
-        return Question(target or None, system or None, profile, today(), afar=True)
+        return Question(target or None, system or None, profile, today(), afar=True, systems=systems_of(request))
 
     Asked = Annotated[Question, Depends(asked_of)]
 
     @router.get("/")
     def show_overview(request: Request, record: Record) -> Response:
-        return shown(record, "overview", overview.overview(record, store, judge if sees_all(request) else None))
+        return shown(
+            record, "overview", overview.overview(record, store, judge if systems_of(request) is None else None)
+        )
 
     @router.get("/runs")
     def list_runs(record: Record, wanted: Annotated[Wanted, Depends()]) -> Response:
@@ -135,14 +139,14 @@ def create_router(
         found = data.find_digest(record, digest)
         if found.digest != digest:
             return RedirectResponse(addresses.data(found), 303)
-        return shown(record, "data", data.one(record, found, judge if sees_all(request) else None))
+        return shown(record, "data", data.one(record, found, judge, systems_of(request)))
 
     @router.get("/data")
     def show_named(
         request: Request, record: Record, namespace: Text = None, name: Text = None, version: Text = None
     ) -> Response:
         found = data.find_named(record, DatasetRef(namespace or "", name or "", version=version))
-        return shown(record, "data", data.one(record, found, judge if sees_all(request) else None))
+        return shown(record, "data", data.one(record, found, judge, systems_of(request)))
 
     @router.get("/documents/{digest}")
     def show_document(record: Whole, digest: str) -> Response:
@@ -169,12 +173,12 @@ def create_router(
         return shown(record, "lineage", lineage.lineage(record, target, direction, unfolded, boxes))
 
     @router.get("/requirements")
-    def list_requirements(record: Whole, asked: Asked) -> Response:
+    def list_requirements(record: Record, asked: Asked) -> Response:
         return shown(record, "requirements", requirements.matrix(record, judge, asked))
 
-    @router.get("/requirements/{identifier}", dependencies=of_all)
-    def show_requirement(identifier: str, asked: Asked) -> Response:
-        return page("requirement", **requirements.one(judge, identifier, asked))
+    @router.get("/requirements/{identifier}")
+    def show_requirement(record: Record, identifier: str, asked: Asked) -> Response:
+        return shown(record, "requirement", requirements.one(judge, identifier, asked))
 
     @router.get("/log")
     def show_log(record: Whole, before: Place = None) -> Response:

@@ -12,11 +12,12 @@ from orchestrail.queries.facts import ServedOperation
 from orchestrail.queries.models import DeployedModel, Deployment, Model
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
+from orchestrail.requirements.limits import SUPPLIED
 from orchestrail.requirements.overlay import Subject, attested, word
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
 
 
-@judges("DEP-01", of=DeployedModel)
+@judges("DEP-01", of=DeployedModel, beyond={SUPPLIED})
 def names_its_model(deployed: DeployedModel, circumstances: Circumstances) -> Iterator[Result]:
     """A deployment names the exact model, by a digest that a recorded run wrote, and says where and since when it runs."""
     deployment = deployed.deployment
@@ -38,7 +39,7 @@ def names_its_model(deployed: DeployedModel, circumstances: Circumstances) -> It
         yield passed(run.run_id, label)
 
 
-@judges("DEP-02", of=DeployedModel, ages=True)
+@judges("DEP-02", of=DeployedModel, ages=True, beyond={SUPPLIED})
 def operation_is_monitored(deployed: DeployedModel, circumstances: Circumstances) -> Iterator[Result]:
     """A monitoring run completed in each interval of the plan, and a person states the plan. The operation log is not here."""
     deployment, model = deployed.deployment, deployed.model

@@ -10,6 +10,7 @@ from orchestrail.queries.pipelines import Declared
 from orchestrail.queries.statements import State, Statement
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
+from orchestrail.requirements.limits import NEITHER
 from orchestrail.requirements.overlay import shown
 from orchestrail.requirements.verdicts import Result, Status, Why, Witness, failed, passed, unknown
 
@@ -47,7 +48,7 @@ def the_description_is_what_ran(declared: Declared, circumstances: Circumstances
         yield passed(job)
 
 
-@judges("DOC-02", of=Described)
+@judges("DOC-02", of=Described, beyond=NEITHER)
 def every_point_has_a_status(described: Described, circumstances: Circumstances) -> Iterator[Result]:
     """The newest documentation of a model has no point of Annex IV in which something is missing or partial."""
     if not described.documents:
@@ -76,7 +77,7 @@ def the_documentation_is_current(deployed: DeployedModel, circumstances: Circums
         yield failed(run.run_id, "no technical documentation covers the model that it serves", here, label=label)
     elif model.documents[-1].size <= run.first_seq:
         newest = model.documents[-1]
-        made = Witness(None, newest.seq, "size", f"{newest.size} log entries")
+        made = Witness(None, newest.seq, "day", newest.day)
         yield failed(run.run_id, "the newest documentation is older than the deployment", made, here, label=label)
     elif ended := list(_ended_since(model, model.documents[-1], circumstances)):
         why = f"a statement that stood when the newest documentation was made no longer does: {ended[0].state}"

@@ -10,6 +10,7 @@ from orchestrail.queries.facts import DatasetRef, Process, RunFacts, Use
 from orchestrail.queries.versions import Version
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
+from orchestrail.requirements.limits import CONTRADICTED, NEITHER
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
 
 _READERS = ("preprocess", "split", "train", "evaluate")
@@ -85,7 +86,7 @@ def _is_outside(process: Process, run: RunFacts, reads: list[Use]) -> bool:
     )
 
 
-@judges("LIN-02", of=Process)
+@judges("LIN-02", of=Process, beyond=NEITHER)
 def inputs_are_pinned(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Each data set that a step of preparation, splitting, training or evaluation reads has a digest, or a fixed version."""
     for run in process.in_role(*_READERS):
@@ -171,7 +172,7 @@ def _is_same(read: DatasetRef, written: DatasetRef, circumstances: Circumstances
     return False if read.digest == written.digest else None
 
 
-@judges("LIN-05", of=Version)
+@judges("LIN-05", of=Version, beyond={CONTRADICTED})
 def a_version_keeps_its_content(version: Version, circumstances: Circumstances) -> Iterator[Result]:
     """A version name maps to one content in the whole record."""
     shown = tuple(Witness(use.run_id, use.seq, f"{use.direction}s", use.digest or "no digest") for use in version.seen)

@@ -10,6 +10,7 @@ from orchestrail.queries.models import Deployment, Model
 from orchestrail.requirements.alike import same_code, same_content, same_parameters
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
+from orchestrail.requirements.limits import CONTRADICTED
 from orchestrail.requirements.overlay import Subject, agreed, attested, shown, word
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
 
@@ -23,7 +24,7 @@ def _wrote(use: Use) -> Witness:
     return Witness(use.run_id, use.seq, "outputs", use.dataset.name)
 
 
-@judges("MOD-01", of=Model)
+@judges("MOD-01", of=Model, beyond={CONTRADICTED})
 def leads_to_one_run(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """A model file leads to exactly one run, or to one training that was run again and gave the same content.
 

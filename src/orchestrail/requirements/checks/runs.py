@@ -12,6 +12,7 @@ from orchestrail.queries.reconciliations import Compared, ReconciliationRow, way
 from orchestrail.queries.words import counted
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
+from orchestrail.requirements.limits import NEITHER, SUPPLIED
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
 
 _SHOWN = 10
@@ -26,7 +27,7 @@ def _shown(claims: tuple[Claim, ...]) -> tuple[Witness, ...]:
     return tuple(Witness(claim.run_id, claim.seq, claim.field, claim.value) for claim in claims)
 
 
-@judges("RUN-ID-01", of=Process)
+@judges("RUN-ID-01", of=Process, beyond=NEITHER)
 def run_means_one(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Every event has a run id that means one run."""
     for run in process.runs:
@@ -50,7 +51,7 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-@judges("RUN-LC-01", of=Process, ages=True)
+@judges("RUN-LC-01", of=Process, ages=True, beyond=NEITHER)
 def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Each run has one start and one end; what was skipped has neither."""
     limit = timedelta(days=circumstances.policy.max_run_age_days)
@@ -83,7 +84,7 @@ def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterato
             yield passed(run.run_id, label)
 
 
-@judges("RUN-ID-02", of=Process, ages=True)
+@judges("RUN-ID-02", of=Process, ages=True, beyond={SUPPLIED})
 def one_root(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """All runs of a process share one root run id, and its events are on the record."""
     grace = timedelta(hours=circumstances.policy.grace_hours)
@@ -121,7 +122,7 @@ def _is_in_a_circle(process: Process, run: RunFacts) -> bool:
     return False
 
 
-@judges("RUN-LC-02", of=Process)
+@judges("RUN-LC-02", of=Process, beyond={SUPPLIED})
 def failures_are_told(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """What failed says why, and a further attempt names the one before. What simply ran is no subject."""
     for run in process.runs:
@@ -157,7 +158,7 @@ def failures_are_told(process: Process, circumstances: Circumstances) -> Iterato
 _BY_HAND = ("manual", "backfill", "asset_materialization")
 
 
-@judges("CHG-02", of=Process)
+@judges("CHG-02", of=Process, beyond={SUPPLIED})
 def acts_of_persons_are_told(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """What a person began, marked or cleared names the person by a pseudonym, and the reason."""
     for run in process.runs:
@@ -219,7 +220,7 @@ def _of_its_changes(process: Process, run: RunFacts) -> Iterator[tuple[str, Witn
             )
 
 
-@judges("RUN-CAP-01", of=Compared)
+@judges("RUN-CAP-01", of=Compared, whole=True)
 def nothing_is_lost(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
     """An orchestrator's own records were compared with the runs, as late as these go, and nothing is missing or surplus."""
     name, row = compared.orchestrator, compared.row
@@ -268,7 +269,7 @@ def _beyond(compared: Compared, row: ReconciliationRow) -> Result | None:
     return unknown(compared.orchestrator, Why.PARTIAL, why, *shown)
 
 
-@judges("CHG-02", of=Compared)
+@judges("CHG-02", of=Compared, whole=True)
 def no_state_differs(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
     """A run is in the state that its orchestrator has: where it is in another one, somebody acted and nothing tells of it."""
     name, row = compared.orchestrator, compared.row
