@@ -300,13 +300,13 @@ def redact(value: Any) -> Any:
 
 def redact_dataset(dataset: DatasetRef) -> DatasetRef:
     """Take the secrets out of a data set's names: paths and addresses may hold some."""
-    return replace(
-        dataset,
-        namespace=redact_text(dataset.namespace),
-        name=redact_text(dataset.name),
-        version=redact_text(dataset.version) if dataset.version else dataset.version,
-        fields=tuple((redact_text(name), redact_text(kind)) for name, kind in dataset.fields),
-    )
+    namespace, name = redact_text(dataset.namespace), redact_text(dataset.name)
+    version = redact_text(dataset.version) if dataset.version else dataset.version
+    fields = tuple([(redact_text(field), redact_text(kind)) for field, kind in dataset.fields])
+    # Most hold none, and to make one anew takes longer than to look.
+    if (namespace, name, version, fields) == (dataset.namespace, dataset.name, dataset.version, dataset.fields):
+        return dataset
+    return replace(dataset, namespace=namespace, name=name, version=version, fields=fields)
 
 
 def _entry(key: object, item: Any) -> Any:

@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from datetime import date, datetime, time, timedelta, timezone
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -187,7 +188,7 @@ class _Content:
         if isinstance(kind, pandas.CategoricalDtype):
             self._categories(values)
             return
-        self.text(str(kind))
+        self.text(text_of(kind))
         if isinstance(kind, self._numpy.dtype):
             self._of_numpy(values)
         elif isinstance(kind, pandas.StringDtype):
@@ -360,8 +361,9 @@ class _Content:
     def _missing_of_arrow(self, array: Any) -> None:
         if array.null_count:
             self.array(array.is_null().to_numpy(zero_copy_only=False))
-        else:
-            self.array(self._numpy.zeros(len(array), dtype=bool))
+        else:  # as an array of as many False
+            self.text(f"|b1 {len(array)}")
+            self._hashed.update(bytes(len(array)))
 
     def _fixed_of_arrow(self, array: Any) -> None:
         width = array.type.bit_width // 8
@@ -437,6 +439,16 @@ class _Content:
         elif kind != polars.Null:
             # Texts; categories, whose numbers are each process's own; decimals.
             self.objects(present.cast(polars.String).to_list())
+
+
+@lru_cache(maxsize=256)
+def _text_of_numpy(kind: Any) -> str:
+    return str(kind)
+
+
+def text_of(kind: Any) -> str:
+    """Give the text of the type of a column; numpy takes longer to write its own than to hash a short column."""
+    return _text_of_numpy(kind) if type(kind).__module__ == "numpy.dtypes" and kind.names is None else str(kind)
 
 
 def _kinds() -> dict[int, int]:

@@ -68,7 +68,9 @@ def _pandas(value: Any, pandas: Any, observed: str, max_bytes: int) -> DatasetRe
         # A subclass may have methods of its own; its content is that of the frame in it.
         frame = value if type(value) is pandas.DataFrame else pandas.DataFrame(value, copy=False)
     columns = _columns_of(frame)
-    fields = [(label_of(name), str(column.dtype)) for name, column in zip(frame.columns, columns, strict=True)]
+    fields = [
+        (label_of(name), content.text_of(column.dtype)) for name, column in zip(frame.columns, columns, strict=True)
+    ]
     size = int(frame.index.nbytes) + sum(int(column.nbytes) for column in columns)
     digest, weak = _taken(lambda frame: content.digest_of_pandas(frame, columns), frame, size, max_bytes)
     return _reference("dataframe", observed, digest, weak, len(frame), size, fields)

@@ -4,6 +4,8 @@ is none.
 Only `git` itself is run, with a time limit, without prompts, locks, hooks or credentials. Which code ran is `code`'s matter.
 """
 
+# On a host's path pathlib costs several times as much a call.
+# ruff: noqa: PTH116, PTH120
 from __future__ import annotations
 
 import os
@@ -88,11 +90,17 @@ def without_credentials(address: str) -> str:
 
 
 def _root(folder: Path) -> Path | None:
-    try:
-        folder = folder.resolve()
-        return next((one for one in (folder, *folder.parents) if (one / ".git").exists()), None)
-    except (OSError, RuntimeError):
-        return None
+    above, below = os.path.realpath(folder), ""
+    while above != below:
+        try:
+            os.stat(f"{above}/.git")
+        except (FileNotFoundError, NotADirectoryError):
+            above, below = os.path.dirname(above), above
+        except OSError:  # nobody can tell whose this is
+            return None
+        else:
+            return Path(above)
+    return None
 
 
 def _ask(root: Path, source: Path | None) -> GitFacts | None:
@@ -117,10 +125,8 @@ def _ask(root: Path, source: Path | None) -> GitFacts | None:
 
 def _inside(root: Path, source: Path | None) -> str | None:
     """Give the path of a source file in its working tree, as git writes it; None where it is in none."""
-    try:
-        return source.resolve().relative_to(root).as_posix() if source is not None else None
-    except (OSError, RuntimeError, ValueError):
-        return None
+    name, top = os.path.realpath(source or ""), f"{root}".rstrip("/") + "/"
+    return name.removeprefix(top) if source is not None and name.startswith(top) else None
 
 
 def _beside(inside: str) -> tuple[str, ...]:
