@@ -109,34 +109,42 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
     run, use, served, document, withdrawal, ran = map(
         whole, (tables.run, tables.use, tables.served, tables.document, tables.withdrawal, tables.ran)
     )
-    above = whole(tables.run).alias("orchestrail_root")
-    theirs = func.coalesce(run.c.system, above.c.system).in_(systems)
-    runs = run.outerjoin(above, above.c.run_id == run.c.root_run_id)
-    ids = select(run.c.run_id).select_from(runs).where(theirs)
+    one, above = (whole(tables.run).alias(f"orchestrail_{part}") for part in ("run", "root"))
+
+    def with_root(of: FromClause) -> tuple[FromClause, ColumnElement[bool]]:
+        runs = of.outerjoin(above, above.c.run_id == of.c.root_run_id)
+        return runs, func.coalesce(of.c.system, above.c.system).in_(systems)
+
+    def is_seen(run_id: ColumnElement[str]) -> ColumnElement[bool]:
+        runs, theirs = with_root(one)
+        return select(one.c.run_id).select_from(runs).where(one.c.run_id == run_id, theirs).exists()
+
+    runs, theirs = with_root(run)
     alone = and_(run.c.parent_run_id.is_(None), run.c.root_run_id == run.c.run_id)
     root = case((alone, run.c.run_id), else_=_outermost(run, above, whole(tables.run), systems))
     others = [each for each in run.c if each.name != "root_run_id"]
     edge, happened = whole(tables.edge), whole(tables.event)
     log = table("log", column("seq"), column("event_id"), schema=schema)
     named = and_(use.c.namespace == withdrawal.c.namespace, use.c.name == withdrawal.c.name)
-    used = and_(use.c.run_id.in_(ids), or_(named, use.c.digest == withdrawal.c.digest))
+    used = and_(is_seen(use.c.run_id), or_(named, use.c.digest == withdrawal.c.digest))
+    in_log = and_(is_seen(happened.c.run_id), happened.c.seq == log.c.seq)
+    modelled = [
+        select(each.c.run_id).where(each.c.digest == document.c.model, is_seen(each.c.run_id)).exists()
+        for each in (use, served)
+    ]
     selected = {
         tables.run.name: select(*others, root.label("root_run_id")).select_from(runs).where(theirs),
-        tables.edge.name: select(edge).where(edge.c.stated_by.in_(ids)),
-        tables.document.name: select(document).where(
-            or_(
-                document.c.model.in_(select(use.c.digest).where(use.c.run_id.in_(ids))),
-                document.c.model.in_(select(served.c.digest).where(served.c.run_id.in_(ids))),
-            )
-        ),
+        tables.edge.name: select(edge).where(is_seen(edge.c.stated_by)),
+        tables.document.name: select(document).where(or_(*modelled)),
         tables.withdrawal.name: select(withdrawal).where(select(use.c.run_id).where(used).exists()),
-        tables.of_system.name: _counted(tables.of_system, run, run.c.run_id.in_(ids)),
-        tables.ran_as.name: _counted(tables.ran_as, ran, ran.c.run_id.in_(ids)),
-        "log": select(log).where(log.c.seq.in_(select(happened.c.seq).where(happened.c.run_id.in_(ids)))),
+        tables.of_system.name: _counted(tables.of_system, run, is_seen(run.c.run_id)),
+        tables.ran_as.name: _counted(tables.ran_as, ran, is_seen(ran.c.run_id)),
+        "log": select(log).where(select(happened.c.run_id).where(in_log).exists()),
     }
     for each in map(whole, OF_RUNS):
-        selected[each.name] = select(each).where(each.c.run_id.in_(ids))
-    return {name: query.cte(name) for name, query in selected.items()}
+        selected[each.name] = select(each).where(is_seen(each.c.run_id))
+    # A query goes on by the indexes of the tables, and asks of the rows that it finds there whose they are.
+    return {name: query.cte(name).prefix_with("NOT MATERIALIZED") for name, query in selected.items()}
 
 
 def _outermost(run: FromClause, root: FromClause, runs: TableClause, systems: list[str]) -> ColumnElement[str]:
