@@ -53,6 +53,10 @@ _ENVIRONMENT = {
     "oidc_role_claim": "ORCHESTRAIL_OIDC_ROLE_CLAIM",
     "oidc_roles": "ORCHESTRAIL_OIDC_ROLES",
     "oidc_system_claim": "ORCHESTRAIL_OIDC_SYSTEM_CLAIM",
+    "oidc_client_id": "ORCHESTRAIL_OIDC_CLIENT_ID",
+    "oidc_client_secret": "ORCHESTRAIL_OIDC_CLIENT_SECRET",
+    "oidc_scope": "ORCHESTRAIL_OIDC_SCOPE",
+    "public_url": "ORCHESTRAIL_PUBLIC_URL",
 }
 
 STATED = ("systems", "policy", "not_applicable", "fields", "persons")
@@ -134,6 +138,10 @@ class Settings(BaseModel):
         oidc_role_claim: the claim in which they list roles.
         oidc_roles: which scope a role stands for; in the environment as `role=scope`, separated by commas.
         oidc_system_claim: the claim in which they list AI systems; None where they are not bound to any.
+        oidc_client_id: what the server is to the provider, where people sign in there with their browser.
+        oidc_client_secret: its secret there, where it has one.
+        oidc_scope: what it asks the provider for, separated by spaces; `openid` is always among it.
+        public_url: the address at which browsers reach the server.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -170,6 +178,10 @@ class Settings(BaseModel):
         validate_default=True,
     )
     oidc_system_claim: str | None = None
+    oidc_client_id: str | None = None
+    oidc_client_secret: SecretStr | None = None
+    oidc_scope: str = "openid profile"
+    public_url: str | None = None
 
     @model_validator(mode="before")
     @classmethod

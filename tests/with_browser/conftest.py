@@ -66,30 +66,35 @@ class Desk:
 
 
 @pytest.fixture(scope="session")
-def serve() -> Iterator[Callable[[Path], str]]:
-    """Start servers as a user does, each on a home; give where they listen."""
-    running: list[subprocess.Popen[str]] = []
+def serve() -> Iterator[Callable[..., str]]:
+    """Start servers as a user does, each on a home; give where they listen. One at the port of another takes its place."""
+    running: dict[int, subprocess.Popen[str]] = {}
 
-    def start(home: Path) -> str:
-        kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORCHESTRAIL_", "OPENLINEAGE_", "PREFECT_"))}
-        command = [Path(sys.executable).with_name("orchestrail"), "serve", "--home", home, "--port", "0"]
-        process = subprocess.Popen(command, env=kept, stderr=subprocess.PIPE, text=True)
-        running.append(process)
-        told = []
-        for line in process.stderr:
-            told.append(line)
-            if match := re.search(r"listening at (\S+)", line):
-                return match[1].rstrip("/")
-        raise AssertionError("".join(told))
-
-    yield start
-    for process in running:
+    def end(process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=60)
 
+    def start(home: Path, port: int = 0, **environment: str) -> str:
+        if port in running:
+            end(running.pop(port))
+        kept = {k: v for k, v in os.environ.items() if not k.startswith(("ORCHESTRAIL_", "OPENLINEAGE_", "PREFECT_"))}
+        command = [Path(sys.executable).with_name("orchestrail"), "serve", "--home", home, "--port", str(port)]
+        process = subprocess.Popen(command, env=kept | environment, stderr=subprocess.PIPE, text=True)
+        told = []
+        for line in process.stderr:
+            told.append(line)
+            if match := re.search(r"listening at (\S+:(\d+))", line):
+                running[int(match[2])] = process
+                return match[1]
+        raise AssertionError("".join(told))
+
+    yield start
+    for process in running.values():
+        end(process)
+
 
 @pytest.fixture(scope="session")
-def desk(serve: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> Desk:
+def desk(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Desk:
     """Record the example twice, the second time on less data, and an event with strange names; then serve the record."""
     folder = tmp_path_factory.mktemp("desk")
     home = folder / "home"
@@ -167,7 +172,7 @@ class Watched:
 
 
 @pytest.fixture(scope="module")
-def empty(serve: Callable[[Path], str], tmp_path_factory: pytest.TempPathFactory) -> str:
+def empty(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> str:
     """A server that holds nothing, but for what the tests of a module send."""
     return serve(tmp_path_factory.mktemp("empty") / "home")
 

@@ -63,6 +63,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "compare": lambda desk: "/compare?a={}&b={}".format(*(run["run_id"] for run in desk.roots())),
     "choose": lambda desk: "/compare",
     "find": lambda desk: "/find",
+    "sign-in": lambda desk: "/sign-in",
     "unknown": lambda desk: "/runs/not-recorded",
 }
 

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 import json
 import threading
 import time
 from collections.abc import Mapping
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+from urllib.parse import parse_qsl
 
 from joserfc import jws, jwt
 from joserfc.jwk import ECKey, Key, OctKey, OKPKey, RSAKey
@@ -25,6 +28,12 @@ class Issuer:
         asked: how often it was asked for them.
         away: True answers with an error.
         name: that it gives itself; None for its address.
+        described: what it says of itself beside that.
+        codes: of those that it gave: the challenge of the browser (RFC 7636), and the ID token. Each counts once.
+        exchanged: the forms by which codes were exchanged, each with its `Authorization`.
+        answer: status and body of each exchange, whatever comes; None for the right ones.
+        answers: may be cleared, so that nothing is answered until it is set.
+        trickles: it answers byte by byte, for ever.
     """
 
     def __init__(self) -> None:
@@ -33,6 +42,13 @@ class Issuer:
         self.away = False
         self.name: str | None = None
         self.jwks: str | None = None
+        self.described: dict[str, Any] = {}
+        self.codes: dict[str, tuple[str, str]] = {}
+        self.exchanged: list[tuple[dict[str, str], str | None]] = []
+        self.answer: tuple[int, bytes] | None = None
+        self.answers = threading.Event()
+        self.answers.set()
+        self.trickles = False
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()
@@ -70,20 +86,50 @@ class Issuer:
             "/.well-known/openid-configuration": {
                 "issuer": self.name or self.url,
                 "jwks_uri": self.jwks or f"{self.url}/keys",
-            },
+                "authorization_endpoint": f"{self.url}/authorize?tenant=bank",
+                "token_endpoint": f"{self.url}/token",
+                "end_session_endpoint": f"{self.url}/end",
+            }
+            | self.described,
             "/keys": {"keys": [*published, *others]},
         }
+
+    def _exchange(self, form: dict[str, str], authorization: str | None) -> tuple[int, bytes]:
+        self.exchanged.append((form, authorization))
+        if self.answer is not None:
+            return self.answer
+        challenge, token = self.codes.pop(form["code"], ("", ""))
+        verified = (
+            base64.urlsafe_b64encode(hashlib.sha256(form["code_verifier"].encode()).digest()).decode().rstrip("=")
+        )
+        if verified != challenge:
+            return 400, b'{"error": "invalid_grant", "error_description": "of the code planted-in-an-error"}'
+        return 200, json.dumps({"access_token": "planted-access", "token_type": "Bearer", "id_token": token}).encode()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         issuer = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_GET(self) -> None:
+                issuer.answers.wait()
                 document = issuer._documents().get(self.path)
                 issuer.asked += self.path == "/keys"
                 self.send_response(503 if issuer.away else 404 if document is None else 200)
                 self.end_headers()
+                while issuer.trickles:
+                    self.wfile.write(b" ")
+                    time.sleep(0.02)
                 self.wfile.write(json.dumps(document).encode())
+
+            def do_POST(self) -> None:
+                issuer.answers.wait()
+                form = dict(parse_qsl(self.rfile.read(int(self.headers["Content-Length"])).decode()))
+                status, body = issuer._exchange(form, self.headers["Authorization"])
+                self.send_response(status)
+                if 300 <= status < 400:
+                    self.send_header("Location", f"{issuer.url}/elsewhere")
+                self.end_headers()
+                self.wfile.write(body)
 
             def log_message(self, *_arguments: Any) -> None:
                 """Say nothing."""

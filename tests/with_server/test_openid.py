@@ -23,7 +23,7 @@ from joserfc.jwk import ECKey, OctKey, RSAKey
 from serving import Serving
 
 from orchestrail.errors import ConfigurationError
-from orchestrail.server import openid
+from orchestrail.server import published
 from orchestrail.server.openid import NotCounted, Provider
 from orchestrail.settings import load_settings
 
@@ -239,7 +239,7 @@ def test_new_key_counts_at_once_and_an_old_one_for_ten_minutes_at_most(
         provider.identify(old)
 
     clock = time.monotonic()
-    monkeypatch.setattr(openid.time, "monotonic", lambda: clock + openid.FRESH + 60)
+    monkeypatch.setattr(published.time, "monotonic", lambda: clock + published.FRESH + 60)
     before = issuer.asked
     provider.identify(issuer.token("k2"))
     assert issuer.asked == before + 1
@@ -267,13 +267,13 @@ def test_provider_that_is_away_stops_nobody_for_a_day(
     issuer.away = False
     clock = time.monotonic()
     later = 0.0
-    monkeypatch.setattr(openid.time, "monotonic", lambda: clock + later)
-    later = openid.AGAIN + 1
+    monkeypatch.setattr(published.time, "monotonic", lambda: clock + later)
+    later = published.AGAIN + 1
     provider.identify(issuer.token("k1"))
     issuer.away = True
-    later = openid.KEPT - 60
+    later = published.KEPT - 60
     provider.identify(issuer.token("k1"))
-    later = openid.KEPT + 2 * openid.AGAIN
+    later = published.KEPT + 2 * published.AGAIN
     with pytest.raises(NotCounted, match="for a day"):
         provider.identify(issuer.token("k1"))
 

@@ -1,15 +1,14 @@
-"""Who asks, and what they may: tokens in the header, or in the cookie of a page, made here or by an OpenID provider; on a server of
-one's own machine nobody needs one.
+"""Who asks, and what they may: tokens in the header, or in the cookie of a page, made here or by an OpenID provider, and sessions
+of people who signed in; on a server of one's own machine nobody needs one.
 
-Each request for evidence is written down, granted or not, with who asked and for what; a token never is. What cannot be written
-down is not granted.
+Each request for evidence is written down, granted or not, with who asked and for what, and so is each sign-in; a token never is.
+What cannot be written down is not granted.
 """
 
 from __future__ import annotations
 
 import json
 import os
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -19,40 +18,16 @@ from orchestrail import pseudonyms
 from orchestrail.errors import Forbidden, OrchestrailError, StoreError
 from orchestrail.operations.tokens import Scope, Token, Tokens
 from orchestrail.server.addresses import host_name, is_loopback
-from orchestrail.server.openid import NotCounted, Provider
+from orchestrail.server.caller import LOCAL, Caller
+from orchestrail.server.openid import Identity, NotCounted, Provider
 from orchestrail.server.problems import SignInNeeded
+from orchestrail.server.sessions import Sessions
 
 COOKIE = "orchestrail"
-"""Name of the cookie that holds the token of a person who signed in; it counts for reading alone, so that no other site can have a
-browser write with it."""
+"""Name of the cookie that holds the token or the session of a person who signed in; it counts for reading alone, so that no other
+site can have a browser write with it."""
 
 SAFE = frozenset({"GET", "HEAD"})
-
-
-@dataclass(frozen=True, slots=True)
-class Caller:
-    """Who asks.
-
-    Attributes:
-        name: of the token, or of whom an OpenID provider speaks of; `local` on a server that needs no token.
-        token: its id, or `oidc:` and the provider's id of who asks; None where none is needed.
-        source: how the record names whoever sent an event: a person is not named there.
-        scopes: what the caller may do.
-        systems: the systems that the caller may see and write; None for all.
-    """
-
-    name: str
-    token: str | None
-    source: str
-    scopes: frozenset[str]
-    systems: frozenset[str] | None
-
-    def may(self, scope: Scope) -> bool:
-        """Say whether the caller may do this; whoever administers may do all."""
-        return scope.value in self.scopes or Scope.ADMIN.value in self.scopes
-
-
-LOCAL = Caller("local", None, "http", frozenset(scope.value for scope in Scope), None)
 
 
 class Access:
@@ -61,12 +36,16 @@ class Access:
     Args:
         home: of the server: its tokens count, and its file of accesses, one JSON object a line, tells of each.
         provider: whose tokens count too.
+
+    Attributes:
+        sessions: who signed in through the provider.
     """
 
     def __init__(self, home: Path, provider: Provider | None = None) -> None:
         self._home = home
         self._tokens = Tokens(home)
         self._provider = provider
+        self.sessions = Sessions()
         self._log = home / "access.jsonl"
         self.required = self._tokens.exist or provider is not None
         """Whether a token is needed at all: said once, so that nobody opens a running server by taking a file away."""
@@ -80,24 +59,41 @@ class Access:
             why = "It needs no token, so it answers to localhost and to addresses of this machine, by those names."
             return Forbidden("This server answers this machine alone.", why, "See `orchestrail serve --help`.")
         kind, _, given = connection.headers.get("authorization", "").partition(" ")
-        if kind.lower() != "bearer" and connection.scope.get("method") in SAFE:
-            given = connection.cookies.get(COOKIE, "")
-        return self.signed_in(given.strip())
+        if kind.lower() == "bearer":
+            return self.signed_in(given.strip())
+        if connection.scope.get("method") in SAFE:
+            return self.in_browser(connection)
+        return self.signed_in("")
+
+    def in_browser(self, connection: HTTPConnection) -> Caller | SignInNeeded:
+        """Say who signed in with the browser that asks, or why nobody did."""
+        kept = connection.cookies.get(COOKIE, "")
+        if self.sessions.are_named(kept):
+            return self.sessions.find(kept) or SignInNeeded("the sign-in is over, or the server began anew since")
+        return self.signed_in(kept)
 
     def signed_in(self, token: str) -> Caller | SignInNeeded:
         """Say whose token it is, or why it does not count."""
         if self._provider is not None and token.count(".") >= 2:
             try:
-                return self._known_elsewhere(self._provider, token)
+                return self.known_elsewhere(self._provider.issuer, self._provider.identify(token))
             except NotCounted as error:
                 return SignInNeeded(str(error))
         found = self._tokens.find(token)
         return _caller(found) if found else SignInNeeded("no token came" if not token else "no token of this server")
 
-    def _known_elsewhere(self, provider: Provider, token: str) -> Caller:
-        found = provider.identify(token)
-        source = f"oidc:{pseudonyms.person(self._home, provider.issuer, found.subject)}"
+    def known_elsewhere(self, issuer: str, found: Identity) -> Caller:
+        """Say who somebody is here of whom a provider speaks."""
+        source = f"oidc:{pseudonyms.person(self._home, issuer, found.subject)}"
         return Caller(found.name, f"oidc:{found.subject}", source, found.scopes, found.systems)
+
+    def note(self, connection: HTTPConnection, caller: Caller | None, refusal: OrchestrailError | None = None) -> None:
+        """Write down that somebody signed in or out, or did not; of the address its path alone, since a code stands in it.
+
+        Raises:
+            StoreError: it cannot be written down.
+        """
+        self._write(connection, caller, refusal, query="")
 
     def grant(
         self,
@@ -123,17 +119,19 @@ class Access:
             StoreError: it cannot be written down.
         """
         if isinstance(found, OrchestrailError):
-            self._write(connection, None, found)
+            self._write(connection, None, found, query=connection.url.query)
             raise found
         refusal = _refusal(found, scope, whole)
         if evidence or refusal is not None:
-            self._write(connection, found, refusal)
+            self._write(connection, found, refusal, query=connection.url.query)
         if refusal is not None:
             raise refusal
         connection.state.caller = found
         return found
 
-    def _write(self, connection: HTTPConnection, caller: Caller | None, refusal: OrchestrailError | None) -> None:
+    def _write(
+        self, connection: HTTPConnection, caller: Caller | None, refusal: OrchestrailError | None, *, query: str
+    ) -> None:
         entry = {
             "at": datetime.now(UTC).isoformat(),
             "who": caller.name if caller else None,
@@ -141,7 +139,7 @@ class Access:
             "peer": connection.client.host if connection.client else None,
             "method": connection.scope.get("method"),
             "path": connection.url.path,
-            "query": connection.url.query,
+            "query": query,
             "refused": refusal.code if refusal else None,
             "why": refusal.reason if isinstance(refusal, SignInNeeded) else None,
         }

@@ -1,11 +1,23 @@
-"""Where the interface for programs begins, everything else being for people; and which addresses reach no other machine."""
+"""Where the interface for programs begins, everything else being for people; which addresses reach no other machine, and which no
+other site.
+"""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from ipaddress import ip_address
+from typing import Any
+from urllib.parse import urlencode
 
 API = "/api/"
 PREFIX = f"{API}v1"
+FIRST = "/"
+SIGN_IN = "/sign-in"
+_LONGEST = 2000
+_PAGE = re.compile(r"/(?!/)[!-\[\]-~]*")
+"""An address that browsers take for one of the site that they are at: no second slash, no backslash, which is one to them, and
+nothing that they would leave out."""
 
 
 def is_loopback(host: str) -> bool:
@@ -19,3 +31,21 @@ def is_loopback(host: str) -> bool:
 def host_name(host: str) -> str:
     """Give the name in a `Host` header, without the port."""
     return host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
+
+
+def own_page(address: str) -> str:
+    """Give an address back if it is one of a page here, or else that of the first page: nobody is led to another site."""
+    fits = len(address) <= _LONGEST and _PAGE.fullmatch(address) and not address.startswith(SIGN_IN)
+    return address if fits else FIRST
+
+
+def asked_page(scope: Mapping[str, Any]) -> str:
+    """Give the address that a request asks for, as it came."""
+    path = scope.get("raw_path") or scope["path"].encode("ascii", "replace")
+    query = scope.get("query_string", b"")
+    return own_page((path + (b"?" + query if query else b"")).decode("latin-1"))
+
+
+def sign_in_for(page: str) -> str:
+    """Give the address where people sign in who then go on to a page."""
+    return SIGN_IN if page == FIRST else f"{SIGN_IN}?{urlencode({'to': page})}"

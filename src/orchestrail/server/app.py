@@ -28,10 +28,12 @@ from orchestrail.operations.tokens import Scope
 from orchestrail.queries.snapshot import STEP, Snapshot, Store, apply, is_behind, snapshot
 from orchestrail.requirements.catalogue import catalogue_in_force
 from orchestrail.server import ingest, read, sign_in, tlog
-from orchestrail.server.access import SAFE, Access, Caller
+from orchestrail.server.access import SAFE, Access
 from orchestrail.server.addresses import API, PREFIX
 from orchestrail.server.around import Around
 from orchestrail.server.body import Bodies, Limits
+from orchestrail.server.caller import Caller
+from orchestrail.server.code_flow import CodeFlow
 from orchestrail.server.committing import Committer
 from orchestrail.server.metrics import Metrics
 from orchestrail.server.problems import Document, Problem, answer
@@ -49,7 +51,13 @@ COLLECTING = 2.0
 
 
 def create_app(
-    settings: Settings, store: Store, access: Access, limits: Limits | None = None, *, collects: bool = False
+    settings: Settings,
+    store: Store,
+    access: Access,
+    limits: Limits | None = None,
+    flow: CodeFlow | None = None,
+    *,
+    collects: bool = False,
 ) -> FastAPI:
     """Make the server.
 
@@ -58,6 +66,7 @@ def create_app(
         store: the record.
         access: grants requests.
         limits: what it takes.
+        flow: how people sign in at an OpenID provider; None where they do not.
         collects: the local spool is collected while it runs.
     """
     limits = limits or Limits()
@@ -156,7 +165,7 @@ def create_app(
         return _page(app.openapi())
 
     bodies = Bodies(limits)
-    app.include_router(sign_in.create_router(access, bodies))
+    app.include_router(sign_in.create_router(access, bodies, rate, flow))
     app.include_router(ingest.create_router(store, committer, bodies, metrics, writer))
     app.include_router(read.create_router(store, catalogue, reading(), reader, reader_of_all, administrator))
     app.include_router(tlog.create_router(store, reader_of_all))

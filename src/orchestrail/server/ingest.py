@@ -17,9 +17,9 @@ from orchestrail.operations.ingest import Piece, split
 from orchestrail.operations.intake import Incoming, Refused, checked
 from orchestrail.operations.tokens import Scope
 from orchestrail.queries.snapshot import Store
-from orchestrail.server.access import Caller
 from orchestrail.server.addresses import PREFIX
 from orchestrail.server.body import Bodies
+from orchestrail.server.caller import Caller
 from orchestrail.server.committing import Committer
 from orchestrail.server.metrics import Metrics
 from orchestrail.server.problems import Document, Problem, problem_document, status_of

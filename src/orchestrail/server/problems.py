@@ -20,7 +20,7 @@ from orchestrail.errors import (
     StoreError,
     UnknownRun,
 )
-from orchestrail.server.addresses import API
+from orchestrail.server.addresses import API, asked_page, sign_in_for
 
 _log = logging.getLogger("orchestrail.server")
 
@@ -40,6 +40,21 @@ class SignInNeeded(OrchestrailError):
             "None was sent, or it was revoked, has expired or is none of this server.",
             "Send `Authorization: Bearer TOKEN`; whoever keeps the server makes one with `orchestrail token create`.",
         )
+        self.reason = reason
+
+
+class SignInFailed(SignInNeeded):
+    """Somebody came back from the OpenID provider, and is not signed in.
+
+    Attributes:
+        status: of HTTP.
+    """
+
+    code = "sign-in-failed"
+
+    def __init__(self, status: int, what: str, why: str, do: str, reason: str) -> None:
+        OrchestrailError.__init__(self, what, why, do)
+        self.status = status
         self.reason = reason
 
 
@@ -85,7 +100,7 @@ class Document(JSONResponse):
 def answer(request: Request, error: OrchestrailError) -> Response:
     """Turn an error into an answer."""
     if isinstance(error, SignInNeeded) and not request.url.path.startswith(API) and request.method in ("GET", "HEAD"):
-        return RedirectResponse("/sign-in", 303)
+        return RedirectResponse(sign_in_for(asked_page(request.scope)), 303)
     status = error.status if isinstance(error, Problem) else status_of(error)
     headers = {}
     if status == 401:

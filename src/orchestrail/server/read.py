@@ -41,8 +41,8 @@ from orchestrail.queries.times import today, utc
 from orchestrail.queries.trace import trace as find_trace
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.report import report_document
-from orchestrail.server.access import Caller
 from orchestrail.server.addresses import PREFIX
+from orchestrail.server.caller import Caller
 from orchestrail.server.problems import Document
 
 MOST = 1000

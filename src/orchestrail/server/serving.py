@@ -17,6 +17,7 @@ from orchestrail.server.access import Access
 from orchestrail.server.addresses import is_loopback
 from orchestrail.server.app import create_app
 from orchestrail.server.body import PATIENCE, RATE, Limits
+from orchestrail.server.code_flow import CodeFlow
 from orchestrail.server.openid import Provider
 from orchestrail.server.patience import patience as patient_for
 from orchestrail.settings import Settings
@@ -56,9 +57,11 @@ def run(
         collects: the local spool is collected while it runs.
 
     Raises:
-        ConfigurationError: others could reach it without a token, or it cannot listen there.
+        ConfigurationError: others could reach it without a token, it cannot listen there, or what is set of an OpenID provider does
+            not suffice.
     """
-    access = Access(settings.home, Provider.of(settings))
+    provider = Provider.of(settings)
+    access, flow = Access(settings.home, provider), CodeFlow.of(settings, provider)
     if not is_loopback(host) and not access.required:
         raise ConfigurationError(
             f"The server was not started at {host}.",
@@ -67,7 +70,7 @@ def run(
         )
     if (certificate is None) != (key is None):
         raise ConfigurationError("HTTPS was asked for in half.", "", "Give both --tls-cert and --tls-key.")
-    app = create_app(settings, store, access, Limits(rate=rate, seconds=patience), collects=collects)
+    app = create_app(settings, store, access, Limits(rate=rate, seconds=patience), flow, collects=collects)
     config = uvicorn.Config(
         app,
         http=patient_for(patience),

@@ -17,8 +17,8 @@ from orchestrail.queries.proofs import consistency as prove_consistency
 from orchestrail.queries.proofs import inclusion as prove_inclusion
 from orchestrail.queries.snapshot import Checkpoint, Snapshot, Store
 from orchestrail.queries.tiles import contents, parse_tile
-from orchestrail.server.access import Caller
 from orchestrail.server.addresses import PREFIX
+from orchestrail.server.caller import Caller
 from orchestrail.server.problems import Document
 
 LAST = 2**62
