@@ -51,10 +51,12 @@ class GitFacts:
 
 _STATUS = ("status", "--porcelain=v2", "--branch", "--untracked-files=no")
 _REMOTES = ("config", "--get-regexp", r"^remote\..*\.url$")
+_COMMIT = ("rev-parse", "--verify", "--quiet", "HEAD")
+_BRANCH = ("symbolic-ref", "--quiet", "--short", "HEAD")
 _SPECIAL, _ESCAPED = re.compile(r"[\\*?\[]"), r"\\\g<0>"
 _NEVER = (float("-inf"), None)
 
-_known: dict[tuple[Path, tuple[str, ...]], tuple[float, str | None]] = {}
+_known: dict[tuple[Path, tuple[str, ...]], tuple[float, bytes | None]] = {}
 """By working tree and question what git answered, and when."""
 
 
@@ -107,17 +109,17 @@ def _ask(root: Path, source: Path | None) -> GitFacts | None:
     inside = _inside(root, source)
     asked = [_STATUS, _REMOTES] if inside is None else [_STATUS, _REMOTES, _beside(inside)]
     status, remotes, *tracked = _answers(root, *asked)
-    repository = _repository(remotes or "")
+    repository = _repository(_text(remotes))
     if status is None:
-        commit = _answer(root, "rev-parse", "--verify", "--quiet", "HEAD")
-        branch = _answer(root, "symbolic-ref", "--quiet", "--short", "HEAD") if commit else ""
+        commit = _text(_answers(root, _COMMIT)[0]).strip()
+        branch = _text(_answers(root, _BRANCH)[0]).strip() if commit else ""
         return GitFacts(repository, commit, branch or None, None, root) if commit else None
-    lines = status.splitlines()
+    lines = _text(status).splitlines()
     heads = dict(line[2:].split(" ", 1) for line in lines if line.startswith("# ") and line.count(" ") > 1)
     commit, branch = heads.get("branch.oid", _INITIAL), heads.get("branch.head", _DETACHED)
-    dirty = any(not line.startswith("#") for line in lines) or any(
-        inside not in (one or "").split("\0") for one in tracked
-    )
+    dirty: bool | None = any(not line.startswith("#") for line in lines)
+    if inside is not None and not dirty:
+        dirty = os.fsencode(inside) not in tracked[0].split(b"\0") if tracked[0] is not None else None
     return GitFacts(
         repository, None if commit == _INITIAL else commit, None if branch == _DETACHED else branch, dirty, root
     )
@@ -141,11 +143,11 @@ def _repository(remotes: str) -> str | None:
     return without_credentials(found[name]) if name is not None else None
 
 
-def _answer(root: Path, *question: str) -> str:
-    return (_answers(root, question)[0] or "").strip()
+def _text(answer: bytes | None) -> str:
+    return (answer or b"").decode("utf-8", "replace")
 
 
-def _answers(root: Path, *questions: tuple[str, ...]) -> list[str | None]:
+def _answers(root: Path, *questions: tuple[str, ...]) -> list[bytes | None]:
     """Give git's answers, those of not long ago again; the others are asked side by side, because a run waits for them."""
     now = time.monotonic()
     answers = {question: _known.get((root, question), _NEVER) for question in questions}
@@ -157,7 +159,7 @@ def _answers(root: Path, *questions: tuple[str, ...]) -> list[str | None]:
     return [answer for _, answer in answers.values()]
 
 
-def _run(root: Path, questions: Sequence[tuple[str, ...]]) -> list[str | None]:
+def _run(root: Path, questions: Sequence[tuple[str, ...]]) -> list[bytes | None]:
     # Inside a git hook these point to the hook's repository, not to the step's.
     environment = {name: value for name, value in os.environ.items() if not name.startswith("GIT_")}
     environment |= {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
@@ -174,13 +176,16 @@ def _started(root: Path, question: tuple[str, ...], environment: Mapping[str, st
         return None
 
 
-def _said_by(process: subprocess.Popen[bytes] | None) -> str | None:
+def _said_by(process: subprocess.Popen[bytes] | None) -> bytes | None:
     if process is None:
         return None
-    with process:
-        try:
-            answer, _ = process.communicate(timeout=TIMEOUT)
-        except (OSError, ValueError, subprocess.SubprocessError):
-            process.kill()
-            return None
-    return answer.decode("utf-8", "surrogateescape") if process.returncode == 0 else None
+    try:
+        with process:
+            try:
+                answer, _ = process.communicate(timeout=TIMEOUT)
+            except BaseException:  # nobody waits for a git that hangs: not who interrupts the program either
+                process.kill()
+                raise
+    except (OSError, ValueError, subprocess.SubprocessError):
+        return None
+    return answer if process.returncode == 0 else None

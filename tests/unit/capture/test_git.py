@@ -165,6 +165,20 @@ def test_a_slow_git_does_not_hold_a_step_up(repository, monkeypatch, tmp_path):
     assert (facts.commit, facts.branch, facts.dirty) == (call(repository, "rev-parse", "HEAD"), "trunk", None)
 
 
+def test_a_git_that_does_not_say_what_is_tracked_leaves_the_state_unknown(repository, monkeypatch, tmp_path):
+    """Nobody knows then whether the source is the commit's."""
+    real = subprocess.run(["which", "git"], check=True, capture_output=True, text=True).stdout.strip()
+    odd = tmp_path / "bin" / "git"
+    odd.parent.mkdir()
+    odd.write_text(f'#!/bin/sh\ncase "$*" in *ls-files*) exit 1;; esac\nexec {real} "$@"\n')
+    odd.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{odd.parent}:{os.environ['PATH']}")
+    assert git_facts(repository / "sub", repository / "sub" / "steps.py").dirty is None
+    (repository / "sub" / "steps.py").write_text("x = 2\n")
+    git._known.clear()
+    assert git_facts(repository / "sub", repository / "sub" / "steps.py").dirty is True
+
+
 def test_programs_named_by_the_repository_are_not_run(repository, tmp_path):
     """A file system monitor is a program of the repository's choice."""
     monitor = tmp_path / "monitor"
