@@ -328,10 +328,10 @@ def provider() -> Iterator[str]:
 
 
 def test_provider_that_others_wrote_is_understood(provider: str, serve: Callable[..., Serving], tmp_path: Path) -> None:
-    """Discovery, keys, and an ID token by the code of an authorization, as a browser comes by one."""
-    serving = serve(
-        environment={"ORCHESTRAIL_OIDC_ISSUER": provider, "ORCHESTRAIL_OIDC_AUDIENCE": "desk"},
-    )
+    """Discovery, keys, and an ID token by the code of an authorization, brought by a browser, or exchanged by a program."""
+    known = {"ORCHESTRAIL_OIDC_CLIENT_ID": "desk", "ORCHESTRAIL_OIDC_CLIENT_SECRET": "secret"}
+    places = {"ORCHESTRAIL_OIDC_ISSUER": provider, "ORCHESTRAIL_PUBLIC_URL": "http://localhost:1"}
+    serving = serve(environment=known | places)
     with httpx.Client(base_url=provider, timeout=60) as client:
         client.put("/users/alice", json={"roles": ["orchestrail-read"]}).raise_for_status()
         wanted = {"client_id": "desk", "redirect_uri": "http://localhost/back", "response_type": "code"}
@@ -342,5 +342,10 @@ def test_provider_that_others_wrote_is_understood(provider: str, serve: Callable
             data={"grant_type": "authorization_code", "code": code, "redirect_uri": wanted["redirect_uri"]},
             auth=("desk", "secret"),
         ).json()
+        with httpx.Client(base_url=serving.url, timeout=60) as browser:
+            led = browser.get("/sign-in/provider").headers["location"]
+            back = client.post(led, data={"sub": "alice"}).headers["location"].removeprefix("http://localhost:1")
+            assert browser.get(back).status_code == 200
+            assert browser.get("/runs").status_code == 200
     assert asked(serving, answered["id_token"]).status_code == 200
     assert asked(serving, answered["access_token"]).status_code == 401

@@ -427,14 +427,21 @@ def test_person_without_a_role_is_not_signed_in(desk: Serving, issuer: Issuer, b
 
 
 def test_provider_that_is_away_is_told(tmp_path: Path) -> None:
-    """A page that says so, and a line for whoever keeps the server; a token of ours signs in all the same."""
+    """A page that says so, and a line for whoever keeps the server; people sign in as soon as it is there, over HTTPS alone."""
     issuer = Issuer()
     issuer.away = True
-    server = Serving(tmp_path / "server", environment=OIDC | {"ORCHESTRAIL_OIDC_ISSUER": issuer.url})
+    public = {"ORCHESTRAIL_OIDC_ISSUER": issuer.url, "ORCHESTRAIL_PUBLIC_URL": "https://audit.example/"}
+    server = Serving(tmp_path / "server", environment=OIDC | public)
     with httpx.Client(base_url=server.url, timeout=60) as browser:
         away = browser.get("/sign-in/provider")
         assert (away.status_code, "Nobody can sign in there now" in away.text) == (503, True)
-        assert browser.get("/sign-in").status_code == 200
+        assert 'href="https://audit.example/sign-in/provider?to=%2F"' in browser.get("/sign-in").text
+        issuer.away = False
+        begun = browser.get("/sign-in/provider")
+        assert "redirect_uri=https%3A%2F%2Faudit.example%2Fsign-in%2Fback&" in begun.headers["location"]
+        assert re.search(
+            "; httponly; max-age=600; path=/sign-in; samesite=lax; secure$", begun.headers["set-cookie"].lower()
+        )
     assert "could not be asked where people sign in" in accesses(server)[-1]["why"]
     assert "signing in at the OpenID provider" in server.stop()
     issuer.close()

@@ -112,8 +112,8 @@ def create_router(access: Access, bodies: Bodies, rate: Rate, flow: CodeFlow | N
         _own_page(request)
         caller = access.in_browser(request)
         if isinstance(caller, Caller):
-            access.note(request, caller)
             access.sessions.end(request.cookies[COOKIE])
+            access.note(request, caller)
         response = RedirectResponse(SIGN_IN, 303)
         response.delete_cookie(COOKIE)
         return response
