@@ -32,6 +32,8 @@ from orchestrail.projections.values import (
 OURS = "urn:orchestrail:"
 _ENDS = {"COMPLETE": State.COMPLETE, "FAIL": State.FAIL, "ABORT": State.ABORT}
 _OPENS = ("START", "RUNNING")
+_NAME = 200
+"""Characters of the name of an orchestrator: they are looked up by an index, whose entries are short."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -291,12 +293,12 @@ def _orchestrator(
     ours: Mapping[str, Any], facets: Mapping[str, Any], job_facets: Mapping[str, Any]
 ) -> tuple[str | None, str | None]:
     if name := text(ours.get("orchestrator")):
-        return name, text(ours.get("orchestratorVersion"))
+        return name[:_NAME], text(ours.get("orchestratorVersion"))
     engine = mapping(facets.get("processing_engine"))
     if name := text(engine.get("name")):
-        return name.lower(), text(engine.get("version"))
+        return name.lower()[:_NAME], text(engine.get("version"))
     name = text(mapping(job_facets.get("jobType")).get("integration"))
-    return (name.lower() if name else None), None
+    return (name.lower()[:_NAME] if name else None), None
 
 
 def _step(ranked: Sequence[StoredEvent]) -> dict[str, Any]:

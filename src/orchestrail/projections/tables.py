@@ -47,7 +47,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "25"
+VERSION = "26"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -136,7 +136,7 @@ Index("proj_run_root", run.c.root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)
 _text_index("proj_run_native", run.c.native_id)
-_text_index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
+Index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
 Index("proj_run_first", run.c.first_seq)
 IS_ROOT = run.c.root_run_id == run.c.run_id
 """Of runs that run in no other one."""
@@ -174,7 +174,17 @@ use = Table(
     Column("bytes", WHOLE),
     Column("fields_json", TEXT, nullable=False),
 )
-_text_index("proj_use_digest", use.c.digest, use.c.direction, use.c.seq)
+IDENTIFIED = use.c.digest.is_not(None)
+"""Of uses whose content is known. An index with the others would be taken for what has none, which may be most of a record."""
+_text_index(
+    "proj_use_digest",
+    use.c.digest,
+    use.c.direction,
+    use.c.seq,
+    use.c.run_id,
+    sqlite_where=IDENTIFIED,
+    postgresql_where=IDENTIFIED,
+)
 _text_index("proj_use_seen", use.c.seen)
 NAMED_VERSION = use.c.version.is_not(None) & (use.c.digest.is_(None) | (use.c.version != use.c.digest))
 """Of uses whose version is a name, and no digest of the content."""
@@ -191,7 +201,17 @@ _text_index(
     postgresql_where=NAMED_VERSION,
 )
 _text_index("proj_use_kind", use.c.kind, use.c.direction, use.c.seq)
-_text_index("proj_use_name", use.c.name, use.c.namespace, use.c.direction, use.c.seq)
+_text_index(
+    "proj_use_name",
+    use.c.name,
+    use.c.namespace,
+    use.c.direction,
+    use.c.seq,
+    # All that is asked of a name whose data set every run read.
+    use.c.digest,
+    use.c.version,
+    use.c.at,
+)
 
 edge = Table(
     "proj_edge",

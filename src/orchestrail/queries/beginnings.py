@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import Connection, select
 
 from orchestrail.projections import tables
 
@@ -23,11 +23,23 @@ class Beginning:
     since: str
 
 
+def orchestrators(connection: Connection) -> list[str]:
+    """List the orchestrators on the record, in order: from one to the next through their index, however many runs each has."""
+    name = tables.run.c.orchestrator
+    following = select(name).where(name.is_not(None)).order_by(name).limit(1)
+    found: list[str] = []
+    while (one := connection.execute(following.where(*(name > last for last in found[-1:]))).scalar()) is not None:
+        found.append(one)
+    return found
+
+
 def beginnings(connection: Connection) -> list[Beginning]:
     """Say for each orchestrator since when it is on the record, the earliest first."""
     run = tables.run.c
-    query = select(run.orchestrator, func.min(run.seen_at)).group_by(run.orchestrator)
-    found = [Beginning(name or "unknown", since) for name, since in connection.execute(query) if since is not None]
+    earliest = select(run.seen_at).where(run.seen_at.is_not(None)).order_by(run.orchestrator, run.seen_at).limit(1)
+    sought = {name: earliest.where(run.orchestrator == name) for name in (None, *orchestrators(connection))}
+    since = {name: connection.execute(query).scalar() for name, query in sought.items()}
+    found = [Beginning(name or "unknown", first) for name, first in since.items() if first is not None]
     return sorted(found, key=lambda beginning: (beginning.since, beginning.orchestrator))
 
 

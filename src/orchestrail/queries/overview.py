@@ -1,4 +1,4 @@
-"""What there is: the AI systems, models and orchestrators on the record. Where somebody begins who does not know it yet."""
+"""What there is: the AI systems and models on the record. Where somebody begins who does not know it yet."""
 
 from __future__ import annotations
 
@@ -64,13 +64,6 @@ def systems(connection: Connection) -> list[System]:
         .order_by(run.system)
     )
     return [System(*row) for row in connection.execute(query)]
-
-
-def orchestrators(connection: Connection) -> list[str]:
-    """List the orchestrators on the record, in order."""
-    name = tables.run.c.orchestrator
-    query = select(name).where(name.is_not(None)).distinct().order_by(name)
-    return list(connection.execute(query).scalars())
 
 
 def latest_models(connection: Connection, limit: int, before: int | None = None) -> list[Written]:

@@ -145,8 +145,9 @@ def _digest(connection: Connection, given: str) -> Target:
 def _by_digest(connection: Connection, given: str, digits: str) -> Target | None:
     wanted = f"sha256:{digits.lower()}"
     columns = tables.use.c
-    whole = len(digits) == _DIGITS
-    fitting = columns.digest == wanted if whole else and_(columns.digest >= wanted, columns.digest <= wanted + "g")
+    if len(digits) == _DIGITS:
+        return _last(connection, given, "digest", columns.digest == wanted)
+    fitting = and_(columns.digest >= wanted, columns.digest <= wanted + "g")
     query = select(columns.digest).where(fitting).distinct().order_by(columns.digest).limit(_SHOWN + 1)
     digests = list(connection.execute(query).scalars())
     if not digests:

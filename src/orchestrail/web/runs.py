@@ -11,11 +11,12 @@ from fastapi import Query
 from orchestrail.errors import ConfigurationError
 from orchestrail.model import Capability, State
 from orchestrail.queries import RunRow
+from orchestrail.queries.beginnings import orchestrators
 from orchestrail.queries.differences import flat
 from orchestrail.queries.loading import Edge, load_runs
 from orchestrail.queries.log_entries import places_of
 from orchestrail.queries.mapped import siblings
-from orchestrail.queries.overview import orchestrators, systems
+from orchestrail.queries.overview import systems
 from orchestrail.queries.runs import find_run, place_of
 from orchestrail.queries.runs import runs as find_runs
 from orchestrail.queries.show import Shown, show

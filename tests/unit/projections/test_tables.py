@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("25", "09cae2a0d2e46506")
+KNOWN = ("26", "43c5d36eea15a147")
 
 
 def made_of():

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 
 from orchestrail.model import DatasetRef
+from orchestrail.queries.beginnings import beginnings, orchestrators
 from orchestrail.queries.meetings import contents, met
-from orchestrail.queries.overview import latest_models, orchestrators, systems
+from orchestrail.queries.overview import latest_models, systems
 from orchestrail.queries.runs import place_of, runs
 
 
@@ -68,3 +69,15 @@ def test_pages_of_runs_follow_each_other(store):
         seen += [row.run_id for row in page]
         before = place_of(page[-1])
     assert seen == [row.run_id for row in runs(store)]
+
+
+def test_orchestrators_are_told_with_their_beginnings(recorded, made):
+    """Each once, what names none among them; a name that is longer than an index takes is cut."""
+    record = recorded(
+        made.event("START", 1, second=3, ours={"orchestrator": "prefect"}),
+        made.event("START", 2, second=2, ours={"orchestrator": "prefect"}),
+        made.event("START", 3, second=1, ours={"orchestrator": "x" * 5000}),
+    )
+    assert orchestrators(record) == ["prefect", "x" * 200]
+    found = [(each.orchestrator, each.since) for each in beginnings(record)]
+    assert found == [("x" * 200, made.at(1)), ("prefect", made.at(2))]

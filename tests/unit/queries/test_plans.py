@@ -1,0 +1,69 @@
+"""How SQLite goes about what pages ask: by indexes, whatever a record holds. The plan is that of the real tables."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+from sqlalchemy import event
+
+from orchestrail.model import DatasetRef
+from orchestrail.queries.beginnings import beginnings, orchestrators
+from orchestrail.queries.impact import impact
+from orchestrail.queries.meetings import contents, met
+from orchestrail.queries.neighbours import users
+from orchestrail.queries.overview import latest_models
+from orchestrail.queries.restriction import restrict
+from orchestrail.queries.targets import find_target
+from orchestrail.queries.trace import trace
+
+
+def ask(connection, made):
+    """Ask what the pages of a model, of its lineage both ways and of a source ask."""
+    source = DatasetRef("file", "/source", digest=made.digest("source"))
+    latest_models(connection, 10)
+    for given in (made.digest("source"), made.digest("model"), "/model", "file:/source"):
+        target = find_target(connection, given)
+        trace(connection, target)
+        impact(connection, target, most=5)
+    met(connection, source, 10)
+    met(connection, DatasetRef("file", "/source"), 10)
+    contents(connection, "file", "/source", 10)
+    users(connection, [source.digest])
+    orchestrators(connection)
+    beginnings(connection)
+
+
+@pytest.mark.parametrize("systems", [None, ["scoring"]])
+def test_what_pages_ask_is_found_by_indexes(recorded, made, systems):
+    """No table is gone through, nothing is laid aside, and a name is not looked for among all that has no digest."""
+    ours = {"system": "scoring", "orchestrator": "airflow"}
+    model = made.dataset("/model", "model", kind="model")
+    sources = [made.dataset(f"/{name}", name) for name in ("source", "a", "b", "c", "d", "e")]
+    store = recorded(
+        made.event("START", 1, second=1, ours=ours),
+        made.event("COMPLETE", 2, second=2, parent=1, ours={"orchestrator": "airflow"}, inputs=sources, outputs=[model]),
+        made.event("COMPLETE", 1, second=3, ours=ours),
+    )  # fmt: skip
+    if systems is not None:
+        restrict(store, systems)
+    asked = []
+
+    def note(_connection, _cursor, statement, parameters, *_more):
+        asked.append((statement, parameters))
+
+    event.listen(store, "before_cursor_execute", note)
+    ask(store, made)
+    event.remove(store, "before_cursor_execute", note)
+    assert len(asked) > 50
+    plain = store.connection.dbapi_connection
+    for statement, parameters in asked:
+        plan = [row[3] for row in plain.execute(f"EXPLAIN QUERY PLAN {statement}", parameters)]
+        slow = [step for step in plan if step.startswith("MATERIALIZE proj_")]
+        slow += [
+            step for step in plan if step.startswith("SCAN") and step.endswith(("proj_run", "proj_use", "proj_edge"))
+        ]
+        assert not slow, (statement, plan)
+        # The second way to the uses of a data set is its name: by an index of digests it would be all that has none.
+        ways = [way for before, way in pairwise(plan) if before == "INDEX 2" and "proj_use_digest" in way]
+        assert not (ways and "digest IS NULL" in statement), (statement, plan)
