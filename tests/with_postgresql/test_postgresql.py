@@ -39,7 +39,8 @@ def bodies(store):
 def ingested_only(store, events):
     """Do the first half of an append, as a process does that dies then."""
     with store._connection() as session, session.transaction():
-        found = postgresql.ingest(session, store._sign(), events, postgresql.datetime.now(postgresql.UTC))
+        now = postgresql.datetime.now(postgresql.UTC)
+        found = postgresql.ingest(session, postgresql.candidates(store._sign(), events, now), now)
         postgresql._put_off(session, found.entries)
 
 
@@ -104,9 +105,8 @@ def test_what_waits_in_a_store_of_the_first_schema_gets_its_place(place, monkeyp
         then.setattr(schema, "HEAD", "0001")
         older = open_store(place.url, home=place.home, create=True)
     with older._connection() as session, session.transaction():
-        found = postgresql.ingest(
-            session, older._sign(), [spooled(0), foreign(1)], postgresql.datetime.now(postgresql.UTC)
-        )
+        now = postgresql.datetime.now(postgresql.UTC)
+        found = postgresql.ingest(session, postgresql.candidates(older._sign(), [spooled(0), foreign(1)], now), now)
         for entry in found.entries:
             session.execute("INSERT INTO pending (envelope, digest) VALUES (?, ?)", (entry.envelope, entry.digest))
     upgraded = open_store(place.url, home=place.home, create=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -79,6 +79,7 @@ class Entry:
         counter: number within the segment, None for a foreign event.
         envelope: what its leaf will commit to, with the time of the batch in place of that of the ingest.
         digest: what a repeat of a foreign event is known by; None for another.
+        seen_at: the time that is noted beside the digest.
     """
 
     identity: bytes
@@ -86,6 +87,7 @@ class Entry:
     counter: int | None
     envelope: bytes
     digest: bytes | None
+    seen_at: str
 
     @classmethod
     def read(cls, envelope: bytes, digest: bytes | None) -> Entry:
@@ -95,7 +97,7 @@ class Entry:
             Damage: it is none.
         """
         said = parsed(envelope)
-        return cls(bytes.fromhex(said.event_id), said.emitter, said.counter, envelope, digest)
+        return cls(bytes.fromhex(said.event_id), said.emitter, said.counter, envelope, digest, said.received_at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,41 +119,67 @@ class Ingested:
 
 
 @dataclass(frozen=True, slots=True)
-class _Candidate:
+class Candidate:
+    """An event with all that is computed of it alone, which no transaction has to wait for.
+
+    Attributes:
+        identity: the id that it has where the store does not hold it.
+        nonce: its nonce.
+        digest: what a repeat of a foreign event is known by; None for another.
+        item: the event.
+        envelope: what its leaf will commit to, but for the time of the batch.
+    """
+
     identity: bytes
     nonce: bytes
     digest: bytes | None
     item: Incoming
+    envelope: bytes
 
 
-def ingest(session: Session, signer: Signer, items: Iterable[Incoming], now: datetime) -> Ingested:
-    """Store the payloads of those events that the store does not hold yet.
+def candidates(signer: Signer, items: Iterable[Incoming], now: datetime) -> list[Candidate]:
+    """Compute what can be computed of events before a transaction begins.
 
     Args:
-        session: a transaction.
         signer: holds the key by which repeats of foreign events are known.
         items: the events.
         now: the time by the store's clock.
     """
-    given = [_candidate(signer, item) for item in items]
+    received_at = timestamp(now)
+    return [_candidate(signer, item, received_at) for item in items]
+
+
+def ingest(session: Session, given: Sequence[Candidate], now: datetime) -> Ingested:
+    """Store the payloads of those events that the store does not hold yet.
+
+    Args:
+        session: a transaction.
+        given: the events.
+        now: the time by the store's clock.
+    """
     first = {candidate.identity: candidate for candidate in reversed(given)}
     known = _known_foreign(session, given, now)
     identities = [known.get(candidate.digest or b"", candidate.identity) for candidate in given]
-    received_at = timestamp(now)
+    seen_at = timestamp(now)
     wanted = [first[identity] for identity in dict.fromkeys(identities) if identity in first]
     rows = sorted((one.identity, one.nonce, one.item.body) for one in wanted)
     stored = {identity for (identity,) in session.each(_STORE, _PAYLOAD, rows)}
-    new = tuple(_entry(one, received_at) for one in wanted if one.identity in stored)
+    new = tuple(
+        Entry(one.identity, one.item.emitter, one.item.counter, one.envelope, one.digest, seen_at)
+        for one in wanted
+        if one.identity in stored
+    )
     return Ingested(new, tuple(identities))
 
 
-def _candidate(signer: Signer, item: Incoming) -> _Candidate:
+def _candidate(signer: Signer, item: Incoming, received_at: str) -> Candidate:
     digest = foreign_digest(signer, item.body) if item.nonce is None else None
     nonce = os.urandom(32) if item.nonce is None else item.nonce
-    return _Candidate(event_id(nonce, item.body), nonce, digest, item)
+    identity = event_id(nonce, item.body)
+    return Candidate(identity, nonce, digest, item, _envelope(item, identity, received_at).to_bytes())
 
 
-def _known_foreign(session: Session, given: Iterable[_Candidate], now: datetime) -> dict[bytes, bytes]:
+def _known_foreign(session: Session, given: Iterable[Candidate], now: datetime) -> dict[bytes, bytes]:
     """Return the id of the event that each foreign digest stands for, and remember those that are new."""
     found = {one.digest: one.identity for one in reversed([*given]) if one.digest is not None}
     if not found:
@@ -186,6 +214,7 @@ class Batch:
             self.moment += timedelta(microseconds=1)
             self.received_at = timestamp(self.moment)
         self._leaves: list[bytes] = []
+        self._foreign = False
         self._counters: dict[str, list[int]] = {}
         self.note: bytes | None = None
 
@@ -195,8 +224,10 @@ class Batch:
         later: list[tuple[bytes, bytes, str]] = []
         for entry in entries:
             data = stamped(entry.envelope, self.received_at)
-            if entry.digest is not None and data != entry.envelope:
-                later.append((entry.digest, entry.identity, self.received_at))
+            if entry.digest is not None:
+                self._foreign = True
+                if entry.seen_at != self.received_at:
+                    later.append((entry.digest, entry.identity, self.received_at))
             leaf = leaf_hash(data)
             rows.append((self._frontier.size, entry.identity, data, leaf))
             self._frontier.append(leaf)
@@ -222,8 +253,9 @@ class Batch:
             for emitter, arrived in self._counters.items()
         ]
         session.each(_COUNT, {"emitter": str, "counters": str}, rows)
-        if after > before:
+        if self._foreign:
             session.execute("DELETE FROM foreign_seen WHERE seen_at < ?", (timestamp(self.moment - FOREIGN_WINDOW),))
+        if after > before:
             for level, number in completed_tiles(before, after):
                 session.execute("INSERT INTO tile VALUES (?, ?, ?)", (level, number, self._tile(level, number)))
             session.execute("UPDATE tree SET size = ?, frontier = ?", (after, self._frontier.to_bytes()))
@@ -295,12 +327,11 @@ def ranges(text: str) -> counters.Ranges:
         raise Damage(f"the counters of an emitter: {error}") from error
 
 
-def _entry(candidate: _Candidate, received_at: str) -> Entry:
-    item = candidate.item
+def _envelope(item: Incoming, identity: bytes, received_at: str) -> Envelope:
     claimed = item.event_time if item.event_time is not None and len(item.event_time) <= 64 else None
-    envelope = Envelope(
+    return Envelope(
         kind=KIND,
-        event_id=candidate.identity.hex(),
+        event_id=identity.hex(),
         source=item.source[:MAX_TEXT],
         emitter=item.emitter,
         counter=item.counter,
@@ -310,7 +341,6 @@ def _entry(candidate: _Candidate, received_at: str) -> Entry:
         length=len(item.body),
         retention=RETENTION,
     )
-    return Entry(candidate.identity, item.emitter, item.counter, envelope.to_bytes(), candidate.digest)
 
 
 def _load_head(session: Session) -> tuple[Frontier, str | None]:

@@ -51,7 +51,9 @@ def _folder(home: Path, verifier: Verifier) -> Path:
 
 
 def _notes(home: Path, verifier: Verifier) -> list[Path]:
-    return [path for path in _folder(home, verifier).glob("*") if path.name.isdecimal()]
+    with suppress(FileNotFoundError):
+        return [path for path in _folder(home, verifier).iterdir() if path.name.isdecimal()]
+    return []
 
 
 def _size(path: Path) -> int:

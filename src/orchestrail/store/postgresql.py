@@ -24,7 +24,7 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from orchestrail.errors import StoreError
 from orchestrail.store import postgresql_schema, schema
-from orchestrail.store.appending import Batch, Entry, begin_log, ingest
+from orchestrail.store.appending import Batch, Entry, begin_log, candidates, ingest
 from orchestrail.store.base import Appended, Incoming, Progress, Refused, Verification
 from orchestrail.store.copying import copy_log, verified_copy
 from orchestrail.store.keys import create_signer
@@ -222,9 +222,11 @@ class PostgresStore(LogStore):
         Raises:
             StoreError: it may have been stored or not; appending the same once more stores nothing twice.
         """
+        now = datetime.now(UTC)
+        given = candidates(self._sign(), items, now)
         with self._connection() as session:
             with session.transaction():
-                ingested = ingest(session, self._sign(), items, datetime.now(UTC))
+                ingested = ingest(session, given, now)
                 waits = _put_off(session, ingested.entries)
             sequenced = self._sequence(session, refused, waits())
         return Appended(
@@ -233,12 +235,13 @@ class PostgresStore(LogStore):
 
     def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
         """Append a quarantined event that is acceptable by now, and mark its entry; the entry stays."""
+        given = candidates(self._sign(), [incoming], datetime.now(UTC))
         with self._connection() as session:
             self._sequence(session, ())
             with session.sequencing():
                 batch = Batch(session, self._sign())
                 self._require_grown(session, batch.before)
-                ingested = ingest(session, self._sign(), [incoming], batch.moment)
+                ingested = ingest(session, given, batch.moment)
                 batch.add(ingested.entries)
                 size = batch.finish()
                 session.execute(MARK_RESOLVED, (ingested.identities[0], entry_id))

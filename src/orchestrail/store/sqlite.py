@@ -10,12 +10,13 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrail.errors import StoreError
 from orchestrail.store import schema
-from orchestrail.store.appending import Batch, begin_log, ingest
+from orchestrail.store.appending import Batch, Candidate, begin_log, candidates, ingest
 from orchestrail.store.base import Appended, Incoming, Progress, Refused, Verification
 from orchestrail.store.connect import SqliteSession, check_ours, open_reader, open_writer, store_error, translated
 from orchestrail.store.copying import copy_log, verified_copy
@@ -87,25 +88,27 @@ class SqliteStore(LogStore):
         Raises:
             StoreError: nothing of it was stored.
         """
+        given = candidates(self._sign(), items, datetime.now(UTC))
         with self._transaction() as session:
-            appended, batch = self._append(session, items, refused)[::2]
+            appended, batch = self._append(session, given, refused)[::2]
         self._grown(appended.size, batch.note)
         return appended
 
     def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
         """Append a quarantined event that is acceptable by now, and mark its entry; the entry stays."""
+        given = candidates(self._sign(), [incoming], datetime.now(UTC))
         with self._transaction() as session:
-            appended, (identity,), batch = self._append(session, [incoming], ())
+            appended, (identity,), batch = self._append(session, given, ())
             session.execute(MARK_RESOLVED, (identity, entry_id))
         self._grown(appended.size, batch.note)
         return appended
 
     def _append(
-        self, session: SqliteSession, items: Sequence[Incoming], refused: Sequence[Refused]
+        self, session: SqliteSession, given: Sequence[Candidate], refused: Sequence[Refused]
     ) -> tuple[Appended, Sequence[bytes], Batch]:
         batch = Batch(session, self._sign())
         self._require_grown(session, batch.before)
-        ingested = ingest(session, self._sign(), items, batch.moment)
+        ingested = ingest(session, given, batch.moment)
         batch.add(ingested.entries)
         quarantined = batch.quarantine(refused)
         size = batch.finish()
