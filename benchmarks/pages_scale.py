@@ -93,6 +93,8 @@ def addresses(home: Path, processes: int) -> dict[str, list[str]]:
         "a run": [f"/runs/{one}" for one in some],
         f"a root run of {MANY} runs": [f"/runs/{roots[0]}"] * ASKED,
         "models": ["/models", f"/models?before={entries // 2}"] * (ASKED // 2),
+        "data sets": [f"/datasets{asked}" for asked in ("", "?after=/data/source.csv", "?kind=data", "?name=*clean*")]
+        * (ASKED // 4),
         "a model": [f"/data/{one}" for one in made],
         "a data set": [f"/data/{one}" for one in clean],
         "a data set that every process read": ["/data?namespace=file&name=/data/source.csv"] * ASKED,

@@ -23,6 +23,7 @@ def test_an_empty_store_says_so(fresh: BrowserContext) -> None:
         ("/", "The record holds no run yet"),
         ("/runs", "No run fits"),
         ("/models", "No recorded run wrote a model"),
+        ("/datasets", "No data set fits"),
         ("/requirements", "unknown"),
         ("/log", "0 entries"),
         ("/log/checkpoints", "Checkpoints"),

@@ -48,6 +48,7 @@ PAGES: dict[str, Callable[[Any], str]] = {
     "run": lambda desk: f"/runs/{desk.roots()[0]['run_id']}",
     "step": lambda desk: f"/runs/{step(desk)}",
     "models": lambda desk: "/models",
+    "datasets": lambda desk: "/datasets",
     "model": lambda desk: f"/data/{model(desk)}",
     "document": lambda desk: f"/documents/{model(desk)}",
     "source": lambda desk: f"/data/{source(desk)}",

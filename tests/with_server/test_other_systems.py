@@ -117,7 +117,20 @@ def paths(made: ModuleType) -> list[str]:
         "/metrics",
         "/health",
     ]
-    return [*found, *("/", "/models", "/log", "/log/0", "/log/0/event", "/log/quarantine", "/log/checkpoints")]
+    return [
+        *found,
+        *(
+            "/",
+            "/models",
+            "/datasets",
+            "/datasets?name=*write*&kind=data",
+            "/log",
+            "/log/0",
+            "/log/0/event",
+            "/log/quarantine",
+            "/log/checkpoints",
+        ),
+    ]
 
 
 def test_the_other_system_is_not_there(asked: dict[str, httpx.Client], made: ModuleType) -> None:

@@ -17,7 +17,17 @@ def data(dataset: DatasetRef) -> str:
     """Give the page of a data set: by its digest, else by its name and version."""
     if dataset.digest:
         return content(dataset.digest)
-    return _asked("/data", namespace=dataset.namespace, name=dataset.name, version=dataset.version)
+    return named(dataset.namespace, dataset.name, dataset.version)
+
+
+def named(namespace: str, name: str, version: str | None = None) -> str:
+    """Give the page of a data set by its name; without a version, of the last content that bore it."""
+    return _asked("/data", namespace=namespace, name=name, version=version)
+
+
+def datasets(**asked: Any) -> str:
+    """Give the list of data sets with some filters."""
+    return _asked("/datasets", **asked)
 
 
 def content(digest: str) -> str:

@@ -1,15 +1,17 @@
 """Models and data sets: what wrote and read them, which contents a name stood for, and of a model what is judged and stated."""
 
-from __future__ import annotations
-
 import re
-from dataclasses import replace
-from typing import Any
+from dataclasses import dataclass, replace
+from typing import Annotated, Any
+
+from fastapi import Query
 
 from orchestrail.errors import NotRecorded
 from orchestrail.model import DatasetRef
 from orchestrail.operations.checking import Question
 from orchestrail.queries.beginnings import since_when
+from orchestrail.queries.datasets import LOOKED_AT
+from orchestrail.queries.datasets import datasets as find_datasets
 from orchestrail.queries.loading import dataset_key
 from orchestrail.queries.meetings import contents, met
 from orchestrail.queries.models import model, predecessor
@@ -24,7 +26,13 @@ from orchestrail.web import addresses
 from orchestrail.web.judging import Judge
 
 PAGE = 50
-"""Models on one page."""
+"""Models, or data sets, on one page."""
+KINDS = ("data", "model")
+_JOBS = 3
+"""Jobs that are named beside a data set."""
+_ADDRESS = 2_000
+"""Characters of the names that the address of a next page may hold."""
+_Text = Annotated[str | None, Query(max_length=4096)]
 _MET = 200
 _CONTENTS = 100
 _SHA256 = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.IGNORECASE)
@@ -34,6 +42,48 @@ def models(record: Snapshot, before: int | None) -> dict[str, Any]:
     """Give a page of the list of models, the newest first."""
     found = latest_models(record, PAGE, before)
     return {"rows": found, "following": found[-1].seq if len(found) == PAGE else None, "newest": before is not None}
+
+
+@dataclass
+class Wanted:
+    """What is asked of the list of data sets: its filters, and after which name a page begins."""
+
+    kind: Annotated[str | None, Query(pattern=f"^({'|'.join(KINDS)}|)$")] = None
+    namespace: _Text = None
+    name: _Text = None
+    after: _Text = None
+    after_namespace: _Text = None
+
+
+def datasets(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
+    """Give a page of the list of data sets, by name."""
+    asked = {"kind": wanted.kind, "namespace": wanted.namespace, "name": wanted.name}
+    after = (wanted.after, wanted.after_namespace or "") if wanted.after is not None else None
+    found = find_datasets(
+        record,
+        PAGE + 1,
+        kind=wanted.kind or None,
+        namespace=wanted.namespace or None,
+        name=wanted.name or None,
+        after=after,
+    )
+    rows = found[:PAGE]
+    # A page that ends with a name too long for an address begins anew after the last one that is not.
+    ends = [each for each in rows if len(each.name) + len(each.namespace) <= _ADDRESS]
+    goes_on = len(found) > PAGE and bool(ends)
+    following = (
+        addresses.datasets(**asked, after=ends[-1].name, after_namespace=ends[-1].namespace) if goes_on else None
+    )
+    return {
+        "rows": rows,
+        "wanted": wanted,
+        "kinds": KINDS,
+        "looked_at": LOOKED_AT,
+        "shown_jobs": _JOBS,
+        "first": addresses.datasets(**asked) if after is not None else None,
+        "following": following,
+        "cut": len(found) > PAGE and not goes_on,
+    }
 
 
 def address_of(record: Snapshot, given: str) -> str:

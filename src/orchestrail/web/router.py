@@ -134,6 +134,10 @@ def create_router(
     def list_models(record: Record, before: Place = None) -> Response:
         return shown(record, "models", data.models(record, before))
 
+    @router.get("/datasets")
+    def list_datasets(record: Record, wanted: Annotated[data.Wanted, Depends()]) -> Response:
+        return shown(record, "datasets", data.datasets(record, wanted))
+
     @router.get("/data/{digest}")
     def show_content(request: Request, record: Record, digest: str) -> Response:
         found = data.find_digest(record, digest)

@@ -1,0 +1,132 @@
+"""The names of data sets, in their order: what kind each is, what it stood for of late, who wrote and read it last.
+
+A page costs the same however often its data sets were used: of each the last few uses are looked at, and it is told where there
+are more.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import ColumnElement, Connection, func, select, tuple_
+
+from orchestrail.projections import tables
+
+LOOKED_AT = 20
+"""Of each data set, writings that are looked at, and readings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Last:
+    """The last times that a data set was written, or read.
+
+    Attributes:
+        at: time which the event of the last one claims, RFC 3339 in UTC; None where it tells none.
+        run_id: the run of the last one.
+        jobs: names of the jobs that did it of late, the last one first.
+        more: True where not all times were looked at.
+    """
+
+    at: str | None
+    run_id: str
+    jobs: tuple[str, ...]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A data set by its name.
+
+    Attributes:
+        namespace: of the data set.
+        name: of the data set.
+        kind: `data` or `model`, as it was used last.
+        written: None where no recorded run wrote it.
+        read: None where no recorded run read it.
+        contents: digests, and versions without one, that it stood for in the uses that were looked at.
+    """
+
+    namespace: str
+    name: str
+    kind: str
+    written: Last | None
+    read: Last | None
+    contents: int
+
+    @property
+    def more(self) -> bool:
+        """True where it may have stood for more."""
+        return any(each is not None and each.more for each in (self.written, self.read))
+
+
+def datasets(
+    connection: Connection,
+    limit: int,
+    *,
+    kind: str | None = None,
+    namespace: str | None = None,
+    name: str | None = None,
+    after: tuple[str, str] | None = None,
+) -> list[Listed]:
+    """List data sets by name, then by namespace.
+
+    Args:
+        connection: a snapshot of the store.
+        limit: no more than so many.
+        kind: only those that were ever used as of this kind.
+        namespace: only those of this namespace.
+        name: a name; `*` stands for any text.
+        after: name and namespace; only those that come after them.
+    """
+    use = tables.use.c
+    wanted: list[ColumnElement[bool]] = []
+    if kind is not None:
+        # Not by the index of kinds, which would have all names of the kind sorted for each that is found.
+        wanted.append(func.coalesce(use.kind, "") == kind)
+    if namespace is not None:
+        wanted.append(use.namespace == namespace)
+    if name is not None:
+        pattern = name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+        wanted.append(use.name.ilike(pattern, escape="\\"))
+    found: list[Listed] = []
+    while len(found) < limit and (following := _following(connection, wanted, after)) is not None:
+        after = following
+        found.append(_listed(connection, *following))
+    return found
+
+
+def _following(
+    connection: Connection, wanted: Sequence[ColumnElement[bool]], after: tuple[str, str] | None
+) -> tuple[str, str] | None:
+    """Find the next name: by the index of names, without a look at all uses of the one before."""
+    use = tables.use.c
+    query = select(use.name, use.namespace).where(*wanted).order_by(use.name, use.namespace).limit(1)
+    if after is not None:
+        query = query.where(tuple_(use.name, use.namespace) > after)
+    row = connection.execute(query).first()
+    return (row[0], row[1]) if row is not None else None
+
+
+def _listed(connection: Connection, name: str, namespace: str) -> Listed:
+    use, run = tables.use.c, tables.run.c
+    kinds: list[tuple[int, str]] = []
+    contents: set[tuple[str | None, str | None]] = set()
+    last: dict[str, Last] = {}
+    for direction in ("output", "input"):
+        query = (
+            select(use.seq, use.kind, use.digest, use.version, use.at, use.run_id, run.job_name)
+            .join_from(tables.use, tables.run, use.run_id == run.run_id)
+            .where(use.name == name, use.namespace == namespace, use.direction == direction)
+            .order_by(use.seq.desc())
+            .limit(LOOKED_AT + 1)
+        )
+        rows = connection.execute(query).all()
+        if not rows:
+            continue
+        looked_at = rows[:LOOKED_AT]
+        kinds.append((rows[0].seq, rows[0].kind))
+        contents |= {(row.digest, None if row.digest else row.version) for row in looked_at}
+        jobs = tuple(dict.fromkeys(row.job_name for row in looked_at))
+        last[direction] = Last(rows[0].at, rows[0].run_id, jobs, len(rows) > LOOKED_AT)
+    return Listed(namespace, name, max(kinds)[1], last.get("output"), last.get("input"), len(contents))
