@@ -72,6 +72,7 @@ def get(url: str) -> tuple[float, str]:
 def addresses(home: Path, processes: int) -> dict[str, list[str]]:
     """Choose what each page is asked for, by chance but the same each time."""
     from orchestrail.operations import open_record
+    from orchestrail.queries.overview import latest_models
     from orchestrail.queries.snapshot import snapshot
     from orchestrail.settings import load_settings
 
@@ -83,6 +84,7 @@ def addresses(home: Path, processes: int) -> dict[str, list[str]]:
         ).scalars().all()  # fmt: skip
         models = record.exec_driver_sql("SELECT DISTINCT digest FROM proj_use WHERE kind = 'model'").scalars().all()
         entries = record.exec_driver_sql("SELECT max(seq) FROM proj_event").scalar() or 0
+        halfway = latest_models(record, 1, entries // 2)[0].mark
     some = [chance.choice(ids) for _ in range(ASKED)]
     made = [chance.choice(models) for _ in range(ASKED)]
     number = [chance.randrange(processes) for _ in range(ASKED)]
@@ -92,7 +94,7 @@ def addresses(home: Path, processes: int) -> dict[str, list[str]]:
         "runs": ["/runs", "/runs?all=true", "/runs?state=COMPLETE", "/runs?job=pipe*"] * (ASKED // 4),
         "a run": [f"/runs/{one}" for one in some],
         f"a root run of {MANY} runs": [f"/runs/{roots[0]}"] * ASKED,
-        "models": ["/models", f"/models?before={entries // 2}"] * (ASKED // 2),
+        "models": ["/models", f"/models?before={quote(halfway)}"] * (ASKED // 2),
         "data sets": [f"/datasets{asked}" for asked in ("", "?after=/data/source.csv", "?kind=data", "?name=*clean*")]
         * (ASKED // 4),
         "a model": [f"/data/{one}" for one in made],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from hashlib import sha256
 
 from sqlalchemy import Connection, case, func, select
 
@@ -52,6 +53,11 @@ class Written:
     job: str
     system: str | None
 
+    @property
+    def mark(self) -> str:
+        """Names this writing among all, and tells no place in the log: its run, and some digits of the model's identity."""
+        return f"{self.run_id}@{_digits(self.dataset)}"
+
 
 def systems(connection: Connection) -> list[System]:
     """List the AI systems that root runs name, in order."""
@@ -94,6 +100,18 @@ def latest_models(connection: Connection, limit: int, before: int | None = None)
             found[key] = made
     newer = _written_after(connection, list(found), before)
     return [made for key, made in found.items() if key not in newer][:limit]
+
+
+def place_of_mark(connection: Connection, mark: str) -> int | None:
+    """Give the place in the log of a writing of a model by its `Written.mark`; None where there is no such one."""
+    run_id, _, digits = mark.rpartition("@")
+    use = tables.use.c
+    wrote = load_uses(connection, use.run_id == run_id, use.direction == "output", use.kind == "model")
+    return next((each.seq for each in wrote if _digits(each.dataset) == digits), None)
+
+
+def _digits(dataset: DatasetRef) -> str:
+    return sha256((dataset.digest or dataset_key(dataset)).encode("utf-8", "backslashreplace")).hexdigest()[:16]
 
 
 def _written_after(connection: Connection, keys: Sequence[str], place: int | None) -> set[str]:

@@ -25,6 +25,11 @@ def named(namespace: str, name: str, version: str | None = None) -> str:
     return _asked("/data", namespace=namespace, name=name, version=version)
 
 
+def models(**asked: Any) -> str:
+    """Give the list of models."""
+    return _asked("/models", **asked)
+
+
 def datasets(**asked: Any) -> str:
     """Give the list of data sets with some filters."""
     return _asked("/datasets", **asked)

@@ -15,7 +15,7 @@ from orchestrail.queries.datasets import datasets as find_datasets
 from orchestrail.queries.loading import dataset_key
 from orchestrail.queries.meetings import contents, met
 from orchestrail.queries.models import model, predecessor
-from orchestrail.queries.overview import latest_models
+from orchestrail.queries.overview import latest_models, place_of_mark
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.statements import statements
 from orchestrail.queries.targets import find_target
@@ -38,10 +38,20 @@ _CONTENTS = 100
 _SHA256 = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.IGNORECASE)
 
 
-def models(record: Snapshot, before: int | None) -> dict[str, Any]:
-    """Give a page of the list of models, the newest first."""
-    found = latest_models(record, PAGE, before)
-    return {"rows": found, "following": found[-1].seq if len(found) == PAGE else None, "newest": before is not None}
+def models(record: Snapshot, before: str | None) -> dict[str, Any]:
+    """Give a page of the list of models, the newest first; `before` is the mark of the last one of the page before.
+
+    Raises:
+        NotRecorded: no recorded run wrote a model of that mark.
+    """
+    place = place_of_mark(record, before) if before else None
+    if before and place is None:
+        raise NotRecorded(
+            "There is no such page.", "Nothing on the record has the mark of its beginning.", "See /models."
+        )
+    found = latest_models(record, PAGE, place)
+    following = addresses.models(before=found[-1].mark) if len(found) == PAGE else None
+    return {"rows": found, "following": following, "newest": addresses.models() if before else None}
 
 
 @dataclass

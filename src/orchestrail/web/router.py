@@ -131,7 +131,7 @@ def create_router(
         return shown(record, "run", runs.one(record, found, live=live))
 
     @router.get("/models")
-    def list_models(record: Record, before: Place = None) -> Response:
+    def list_models(record: Record, before: Text = None) -> Response:
         return shown(record, "models", data.models(record, before))
 
     @router.get("/datasets")

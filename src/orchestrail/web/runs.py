@@ -45,7 +45,7 @@ class Wanted:
     job: _Short = None
     since: _Short = None
     every: Annotated[bool, Query(alias="all")] = False
-    before: Annotated[str | None, Query(pattern=r"^\d{1,19}@.{0,40}$")] = None
+    before: _Short = None
     live: bool = True
 
 
@@ -66,7 +66,6 @@ class Following:
 
 def listing(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
     """Give a page of the list, the newest first."""
-    seq, _, moment = (wanted.before or "").partition("@")
     found = find_runs(
         record,
         since=_since(wanted.since) if wanted.since else None,
@@ -76,7 +75,7 @@ def listing(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
         system=wanted.system or None,
         every=wanted.every,
         limit=PAGE + 1,
-        before=(moment, int(seq)) if wanted.before else None,
+        before=place_of(find_run(record, wanted.before)) if wanted.before else None,
     )
     asked: dict[str, Any] = {
         "system": wanted.system, "orchestrator": wanted.orchestrator, "state": wanted.state,
@@ -84,8 +83,7 @@ def listing(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
     }  # fmt: skip
     following = None
     if len(found) > PAGE:
-        began, first = place_of(found[PAGE - 1])
-        following = addresses.runs(**asked, before=f"{first}@{began}")
+        following = addresses.runs(**asked, before=found[PAGE - 1].run_id)
     running = sum(row.state == State.RUNNING for row in found[:PAGE])
     said = f"{counted(running, 'run')} of this list {'is' if running == 1 else 'are'} running."
     return {

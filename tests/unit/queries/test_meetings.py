@@ -7,7 +7,7 @@ import pytest
 from orchestrail.model import DatasetRef
 from orchestrail.queries.beginnings import beginnings, orchestrators
 from orchestrail.queries.meetings import contents, met
-from orchestrail.queries.overview import latest_models, systems
+from orchestrail.queries.overview import latest_models, place_of_mark, systems
 from orchestrail.queries.runs import place_of, runs
 
 
@@ -39,6 +39,10 @@ def test_models_are_listed_once_where_they_were_written_last(store, made):
     assert [(each.dataset.digest, each.seq) for each in listed] == [(made.digest("old"), 3), (made.digest("new"), 1)]
     assert [each.dataset.digest for each in latest_models(store, 10, before=3)] == [made.digest("new")]
     assert latest_models(store, 10, before=0) == []
+    assert [place_of_mark(store, each.mark) for each in latest_models(store, 10)] == [
+        each.seq for each in latest_models(store, 10)
+    ]
+    assert place_of_mark(store, "nobody@0") is None
 
 
 def test_a_content_is_met_under_any_name(store, made):
