@@ -32,7 +32,7 @@ from orchestrail.server.caller import Caller
 from orchestrail.server.code_flow import CodeFlow
 from orchestrail.server.openid import Provider
 from orchestrail.server.problems import SignInFailed
-from orchestrail.server.published import Published
+from orchestrail.server.published import Published, Unavailable
 from orchestrail.server.sessions import Sessions
 from orchestrail.settings import load_settings
 
@@ -447,6 +447,21 @@ def test_provider_that_is_away_is_told(tmp_path: Path) -> None:
     issuer.close()
 
 
+@pytest.mark.parametrize("address", [None, 7, "", "http://login.example/authorize", "https://[", "file:///etc/passwd"])
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint"])
+def test_addresses_that_others_could_answer_at_are_not_taken(name: str, address: object) -> None:
+    """Nobody is led there, and no code is sent there; a page to sign out at is not needed."""
+    issuer = Issuer()
+    issuer.described = {"end_session_endpoint": address}
+    heard = Published(issuer.url)
+    assert heard.addresses().token == f"{issuer.url}/token"
+    assert heard.end is None
+    issuer.described = {name: address}
+    with pytest.raises(Unavailable, match="names no addresses of HTTPS"):
+        Published(issuer.url).addresses()
+    issuer.close()
+
+
 def test_waiting_for_the_provider_keeps_nobody_else_waiting(tmp_path: Path) -> None:
     """More people than the server has threads come back to exchange a code, and no answer comes; pages are given meanwhile."""
     slow = Issuer()
@@ -559,7 +574,9 @@ def test_token_of_ours_leads_to_the_page_too(desk: Serving, browser: httpx.Clien
             for url in (
                 "http://audit.example",
                 "https://audit.example/desk",
+                "https://audit.example/?desk",
                 "https://a@audit.example",
+                "https://[audit.example",
                 "audit.example",
             )
         ),

@@ -64,8 +64,8 @@ class CodeFlow:
     """
 
     def __init__(self, provider: Provider, client: str, secret: str | None, scope: str, public_url: str) -> None:
-        parts = urlsplit(public_url.rstrip("/"))
-        if not is_safe(public_url) or parts.path or parts.query or parts.fragment:
+        parts = urlsplit(public_url.rstrip("/") if is_safe(public_url) else "")
+        if not parts.hostname or parts.path or parts.query or parts.fragment:
             raise ConfigurationError(
                 "Nobody can be led back from the OpenID provider.",
                 f"{public_url!r} is no address of HTTPS alone, without a path.",

@@ -243,7 +243,10 @@ def usable(listed: Iterable[Mapping[str, Any]]) -> dict[str, Key]:
 
 def is_safe(address: object) -> bool:
     """Say whether nobody on the way to an address can answer in another's place."""
-    parts = urlsplit(address) if isinstance(address, str) else urlsplit("")
+    try:
+        parts = urlsplit(address if isinstance(address, str) else "")
+    except ValueError:  # half of an IPv6 address
+        return False
     scheme_fits = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
     return scheme_fits and bool(parts.hostname) and parts.username is None
 
