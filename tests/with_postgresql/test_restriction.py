@@ -10,6 +10,7 @@ import pytest
 
 from orchestrail.errors import Forbidden
 from orchestrail.operations.checking import Question, check
+from orchestrail.queries.datasets import datasets
 from orchestrail.queries.runs import runs
 from orchestrail.queries.scans import scanned
 from orchestrail.queries.snapshot import snapshot
@@ -28,7 +29,8 @@ def test_rows_of_other_systems_are_not_there(place):
     events = [made.event("START", 9, job="nobody")]
     for first, system in ((1, "scoring"), (5, "fraud")):
         events.append(made.event("START", first, job=system, ours={"system": system}))
-        events.append(made.event("START", first + 1, job=f"{system}.fit", parent=first))
+        model = made.dataset(f"/models/{system}", system, kind="model")
+        events.append(made.event("START", first + 1, job=f"{system}.fit", parent=first, outputs=[model]))
     # One that the other system's run called: what hangs on it hangs on nothing that is not seen.
     events += [made.event("START", n, job=f"called-{n}", parent=n - 1, ours={"system": "scoring"}) for n in (7, 8)]
     store = open_store(place.url, home=place.home, create=True)
@@ -38,6 +40,8 @@ def test_rows_of_other_systems_are_not_there(place):
         assert {row.job.name for row in runs(record, every=True)} == {"scoring", "scoring.fit", "called-7", "called-8"}
         assert {row.root_run_id for row in runs(record, every=True)} == {made.run_id(1), made.run_id(7)}
         assert check(store, load_catalogue(), Question(systems=frozenset({"scoring"}), day=date(2026, 3, 2))).verdicts
+        assert [one.name for one in datasets(record, 9, kind="model")] == ["/models/scoring"]
+        assert datasets(record, 9, after=("/models/scoring", "file")) == []
         with pytest.raises(Forbidden):
             scanned(record)
     with snapshot(store, systems=[]) as record:

@@ -1,12 +1,10 @@
 """The names of data sets, in their order: what kind each is, what it stood for of late, who wrote and read it last.
 
-A page costs the same however often its data sets were used: of each the last few uses are looked at, and it is told where there
-are more.
+Of each the last few uses are looked at, however often it was used, and it is told where there are more.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, func, select, tuple_
@@ -89,23 +87,10 @@ def datasets(
     if name is not None:
         pattern = name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
         wanted.append(use.name.ilike(pattern, escape="\\"))
-    found: list[Listed] = []
-    while len(found) < limit and (following := _following(connection, wanted, after)) is not None:
-        after = following
-        found.append(_listed(connection, *following))
-    return found
-
-
-def _following(
-    connection: Connection, wanted: Sequence[ColumnElement[bool]], after: tuple[str, str] | None
-) -> tuple[str, str] | None:
-    """Find the next name: by the index of names, without a look at all uses of the one before."""
-    use = tables.use.c
-    query = select(use.name, use.namespace).where(*wanted).order_by(use.name, use.namespace).limit(1)
     if after is not None:
-        query = query.where(tuple_(use.name, use.namespace) > after)
-    row = connection.execute(query).first()
-    return (row[0], row[1]) if row is not None else None
+        wanted.append(tuple_(use.name, use.namespace) > after)
+    named = select(use.name, use.namespace).where(*wanted).distinct().order_by(use.name, use.namespace).limit(limit)
+    return [_listed(connection, name, namespace) for name, namespace in connection.execute(named).all()]
 
 
 def _listed(connection: Connection, name: str, namespace: str) -> Listed:
