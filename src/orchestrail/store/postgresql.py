@@ -48,7 +48,7 @@ _PAGE = 500
 _ARRAYS = {bytes: "bytea[]", str: 'text[] COLLATE "C"', int: "bigint[]"}
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _KEPT_OPEN = 5
-_WAIT = "INSERT INTO pending (envelopes, digests) VALUES (?, ?) RETURNING id"
+_WAIT = "INSERT INTO pending (envelopes, digests) VALUES (%b::bytea[], %b::bytea[]) RETURNING id"
 _TAKE = (
     "DELETE FROM pending WHERE id IN (SELECT id FROM pending ORDER BY id LIMIT ?)"
     " RETURNING id, CASE WHEN id = ? THEN NULL ELSE envelopes END, digests"
