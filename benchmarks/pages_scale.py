@@ -1,7 +1,8 @@
 """What the pages cost on a large record: the time of each over HTTP, its weight, and both once more while events come in.
 
-The record is that of `audit_scale.py`; `--home` keeps it for another time. Verdicts are asked for until they are there: how long
-that takes is told apart. Without arguments in a tiny size, which measures nothing but that it works.
+The record is that of `audit_scale.py`; `--home` keeps it for another time, and `--store` names a copy of it in PostgreSQL, which
+`orchestrail migrate` made. Verdicts are asked for until they are there: how long that takes is told apart. Without arguments in a
+tiny size, which measures nothing but that it works.
 
     python benchmarks/pages_scale.py --processes 10000
 """
@@ -40,10 +41,11 @@ OLDER = "worked out", "no verdicts of now"
 
 
 @contextmanager
-def serving(home: Path) -> Iterator[tuple[str, int]]:
+def serving(home: Path, store: str | None) -> Iterator[tuple[str, int]]:
     """Start a server, as a user does, and give where it listens, and its process."""
     cli = "from orchestrail.cli import main; main()"
     command = [sys.executable, "-c", cli, "serve", "--home", str(home), "--port", "0", "--rate", "1000000"]
+    command += ["--store", store] if store else []
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     try:
         told = process.stderr.readline() if process.stderr else ""
@@ -69,7 +71,7 @@ def get(url: str) -> tuple[float, str]:
     return time.perf_counter() - began, text
 
 
-def addresses(home: Path, processes: int) -> dict[str, list[str]]:
+def addresses(home: Path, store: str | None, processes: int) -> dict[str, list[str]]:
     """Choose what each page is asked for, by chance but the same each time."""
     from orchestrail.operations import open_record
     from orchestrail.queries.overview import latest_models
@@ -77,7 +79,7 @@ def addresses(home: Path, processes: int) -> dict[str, list[str]]:
     from orchestrail.settings import load_settings
 
     chance = random.Random(7)
-    with snapshot(open_record(load_settings(home=home))) as record:
+    with snapshot(open_record(load_settings(home=home, store=store))) as record:
         ids = record.exec_driver_sql("SELECT run_id FROM proj_run").scalars().all()
         roots = record.exec_driver_sql(
             "SELECT root_run_id FROM proj_run GROUP BY root_run_id ORDER BY count(*) DESC"
@@ -137,10 +139,10 @@ def measured(url: str, pid: int, asked: list[str]) -> dict[str, Any]:
     }
 
 
-def ask(home: Path, processes: int) -> dict[str, Any]:
+def ask(home: Path, store: str | None, processes: int) -> dict[str, Any]:
     """Ask for every page: first as a visitor who is the first to look, then with its verdicts there, then while events come in."""
-    asked = addresses(home, processes)
-    with serving(home) as (url, pid):
+    asked = addresses(home, store, processes)
+    with serving(home, store) as (url, pid):
         first = {name: get(url + paths[0])[0] for name, paths in asked.items()}
         settled = {name: settle(url, asked[name]) for name in ("overview", "requirements", "a requirement", "a model")}
         quiet = {name: measured(url, pid, paths) for name, paths in asked.items()}
@@ -156,6 +158,7 @@ def main() -> None:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     arguments.add_argument("--processes", type=int, default=10, help="processes of twenty runs with five events each")
     arguments.add_argument("--home", type=Path, help="home that holds the record, or shall hold it")
+    arguments.add_argument("--store", help="URL of a PostgreSQL database with a copy of the record")
     arguments.add_argument("--keep", type=Path, help="page to write the result into")
     given = arguments.parse_args()
     load = os.getloadavg()[0]
@@ -163,9 +166,12 @@ def main() -> None:
         home = given.home or Path(folder)
         if not any(home.glob("audit.db")):
             apart(home, "--fill", str(given.processes), "0")
-        collected(home)
-        found = ask(home, given.processes)
-    result = document("pages_scale", ["orchestrail", "sqlalchemy", "fastapi"], {"processes": given.processes}, load)
+        if given.store is None:
+            collected(home)
+        found = ask(home, given.store, given.processes)
+    name, used = ("pages_scale_postgresql", ["psycopg"]) if given.store else ("pages_scale", [])
+    used = ["orchestrail", "sqlalchemy", "fastapi", *used]
+    result = document(name, used, {"processes": given.processes}, load)
     result["results"] = found | {"memory_megabytes": peak_megabytes()}
     rows = [("page", "first look", "p95", "of it processor, p95", "p95 while events come in", "weight")]
     for name, page in found["pages"].items():
@@ -181,7 +187,8 @@ def main() -> None:
         )
     rows.append(("bar", "", f"{BAR_SECONDS * 1000:.0f} ms", "", "", f"{BAR_BYTES / 1000:.0f} kB"))
     took = found["verdicts"]["overview"]
-    title = f"Pages of a record of {given.processes * 20 + MANY:,} runs; the verdicts over all of it took {took:.1f} s."
+    kept_in = " in PostgreSQL" if given.store else ""
+    title = f"Pages of a record{kept_in} of {given.processes * 20 + MANY:,} runs; the verdicts over all of it took {took:.1f} s."
     tell(result, title, rows, given.keep)
 
 

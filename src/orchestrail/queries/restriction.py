@@ -121,7 +121,10 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
 
     runs, theirs = with_root(run)
     alone = and_(run.c.parent_run_id.is_(None), run.c.root_run_id == run.c.run_id)
-    root = case((alone, run.c.run_id), else_=_outermost(run, above, whole(tables.run), systems))
+    # Most runs run in no other one, or right in their root run: for these nothing has to be followed.
+    beside = and_(run.c.parent_run_id == run.c.root_run_id, above.c.system.in_(systems))
+    outermost = _outermost(run, above, whole(tables.run), systems)
+    root = case((alone, run.c.run_id), (beside, run.c.root_run_id), else_=outermost)
     others = [each for each in run.c if each.name != "root_run_id"]
     edge, happened = whole(tables.edge), whole(tables.event)
     log = table("log", column("seq"), column("event_id"), schema=schema)
