@@ -83,6 +83,8 @@ def _rows(
         low, high = one["interval_95"]
         told = f"{one['difference']:+.2f} ({low:+.2f} to {high:+.2f})"
         rows.append((name, "us", f"{one['without']:.2f}", f"{one['with']:.2f}", told))
+        if "stat" in one:
+            rows.append(("... of it one `stat`", "us", "", f"{one['stat']:.2f}", ""))
     low, high = digests["share_interval_95"]
     told = f"{digests['share']:.0f} % of openssl's speed ({low:.0f} to {high:.0f})"
     rows.append(("a digest", "MB/s", f"{digests['openssl']:.0f}", f"{digests['ours']:.0f}", told))
@@ -123,6 +125,11 @@ def _calls(folder: Path, number: int, pairs: int, seed: int) -> dict[str, Any]:
         found[name] = compare(sides[False], sides[True], seed) | {"before_the_hook": before.get(name)}
     base.close()
     observers.uninstall()
+    found["open a file that is new to the run"]["stat"] = _microseconds(
+        lambda: [os.stat(path) for path in paths],  # noqa: PTH116
+        number,
+        pairs,
+    )
     return found
 
 
