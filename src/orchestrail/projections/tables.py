@@ -67,6 +67,12 @@ def ends_with(column: ColumnElement[str], end: str) -> ColumnElement[bool]:
     return func.substr(column, func.length(column) - len(end) + 1) == end
 
 
+def fits(column: ColumnElement[str], given: str) -> ColumnElement[bool]:
+    """Say that a text is a given one, in which `*` stands for any text; large and small letters of ASCII are the same."""
+    pattern = given.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+    return column.ilike(pattern, escape="\\")
+
+
 def _text_index(name: str, *columns: Column[Any], chosen: Column[Any] | None = None, **options: Any) -> None:
     """Make an index with texts of any length in it: an entry of PostgreSQL's usual kind would not hold a long one.
 

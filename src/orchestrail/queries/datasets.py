@@ -85,8 +85,7 @@ def datasets(
     if namespace is not None:
         wanted.append(use.namespace == namespace)
     if name is not None:
-        pattern = name.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
-        wanted.append(use.name.ilike(pattern, escape="\\"))
+        wanted.append(tables.fits(use.name, name))
     if after is not None:
         wanted.append(tuple_(use.name, use.namespace) > after)
     named = select(use.name, use.namespace).where(*wanted).distinct().order_by(use.name, use.namespace).limit(limit)

@@ -117,8 +117,7 @@ def runs(
     if state:
         conditions.append(run.state == state.value)
     if job:
-        pattern = job.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
-        conditions.append(run.job_name.ilike(pattern, escape="\\"))
+        conditions.append(tables.fits(run.job_name, job))
     if system:
         conditions.append(run.system == system)
     if before:
