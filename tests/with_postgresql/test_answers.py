@@ -114,7 +114,7 @@ def commands(url):
         yield ["check", "--profile", profile, "--date", "2026-12-01"]
         yield ["check", "clean.csv", "--profile", profile, "--date", "2026-12-01"]
     yield from (["at", "2026-03-01T12:03:30Z"], ["at", "2030-01-01T00:00:00Z"], ["quarantine", "list"], ["manifest"])
-    yield from (["checkpoint"], ["verify"], ["requirements"])
+    yield from (["checkpoint"], ["verify"], ["verify", "--projections"], ["requirements"])
     yield ["document", "/data/model.joblib", "--date", "2026-12-01", "--out"]
 
 
@@ -198,6 +198,25 @@ def test_every_writing_command_works_on_a_server(place, monkeypatch, tmp_path):
     type_in("verify", "--against", tmp_path / "kept", code=0)
     assert "audit.db" not in [path.name for path in settings.home.iterdir()]
     assert place.database in type_in("doctor").output
+
+
+def test_tables_that_somebody_changed_are_found(both, place):
+    """By whoever may read the database alone; nothing is left behind in it."""
+    type_in("runs", "--store", place.url, code=0)
+    place.execute("UPDATE proj_run SET state = 'FAIL' WHERE run_id = (SELECT min(run_id) FROM proj_run)")
+    place.execute("CREATE ROLE only_looks LOGIN; GRANT USAGE ON SCHEMA orchestrail TO only_looks")
+    place.execute("GRANT SELECT ON ALL TABLES IN SCHEMA orchestrail TO only_looks")
+    reader = place.url.replace("//postgres:", "//only_looks:")
+    assert reader != place.url
+    found = json.loads(type_in("verify", reader, "--projections", "--json", code=1).stdout)
+    ((changed,),) = place.execute("SELECT min(run_id) FROM proj_run")
+    assert found["problems"] == [f"proj_run run_id {changed}: is not what the log gives"]
+    assert found["tables"]["differences"] == 1
+    assert place.execute("SELECT 1 FROM pg_class WHERE relname LIKE 'proj%' AND relpersistence = 't'") == []
+    type_in("collect", "--rebuild", "--store", place.url, code=0)
+    assert (
+        json.loads(type_in("verify", place.url, "--projections", "--json", code=0).stdout)["tables"]["differences"] == 0
+    )
 
 
 def test_migrating_needs_an_empty_place(both, place, tmp_path):

@@ -12,12 +12,16 @@ from orchestrail.cli.output import Output
 from orchestrail.cli.record import collecting, settings_of
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect as take
+from orchestrail.operations.derived import rebuild
 from orchestrail.operations.digests import take_digests
 from orchestrail.queries.words import counted
 
 
 def collect(
     source: Annotated[Path | None, typer.Option("--from", metavar="DIR", help="Another spool folder.")] = None,
+    anew: Annotated[
+        bool, typer.Option("--rebuild", help="Make the tables that answers are read from anew, out of the log.")
+    ] = False,
     as_json: Json = False,
     home: Home = None,
     store: StoreUrl = None,
@@ -34,6 +38,8 @@ def collect(
     if digested.settled or digested.left:
         settled = counted(digested.settled, "digest of a large file was", "digests of large files were")
         output.remark(f"{settled} settled, {counted(digested.left, 'waits', 'wait')}.")
+    if anew:
+        rebuild(record, output.progress("making tables anew"))
     print_counts(counts, output)
     raise typer.Exit(1 if done.quarantined else 0)
 

@@ -1,4 +1,6 @@
-"""`orchestrail verify`: is the record what its signed checkpoints say? Never collects, never writes."""
+"""`orchestrail verify`: is the record what its signed checkpoints say, and what is derived from it what it gives? Never collects,
+never writes.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,7 @@ import typer
 from orchestrail.cli.options import Home, Json, StoreUrl
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
-from orchestrail.operations.verify import Compared
+from orchestrail.operations.verify import Compared, Tables
 from orchestrail.operations.verify import verify as recompute
 from orchestrail.queries.documents import verification_document
 from orchestrail.queries.words import counted
@@ -25,6 +27,10 @@ def verify(
         str | None,
         typer.Option(metavar="CHECKPOINT", help="A checkpoint from outside: a file, or the address of a server."),
     ] = None,
+    projections: Annotated[
+        bool,
+        typer.Option("--projections", help="Make the tables that answers are read from anew, beside, and compare."),
+    ] = False,
     as_json: Json = False,
     home: Home = None,
     store: StoreUrl = None,
@@ -32,25 +38,37 @@ def verify(
     """Recompute the log, to show whether it was altered.
 
     With --against, show also whether it contains a checkpoint that was kept outside; a server's log may also be the longer one. Of
-    a server, the entries of its log are recomputed, by the key that is pinned here. Nothing is collected or written.
+    a server, the entries of its log are recomputed, by the key that is pinned here. With --projections, show also that the tables
+    from which questions are answered are what the log gives. Nothing is collected or written.
     """
-    ok = recompute_and_print(settings_of(home, store), Output(as_json=as_json), target, against)
+    ok = recompute_and_print(
+        settings_of(home, store), Output(as_json=as_json), target, against, projections=projections
+    )
     raise typer.Exit(0 if ok else 1)
 
 
 def recompute_and_print(
-    settings: Settings, output: Output, target: str | None = None, against: str | None = None
+    settings: Settings,
+    output: Output,
+    target: str | None = None,
+    against: str | None = None,
+    *,
+    projections: bool = False,
 ) -> bool:
     """Recompute a log, print the result, and say whether it is what its signed checkpoints say."""
-    result = recompute(settings, target, against, output.progress("verifying entries"))
+    progress = [output.progress(what) for what in ("verifying entries", "making tables anew")]
+    result = recompute(settings, target, against, *progress, projections=projections)
     if output.as_json:
         output.document(verification_document(result))
         return result.ok
-    if result.ok:
+    log_holds = result.ok or result.tables is not None
+    if log_holds:
         output.line(f"The log of {counted(result.size, 'event')} is what its signed checkpoints say.", style="green")
         output.line(f"root hash {result.root_hash}")
     else:
         output.line(f"The log of {counted(result.size, 'event')} does not verify:", style="red")
+    if result.tables is not None:
+        output.line(*_of_tables(result.tables))
     for problem in result.problems:
         output.line(f"  {problem}")
     if result.against is not None and result.against.consistent:
@@ -58,6 +76,13 @@ def recompute_and_print(
     for note in result.notes:
         output.line(f"note: {note}")
     return result.ok
+
+
+def _of_tables(tables: Tables) -> tuple[str, str]:
+    of = f"{counted(tables.rows, 'row')} that the first {counted(tables.entries, 'event')} give"
+    if not tables.differences:
+        return f"The tables have the {of}, and no other.", "green"
+    return f"The tables differ from the {of}, in {counted(tables.differences, 'row')}:", "red"
 
 
 def _compared(size: int, against: Compared) -> str:

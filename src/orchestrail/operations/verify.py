@@ -1,6 +1,8 @@
-"""Proving that the record was not altered: which log, under which key, against which checkpoint. Nothing is written.
+"""Proving that the record was not altered: which log, under which key, against which checkpoint; and that the tables beside it are
+what it gives. Nothing is written.
 
-The recomputing itself is `orchestrail.store.verify`, and `served` where a server is all that can be asked.
+The recomputing itself is `orchestrail.store.verify`, and `served` where a server is all that can be asked; that of the tables is
+`derived`.
 """
 
 from __future__ import annotations
@@ -10,19 +12,26 @@ from pathlib import Path
 
 from orchestrail.errors import ConfigurationError
 from orchestrail.operations import open_record
+from orchestrail.operations.derived import with_tables
 from orchestrail.operations.remote import Server
 from orchestrail.operations.served import ServedLog, verify_served
 from orchestrail.settings import Settings
 from orchestrail.store import store_file, verify_store
-from orchestrail.store.base import Compared, Problem, Progress, Verification
+from orchestrail.store.base import Compared, Problem, Progress, Tables, Verification
 
-__all__ = ["Compared", "Verification", "verify"]
+__all__ = ["Compared", "Tables", "Verification", "verify"]
 
 MAX_CHECKPOINT = 64 * 1024
 
 
 def verify(
-    settings: Settings, target: str | None = None, against: str | None = None, progress: Progress | None = None
+    settings: Settings,
+    target: str | None = None,
+    against: str | None = None,
+    progress: Progress | None = None,
+    applying: Progress | None = None,
+    *,
+    projections: bool = False,
 ) -> Verification:
     """Recompute a log.
 
@@ -32,29 +41,43 @@ def verify(
         against: a signed checkpoint that the log shall contain: a file, or the address of a server, whose log may also be
             the longer one and contain this one.
         progress: called with entries done and entries there are.
+        applying: the same, while the tables are made anew.
+        projections: hold the tables that are derived from the log against what it gives, if the log is what it shall be.
 
     Raises:
-        ConfigurationError: the checkpoint file cannot be read, the target is of no known kind, or the key of a server's log is
-            not pinned.
+        ConfigurationError: the checkpoint file cannot be read, the target is of no known kind, the key of a server's log is
+            not pinned, or the tables of a server are asked for.
         ServerError: a server cannot be asked.
-        StoreError: there is no store, or the file is none.
+        StoreError: there is no store, the file is none, or the tables are of another version.
     """
+    if projections and target is not None and _is_server(target):
+        raise ConfigurationError(
+            "The tables of a server cannot be compared.",
+            "A server gives its log; what it derives from it stands in its database.",
+            "Run `orchestrail verify --projections` where the database can be reached, with --store.",
+        )
     note, growth = None, None
     if against is not None and _is_server(against):
         outside = _served(settings, against)
         note, growth = outside.checkpoint(), outside.consistency
     elif against is not None:
         note = checkpoint_note(Path(against))
-    if target is None:
-        found = verify_store(settings.store, settings.home, progress, note, growth=growth)
-        return _with_what_is_known(found, settings)
-    if _is_server(target):
+    if target is not None and _is_server(target):
         return verify_served(_served(settings, target), settings.home, progress, note, growth)
+    url, home, trusted = _place(settings, target)
+    found = verify_store(url, home, progress, note, trusted, growth)
+    if target is None:
+        found = _with_what_is_known(found, settings)
+    return with_tables(found, url, home, applying) if projections else found
+
+
+def _place(settings: Settings, target: str | None) -> tuple[str, Path, tuple[Path, ...]]:
+    """Give the URL of a store, its home, and other homes whose keys count first."""
+    if target is None:
+        return settings.store, settings.home, ()
     url = target if "://" in target else f"sqlite:///{_file(Path(target).expanduser())}"
     file = store_file(url)
-    if file is None:
-        return verify_store(url, settings.home, progress, note, growth=growth)
-    return verify_store(url, file.parent, progress, note, (settings.home,), growth)
+    return (url, settings.home, ()) if file is None else (url, file.parent, (settings.home,))
 
 
 def _is_server(text: str) -> bool:

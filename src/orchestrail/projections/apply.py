@@ -101,7 +101,8 @@ def rebuild(log: Log, progress: Progress | None = None) -> int:
     return apply(log, progress)
 
 
-def _version(connection: Connection) -> str | None:
+def version_of(connection: Connection) -> str | None:
+    """Give the version of the tables; None where there are none."""
     if not inspect(connection).has_table(tables.meta.name):
         return None
     return _meta(connection, "version")
@@ -122,6 +123,11 @@ def _remake(connection: Connection) -> None:
         if name.startswith("proj_"):
             connection.exec_driver_sql(f'DROP TABLE "{name}"')
     tables.metadata.create_all(connection)
+    begin_anew(connection)
+
+
+def begin_anew(connection: Connection) -> None:
+    """Say of tables that were just made that they hold nothing yet."""
     connection.execute(
         insert(tables.meta), [{"key": "version", "value": tables.VERSION}, {"key": "applied_seq", "value": "-1"}]
     )
@@ -130,13 +136,13 @@ def _remake(connection: Connection) -> None:
 def behind(log: Log) -> int | None:
     """Say how many log entries the tables do not hold yet; None where there are no tables of this version."""
     with log.read() as connection:
-        return log.size() - 1 - applied(connection) if _version(connection) == tables.VERSION else None
+        return log.size() - 1 - applied(connection) if version_of(connection) == tables.VERSION else None
 
 
 def _step(log: Log, last: int) -> int:
     """Apply the next few entries up to some place, which another process may have done meanwhile; give their number."""
     with log.project() as connection:
-        if _version(connection) != tables.VERSION:
+        if version_of(connection) != tables.VERSION:
             _remake(connection)
         after = applied(connection)
         batch = list(islice(log.records(after), min(STEP, last - after))) if after < last else []

@@ -217,7 +217,8 @@ def verification_document(result: Verification) -> Document:
     """Give the answer of `orchestrail verify`."""
     problems = [str(problem) for problem in result.problems]
     found = {"ok": result.ok, "size": result.size, "root_hash": result.root_hash, "problems": problems}
-    return found | {"notes": list(result.notes), "against": asdict(result.against) if result.against else None}
+    against, compared = (asdict(one) if one else None for one in (result.against, result.tables))
+    return found | {"notes": list(result.notes), "against": against, "tables": compared}
 
 
 def runs_document(rows: Sequence[RunRow]) -> Document:

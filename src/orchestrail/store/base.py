@@ -200,6 +200,21 @@ class Compared:
 
 
 @dataclass(frozen=True, slots=True)
+class Tables:
+    """What is derived from the log, held against what the log gives.
+
+    Attributes:
+        entries: number of log entries that the tables hold.
+        rows: number of rows that the log gives.
+        differences: number of rows that are not what the log gives.
+    """
+
+    entries: int
+    rows: int
+    differences: int
+
+
+@dataclass(frozen=True, slots=True)
 class Verification:
     """Result of recomputing the log.
 
@@ -209,6 +224,7 @@ class Verification:
         problems: everything found, empty when the log verifies.
         notes: what a reader should know beside it.
         against: the checkpoint that it was held against; None where there was none, or it is no checkpoint of this log.
+        tables: what came of the tables; None where they were not compared.
     """
 
     size: int
@@ -216,6 +232,7 @@ class Verification:
     problems: tuple[Problem, ...]
     notes: tuple[str, ...] = ()
     against: Compared | None = None
+    tables: Tables | None = None
 
     @property
     def ok(self) -> bool:
@@ -272,6 +289,13 @@ class Store(Protocol):
 
     def project(self) -> AbstractContextManager[Connection]:
         """Open a write transaction for the `proj_` tables."""
+        ...
+
+    def beside(self) -> AbstractContextManager[tuple[Connection, str, str]]:
+        """Open a snapshot in which tables can be made that come first, that nobody else sees, and that are gone with it.
+
+        With it the names of the schema that the store is in, and of the one for such tables.
+        """
         ...
 
     def remember(self, note: bytes) -> None:

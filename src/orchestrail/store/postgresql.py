@@ -263,6 +263,19 @@ class PostgresStore(LogStore):
                 yield connection
 
     @contextmanager
+    def beside(self) -> Iterator[tuple[Connection, str, str]]:
+        """Open a snapshot in which tables can be made that come first, that nobody else sees, and that are gone with it.
+
+        Raises:
+            StoreError: what the database says, within the block too.
+        """
+        with self._server.translated(), _original(), self._pool().connect() as opened:
+            connection = opened.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin() as transaction:
+                yield connection, postgresql_schema.SCHEMA, "pg_temp"
+                transaction.rollback()
+
+    @contextmanager
     def project(self) -> Iterator[Connection]:
         """Open a write transaction for the `proj_` tables; it commits at the end of the block, or rolls back on an error.
 

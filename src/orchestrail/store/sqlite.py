@@ -130,6 +130,17 @@ class SqliteStore(LogStore):
             yield connection
 
     @contextmanager
+    def beside(self) -> Iterator[tuple[Connection, str, str]]:
+        """Open a snapshot in which tables can be made that come first, that nobody else sees, and that are gone with it.
+
+        Raises:
+            StoreError: what the database says about the file, within the block too.
+        """
+        with self.read() as connection:
+            connection.exec_driver_sql("PRAGMA query_only = OFF")  # the file itself was opened for reading
+            yield connection, "main", "temp"
+
+    @contextmanager
     def project(self) -> Iterator[Connection]:
         """Open a write transaction for the `proj_` tables; it commits at the end of the block, or rolls back on an error.
 

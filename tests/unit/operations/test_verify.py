@@ -9,7 +9,11 @@ import pytest
 from orchestrail.errors import ConfigurationError, StoreError
 from orchestrail.operations import open_record
 from orchestrail.operations.checkpoint import checkpoint
+from orchestrail.operations.derived import rebuild
+from orchestrail.operations.ingest import ingest
 from orchestrail.operations.verify import verify
+from orchestrail.projections.apply import apply
+from orchestrail.projections.comparison import NAMED
 from orchestrail.settings import Settings
 from orchestrail.store.base import Incoming
 
@@ -83,3 +87,85 @@ def test_no_store(settings, tmp_path):
     with pytest.raises(ConfigurationError):
         verify(settings, "ftp://host/x")
     assert not settings.home.exists()
+
+
+@pytest.fixture
+def read(settings, store, events):
+    """A store with runs, of which the tables were made."""
+    ingest(store, sorted(events.rglob("*.json*")))
+    apply(store)
+    return store
+
+
+def tampered(store, *statements):
+    with store.project() as connection:
+        return [connection.exec_driver_sql(statement).rowcount for statement in statements]
+
+
+def test_tables_that_the_log_gives(settings, read):
+    """They are made anew beside those of the store, which stay as they are, and nothing is left behind."""
+    before = settings.home.joinpath("audit.db").read_bytes()
+    found = verify(settings, projections=True)
+    assert (found.ok, found.tables.differences, found.tables.entries) == (True, 0, read.size())
+    assert found.tables.rows > read.size()
+    assert settings.home.joinpath("audit.db").read_bytes() == before
+    assert verify(settings, str(settings.home), projections=True).tables == found.tables
+    assert verify(settings).tables is None
+
+
+def test_tables_that_somebody_changed(settings, read):
+    """Each row that is another one, too many or missing is named; `collect --rebuild` makes them what the log gives."""
+    with read.read() as connection:
+        runs = connection.exec_driver_sql("SELECT run_id FROM proj_run ORDER BY run_id").scalars().all()
+    changes = (
+        f"UPDATE proj_run SET state = 'COMPLETE', system = 'other' WHERE run_id = '{runs[0]}'",
+        f"DELETE FROM proj_run WHERE run_id = '{runs[1]}'",
+        f"INSERT INTO proj_event (run_id, seq) VALUES ('{runs[0]}', 99999)",
+        "UPDATE proj_use SET digest = 'sha256:00' WHERE rowid = (SELECT max(rowid) FROM proj_use)",
+    )
+    assert tampered(read, *changes) == [1, 1, 1, 1]
+    found = verify(settings, projections=True)
+    problems = [str(problem) for problem in found.problems]
+    assert not found.ok
+    assert found.tables.differences == len(problems) == 4
+    assert f"proj_run run_id {runs[0]}: is not what the log gives" in problems
+    assert f"proj_run run_id {runs[1]}: is missing" in problems
+    assert f"proj_event run_id {runs[0]}, seq 99999: is there, and the log gives none" in problems
+    rebuild(read)
+    assert verify(settings, projections=True).ok
+
+
+def test_many_changed_rows_are_counted(settings, read):
+    """The first of a table are named."""
+    (changed,) = tampered(read, "UPDATE proj_event SET seq = seq + 100000")
+    found = verify(settings, projections=True)
+    assert changed > NAMED
+    assert found.tables.differences == 2 * changed
+    assert len(found.problems) == NAMED + 1
+    assert str(found.problems[-1]) == f"proj_event: {2 * changed - NAMED} more rows are not what the log gives"
+
+
+def test_tables_that_are_behind(settings, read):
+    """What they hold is compared, and what they lack of the log is said."""
+    entries = read.size()
+    read.append([Incoming(b"{}", "test"), Incoming(b"[]", "test")])
+    found = verify(settings, projections=True)
+    assert (found.ok, found.tables.entries) == (True, entries)
+    assert found.notes[-1] == "the last 2 log entries were not in the tables yet"
+
+
+def test_tables_that_cannot_be_compared(settings, filled):
+    """There are none, or those of another version; or the log that they come of does not verify; or a server has them."""
+    with pytest.raises(StoreError, match="not made yet"):
+        verify(settings, projections=True)
+    apply(filled)
+    tampered(filled, "UPDATE proj_meta SET value = '0' WHERE key = 'version'")
+    with pytest.raises(StoreError, match="of version 0"):
+        verify(settings, projections=True)
+    with pytest.raises(ConfigurationError, match="The tables of a server"):
+        verify(settings, "http://127.0.0.1:1", projections=True)
+    tampered(filled, "DROP TRIGGER payload_update", "UPDATE payload SET body = x'5b5d'")
+    found = verify(settings, projections=True)
+    assert not found.ok
+    assert found.tables is None
+    assert "the tables were not compared" in found.notes[-1]
