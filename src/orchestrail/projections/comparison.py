@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, MetaData, Select, Table, except_, func, select
+from sqlalchemy import Connection, MetaData, Select, Table, except_, func, inspect, select
 
 from orchestrail.projections import tables
 from orchestrail.projections.apply import applied, apply, begin_anew, version_of
@@ -41,12 +41,12 @@ class Difference:
 
     Attributes:
         table: its name.
-        row: what it is about, such as `run_id 0192...`.
+        row: what it is about, such as `run_id 0192...`; None where the whole table is meant.
         said: what is the matter with it.
     """
 
     table: str
-    row: str
+    row: str | None
     said: str
 
 
@@ -115,11 +115,15 @@ def compare(kept: Kept, progress: Progress | None = None) -> Compared:
         begin_anew(connection)
         apply(_Beside(kept, connection, size), progress)
         rows, counts, differences = 0, [], []
+        there = set(inspect(connection).get_table_names(schema=theirs))
         for table in tables.metadata.sorted_tables:
             if table in JUDGED:
                 continue
             rows += connection.execute(select(func.count()).select_from(_in(table, own))).scalar_one()
-            found = _differences(connection, table, theirs, own)
+            if table.name in there:
+                found = _differences(connection, table, theirs, own)
+            else:
+                found = [Difference(table.name, None, _MISSING)]
             if found:
                 counts.append((table.name, len(found)))
                 differences += found[:NAMED]

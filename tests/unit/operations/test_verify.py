@@ -135,6 +135,12 @@ def test_tables_that_somebody_changed(settings, read):
     assert verify(settings, projections=True).ok
 
 
+def test_a_table_that_somebody_dropped(settings, read):
+    """It is named like a row."""
+    tampered(read, "DROP TABLE proj_edge")
+    assert [str(problem) for problem in verify(settings, projections=True).problems] == ["proj_edge: is missing"]
+
+
 def test_many_changed_rows_are_counted(settings, read):
     """The first of a table are named."""
     (changed,) = tampered(read, "UPDATE proj_event SET seq = seq + 100000")
