@@ -1,4 +1,5 @@
-"""What a check costs on a large record: all that is on it, once and after one more run; one run; a trace; a root with many runs.
+"""What a check costs on a large record: all that is on it, once and after one more run; one run; a trace; a root with many runs;
+and to verify the log and the tables beside it.
 
 The record is made by the real recorder: processes of twenty runs with five events each, every tenth of which trains and evaluates a
 model, and one root with 500 runs. Without arguments in a tiny size, which measures nothing but that it works.
@@ -157,6 +158,24 @@ def asked(home: Path) -> dict[str, Any]:
     }
 
 
+def proven(home: Path) -> dict[str, Any]:
+    """Verify the log, and then again with the tables, in a process of its own; gives seconds, and megabytes of memory at most."""
+    from orchestrail.operations.verify import verify
+    from orchestrail.settings import load_settings
+
+    settings = load_settings(home=home)
+    log, _ = timed(lambda: verify(settings))
+    both, found = timed(lambda: verify(settings, projections=True))
+    if not found.ok or found.tables is None:
+        raise AssertionError(found.problems)
+    return {
+        "log": round(log, 1),
+        "log_and_tables": round(both, 1),
+        "rows": found.tables.rows,
+        "memory_megabytes": peak_megabytes(),
+    }
+
+
 def apart(home: Path, *arguments: str) -> str:
     """Run a part of this program in a process of its own."""
     environment = {**os.environ, "ORCHESTRAIL_HOME": str(home)}
@@ -188,12 +207,16 @@ def main() -> None:
     arguments.add_argument("--keep", type=Path, help="page to write the result into")
     arguments.add_argument("--fill", type=int, nargs=2, help=argparse.SUPPRESS)
     arguments.add_argument("--ask", type=Path, help=argparse.SUPPRESS)
+    arguments.add_argument("--prove", type=Path, help=argparse.SUPPRESS)
     given = arguments.parse_args()
     if given.fill:
         fill(*given.fill)
         return
     if given.ask:
         sys.stdout.write(json.dumps(asked(given.ask)))
+        return
+    if given.prove:
+        sys.stdout.write(json.dumps(proven(given.prove)))
         return
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory(prefix="audit-scale-") as folder:
@@ -204,6 +227,7 @@ def main() -> None:
         apart(home, "--fill", "1", str(given.processes + 1))
         collected(home)
         warm = json.loads(apart(home, "--ask", str(home)))
+        proof = json.loads(apart(home, "--prove", str(home)))
         result = document("audit_scale", ["orchestrail", "sqlalchemy"], {"processes": given.processes}, load)
         result["results"] = {
             "record_seconds": round(recording, 1),
@@ -211,6 +235,7 @@ def main() -> None:
             "apply_seconds": round(applied, 1),
             "cold": cold,
             "after_one_more_process": warm,
+            "verify": proof,
             "store_megabytes": (home / "audit.db").stat().st_size >> 20,
         }
     title = f"Asking a record of {cold['runs']:,} runs, {cold['entries']:,} events and {cold['models']:,} models."
@@ -222,6 +247,9 @@ def main() -> None:
         ("check of one run with its process, profile build, p95", f"{cold['check_run_p95'] * 1000:.0f} ms", "200 ms"),
         ("trace of a model, p95", f"{cold['trace_p95'] * 1000:.0f} ms", "100 ms"),
         (f"show of a root with {MANY} runs, p95", f"{cold['show_500_p95'] * 1000:.0f} ms", "100 ms"),
+        ("verify: log, payloads, checkpoints", f"{proof['log']:.1f} s", "60 s"),
+        (f"verify --projections: that, and {proof['rows']:,} rows", f"{proof['log_and_tables']:.0f} s", "600 s"),
+        ("memory for that", f"{proof['memory_megabytes']:,} MB", ""),
     ]
     tell(result, title, rows, given.keep)
 
