@@ -39,7 +39,7 @@ class Listed:
     Attributes:
         namespace: of the data set.
         name: of the data set.
-        kind: `data` or `model`, as it was used last.
+        kind: `model` where one of the uses that were looked at says so: who reads a model often does not; else `data`.
         written: None where no recorded run wrote it.
         read: None where no recorded run read it.
         contents: digests, and versions without one, that it stood for in the uses that were looked at.
@@ -94,7 +94,7 @@ def datasets(
 
 def _listed(connection: Connection, name: str, namespace: str) -> Listed:
     use, run = tables.use.c, tables.run.c
-    kinds: list[tuple[int, str]] = []
+    kinds: set[str] = set()
     contents: set[tuple[str | None, str | None]] = set()
     last: dict[str, Last] = {}
     for direction in ("output", "input"):
@@ -109,8 +109,9 @@ def _listed(connection: Connection, name: str, namespace: str) -> Listed:
         if not rows:
             continue
         looked_at = rows[:LOOKED_AT]
-        kinds.append((rows[0].seq, rows[0].kind))
+        kinds |= {row.kind for row in looked_at}
         contents |= {(row.digest, None if row.digest else row.version) for row in looked_at}
         jobs = tuple(dict.fromkeys(row.job_name for row in looked_at))
         last[direction] = Last(rows[0].at, rows[0].run_id, jobs, len(rows) > LOOKED_AT)
-    return Listed(namespace, name, max(kinds)[1], last.get("output"), last.get("input"), len(contents))
+    kind = "model" if "model" in kinds else "data"
+    return Listed(namespace, name, kind, last.get("output"), last.get("input"), len(contents))

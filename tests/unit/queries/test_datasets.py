@@ -53,14 +53,15 @@ def test_each_name_once_in_their_order(made, uses, limit, wanted):
 
 
 def test_what_was_used_often_says_that_there_is_more(made):
-    """Of the last uses alone is told what they were; a model is one by its last use."""
+    """Of the last uses alone is told what they were; a model is one whatever those who read it took it for."""
     log = used(made, [("/often", "file", str(number), False) for number in range(LOOKED_AT + 1)])
     log.add(made.event("COMPLETE", 99, second=99, outputs=[made.dataset("/m", "m", kind="model")], job="fit"))
+    log.add(made.event("COMPLETE", 100, second=100, inputs=[made.dataset("/m", "m")], job="package"))
     with snapshot(log) as record:
         model, often = datasets(record, 9)
         assert [one.name for one in datasets(record, 9, kind="model")] == ["/m"]
         assert [one.name for one in datasets(record, 9, name="*OFT*")] == ["/often"]
-    assert (model.kind, model.written.jobs, model.read, model.more) == ("model", ("fit",), None, False)
+    assert (model.kind, model.written.jobs, model.read.jobs, model.more) == ("model", ("fit",), ("package",), False)
     assert (often.kind, often.contents, often.more, often.read.more) == ("data", LOOKED_AT, True, True)
 
 
