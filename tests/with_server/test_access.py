@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 import subprocess
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -294,6 +296,19 @@ def test_too_many_requests_are_told_to_wait(serve: Callable[..., Serving]) -> No
         assert statuses[:5] == [200] * 5
         assert statuses[-1] == 429
         assert client.get("/runs").headers["retry-after"] == "1"
+
+
+def test_page_of_an_altered_event_says_so(server: Serving, made: ModuleType) -> None:
+    """The proof is of the leaf, and the page does not let it stand for the event, whether a browser looks or not."""
+    send(server, made.body(made.event("START", 1)))
+    altered = "What is shown here is not what was taken"
+    assert altered not in httpx.get(f"{server.url}/log/0").text
+    with closing(sqlite3.connect(server.home / "audit.db")) as connection, connection:
+        connection.execute("DROP TRIGGER payload_update")
+        connection.execute("UPDATE payload SET body = CAST(replace(body, 'START', 'ABORT') AS BLOB)")
+    page = httpx.get(f"{server.url}/log/0").text
+    assert altered in page
+    assert '<span class="pass">' not in page
 
 
 def test_health_and_metrics(server: Serving, made: ModuleType) -> None:

@@ -86,7 +86,8 @@ def test_person_signs_in_and_out(serve: Callable[..., Serving], token: Callable[
     reads, writes = token("read"), token("write")
     server = serve()
     with httpx.Client(base_url=server.url, timeout=60) as browser:
-        assert browser.get("/metrics").headers["location"] == "/sign-in?to=%2Fmetrics"
+        assert browser.get("/runs").headers["location"] == "/sign-in?to=%2Fruns"
+        assert browser.get("/metrics").status_code == 401  # a program asks, which takes no page for its counters
         assert "<form" in browser.get("/sign-in").text
         for wrong in (writes, "orct_00000000_" + "a" * 43):
             assert browser.post("/sign-in", data={"token": wrong}).status_code == 401

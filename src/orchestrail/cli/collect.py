@@ -39,7 +39,10 @@ def collect(
         settled = counted(digested.settled, "digest of a large file was", "digests of large files were")
         output.remark(f"{settled} settled, {counted(digested.left, 'waits', 'wait')}.")
     if anew:
-        rebuild(record, output.progress("making tables anew"))
+        entries = rebuild(record, output.progress("making tables anew"))
+        output.remark(
+            f"The tables were made anew of {counted(entries, 'event')}; whether the log holds, `orchestrail verify` says."
+        )
     print_counts(counts, output)
     raise typer.Exit(1 if done.quarantined else 0)
 

@@ -15,7 +15,7 @@ from orchestrail.queries.documents import impact_document
 from orchestrail.queries.impact import Descendants, Examined, Impact, examined
 from orchestrail.queries.impact import impact as find_impact
 from orchestrail.queries.models import Deployment
-from orchestrail.queries.targets import find_target
+from orchestrail.queries.targets import find_target, require_version
 from orchestrail.queries.words import counted
 
 _SHOWN = 30
@@ -40,7 +40,10 @@ def impact(
     """
     output = Output(as_json=as_json, zone=zone, full=full)
     with reading(settings_of(home, store), output, no_collect=no_collect) as record:
-        found = find_impact(record, find_target(record, target), version)
+        meant = find_target(record, target)
+        if version is not None:
+            require_version(record, meant, version)
+        found = find_impact(record, meant, version)
         looked_at = None if found.certain.models or found.certain.deployments else examined(record)
     if as_json:
         output.document(impact_document(found, looked_at))

@@ -71,8 +71,10 @@ def recompute_and_print(
         output.line(*_of_tables(result.tables))
     for problem in result.problems:
         output.line(f"  {problem}")
-    if result.against is not None and result.against.consistent:
+    if log_holds and result.against is not None and result.against.consistent:
         output.line(_compared(result.size, result.against))
+    if result.tables is not None and result.tables.differences:
+        output.line("`orchestrail collect --rebuild` makes them what the log gives.")
     for note in result.notes:
         output.line(f"note: {note}")
     return result.ok

@@ -17,7 +17,7 @@ from orchestrail.operations.withdraw import withdraw as put_withdrawal
 from orchestrail.queries.documents import impact_document
 from orchestrail.queries.impact import examined, impact
 from orchestrail.queries.snapshot import snapshot
-from orchestrail.queries.targets import find_target
+from orchestrail.queries.targets import find_target, require_name
 
 
 def withdraw(
@@ -54,9 +54,8 @@ def withdraw(
             f"{target} cannot be withdrawn.", why, f"`orchestrail show {target}` lists its outputs."
         )
     everything = found.kind == "dataset" or found.dataset.digest is None
-    if version is not None and not everything:
-        why = "A file and a digest stand for one content already."
-        raise ConfigurationError("--version is of the name of a data set.", why, "Leave it out, or give the name.")
+    if version is not None:
+        require_name(found)
     put_withdrawal(settings, opened, found.dataset, reason, at=since, everything=everything, version=version, by=by)
     with snapshot(opened) as record:
         descending = impact(record, found, version)

@@ -41,7 +41,9 @@ def with_tables(found: Verification, url: str, home: Path, applying: Progress | 
     for table, number in compared.counts:
         if more := number - sum(each.table == table for each in compared.differences):
             problems.append(Problem(table, None, f"{more} more rows are not what the log gives"))
-    notes = ["kept verdicts are not compared: a catalogue of some day gave them, not the log"]
+    notes = [
+        "kept verdicts are not compared, since the log does not give them: `orchestrail collect --rebuild` drops them"
+    ]
     if late := found.size - compared.entries:
         notes.append(f"the last {late} log entries were not in the tables yet")
     return replace(

@@ -12,8 +12,9 @@ from sqlalchemy import Connection, column, func, select, table
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.store.base import Checkpoint
-from orchestrail.store.envelope import Envelope, parse_envelope
+from orchestrail.store.envelope import Envelope, event_id, parse_envelope
 from orchestrail.store.log import stated_head
+from orchestrail.store.merkle import leaf_hash
 
 _log = table("log", column("seq"), column("event_id"), column("envelope"), column("leaf"))
 _meta = table("meta", column("key"), column("value"))
@@ -81,6 +82,13 @@ class WholeEntry:
     body: bytes | None
     run_id: str | None
 
+    @property
+    def is_as_taken(self) -> bool:
+        """Whether leaf, envelope and event belong to one another: a proof that a leaf is in the log tells of the leaf alone."""
+        return leaf_hash(self.envelope) == self.leaf and (
+            self.body is None or event_id(self.nonce or b"", self.body).hex() == self.said.event_id
+        )
+
 
 def log_entries(connection: Connection, places: Iterable[int]) -> dict[int, LogEntry]:
     """Load entries by place; places where nothing stands are left out."""
@@ -92,8 +100,8 @@ def log_entries(connection: Connection, places: Iterable[int]) -> dict[int, LogE
         .outerjoin(tables.run, run.run_id == event.run_id)
     )
     for chunk in chunks(sorted(set(places))):
-        for seq, event_id, run_id, job in connection.execute(query.where(_log.c.seq.in_(chunk))):
-            found[seq] = LogEntry(seq, bytes(event_id).hex(), run_id, job or "")
+        for seq, identity, run_id, job in connection.execute(query.where(_log.c.seq.in_(chunk))):
+            found[seq] = LogEntry(seq, bytes(identity).hex(), run_id, job or "")
     return found
 
 

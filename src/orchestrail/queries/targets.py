@@ -83,6 +83,36 @@ def find_target(connection: Connection, given: str) -> Target:
     )
 
 
+def require_name(target: Target) -> None:
+    """Require that a target is one of which a version can be named.
+
+    Raises:
+        ConfigurationError: it is not: it stands for one content already, or is a run.
+    """
+    if target.dataset is None or not (target.kind == "dataset" or target.dataset.digest is None):
+        why = "A run has none." if target.dataset is None else "A file and a digest stand for one content already."
+        raise ConfigurationError("--version is of the name of a data set.", why, "Leave it out, or give the name.")
+
+
+def require_version(connection: Connection, target: Target, version: str) -> None:
+    """Require that a target is the name of a data set of which a version is on the record.
+
+    Raises:
+        ConfigurationError: it is no name.
+        NotRecorded: no recorded run used that version of it.
+    """
+    require_name(target)
+    use, dataset = tables.use.c, target.dataset
+    if dataset is not None and not _latest(
+        connection, use.namespace == dataset.namespace, use.name == dataset.name, use.version == version
+    ):
+        raise NotRecorded(
+            f"No recorded run used version {version} of {target.given}.",
+            "A version is given whole, as it was recorded; nothing is known of what descends from any other.",
+            "`orchestrail impact` without --version, with --json and --full, has the versions that are on the record.",
+        )
+
+
 def _file(connection: Connection, given: str, path: Path) -> Target:
     found = _digest_of(path)
     if found is None or found.digest is None:

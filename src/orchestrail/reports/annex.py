@@ -420,7 +420,7 @@ def _security(evidence: Evidence) -> Filling:
     source = Source(last.seq, last.run_id)
     rows = [
         (
-            Figure("entries of the log that this document cites", (source,)),
+            Figure("entries of the log that this document is made of", (source,)),
             Figure(str(len(evidence.entries)), (source,)),
         ),
         (_of_use(first, "digest of the model file"), _of_use(first, evidence.model.key)),

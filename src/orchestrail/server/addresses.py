@@ -12,6 +12,7 @@ from urllib.parse import urlencode
 
 API = "/api/"
 PREFIX = f"{API}v1"
+METRICS = "/metrics"
 FIRST = "/"
 SIGN_IN = "/sign-in"
 _LONGEST = 2000

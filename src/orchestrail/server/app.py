@@ -29,7 +29,7 @@ from orchestrail.queries.snapshot import STEP, Snapshot, Store, apply, is_behind
 from orchestrail.requirements.catalogue import catalogue_in_force
 from orchestrail.server import ingest, read, sign_in, tlog
 from orchestrail.server.access import SAFE, Access
-from orchestrail.server.addresses import API, PREFIX
+from orchestrail.server.addresses import API, METRICS, PREFIX
 from orchestrail.server.around import Around
 from orchestrail.server.body import Bodies, Limits
 from orchestrail.server.caller import Caller
@@ -154,7 +154,7 @@ def create_app(
         store.size()
         return {"status": "ok"}
 
-    @app.get("/metrics", tags=["server"], summary="Counters, for Prometheus", dependencies=[Depends(counter)])
+    @app.get(METRICS, tags=["server"], summary="Counters, for Prometheus", dependencies=[Depends(counter)])
     def count() -> Response:
         """Give the counters in the text format of Prometheus."""
         return Response(metrics.text(store.size()), media_type="text/plain; version=0.0.4; charset=utf-8")

@@ -20,7 +20,7 @@ from orchestrail.errors import (
     StoreError,
     UnknownRun,
 )
-from orchestrail.server.addresses import API, asked_page, sign_in_for
+from orchestrail.server.addresses import API, METRICS, asked_page, sign_in_for
 
 _log = logging.getLogger("orchestrail.server")
 
@@ -99,7 +99,8 @@ class Document(JSONResponse):
 
 def answer(request: Request, error: OrchestrailError) -> Response:
     """Turn an error into an answer."""
-    if isinstance(error, SignInNeeded) and not request.url.path.startswith(API) and request.method in ("GET", "HEAD"):
+    for_people = not request.url.path.startswith((API, METRICS))
+    if isinstance(error, SignInNeeded) and for_people and request.method in ("GET", "HEAD"):
         return RedirectResponse(sign_in_for(asked_page(request.scope)), 303)
     status = error.status if isinstance(error, Problem) else status_of(error)
     headers = {}

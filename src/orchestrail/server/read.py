@@ -36,7 +36,7 @@ from orchestrail.queries.runs import find_run
 from orchestrail.queries.runs import runs as find_runs
 from orchestrail.queries.show import show as rebuild
 from orchestrail.queries.snapshot import Snapshot, Store
-from orchestrail.queries.targets import find_target
+from orchestrail.queries.targets import find_target, require_version
 from orchestrail.queries.times import today, utc
 from orchestrail.queries.trace import trace as find_trace
 from orchestrail.requirements.catalogue import Catalogue
@@ -126,7 +126,10 @@ def create_router(
         target: Target, request: Request, record: Annotated[Snapshot, Depends(read)], version: str | None = None
     ) -> Document:
         """Follow forward, as `orchestrail impact` does."""
-        found = find_impact(record, find_target(record, target), version)
+        meant = find_target(record, target)
+        if version is not None:
+            require_version(record, meant, version)
+        found = find_impact(record, meant, version)
         looked_at = None if found.certain.models or found.certain.deployments else examined(record)
         return seen(request, impact_document(found, looked_at))
 

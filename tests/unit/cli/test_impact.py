@@ -19,6 +19,17 @@ def test_a_target_without_descendants_says_what_was_examined(run, answer, story)
     assert answer("impact", str(story / "raw.csv"))["examined"] is None
 
 
+def test_a_version_is_of_a_name_and_on_the_record(run, story):
+    """A file stands for one content, whatever version is asked for; of a version that nobody used nothing is said to descend."""
+    asked = run("impact", str(story / "raw.csv"), "--version", "1")
+    assert asked.exit_code == 2
+    assert "A file and a digest stand for one content" in asked.stderr
+    (story / "raw.csv").unlink()
+    asked = run("impact", str(story / "raw.csv"), "--version", "1")
+    assert asked.exit_code == 1
+    assert "No recorded run used version 1 of" in asked.stderr
+
+
 def test_a_withdrawal_is_a_record_and_shows_what_descends(answer, run, story):
     """By content where a file is given; the file stays where it is."""
     raw = story / "raw.csv"
