@@ -78,7 +78,7 @@ class SpoolError(OrchestrailError):
 
 
 class ServerError(OrchestrailError):
-    """A server of ours cannot be reached, or refuses; the spool keeps what did not arrive there.
+    """A server of ours cannot be reached, or refuses; the spool keeps what did not arrive there. It says nothing of the record.
 
     Attributes:
         passing: whether it may go better the next time.
@@ -86,7 +86,7 @@ class ServerError(OrchestrailError):
     """
 
     code = "server"
-    exit_code = 1
+    exit_code = 4
 
     def __init__(
         self, what: str, why: str = "", do: str = "", *, passing: bool = False, retry_after: float | None = None

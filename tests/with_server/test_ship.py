@@ -123,13 +123,13 @@ def test_token_that_does_not_count_keeps_the_spool(
     command: Callable[..., Any],
     made: ModuleType,
 ) -> None:
-    """A reader's token, a revoked one or none: exit code 1, said why, and nothing is lost; with the right one it goes."""
+    """A reader's token, a revoked one or none: exit code 4, said why, and nothing is lost; with the right one it goes."""
     reads, writes = token("read"), token("write")
     server = serve()
     home = spooled(made.event("START", 1))
     for given in ({}, {"ORCHESTRAIL_TOKEN": reads}):
         refused = command("ship", "--home", str(home), ORCHESTRAIL_URL=server.url, **given)
-        assert refused.returncode == 1
+        assert refused.returncode == 4
         assert "ORCHESTRAIL_TOKEN" in refused.stderr
         assert len(segments(home / "spool")) == 1
     sent = command("ship", "--home", str(home), ORCHESTRAIL_URL=server.url, ORCHESTRAIL_TOKEN=writes)

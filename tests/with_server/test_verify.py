@@ -168,7 +168,7 @@ def test_the_key_of_a_server_has_to_be_pinned(home: Path, serve: Any, command: A
 def test_a_reader_of_all_may_verify_from_afar(
     home: Path, auditor: Path, serve: Any, token: Callable[..., str], command: Any
 ) -> None:
-    """With a token of the scope read; with none, or one of a system alone, the server refuses, and nothing is said of the log."""
+    """With a token of the scope read; with none, or one of a system alone, the server refuses: no word on the log, in the exit code neither."""
     reads, bound = token("read"), token("read", systems=["scoring"])
     server = serve(home=home)
     verify = ["verify", server.url, "--home", str(auditor)]
@@ -179,7 +179,7 @@ def test_a_reader_of_all_may_verify_from_afar(
         {"ORCHESTRAIL_TOKEN": reads, "ORCHESTRAIL_URL": "http://other.example"},
     ):
         done = command(*verify, **refused)
-        assert (done.exit_code, done.stdout) == (1, "")
+        assert (done.exit_code, done.stdout) == (4, "")
         assert "answers with status 40" in done.stderr
 
 
@@ -210,5 +210,5 @@ def test_what_is_no_log_is_said(impostor: str, home: Path, auditor: Path, comman
     code, found = said(command("verify", "--home", str(home), "--against", impostor, "--json"))
     assert (code, found["problems"], found["against"]) == (1, ["against: no signature lines"], None)
     done = command("verify", "http://127.0.0.1:1", "--home", str(auditor))
-    assert (done.exit_code, "cannot be reached" in done.stderr) == (1, True)
+    assert (done.exit_code, "cannot be reached" in done.stderr) == (4, True)
     assert command("verify", "http://", "--home", str(auditor)).exit_code == 2

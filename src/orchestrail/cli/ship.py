@@ -34,7 +34,7 @@ def ship(
     """Send the spool to a server or another folder.
 
     The server is that of ORCHESTRAIL_URL, with ORCHESTRAIL_TOKEN. From a folder `orchestrail collect --from DIR` takes it. What
-    did not arrive stays in the spool. Exit code 1 where the server cannot be reached or refuses, or where events were refused.
+    did not arrive stays in the spool. Exit code 1 where events were refused, 4 where the server cannot be reached or refuses.
     """
     output = Output(as_json=as_json)
     settings = settings_of(home)
