@@ -168,7 +168,7 @@ def test_the_key_of_a_server_has_to_be_pinned(home: Path, serve: Any, command: A
 def test_a_reader_of_all_may_verify_from_afar(
     home: Path, auditor: Path, serve: Any, token: Callable[..., str], command: Any
 ) -> None:
-    """With a token of the scope read; with none, or one of a system alone, the server refuses: no word on the log, in the exit code neither."""
+    """With a token of the scope read; with none, or one of a system alone, the server refuses: nothing is said of the log."""
     reads, bound = token("read"), token("read", systems=["scoring"])
     server = serve(home=home)
     verify = ["verify", server.url, "--home", str(auditor)]

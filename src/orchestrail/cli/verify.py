@@ -39,8 +39,8 @@ def verify(
 
     With --against, show also whether it contains a checkpoint that was kept outside; a server's log may also be the longer one. Of
     a server, the entries of its log are recomputed, by the key that is pinned here. With --projections, show also that the tables
-    from which questions are answered are what the log gives. Nothing is collected or written. Exit code 1 where it was altered, 4 where
-    the store or the server cannot be read: that says nothing of the log.
+    from which questions are answered are what the log gives. Nothing is collected or written. Exit code 1 where
+    it was altered, 4 where the store or the server cannot be read: that says nothing of the log.
     """
     ok = recompute_and_print(
         settings_of(home, store), Output(as_json=as_json), target, against, projections=projections
