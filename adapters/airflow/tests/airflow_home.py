@@ -343,7 +343,7 @@ class Server:
         return f"Bearer {self.ask('GET', '/auth/token')['access_token']}"
 
     def ask(self, method: str, path: str, body: object = None) -> dict[str, Any]:
-        """Send a request and give the answer; one that Airflow did nothing about, in a deadlock of its own, once more."""
+        """Send a request and give the answer; again where SQLite kept Airflow from doing anything about it."""
         headers = {"Content-Type": "application/json"}
         if self._authorization:
             headers["Authorization"] = self._authorization
@@ -357,13 +357,13 @@ class Server:
                     return found
             except urllib.error.HTTPError as error:
                 said = error.read().decode(errors="replace")
-                if _locked_itself_out(said) and time.monotonic() < deadline:
-                    continue
-                error.add_note(f"{method} {path} was answered with {said}\n\n{self.last_words()}")
-                raise
+                if not _is_undone(said) or time.monotonic() > deadline:
+                    error.add_note(f"{method} {path} was answered with {said}\n\n{self.last_words()}")
+                    raise
+                time.sleep(1)
 
     def last_words(self) -> str:
-        """Give the end of what Airflow's processes have logged: why a request failed stands only there."""
+        """Give the end of what Airflow's processes have logged: why a request failed stands there."""
         log = (self.home.path / "standalone.log").read_text(errors="replace")
         return "\n".join(["The end of standalone.log:", *log.splitlines()[-200:]])
 
@@ -482,18 +482,24 @@ def dag_runs(home: Home) -> list[tuple[str, str]]:
     return home.table("select dag_id, state from dag_run order by 1, 2")
 
 
-def _locked_itself_out(said: str) -> bool:
-    """Say whether an answer of Airflow 3 is about the one deadlock of its API server on SQLite, in which it has done nothing yet.
+def _is_undone(said: str) -> bool:
+    """Say whether an answer is one of the two with which Airflow 3 on SQLite says that it has done nothing: then it is asked again.
 
-    It writes what a person asks for into its log first (`action_logging`), in its event loop. A task's request that has SQLite's
+    What a person asks for it first writes into its log (`action_logging`), in its event loop. A task's request that has SQLite's
     lock, in a thread, ends its transaction only when that loop goes on, which waits for the lock: after 5 seconds it gives up.
     Seen with 3.3.2 while tasks run on a busy machine, in one of twenty changes, alike with our plugin and without it.
+
+    A backfill fails where anybody writes between its first look and its first write, which SQLite does not let wait; Airflow takes
+    back what it had begun, "so the user can retry".
     """
     try:
         detail = json.loads(said)["detail"]
-        return bool("database is locked" in detail["orig_error"] and detail["statement"].startswith("INSERT INTO log "))
     except (ValueError, LookupError, TypeError):
         return False
+    if isinstance(detail, dict):
+        error, statement = str(detail.get("orig_error")), str(detail.get("statement"))
+        return "database is locked" in error and statement.startswith("INSERT INTO log ")
+    return str(detail).startswith("Database is locked. Backfill creation is not supported on SQLite")
 
 
 def _group(leader: int) -> list[int]:
