@@ -157,15 +157,16 @@ class _Picture:
         """Draw a data set, with the run that wrote it below its name."""
         found = self.traced.datasets[key]
         node = Node(dataset_text(found.dataset, self.output))
-        if found.note and found.note != NOT_CAPTURED:
+        gap = found.writer is None and is_in_memory(found.dataset)
+        if found.note and not gap:
             node.details.append(("note", Text(found.note, style=GAP)))
         if found.others:
             node.details.append(("also by", Text(self._others(found.others), style="dim")))
         for run_id in found.passed:
             node.details += self._through(run_id)
         if found.writer is None:
-            if is_in_memory(found.dataset):
-                node.title.append(f"  {NOT_CAPTURED}", style=GAP)
+            if gap:
+                node.title.append(f"  {found.note}", style=GAP)
             elif key != (dataset_key(self.traced.target.dataset) if self.traced.target.dataset else None):
                 node.title.append("  source", style="cyan")
             return node

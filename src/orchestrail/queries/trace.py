@@ -33,6 +33,7 @@ from orchestrail.queries.show import began
 from orchestrail.queries.targets import Target
 
 NOT_CAPTURED = "handed on in memory: not captured"
+FROM_NOBODY = "in memory: no recorded run is known to have made it"
 UNCHANGED = "gave it back unchanged"
 ENCLOSING = "read by the enclosing run; handed on in memory: not captured"
 RAN_BEFORE = "a step before it in the same run: what it handed on was not captured"
@@ -430,7 +431,7 @@ class _Tracer:
                 self._join(Edge(run_id, key, "wrote", "digest", note=UNCHANGED))
                 self._ask(run_id)
         elif known is None:
-            gap = NOT_CAPTURED if is_in_memory(dataset) else None
+            gap = NOT_CAPTURED if is_unidentified(dataset) else FROM_NOBODY if is_in_memory(dataset) else None
             self.datasets[key] = TracedDataset(dataset, None, origin.others, origin.note or gap)
 
     def _wrote(self, writer: Use, dataset: DatasetRef, proof: str, note: str | None = None) -> None:

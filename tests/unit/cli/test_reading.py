@@ -201,6 +201,17 @@ def test_trace_draws_the_way_back(story, run, monkeypatch):
     assert "  digest weak: 1" not in lines
 
 
+def test_a_value_of_which_the_content_is_known_was_captured(made, spooled, run):
+    """What is not known is who made it; one without a digest was handed on and not captured."""
+    known, unknown = ({**made.dataset(name, content), "namespace": "inmemory"} for name, content in ("kb", "u-"))
+    del unknown["facets"]["version"], unknown["facets"]["orchestrail_dataset"]
+    spooled(made.event("COMPLETE", 0xF1, inputs=[known, unknown], outputs=[made.dataset("/model", "m")]))
+    lines = run("trace", "/model").stdout.splitlines()
+    (captured,) = [line for line in lines if "sha256:" in line and "model" not in line]
+    assert captured.endswith("  in memory: no recorded run is known to have made it")
+    assert [line.endswith("handed on in memory: not captured") for line in lines].count(True) == 1
+
+
 def test_trace_gives_the_whole_document(story, answer):
     """With every name of the contract."""
     document = answer("trace", str(story / "model.joblib"))
