@@ -22,6 +22,7 @@ from orchestrail.cli.trace import print_trace
 from orchestrail.cli.verify import recompute_and_print
 from orchestrail.cli.words import SHORT
 from orchestrail.errors import ConfigurationError, OrchestrailError
+from orchestrail.queries.meetings import others_of
 from orchestrail.queries.origin import readers_of
 from orchestrail.queries.runs import runs
 from orchestrail.queries.show import show
@@ -90,7 +91,8 @@ def demo(
         model = made / "model.joblib"
         _typed(output, f"orchestrail trace {_relative(model)}")
         traced = trace(record, find_target(record, str(model)))
-        print_trace(traced, readers_of(record, traced.target.dataset), output)
+        dataset = traced.target.dataset
+        print_trace(traced, readers_of(record, dataset), others_of(record, traced.target), output)
     _typed(output, "orchestrail verify")
     raise typer.Exit(0 if recompute_and_print(settings, output) else 1)
 

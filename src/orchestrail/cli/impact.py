@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import shlex
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
+from orchestrail.cli.others import print_others
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
 from orchestrail.cli.words import GAP, dataset_text, heading, short_digest, short_id
 from orchestrail.queries.documents import impact_document
 from orchestrail.queries.impact import Descendants, Examined, Impact, examined
 from orchestrail.queries.impact import impact as find_impact
+from orchestrail.queries.meetings import Others, left_out
 from orchestrail.queries.models import Deployment
 from orchestrail.queries.targets import find_target, require_version
 from orchestrail.queries.words import counted
@@ -45,13 +48,14 @@ def impact(
             require_version(record, meant, version)
         found = find_impact(record, meant, version)
         looked_at = None if found.certain.models or found.certain.deployments else examined(record)
+        others = left_out(record, meant)
     if as_json:
-        output.document(impact_document(found, looked_at))
+        output.document(impact_document(found, others, looked_at))
     else:
-        print_impact(found, looked_at, output)
+        print_impact(found, others, looked_at, output)
 
 
-def print_impact(found: Impact, looked_at: Examined | None, output: Output) -> None:
+def print_impact(found: Impact, others: Others, looked_at: Examined | None, output: Output) -> None:
     """Print an impact: models and deployments first, then data and runs, then what is only possible."""
     output.line(clean(found.target.given), style="bold")
     for dataset in found.meant.values():
@@ -63,6 +67,9 @@ def print_impact(found: Impact, looked_at: Examined | None, output: Output) -> N
         output.line(f"  read by {counted(len(found.readers), 'run')}")
     for row in found.read_after:
         output.line(Text("  read after it was withdrawn: ", style="red").append_text(heading(row, output)))
+    if others.contents and (dataset := found.target.dataset) is not None:
+        named = shlex.quote(f"{dataset.namespace}:{dataset.name}")
+        print_others(others, dataset, f"`orchestrail impact {named}` is of all", output)
     _print_part(found.certain, "Descends from it", output)
     if found.possible.runs:
         _print_part(

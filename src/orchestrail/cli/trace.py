@@ -12,6 +12,7 @@ from rich.text import Text
 
 from orchestrail.cli.drawing import Node, draw
 from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
+from orchestrail.cli.others import print_others
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
 from orchestrail.cli.runs import print_beginnings
@@ -20,6 +21,7 @@ from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.documents import beginnings_document, trace_document
 from orchestrail.queries.loading import Edge, dataset_key, is_in_memory
+from orchestrail.queries.meetings import Others, others_of
 from orchestrail.queries.origin import readers_of
 from orchestrail.queries.targets import find_target
 from orchestrail.queries.trace import NOT_CAPTURED, UNCHANGED, Trace
@@ -43,19 +45,22 @@ def trace(
     with reading(settings_of(home, store), output, no_collect=no_collect) as record:
         traced = find_trace(record, find_target(record, target))
         readers = readers_of(record, traced.target.dataset)
+        others = others_of(record, traced.target)
         begins = beginnings(record)
     if as_json:
-        output.document(trace_document(traced, readers) | beginnings_document(begins))
+        output.document(trace_document(traced, readers, others) | beginnings_document(begins))
     else:
-        print_trace(traced, readers, output)
+        print_trace(traced, readers, others, output)
         if traced.sources or traced.missing:
             print_beginnings(begins, output)
 
 
-def print_trace(traced: Trace, readers: Sequence[tuple[str, str]], output: Output) -> None:
-    """Print a trace: the way back as a tree, then what it went through and where it ends."""
+def print_trace(traced: Trace, readers: Sequence[tuple[str, str]], others: Others, output: Output) -> None:
+    """Print a trace: the way back as a tree, what else the name stood for, then what it went through and where it ends."""
     picture = _Picture(traced, readers, output)
     draw(picture.top(), output)
+    if others.contents and traced.target.dataset is not None:
+        print_others(others, traced.target.dataset, "give the digest of one to trace it", output)
     _print_processes(traced, output)
     _print_ends(traced, output)
 

@@ -16,8 +16,9 @@ from orchestrail.errors import ConfigurationError
 from orchestrail.operations.withdraw import withdraw as put_withdrawal
 from orchestrail.queries.documents import impact_document
 from orchestrail.queries.impact import examined, impact
+from orchestrail.queries.meetings import left_out
 from orchestrail.queries.snapshot import snapshot
-from orchestrail.queries.targets import find_target, require_name
+from orchestrail.queries.targets import find_target, require_version
 
 
 def withdraw(
@@ -48,19 +49,19 @@ def withdraw(
     opened = collected(settings, output, no_collect=False)
     with snapshot(opened) as record:
         found = find_target(record, target)
+        if version is not None:
+            require_version(record, found, version)
     if found.dataset is None:
         why = "It is a run; what it wrote can be withdrawn, by name, file or digest."
         raise ConfigurationError(
             f"{target} cannot be withdrawn.", why, f"`orchestrail show {target}` lists its outputs."
         )
-    everything = found.kind == "dataset" or found.dataset.digest is None
-    if version is not None:
-        require_name(found)
-    put_withdrawal(settings, opened, found.dataset, reason, at=since, everything=everything, version=version, by=by)
+    put_withdrawal(settings, opened, found.dataset, reason, at=since, everything=found.is_name, version=version, by=by)
     with snapshot(opened) as record:
         descending = impact(record, found, version)
         looked_at = None if descending.certain.models or descending.certain.deployments else examined(record)
+        others = left_out(record, found)
     if as_json:
-        output.document(impact_document(descending, looked_at))
+        output.document(impact_document(descending, others, looked_at))
     else:
-        print_impact(descending, looked_at, output)
+        print_impact(descending, others, looked_at, output)

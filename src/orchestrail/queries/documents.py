@@ -16,6 +16,7 @@ from orchestrail.queries.diff import Compared
 from orchestrail.queries.differences import Difference
 from orchestrail.queries.impact import Descendants, Examined, Impact
 from orchestrail.queries.loading import Edge, dataset_key
+from orchestrail.queries.meetings import Others
 from orchestrail.queries.models import Deployment
 from orchestrail.queries.proofs import Consistency, Inclusion
 from orchestrail.queries.show import Shown
@@ -235,12 +236,13 @@ def shown_document(shown: Shown) -> Document:
     }
 
 
-def trace_document(traced: Trace, readers: Sequence[tuple[str, str]]) -> Document:
+def trace_document(traced: Trace, readers: Sequence[tuple[str, str]], others: Others) -> Document:
     """Give the answer of `orchestrail trace`.
 
     Args:
         traced: what produced the target.
         readers: the runs that read it, from `orchestrail.queries.origin.readers_of`.
+        others: what else its name stood for.
     """
     target = traced.target
     found = traced.datasets.get(dataset_key(target.dataset)) if target.dataset else None
@@ -261,11 +263,28 @@ def trace_document(traced: Trace, readers: Sequence[tuple[str, str]]) -> Documen
         "unproven": [edge_document(edge) for edge in traced.unproven],
         "sources": [_traced(dataset) for dataset in traced.sources],
         "not_recorded": list(traced.missing),
+        "other_contents": others_document(others),
     }
 
 
-def impact_document(found: Impact, examined: Examined | None = None) -> Document:
-    """Give the answer of `orchestrail impact`: what descends for certain, and apart from it what may."""
+def others_document(others: Others) -> Document:
+    """Give what a name stood for beside the content that an answer is of."""
+    listed = [
+        {
+            "digest": each.digest,
+            "version": each.version,
+            "first_met": each.at,
+            "written": each.written,
+            "read": each.read,
+            "sequence": each.first,
+        }
+        for each in others.contents
+    ]
+    return {"contents": listed, "more": others.more}
+
+
+def impact_document(found: Impact, others: Others, examined: Examined | None = None) -> Document:
+    """Give the answer of `orchestrail impact`: what descends for certain, apart from it what may, and what was not asked for."""
     target = found.target
     return {
         "target": {
@@ -283,6 +302,7 @@ def impact_document(found: Impact, examined: Examined | None = None) -> Document
         "withdrawals": [withdrawal_document(one) for one in found.withdrawn],
         "read_after_withdrawal": [row.run_id for row in found.read_after],
         "examined": {"models": examined.models, "complete": examined.complete} if examined else None,
+        "other_contents": others_document(others),
     }
 
 

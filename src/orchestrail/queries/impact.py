@@ -193,12 +193,12 @@ def _meant(connection: Connection, target: Target, version: str | None, room: _R
     named: ColumnElement[bool] = and_(use.namespace == dataset.namespace, use.name == dataset.name)
     if version is not None:
         named = and_(named, use.version == version)
-    if target.kind == "dataset" or dataset.digest is None:
+    if dataset.digest is not None and not target.is_name:
+        digests, named = [dataset.digest], use.digest == dataset.digest
+    else:
         digests = list(
             connection.execute(select(use.digest).where(named, use.digest.is_not(None)).distinct()).scalars()
         )
-    else:
-        digests, named = [dataset.digest], use.digest == dataset.digest
     found = _last_uses(connection, named, room)
     for chunk in chunks(digests):
         found += _last_uses(connection, use.digest.in_(chunk), room)

@@ -9,6 +9,10 @@ from sqlalchemy import Connection, func, select
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
 from orchestrail.queries.loading import load_runs, load_uses
+from orchestrail.queries.targets import Target
+
+OTHERS = 100
+"""Other contents of one name in one answer."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +57,25 @@ class Content:
     at: str | None
     written: int
     read: int
+
+    def is_of(self, dataset: DatasetRef) -> bool:
+        """Say whether it is what a data set of this name holds: where no digest is known, by version."""
+        if dataset.digest:
+            return self.digest == dataset.digest
+        return self.digest is None and self.version == dataset.version
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What the name of a content stood for beside it: an answer that is of that content alone says nothing of them.
+
+    Attributes:
+        contents: the newest first.
+        more: True where there are more.
+    """
+
+    contents: tuple[Content, ...] = ()
+    more: bool = False
 
 
 def met(connection: Connection, dataset: DatasetRef, limit: int) -> list[Met]:
@@ -105,3 +128,24 @@ def contents(connection: Connection, namespace: str, name: str, limit: int) -> l
         .limit(limit)
     )
     return [Content(*row) for row in connection.execute(query)]
+
+
+def others_of(connection: Connection, target: Target, limit: int = OTHERS) -> Others:
+    """Find what else the name stood for of which a target is one content; a run has none.
+
+    Args:
+        connection: a snapshot of the store.
+        target: from `orchestrail.queries.targets.find_target`.
+        limit: no more than so many.
+    """
+    dataset = target.dataset
+    if dataset is None:
+        return Others()
+    found = contents(connection, dataset.namespace, dataset.name, limit + 2)  # one more to tell, one may be its own
+    others = tuple(each for each in found if not each.is_of(dataset))
+    return Others(others[:limit], len(others) > limit)
+
+
+def left_out(connection: Connection, target: Target) -> Others:
+    """Find what an answer about what a target stands for leaves out: nothing of a name; of a content, what else its name bore."""
+    return Others() if target.is_name else others_of(connection, target)

@@ -8,7 +8,7 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
-from sqlalchemy import ColumnElement, Connection, and_, select
+from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from orchestrail.capture.digest import FileDigest, digest_file
 from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded
@@ -47,6 +47,11 @@ class Target:
     run: RunRow | None = None
     written: bool = False
 
+    @property
+    def is_name(self) -> bool:
+        """Whether it is a name, that stands for all that bore it, and not one content."""
+        return self.dataset is not None and (self.kind == "dataset" or self.dataset.digest is None)
+
 
 def find_target(connection: Connection, given: str) -> Target:
     """Find what a person means by a target.
@@ -83,17 +88,6 @@ def find_target(connection: Connection, given: str) -> Target:
     )
 
 
-def require_name(target: Target) -> None:
-    """Require that a target is one of which a version can be named.
-
-    Raises:
-        ConfigurationError: it is not: it stands for one content already, or is a run.
-    """
-    if target.dataset is None or not (target.kind == "dataset" or target.dataset.digest is None):
-        why = "A run has none." if target.dataset is None else "A file and a digest stand for one content already."
-        raise ConfigurationError("--version is of the name of a data set.", why, "Leave it out, or give the name.")
-
-
 def require_version(connection: Connection, target: Target, version: str) -> None:
     """Require that a target is the name of a data set of which a version is on the record.
 
@@ -101,15 +95,19 @@ def require_version(connection: Connection, target: Target, version: str) -> Non
         ConfigurationError: it is no name.
         NotRecorded: no recorded run used that version of it.
     """
-    require_name(target)
     use, dataset = tables.use.c, target.dataset
-    if dataset is not None and not _latest(
-        connection, use.namespace == dataset.namespace, use.name == dataset.name, use.version == version
-    ):
+    if dataset is None or not target.is_name:
+        why = "A run has none." if dataset is None else "A file and a digest stand for one content already."
+        raise ConfigurationError("--version is of the name of a data set.", why, "Leave it out, or give the name.")
+    named = use.namespace == dataset.namespace, use.name == dataset.name
+    if not _latest(connection, *named, use.version == version):
+        newest = select(use.version).where(*named, use.version.is_not(None)).group_by(use.version)
+        known = list(connection.execute(newest.order_by(func.max(use.seq).desc()).limit(_SHOWN + 1)).scalars())
+        listed = ", ".join(known[:_SHOWN]) + (" and more" if len(known) > _SHOWN else "")
         raise NotRecorded(
             f"No recorded run used version {version} of {target.given}.",
-            "A version is given whole, as it was recorded; nothing is known of what descends from any other.",
-            "`orchestrail impact` without --version, with --json and --full, has the versions that are on the record.",
+            f"On the record, the newest first: {listed}." if known else "No version of it is on the record.",
+            "Give a version whole, as it was recorded.",
         )
 
 
@@ -131,7 +129,8 @@ def _file(connection: Connection, given: str, path: Path) -> Target:
     short = f"{found.digest[:19]}..."
     if _latest(connection, *under):
         why = f"Runs are recorded that used a file of this name, but with other contents; this one has {short}"
-        raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why}.", "It was changed or replaced since.")
+        do = f"It was changed or replaced since. `file:{name}` in its place asks about what is on the record of that name."
+        raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why}.", do)
     why = f"No recorded run read or wrote its contents ({short}), nor a file of its name."
     do = "What was made before that is not on it. See `orchestrail doctor`, if a recorded run should have made it."
     raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why} {since_when(connection)}", do)

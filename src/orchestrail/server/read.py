@@ -31,6 +31,7 @@ from orchestrail.queries.documents import (
 )
 from orchestrail.queries.impact import examined
 from orchestrail.queries.impact import impact as find_impact
+from orchestrail.queries.meetings import left_out, others_of
 from orchestrail.queries.origin import readers_of
 from orchestrail.queries.runs import find_run
 from orchestrail.queries.runs import runs as find_runs
@@ -119,7 +120,8 @@ def create_router(
         """Trace, as `orchestrail trace` does. A file is named by its digest: this machine's files are not looked at."""
         traced = find_trace(record, find_target(record, target))
         readers = readers_of(record, traced.target.dataset)
-        return seen(request, trace_document(traced, readers) | beginnings_document(beginnings(record)))
+        others = others_of(record, traced.target)
+        return seen(request, trace_document(traced, readers, others) | beginnings_document(beginnings(record)))
 
     @router.get("/impact", summary="What descends from something")
     def impact(
@@ -131,7 +133,7 @@ def create_router(
             require_version(record, meant, version)
         found = find_impact(record, meant, version)
         looked_at = None if found.certain.models or found.certain.deployments else examined(record)
-        return seen(request, impact_document(found, looked_at))
+        return seen(request, impact_document(found, left_out(record, meant), looked_at))
 
     @router.get("/diff", summary="What changed between two runs or models")
     def diff(a: Target, request: Request, record: Annotated[Snapshot, Depends(read)], b: str | None = None) -> Document:

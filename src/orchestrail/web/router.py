@@ -98,6 +98,7 @@ def create_router(
     """
     router = APIRouter(default_response_class=HTMLResponse, route_class=_Page, include_in_schema=False)
     made = document.Documents(store, judge.catalogue)
+    lineages = lineage.Lineages()
     Record = Annotated[Snapshot, Depends(read)]
     Whole = Annotated[Snapshot, Depends(read_all)]
     of_all = [Depends(read_all)]
@@ -174,7 +175,7 @@ def create_router(
         boxes: Annotated[int, Query(ge=1, le=graph.MOST)] = graph.DRAWN,
     ) -> Response:
         unfolded = list(dict.fromkeys(opened or []))
-        return shown(record, "lineage", lineage.lineage(record, target, direction, unfolded, boxes))
+        return shown(record, "lineage", lineage.lineage(record, lineages, target, direction, unfolded, boxes))
 
     @router.get("/requirements")
     def list_requirements(record: Record, asked: Asked) -> Response:

@@ -30,6 +30,49 @@ def test_a_version_is_of_a_name_and_on_the_record(run, story):
     assert "No recorded run used version 1 of" in asked.stderr
 
 
+@pytest.fixture
+def overwritten(made, spooled, story):
+    """The table of the story after a run wrote other contents in its place; the model descends from the first ones."""
+    raw = story / "raw.csv"
+    raw.write_text("other")
+    spooled(made.event("COMPLETE", 0xB001, second=60, job="fetch", outputs=[made.dataset(str(raw), "other")]))
+    return raw
+
+
+def test_a_file_that_was_overwritten_is_no_all_clear(run, answer, made, overwritten):
+    """What descends from its contents of now is nothing; that there were others is said, and how to ask about all of them."""
+    shown = run("impact", str(overwritten)).stdout
+    assert "Descends from it: 0 models" in shown
+    assert f"Other contents of {overwritten}: 1" in shown
+    assert f"`orchestrail impact file:{overwritten}` is of all" in shown
+    assert f"sha256:{made.digest('raw.csv').removeprefix('sha256:')[:12]}  written by 0 runs, read by 1 run" in shown
+    (other,) = answer("impact", str(overwritten))["other_contents"]["contents"]
+    assert (other["digest"], other["written"], other["read"]) == (made.digest("raw.csv"), 0, 1)
+    of_all = answer("impact", f"file:{overwritten}")
+    assert (len(of_all["models"]), of_all["other_contents"]["contents"]) == (1, [])
+
+
+def test_a_file_of_unknown_contents_leads_to_those_of_its_name(run, overwritten):
+    """Where nobody recorded what it holds now, the name can be asked about."""
+    overwritten.write_text("by hand")
+    asked = run("impact", str(overwritten))
+    assert asked.exit_code == 1
+    assert f"`file:{overwritten}` in its place" in asked.stderr
+
+
+def test_a_version_that_nobody_used_is_not_withdrawn(run, answer, made, story):
+    """A slip of the pen would withdraw nothing, and say that nothing descends: it is refused, with the versions that there are."""
+    name = f"file:{story / 'raw.csv'}"
+    asked = run("withdraw", name, "--version", "1", "--reason", "Consent was taken back.")
+    assert asked.exit_code == 1
+    assert "No recorded run used version 1 of" in asked.stderr
+    assert f"On the record, the newest first: {made.digest('raw.csv')}." in asked.stderr
+    assert answer("impact", name)["withdrawals"] == []
+    known = made.digest("raw.csv")
+    withdrawn = answer("withdraw", name, "--version", known, "--reason", "Consent was taken back.")["withdrawals"]
+    assert [one["version"] for one in withdrawn] == [known]
+
+
 def test_a_withdrawal_is_a_record_and_shows_what_descends(answer, run, story):
     """By content where a file is given; the file stays where it is."""
     raw = story / "raw.csv"

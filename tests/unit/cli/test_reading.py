@@ -201,6 +201,23 @@ def test_trace_draws_the_way_back(story, run, monkeypatch):
     assert "  digest weak: 1" not in lines
 
 
+def test_a_trace_says_which_version_of_a_name_it_is_of(made, spooled, run, answer):
+    """The contents that the name bore besides are listed, and runs that wrote the same once more."""
+    for number, content in ((0xF1, "old"), (0xF2, "new"), (0xF3, "new")):
+        spooled(made.event("COMPLETE", number, second=number, outputs=[made.dataset("/m", content, kind="model")]))
+    lines = run("trace", "file:/m").stdout.splitlines()
+    assert lines[0].startswith(f"/m  sha256:{made.digest('new').removeprefix('sha256:')[:12]}")
+    assert "also by  run 0000000000f2: the same contents" in lines[1]
+    place = lines.index("Other contents of /m: 1  this answer is not of them; give the digest of one to trace it")
+    assert lines[place + 1].startswith(f"  sha256:{made.digest('old').removeprefix('sha256:')[:12]}  written by 1 run,")
+    (other,) = answer("trace", "file:/m")["other_contents"]["contents"]
+    assert other["digest"] == made.digest("old")
+    for number in range(7):
+        spooled(made.event("COMPLETE", number, second=999, outputs=[made.dataset("/m", f"{number}", kind="model")]))
+    assert "  ... and more: --full lists them" in run("trace", "file:/m").stdout.splitlines()
+    assert "  ... and more: --full lists them" not in run("trace", "file:/m", "--full").stdout.splitlines()
+
+
 def test_a_value_of_which_the_content_is_known_was_captured(made, spooled, run):
     """What is not known is who made it; one without a digest was handed on and not captured."""
     known, unknown = ({**made.dataset(name, content), "namespace": "inmemory"} for name, content in ("kb", "u-"))

@@ -10,6 +10,7 @@ from orchestrail.errors import NotRecorded
 from orchestrail.projections.apply import apply
 from orchestrail.queries.documents import impact_document
 from orchestrail.queries.impact import examined, impact
+from orchestrail.queries.meetings import left_out
 from orchestrail.queries.targets import Target, find_target
 from orchestrail.queries.trace import trace
 
@@ -21,7 +22,7 @@ def asked(made, recorded):
     def ask(target, *events, version=None):
         store = recorded(*events)
         found = impact(store, find_target(store, target), version)
-        return impact_document(found, examined(store))
+        return impact_document(found, left_out(store, found.target), examined(store))
 
     return ask
 

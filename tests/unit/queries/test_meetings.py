@@ -6,9 +6,10 @@ import pytest
 
 from orchestrail.model import DatasetRef
 from orchestrail.queries.beginnings import beginnings, orchestrators
-from orchestrail.queries.meetings import contents, met
+from orchestrail.queries.meetings import contents, left_out, met, others_of
 from orchestrail.queries.overview import latest_models, place_of_mark, systems
 from orchestrail.queries.runs import place_of, runs
+from orchestrail.queries.targets import find_target
 
 
 @pytest.fixture
@@ -64,6 +65,17 @@ def test_a_name_has_its_contents(store, made):
         (made.digest("new"), 1, 1, 0),
         (made.digest("old"), 0, 1, 1),
     ]
+
+
+def test_a_content_leaves_out_what_else_its_name_bore(store, made):
+    """A digest is of one content; a name leaves nothing out of what came of it, and is traced by one of its contents."""
+    content, name = find_target(store, made.digest("new")), find_target(store, "file:/m")
+    for target, find in ((content, left_out), (content, others_of), (name, others_of)):
+        found = find(store, target)
+        assert ([each.digest for each in found.contents], found.more) == ([made.digest("old")], False)
+    assert left_out(store, name).contents == ()
+    assert others_of(store, find_target(store, made.run_id(1))).contents == ()
+    assert (others_of(store, content, 0).contents, others_of(store, content, 0).more) == ((), True)
 
 
 def test_pages_of_runs_follow_each_other(store):

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from orchestrail.errors import AmbiguousRun, NotRecorded
 from orchestrail.projections.apply import apply
 from orchestrail.queries.documents import trace_document
+from orchestrail.queries.meetings import others_of
 from orchestrail.queries.origin import readers_of
 from orchestrail.queries.targets import find_target
 from orchestrail.queries.trace import trace
@@ -23,7 +24,7 @@ def traced(made, recorded):
     def ask(target, *events):
         store = recorded(*events)
         found = trace(store, find_target(store, target))
-        return trace_document(found, readers_of(store, found.target.dataset))
+        return trace_document(found, readers_of(store, found.target.dataset), others_of(store, found.target))
 
     return ask
 
@@ -461,7 +462,8 @@ def test_a_trace_of_anything_ends_and_hangs_together(made, data):
                 found = find_target(connection, target)
             except NotRecorded:
                 continue
-            document = trace_document(trace(connection, found), readers_of(connection, found.dataset))
+            readers = readers_of(connection, found.dataset)
+            document = trace_document(trace(connection, found), readers, others_of(connection, found))
             json.dumps(document, allow_nan=False)
             known = {run["run_id"] for run in document["runs"]} | {dataset["key"] for dataset in document["datasets"]}
             known |= set(document["not_recorded"])

@@ -1,0 +1,71 @@
+"""The page of a graph: which version of a name it is of, and what opening a box follows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from types import ModuleType
+
+import httpx
+import pytest
+from serving import Serving
+
+from orchestrail.operations import open_record
+from orchestrail.queries.snapshot import Store, snapshot
+from orchestrail.queries.targets import find_target
+from orchestrail.settings import load_settings
+from orchestrail.store.base import Incoming
+from orchestrail.web.lineage import Lineages
+
+
+@pytest.fixture
+def append(made: ModuleType, tmp_path: Path) -> Callable[..., Store]:
+    """Append runs that each write a content to `/m`; give the record."""
+
+    def put(*contents: str, first: int = 1) -> Store:
+        record = open_record(load_settings(home=tmp_path / "server"), create=True)
+        for number, content in enumerate(contents, first):
+            written = made.dataset("/m", content, kind="model")
+            told = made.event("COMPLETE", number, second=number, ours={"system": "scoring"}, outputs=[written])
+            record.append([Incoming(made.body(told), "test")])
+        return record
+
+    return put
+
+
+def test_a_page_says_which_version_it_is_of(
+    append: Callable[..., Store], serve: Callable[..., Serving], made: ModuleType
+) -> None:
+    """Runs that wrote the same once more are named with their lineage, and so are other contents of the name."""
+    append("old", "new", "new", "new")
+    served = serve()
+    page = httpx.get(f"{served.url}/lineage?target=file:/m").text
+    said = page[page.index('id="versions"') : page.index('id="lineage"')]
+    shown, again, others = said.partition("The same content")[0], said.partition("The same content")[2], said
+    assert made.digest("new").removeprefix("sha256:")[:12] in shown
+    assert made.run_id(4)[-12:] in shown
+    assert [made.run_id(number) in again for number in (1, 2, 3, 4)] == [False, True, True, False]
+    assert f"/lineage?target={made.digest('old').replace(':', '%3A')}" in others
+    forward = httpx.get(f"{served.url}/lineage?target={made.digest('new')}&direction=forward").text
+    assert "what is shown is not of them" in forward
+    assert 'id="versions"' not in httpx.get(f"{served.url}/lineage?target=file:/m&direction=forward").text
+    assert 'id="versions"' not in httpx.get(f"{served.url}/lineage?target={made.run_id(1)}").text
+
+
+def test_what_was_followed_is_kept_while_the_record_stands(append: Callable[..., Store], made: ModuleType) -> None:
+    """An opened box follows nothing anew; a record that grew does, and so does each question of whoever may not see all."""
+    store, kept = append("old"), Lineages()
+
+    def follow(systems: list[str] | None = None) -> object:
+        with snapshot(store, systems=systems) as record:
+            return kept.of(record, find_target(record, made.digest("old")), None)
+
+    first = follow()
+    assert follow() is first
+    of_some = follow(["scoring"])
+    assert of_some is not first
+    assert follow(["scoring"]) is not of_some
+    append("old", first=2)
+    grown = follow()
+    assert grown is not first
+    assert follow() is grown
