@@ -67,9 +67,9 @@ def print_impact(found: Impact, others: Others, looked_at: Examined | None, outp
         output.line(f"  read by {counted(len(found.readers), 'run')}")
     for row in found.read_after:
         output.line(Text("  read after it was withdrawn: ", style="red").append_text(heading(row, output)))
-    if others.contents and (dataset := found.target.dataset) is not None:
-        named = shlex.quote(f"{dataset.namespace}:{dataset.name}")
-        print_others(others, dataset, f"`orchestrail impact {named}` is of all", output)
+    if others.contents and (shown := found.target.dataset) is not None:
+        named = shlex.quote(f"{shown.namespace}:{shown.name}")
+        print_others(others, shown, f"`orchestrail impact {named}` is of all", output)
     _print_part(found.certain, "Descends from it", output)
     if found.possible.runs:
         _print_part(
