@@ -202,16 +202,24 @@ def test_every_writing_command_works_on_a_server(place, monkeypatch, tmp_path):
 
 def test_tables_that_somebody_changed_are_found(both, place):
     """By whoever may read the database alone; nothing is left behind in it."""
-    type_in("runs", "--store", place.url, code=0)
+    type_in("check", "--store", place.url)
     place.execute("UPDATE proj_run SET state = 'FAIL' WHERE run_id = (SELECT min(run_id) FROM proj_run)")
+    ((requirement, unit),) = place.execute(
+        "UPDATE proj_outcome SET status = 'pass', results = '[]' WHERE ctid ="
+        " (SELECT min(ctid) FROM proj_outcome WHERE status = 'fail' AND subjects = 1) RETURNING requirement, unit"
+    )
     place.execute("CREATE ROLE only_looks LOGIN; GRANT USAGE ON SCHEMA orchestrail TO only_looks")
     place.execute("GRANT SELECT ON ALL TABLES IN SCHEMA orchestrail TO only_looks")
     reader = place.url.replace("//postgres:", "//only_looks:")
     assert reader != place.url
     found = json.loads(type_in("verify", reader, "--projections", "--json", code=1).stdout)
     ((changed,),) = place.execute("SELECT min(run_id) FROM proj_run")
-    assert found["problems"] == [f"proj_run run_id {changed}: is not what the log gives"]
-    assert found["tables"]["differences"] == 1
+    of_run, of_verdict = found["problems"]
+    assert of_run == f"proj_run run_id {changed}: is not what the log gives: state"
+    assert of_verdict.startswith(
+        f"proj_outcome {requirement} of process {unit}: kept as 1 pass; the record gives 1 fail ("
+    )
+    assert found["tables"]["differences"] == 2
     assert place.execute("SELECT 1 FROM pg_class WHERE relname LIKE 'proj%' AND relpersistence = 't'") == []
     type_in("collect", "--rebuild", "--store", place.url, code=0)
     assert (

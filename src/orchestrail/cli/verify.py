@@ -57,7 +57,7 @@ def recompute_and_print(
     projections: bool = False,
 ) -> bool:
     """Recompute a log, print the result, and say whether it is what its signed checkpoints say."""
-    progress = [output.progress(what) for what in ("verifying entries", "making tables anew")]
+    progress = [output.progress(what) for what in ("verifying entries", "making tables anew", "judging again")]
     result = recompute(settings, target, against, *progress, projections=projections)
     if output.as_json:
         output.document(verification_document(result))

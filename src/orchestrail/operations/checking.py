@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date
 
 from orchestrail.errors import ConfigurationError
-from orchestrail.operations.judging import judge_everything
+from orchestrail.operations.judging import basis, judge_everything
 from orchestrail.queries.record import StoreFacts
 from orchestrail.queries.scopes import Scope, everything, of_system, of_target
 from orchestrail.queries.snapshot import Checkpoint, Snapshot, applied, snapshot
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.judging import circumstances_of, judge
-from orchestrail.requirements.report import Report, evaluator
+from orchestrail.requirements.report import Report
 from orchestrail.requirements.verdicts import Verdict
 from orchestrail.store.base import Progress, Store
 
@@ -128,7 +127,7 @@ def _judged(
     if asked.target is None and asked.system is None:
         with snapshot(store) as record:
             circumstances = circumstances_of(record, catalogue, asked.day, known)
-            by = json.dumps([catalogue.digest, evaluator(), circumstances.identity])
+            by = basis(catalogue, circumstances)
             size = applied(record) + 1
         requirements = [requirement.id for requirement in catalogue.requirements]
         found = judge_everything(store, requirements, circumstances, by, progress)

@@ -6,22 +6,34 @@ from dataclasses import replace
 from pathlib import Path
 
 from orchestrail.errors import StoreError
+from orchestrail.operations.rejudging import Rejudging
 from orchestrail.projections.apply import rebuild
 from orchestrail.projections.comparison import compare
+from orchestrail.queries.words import counted
+from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.store import open_store
 from orchestrail.store.base import Problem, Progress, Tables, Verification
 
 __all__ = ["rebuild", "with_tables"]
 
 
-def with_tables(found: Verification, url: str, home: Path, applying: Progress | None) -> Verification:
+def with_tables(
+    found: Verification,
+    url: str,
+    home: Path,
+    catalogue: Catalogue,
+    applying: Progress | None,
+    judging: Progress | None,
+) -> Verification:
     """Hold the tables against what the log gives, and add what came of it; of a log that does not verify they would show nothing.
 
     Args:
         found: what came of recomputing the log.
         url: of the store.
         home: its home.
+        catalogue: by which kept verdicts are judged again.
         applying: called with the log entries applied and those to apply.
+        judging: called with the units judged again and those to judge.
 
     Raises:
         StoreError: the tables are of another version, or not made yet.
@@ -29,7 +41,8 @@ def with_tables(found: Verification, url: str, home: Path, applying: Progress | 
     if not found.ok:
         note = "the tables were not compared: the log that they are made of does not verify"
         return replace(found, notes=(*found.notes, note))
-    compared = compare(open_store(url, home=home), applying)
+    again = Rejudging(catalogue, judging)
+    compared = compare(open_store(url, home=home), again.differences, applying)
     if not compared.is_of_ours:
         which = f"of version {compared.version}" if compared.version else "not made yet"
         raise StoreError(
@@ -41,9 +54,9 @@ def with_tables(found: Verification, url: str, home: Path, applying: Progress | 
     for table, number in compared.counts:
         if more := number - sum(each.table == table for each in compared.differences):
             problems.append(Problem(table, None, f"{more} more rows are not what the log gives"))
-    notes = [
-        "kept verdicts are not compared, since the log does not give them: `orchestrail collect --rebuild` drops them"
-    ]
+    notes = again.notes
+    if compared.reports:
+        notes.append(f"{counted(compared.reports, 'answer')} kept ready for the pages were not judged again")
     if late := found.size - compared.entries:
         notes.append(f"the last {late} log entries were not in the tables yet")
     return replace(

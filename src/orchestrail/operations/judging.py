@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, replace
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from datetime import date
 from typing import Any
 from uuid import uuid4
 
@@ -18,11 +19,13 @@ from orchestrail.projections.outcomes import OutcomeRow
 from orchestrail.queries.facts import parts_of, roots_affected_by, roots_of
 from orchestrail.queries.scopes import Scope, everything
 from orchestrail.queries.snapshot import Snapshot, snapshot
+from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import EVALUATORS, LISTED, summed
 from orchestrail.requirements.judging import judge as plainly
 from orchestrail.requirements.judging import outcomes, units
 from orchestrail.requirements.overlay import without_subjects
+from orchestrail.requirements.report import evaluator
 from orchestrail.requirements.units import KINDS, MODEL, PROCESS, UnitKind
 from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, Why, Witness
 from orchestrail.store.base import Progress, Store
@@ -65,6 +68,85 @@ def judge_everything(
         return list(plainly(connection, everything(connection), requirements, circumstances))
 
 
+def basis(catalogue: Catalogue, circumstances: Circumstances) -> str:
+    """Name all that outcomes depend on beside runs and the day: catalogue, evaluators, statements, manifest."""
+    return json.dumps([catalogue.digest, evaluator(), circumstances.identity])
+
+
+@dataclass(frozen=True, slots=True)
+class Changed:
+    """What is to be judged anew since something changed.
+
+    Attributes:
+        scope: its units.
+        gone: their keys, and those of units that are no more: what is kept of them does not count.
+        touched: the changes that it is concluded from.
+    """
+
+    scope: Scope
+    gone: Mapping[UnitKind, set[str]]
+    touched: set[tuple[str, str]]
+
+
+def changed(connection: Snapshot, whole: Scope, *, another_day: bool) -> Changed:
+    """Narrow everything to the units that are new, rest on a run that changed, or may be judged otherwise on another day."""
+    touched = kept.touched(connection)
+    runs = {run_id for run_id, _ in touched}
+    roots = {root for _, root in touched} | set(roots_affected_by(connection, runs))
+    models: set[str] = set()
+    if another_day:
+        ages = [each.requirement for each in EVALUATORS if each.ages]
+        roots |= kept.units_with(connection, PROCESS.of.__name__, ages)
+        models |= kept.units_with(connection, MODEL.of.__name__, ages)
+    models |= kept.units_resting_on(connection, parts_of(connection, runs))
+    # New ones, and those that are no more.
+    models |= kept.units_of(connection, MODEL.of.__name__) ^ set(whole.models)
+    anew = [key for key in whole.models if key in models]
+    scope = replace(whole, processes=roots_of(connection, sorted(roots)), models=anew)
+    return Changed(scope, {PROCESS: roots, MODEL: models}, touched)
+
+
+def outcome_rows(kind: UnitKind, unit: object, made: Iterable[tuple[str, Outcome]]) -> Iterator[OutcomeRow]:
+    """Lay out the outcomes of a unit as they are kept."""
+    key, place = kind.key(unit), kind.place(unit)
+    for requirement, outcome in made:
+        for status, subjects in outcome.counts.items():
+            said = [result for result in outcome.results if result.status is status][:LISTED]
+            text = json.dumps([asdict(result) for result in said], separators=(",", ":")) if said else "[]"
+            yield OutcomeRow(requirement, kind.of.__name__, key, status.value, place, subjects, text)
+
+
+def members(kind: UnitKind, unit: object) -> Iterator[tuple[str, str]]:
+    """Give the parts that the outcomes of a unit rest on, each with its key, where that is not all of one process."""
+    if kind is not PROCESS and kind.rests_on is not None:
+        for part in kind.rests_on(unit):
+            yield kind.key(unit), part
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """By what the outcomes were judged that are kept.
+
+    Attributes:
+        by: as `basis` names it; None where nothing was judged.
+        day: the UTC day of the judgement.
+        whole: True where all of it was judged; else nothing that is kept counts.
+    """
+
+    by: str | None = None
+    day: date = date.max
+    whole: bool = False
+
+
+def known(connection: Snapshot) -> Known:
+    """Say by what the outcomes were judged; what no judgement keeps there counts as nothing."""
+    try:
+        said = json.loads(kept.judged_by(connection) or "{}")
+        return Known(said["by"], date.fromisoformat(said["day"]), said["whole"] is True)
+    except (ValueError, KeyError, TypeError):
+        return Known()
+
+
 class _Everything:
     """One judgement of all that is on the record, in its three parts."""
 
@@ -78,23 +160,26 @@ class _Everything:
         self._before: str | None = None
         self._rows: list[OutcomeRow] = []
         self._members: list[tuple[str, str]] = []
-        self._gone: dict[UnitKind, set[str]] = {kind: set() for kind in KINDS}
+        self._gone: Mapping[UnitKind, set[str]] = {}
         self._touched: set[tuple[str, str]] = set()
         self._light: dict[str, list[Outcome]] = {requirement: [] for requirement in requirements}
 
     def begin(self, connection: Snapshot) -> None:
         """Forget what was judged by anything else, and have all changes noted from here on."""
-        known = json.loads(kept.judged_by(connection) or "{}")
-        if known.get("by") != self._by or known.get("whole") is not True:
+        before = known(connection)
+        if before.by != self._by or not before.whole:
             kept.begin(connection, self._said(whole=False))
 
     def judge(self, connection: Snapshot) -> None:
         """Judge the units that are new or rest on a run that changed."""
         self._before = kept.judged_by(connection)
-        known = json.loads(self._before or "{}")
-        whole = everything(connection)
-        self._touched = kept.touched(connection)
-        scope = self._changed(connection, whole, known) if known.get("whole") else whole
+        scope = whole = everything(connection)
+        before = known(connection)
+        if before.whole:
+            news = changed(connection, whole, another_day=before.day != self._circumstances.day)
+            scope, self._gone, self._touched = news.scope, news.gone, news.touched
+        else:
+            self._touched = kept.touched(connection)
         total, done = len(scope.processes) + len(scope.models), 0
         for kind in KINDS:
             within = scope if kind.rests_on is not None else whole
@@ -137,38 +222,13 @@ class _Everything:
             found += [result for each in light for result in each.results if result.status is status]
         return summed(requirement, counts, found, self._circumstances.own)
 
-    def _changed(self, connection: Snapshot, whole: Scope, known: dict[str, Any]) -> Scope:
-        """Narrow everything to the units that have to be judged anew; note those whose outcomes are to be forgotten."""
-        runs = {run_id for run_id, _ in self._touched}
-        roots = {root for _, root in self._touched} | set(roots_affected_by(connection, runs))
-        if known.get("day") != self._circumstances.day.isoformat():
-            ages = [each.requirement for each in EVALUATORS if each.ages]
-            roots |= kept.units_with(connection, PROCESS.of.__name__, ages)
-            models = kept.units_with(connection, MODEL.of.__name__, ages)
-        else:
-            models = set()
-        models |= kept.units_resting_on(connection, parts_of(connection, runs))
-        judged = kept.units_of(connection, MODEL.of.__name__)
-        models |= judged - set(whole.models)
-        self._gone[PROCESS] = roots
-        self._gone[MODEL] = models
-        present = roots_of(connection, sorted(roots))
-        anew = [key for key in whole.models if key in models or key not in judged]
-        return replace(whole, processes=present, models=anew)
-
     def _take(self, kind: UnitKind, unit: object, made: Iterator[tuple[str, Outcome]]) -> None:
         if kind.rests_on is None:
             for requirement, outcome in made:
                 self._light[requirement].append(outcome)
             return
-        key, place = kind.key(unit), kind.place(unit)
-        if kind is not PROCESS:
-            self._members += [(key, part) for part in kind.rests_on(unit)]
-        for requirement, outcome in made:
-            for status, subjects in outcome.counts.items():
-                said = [result for result in outcome.results if result.status is status][:LISTED]
-                text = json.dumps([asdict(result) for result in said], separators=(",", ":")) if said else "[]"
-                self._rows.append(OutcomeRow(requirement, kind.of.__name__, key, status.value, place, subjects, text))
+        self._members += members(kind, unit)
+        self._rows += outcome_rows(kind, unit, made)
 
     def _said(self, whole: bool) -> str:
         said = {"by": self._by, "day": self._circumstances.day.isoformat(), "whole": whole, "turn": uuid4().hex}

@@ -15,6 +15,7 @@ from orchestrail.operations import open_record
 from orchestrail.operations.derived import with_tables
 from orchestrail.operations.remote import Server
 from orchestrail.operations.served import ServedLog, verify_served
+from orchestrail.requirements.catalogue import catalogue_in_force
 from orchestrail.settings import Settings
 from orchestrail.store import store_file, verify_store
 from orchestrail.store.base import Compared, Problem, Progress, Tables, Verification
@@ -30,6 +31,7 @@ def verify(
     against: str | None = None,
     progress: Progress | None = None,
     applying: Progress | None = None,
+    judging: Progress | None = None,
     *,
     projections: bool = False,
 ) -> Verification:
@@ -42,7 +44,9 @@ def verify(
             the longer one and contain this one.
         progress: called with entries done and entries there are.
         applying: the same, while the tables are made anew.
-        projections: hold the tables that are derived from the log against what it gives, if the log is what it shall be.
+        judging: called with units done and units there are, while kept verdicts are judged again.
+        projections: hold the tables that are derived from the log against what it gives, and what is kept of judging against what
+            the catalogue of the settings says of them, if the log is what it shall be.
 
     Raises:
         ConfigurationError: the checkpoint file cannot be read, the target is of no known kind, the key of a server's log is
@@ -68,7 +72,9 @@ def verify(
     found = verify_store(url, home, progress, note, trusted, growth)
     if target is None:
         found = _with_what_is_known(found, settings)
-    return with_tables(found, url, home, applying) if projections else found
+    if not projections:
+        return found
+    return with_tables(found, url, home, catalogue_in_force(settings.catalogue), applying, judging)
 
 
 def _place(settings: Settings, target: str | None) -> tuple[str, Path, tuple[Path, ...]]:

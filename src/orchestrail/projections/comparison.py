@@ -1,26 +1,35 @@
 """Showing that the tables are what the log gives: they are made anew beside those that are there, and held against them.
 
-What is kept of judging is not compared: it is no statement of the log, but what a catalogue of some day said about it.
+What is kept of judging is no statement of the log alone, but what a catalogue of some day said about it: whoever calls judges it
+again, by the tables that were made anew.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass
+from heapq import merge
+from itertools import groupby
+from operator import itemgetter
 from typing import Any, Protocol
 
-from sqlalchemy import Connection, MetaData, Select, Table, except_, func, inspect, select
+from sqlalchemy import Column, Connection, MetaData, RowMapping, Select, Table, except_, func, insert, inspect, select
 
 from orchestrail.projections import tables
 from orchestrail.projections.apply import applied, apply, begin_anew, version_of
+from orchestrail.projections.outcomes import JUDGED
 from orchestrail.store.base import Progress, Record
 
 NAMED = 20
 """Differences of a table that are named; the others are counted."""
 _OTHER, _SURPLUS, _MISSING = "is not what the log gives", "is there, and the log gives none", "is missing"
-JUDGED = (tables.meta, tables.touched, tables.outcome, tables.member, tables.report)
-"""Tables that are not compared."""
+KEPT = (tables.touched, tables.outcome, tables.member)
+"""Tables of what is kept of judging."""
+_NOT_OF_THE_LOG = (tables.meta, tables.report, *KEPT)
+_AT_ONCE = 1000
+"""Rows that are taken over from the database at a time."""
 
 
 class Kept(Protocol):
@@ -60,6 +69,7 @@ class Compared:
         rows: number of rows that were compared.
         counts: number of differences by table, of those that have some.
         differences: the first of each table.
+        reports: number of answers that are kept for the pages, of which nothing is said.
     """
 
     version: str | None
@@ -67,6 +77,7 @@ class Compared:
     rows: int = 0
     counts: tuple[tuple[str, int], ...] = ()
     differences: tuple[Difference, ...] = ()
+    reports: int = 0
 
     @property
     def is_of_ours(self) -> bool:
@@ -97,11 +108,16 @@ class _Beside:
         yield self._connection
 
 
-def compare(kept: Kept, progress: Progress | None = None) -> Compared:
+Judge = Callable[[Connection], Iterable[Difference]]
+"""Gives what is kept of judging and is not what the tables of a connection give."""
+
+
+def compare(kept: Kept, judge: Judge, progress: Progress | None = None) -> Compared:
     """Make the tables anew from the log, as far as they hold it, and compare; nothing of the store is changed.
 
     Args:
         kept: the store.
+        judge: is given the tables made anew, and beside them a copy of what is kept of judging, which it may use up.
         progress: called with the log entries applied and those to apply.
     """
     with kept.beside() as (connection, theirs, own):
@@ -114,36 +130,76 @@ def compare(kept: Kept, progress: Progress | None = None) -> Compared:
         connection.execution_options(schema_translate_map={})
         begin_anew(connection)
         apply(_Beside(kept, connection, size), progress)
-        rows, counts, differences = 0, [], []
+        rows, found = 0, _Found()
         there = set(inspect(connection).get_table_names(schema=theirs))
         for table in tables.metadata.sorted_tables:
-            if table in JUDGED:
-                continue
-            rows += connection.execute(select(func.count()).select_from(_in(table, own))).scalar_one()
-            if table.name in there:
-                found = _differences(connection, table, theirs, own)
-            else:
-                found = [Difference(table.name, None, _MISSING)]
-            if found:
-                counts.append((table.name, len(found)))
-                differences += found[:NAMED]
-        return Compared(version, size, rows, tuple(counts), tuple(differences))
+            if table.name not in there:
+                found.add([Difference(table.name, None, _MISSING)])
+            elif table not in _NOT_OF_THE_LOG:
+                found.add(_differences(connection, table, theirs, own))
+                rows += connection.execute(select(func.count()).select_from(_in(table, own))).scalar_one()
+        if there.issuperset(table.name for table in KEPT):
+            _take_over(connection, theirs, own)
+            found.add(judge(connection))
+        reports = 0
+        if tables.report.name in there:
+            reports = connection.execute(select(func.count()).select_from(_in(tables.report, theirs))).scalar_one()
+        return Compared(version, size, rows, tuple(found.counts.items()), tuple(found.first), reports)
+
+
+class _Found:
+    """Differences: the first of each table, and how many it has."""
+
+    def __init__(self) -> None:
+        self.counts: Counter[str] = Counter()
+        self.first: list[Difference] = []
+
+    def add(self, differences: Iterable[Difference]) -> None:
+        for each in differences:
+            if self.counts[each.table] < NAMED:
+                self.first.append(each)
+            self.counts[each.table] += 1
+
+
+def _take_over(connection: Connection, theirs: str, own: str) -> None:
+    """Copy what is kept of judging, and by what was judged, beside the tables that were made anew."""
+    for table in (tables.meta, *KEPT):
+        there = _in(table, theirs)
+        rows = select(there).where(there.c.key == JUDGED) if table is tables.meta else select(there)
+        connection.execute(insert(_in(table, own)).from_select(list(table.columns.keys()), rows))
 
 
 def _in(table: Table, schema: str) -> Table:
     return table.to_metadata(MetaData(), schema=schema)
 
 
-def _differences(connection: Connection, table: Table, theirs: str, own: str) -> list[Difference]:
-    one, other = _counted(_in(table, theirs)), _counted(_in(table, own))
-    surplus, missing = (
-        dict.fromkeys(_named(table, row) for row in connection.execute(except_(*sides)))
-        for sides in ((one, other), (other, one))
-    )
-    return [
-        *(Difference(table.name, row, _OTHER if row in missing else _SURPLUS) for row in surplus),
-        *(Difference(table.name, row, _MISSING) for row in missing if row not in surplus),
-    ]
+def _differences(connection: Connection, table: Table, theirs: str, own: str) -> Iterator[Difference]:
+    """Go through both sides in the order of their keys, so that no more than a row of each is held."""
+    key = [column.name for column in _key(table)]
+    sides = _counted(_in(table, theirs)), _counted(_in(table, own))
+
+    def beyond(side: int) -> Iterator[tuple[tuple[Any, ...], int, RowMapping]]:
+        query = except_(sides[side], sides[1 - side]).order_by(*key).execution_options(yield_per=_AT_ONCE)
+        for row in connection.execute(query).mappings():
+            yield tuple(row[name] for name in key), side, row
+
+    for values, group in groupby(merge(beyond(0), beyond(1), key=itemgetter(0)), key=itemgetter(0)):
+        there: tuple[list[RowMapping], list[RowMapping]] = [], []
+        for _, side, row in group:
+            there[side].append(row)
+        named = ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
+        yield Difference(table.name, named, _said(table, *there))
+
+
+def _said(table: Table, surplus: list[RowMapping], missing: list[RowMapping]) -> str:
+    if not missing:
+        return _SURPLUS
+    if not surplus:
+        return _MISSING
+    if len(surplus) > 1 or len(missing) > 1:
+        return _OTHER
+    others = [column.name for column in table.columns if surplus[0][column.name] != missing[0][column.name]]
+    return f"{_OTHER}: {', '.join(others)}" if others else _OTHER
 
 
 def _counted(table: Table) -> Select[Any]:
@@ -151,7 +207,5 @@ def _counted(table: Table) -> Select[Any]:
     return select(*table.columns, func.count()).group_by(*table.columns)
 
 
-def _named(table: Table, row: Sequence[Any]) -> str:
-    key = list(table.primary_key) or [table.c.get("run_id", next(iter(table.columns)))]
-    places = [list(table.columns).index(column) for column in key]
-    return ", ".join(f"{table.columns[place].name} {row[place]}" for place in places)
+def _key(table: Table) -> list[Column[Any]]:
+    return list(table.primary_key) or [table.c.get("run_id", next(iter(table.columns)))]

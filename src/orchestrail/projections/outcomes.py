@@ -6,7 +6,7 @@ known here; the results are text.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, delete, func, insert, literal, select
@@ -95,6 +95,34 @@ def keep(connection: Connection, rows: Iterable[OutcomeRow], members: Iterable[t
         connection.execute(insert(tables.outcome), listed)
     if pairs := [{"unit": unit, "part": part} for unit, part in dict.fromkeys(members)]:
         connection.execute(insert(tables.member), pairs)
+
+
+def kept_of(connection: Connection, kind: str, units: Collection[str]) -> Iterator[OutcomeRow]:
+    """Give the outcomes of units of a kind."""
+    columns = tables.outcome.c
+    for chunk in chunks(units):
+        for row in connection.execute(
+            select(tables.outcome).where(columns.kind == kind, columns.unit.in_(chunk))
+        ).mappings():
+            yield OutcomeRow(**row)
+
+
+def members_of(connection: Connection, units: Collection[str]) -> set[tuple[str, str]]:
+    """Give units with the parts that they are said to rest on."""
+    query = select(tables.member.c.unit, tables.member.c.part)
+    return {
+        (unit, part)
+        for chunk in chunks(units)
+        for unit, part in connection.execute(query.where(tables.member.c.unit.in_(chunk)))
+    }
+
+
+def all_kept(connection: Connection) -> Iterator[OutcomeRow]:
+    """Give all outcomes, those of a unit together."""
+    columns = tables.outcome.c
+    query = select(tables.outcome).order_by(columns.kind, columns.unit, columns.requirement)
+    for row in connection.execute(query.execution_options(yield_per=1000)).mappings():
+        yield OutcomeRow(**row)
 
 
 def units_of(connection: Connection, kind: str) -> set[str]:

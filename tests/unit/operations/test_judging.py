@@ -12,6 +12,8 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from orchestrail.operations.judging import judge_everything
+from orchestrail.operations.rejudging import misjudged as judge_again
+from orchestrail.projections import outcomes
 from orchestrail.projections.apply import apply
 from orchestrail.queries.scopes import everything
 from orchestrail.requirements.circumstances import Circumstances
@@ -46,6 +48,18 @@ def fresh(log, day=DAY):
 def kept(log, day=DAY, by="all"):
     """Judge what changed."""
     return {each.requirement: each for each in judge_everything(log, REQUIREMENTS, Circumstances(day), by)}
+
+
+def misjudged(log):
+    """Judge again what is kept, and take back that it was used up."""
+    with log.project() as connection:
+        found = (
+            []
+            if outcomes.judged_by(connection) is None
+            else [*judge_again(connection, REQUIREMENTS, Circumstances(DAY))]
+        )
+        connection.rollback()
+    return found
 
 
 def same(one, other):
@@ -98,11 +112,14 @@ def events(draw):
 @settings(max_examples=60, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(st.lists(st.lists(events(), min_size=1, max_size=6), min_size=1, max_size=5))
 def test_what_changed_judged_anew_gives_what_judging_all_gives(batches):
-    """However the log grew, and whatever changed in runs that were judged before."""
+    """However the log grew, and whatever changed in runs that were judged before: what is kept and still counts is right, too."""
     log = made.MemoryLog()
     for batch in batches:
         log.add(*batch)
+        apply(log)
+        assert misjudged(log) == []
         same(kept(log), fresh(log))
+        assert misjudged(log) == []
 
 
 def test_a_later_day_changes_what_ages():
@@ -134,6 +151,17 @@ def test_a_documentation_that_was_made_since_is_seen():
     said = {"model": made.digest("m"), "digest": made.digest("doc"), "day": "2026-03-01", "size": 1}
     log.add(made.record("orchestrail_document", **said, points=[{"point": "1(a)", "marks": ["statement"]}]))
     assert kept(log)["DOC-02"].counts == {Status.ATTESTED: 1}
+
+
+def test_what_a_model_rests_on_is_held_against_the_record():
+    """Who changes it has a verdict stand that should be made anew."""
+    log = made.MemoryLog()
+    log.add(made.event("COMPLETE", 1, outputs=[made.dataset("/m", "m", kind="model")]))
+    kept(log)
+    with log.project() as connection:
+        connection.exec_driver_sql("DELETE FROM proj_member WHERE part LIKE 'reads:%'")
+    (found,) = misjudged(log)
+    assert (found.table, found.row) == ("proj_member", f"unit {made.digest('m')}")
 
 
 def test_a_judgement_that_was_stopped_is_made_anew(monkeypatch):

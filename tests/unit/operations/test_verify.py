@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import shutil
+import sqlite3
+from contextlib import closing
+from datetime import date
 
 import pytest
 
 from orchestrail.errors import ConfigurationError, StoreError
 from orchestrail.operations import open_record
+from orchestrail.operations.checking import Question, check
 from orchestrail.operations.checkpoint import checkpoint
 from orchestrail.operations.derived import rebuild
 from orchestrail.operations.ingest import ingest
 from orchestrail.operations.verify import verify
 from orchestrail.projections.apply import apply
 from orchestrail.projections.comparison import NAMED
+from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.settings import Settings
 from orchestrail.store.base import Incoming
 
@@ -114,7 +120,7 @@ def test_tables_that_the_log_gives(settings, read):
 
 
 def test_tables_that_somebody_changed(settings, read):
-    """Each row that is another one, too many or missing is named; `collect --rebuild` makes them what the log gives."""
+    """Each row that is another one, too many or missing is named, with its columns that differ; `collect --rebuild` mends them."""
     with read.read() as connection:
         runs = connection.exec_driver_sql("SELECT run_id FROM proj_run ORDER BY run_id").scalars().all()
     changes = (
@@ -128,11 +134,59 @@ def test_tables_that_somebody_changed(settings, read):
     problems = [str(problem) for problem in found.problems]
     assert not found.ok
     assert found.tables.differences == len(problems) == 4
-    assert f"proj_run run_id {runs[0]}: is not what the log gives" in problems
+    assert f"proj_run run_id {runs[0]}: is not what the log gives: system" in problems
     assert f"proj_run run_id {runs[1]}: is missing" in problems
     assert f"proj_event run_id {runs[0]}, seq 99999: is there, and the log gives none" in problems
     rebuild(read)
     assert verify(settings, projections=True).ok
+
+
+@pytest.fixture
+def judged(read):
+    """The same store, of which everything was judged."""
+    check(read, load_catalogue(), Question(day=date(2026, 11, 1)))
+    return read
+
+
+def test_verdicts_that_are_kept_are_judged_again(settings, judged):
+    """By the tables that the log gives; those of another day are as they were kept."""
+    found = verify(settings, projections=True)
+    assert (found.ok, found.tables.differences) == (True, 0)
+    assert found.notes == ("kept verdicts were judged again by the tables that the log gives, as of 2026-11-01",)
+
+
+def test_verdicts_that_somebody_changed(settings, judged):
+    """Each is named with what is kept and what is right, whichever way it was changed."""
+    with judged.read() as connection:
+        failing = "SELECT requirement, unit, results FROM proj_outcome WHERE status = 'fail' AND subjects = 1"
+        requirement, unit, results = connection.exec_driver_sql(f"{failing} ORDER BY requirement, unit").first()
+    (said,) = json.loads(results)
+    of = f"requirement = '{requirement}' AND unit = '{unit}' AND status = 'fail'"
+    row = f"proj_outcome {requirement} of process {unit}: kept as"
+    right = f"the record gives 1 fail ({said['subject']} fail: {said['reason']})"
+    another = 'results = replace(results, \'"subject":"\', \'"subject":"x\')'
+    ways = {
+        f"UPDATE proj_outcome SET status = 'pass', results = '[]' WHERE {of}": f"{row} 1 pass; {right}",
+        f"DELETE FROM proj_outcome WHERE {of}": f"{row} nothing; {right}",
+        f"INSERT INTO proj_outcome SELECT * FROM proj_outcome WHERE {of}": f"{row} 1 fail, 1 fail",
+        f"UPDATE proj_outcome SET {another} WHERE {of}": f"{row} 1 fail (x{said['subject']} fail: {said['reason']}); {right}",
+        f"UPDATE proj_outcome SET place = place + 1 WHERE {of}": f"{row} 1 fail, which is right, with other witnesses",
+        f"UPDATE proj_outcome SET results = 'none' WHERE {of}": f"{row} 1 fail; {right}",
+        f"UPDATE proj_outcome SET kind = 'Model' WHERE {of}": f"{row} nothing; {right}",
+        f"INSERT INTO proj_outcome SELECT requirement, kind, 'x', status, 0, 7, '[]' FROM proj_outcome WHERE {of}": "proj_outcome"
+        f" {requirement} of process x: kept as 7 fail, and the record has no such process",
+        "DROP TABLE proj_member": "proj_member: is missing",
+    }
+    kept = settings.home / "audit.db"
+    judged.close()
+    before = kept.read_bytes()
+    for statement, problem in ways.items():
+        kept.write_bytes(before)
+        with closing(sqlite3.connect(kept)) as connection, connection:
+            connection.execute(statement)
+        found = verify(settings, projections=True)
+        assert not found.ok
+        assert str(found.problems[0]).startswith(problem), statement
 
 
 def test_a_table_that_somebody_dropped(settings, read):
