@@ -49,6 +49,7 @@ class Reconciled:
         since: beginning of what was compared.
         until: what happened later was not judged where the sides differ.
         record_begins: since when this orchestrator is on the record; None where it is not.
+        oldest: when the oldest flow or DAG run began that the orchestrator still has; None where it has none.
         job: the jobs that it was limited to; None where it was not.
         theirs: number of attempts that were read.
         ours: number of attempts on the record that they were compared with.
@@ -64,6 +65,7 @@ class Reconciled:
     since: str
     until: str
     record_begins: str | None
+    oldest: str | None
     job: str | None
     theirs: int
     ours: int
@@ -84,6 +86,7 @@ class Reconciled:
             "since": self.since,
             "until": self.until,
             "record_begins": self.record_begins,
+            "oldest": self.oldest,
             "job": self.job,
             "attempts": {"orchestrator": self.theirs, "record": self.ours, "agreed": found.agreed},
             "counts": {
@@ -160,6 +163,7 @@ def reconcile(
         since=start,
         until=bounds.until,
         record_begins=begins,
+        oldest=bounds.oldest,
         job=job,
         theirs=len(theirs),
         ours=len(ours),

@@ -20,6 +20,7 @@ _READ: Mapping[str, Callable[[object], str | None]] = {
     "since": moment,
     "until": moment,
     "record_begins": moment,
+    "oldest": moment,
     "job": text,
 }
 _NUMBERS = {
@@ -39,7 +40,7 @@ _FINDING: Mapping[str, Callable[[object], str | int | None]] = {
     "started_at": moment,
     "reason": text,
 }
-_MAY_LACK = {"version", "record_begins", "job", "runs_before_record"}
+_MAY_LACK = {"version", "record_begins", "oldest", "job", "runs_before_record"}
 
 
 def reconciliation(facet: Mapping[str, Any], seq: int, received_at: str) -> ReconciliationRow | None:

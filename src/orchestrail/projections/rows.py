@@ -77,7 +77,7 @@ class End:
 
 @dataclass(frozen=True, slots=True)
 class ReconciliationRow:
-    """The latest result of comparing an orchestrator's own records with the store.
+    """A result of comparing an orchestrator's own records with the store.
 
     Attributes:
         orchestrator: whose records were read.

@@ -47,7 +47,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "26"
+VERSION = "27"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -332,8 +332,8 @@ _text_index("proj_report_asked", report.c.asked)
 reconciliation = Table(
     "proj_reconciliation",
     metadata,
-    Column("orchestrator", TEXT, primary_key=True),
-    Column("seq", WHOLE, nullable=False),
+    Column("seq", WHOLE, primary_key=True),
+    Column("orchestrator", TEXT, nullable=False),
     Column("result", TEXT, nullable=False),
 )
 

@@ -88,7 +88,7 @@ COMPARED = UnitKind(
     Compared,
     lambda record, scope: compared(record, _roots(scope)),
     lambda unit: unit.orchestrator,
-    lambda unit: unit.row.seq if unit.row else 0,
+    lambda unit: unit.last.seq if unit.last else 0,
     lambda unit: None,
 )
 OPERATION = UnitKind(

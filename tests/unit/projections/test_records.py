@@ -17,8 +17,8 @@ def test_a_record_is_kept_in_the_table_of_its_kind(made):
     """With the place in the log of the entry that it is."""
     (kept,) = records_in(entry(made, made.reconciliation("airflow")))
     assert kept.table is tables.reconciliation
-    assert kept.key == ("airflow",)
-    assert kept.columns["seq"] == 7
+    assert kept.key == (7,)
+    assert kept.columns["orchestrator"] == "airflow"
 
 
 def test_only_our_own_event_is_a_record(made):

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("26", "43c5d36eea15a147")
+KNOWN = ("27", "9d8761aa07ddc652")
 
 
 def made_of():

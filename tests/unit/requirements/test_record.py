@@ -28,6 +28,9 @@ WHOLE = {
 }
 
 
+PRUNED = {"runsBeforeRecord": None, "unsettled": 0, "waiting": 0, "pruned": 3, "earlierPasses": 0}
+
+
 def run(made, number=1):
     return made.event("COMPLETE", number, ours={"system": "scoring"})
 
@@ -54,9 +57,76 @@ def test_records_that_nobody_compared_are_unknown(made, judged):
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NOT_EVALUATED)
     foreign = judged("RUN-CAP-01", run(made), made.event("COMPLETE", 7, ours={"orchestrator": "dbt"}))
     assert any("this version cannot read them" in result.reason for result in foreign.results)
-    pruned = {"runsBeforeRecord": None, "unsettled": 0, "waiting": 0, "pruned": 3, "earlierPasses": 0}
-    verdict = judged("RUN-CAP-01", run(made), made.reconciliation(notCompared=pruned))
+    verdict = judged("RUN-CAP-01", run(made), made.reconciliation(notCompared=PRUNED))
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+
+
+@pytest.mark.parametrize("requirement", ["RUN-CAP-01", "CHG-02"])
+def test_comparisons_of_one_night_after_the_other_add_up(made, judged, requirement):
+    """Each run lies within one of them; one that began in the first and ended after it does not."""
+    nights = [
+        made.reconciliation(since=made.at(since), until=made.at(since + 100), readAt=made.at(since + 160))
+        for since in (0, 90, 180)
+    ]
+    runs = [
+        event
+        for number, second in enumerate((10, 120, 250), start=1)
+        for event in (made.event("START", number, second=second, **SEEN), made.event("COMPLETE", number, second=second))
+    ]
+    assert judged(requirement, *runs, *nights).status is Status.PASS
+    assert judged(requirement, *runs, nights[2], nights[0], nights[1]).status is Status.PASS
+    left_out = judged(requirement, *runs, nights[0], nights[2]).results[0]
+    assert (left_out.status, left_out.why) == (Status.UNKNOWN, Why.PARTIAL)
+    assert left_out.reason.startswith("1 run lies outside of each of 2 comparisons between ")
+    assert left_out.witnesses[1].run_id == made.run_id(2)
+    long = [made.event("START", 4, second=95, **SEEN), made.event("COMPLETE", 4, second=200)]
+    assert judged(requirement, *runs, *long, *nights).results[0].why is Why.PARTIAL
+
+
+def test_what_was_missing_is_missing_until_somebody_looks_again(made, judged):
+    """A comparison of later nights, of one job, or of a history that is pruned since does not take it back."""
+    found = made.reconciliation(missing=1, since=made.at(0), until=made.at(100))
+    later = made.reconciliation(since=made.at(90), until=made.at(240))
+    assert judged("RUN-CAP-01", run(made), found, later).reason.startswith("its own records differ: 1 missing")
+    for other in (
+        made.reconciliation(job="train"),
+        made.reconciliation(oldest=made.at(50)),
+        made.reconciliation(notCompared=PRUNED),
+    ):
+        assert judged("RUN-CAP-01", run(made), found, other).status is Status.FAIL
+    assert judged("RUN-CAP-01", run(made), found, made.reconciliation()).status is Status.PASS
+    assert judged("RUN-CAP-01", run(made), found, made.reconciliation(oldest=made.at(0))).status is Status.PASS
+
+
+def test_what_was_missing_and_came_late_is_not_missing(made, judged):
+    """Its events were collected after the comparison, under the orchestrator's own id and number."""
+    found = made.reconciliation(missing=1)
+    late = made.event("COMPLETE", 3, ours={"nativeId": "missing-0"})
+    assert judged("RUN-CAP-01", run(made), found, late).status is Status.PASS
+    second = made.event("COMPLETE", 3, ours={"nativeId": "missing-0", "attempt": 2})
+    assert judged("RUN-CAP-01", run(made), found, second).status is Status.FAIL
+
+
+def test_findings_that_are_counted_and_not_listed_stand(made, judged):
+    """The log lists the first thousand."""
+    counts = made.reconciliation()["job"]["facets"]["orchestrail_reconciliation"]["counts"]
+    found = made.reconciliation(missing=2, counts=counts | {"missing": 5, "different": 3}, until=made.at(239))
+    verdict = judged("RUN-CAP-01", run(made), found)
+    assert verdict.reason == "its own records differ: 5 missing, 0 surplus, 3 different"
+    assert "3 runs are in another state" in judged("CHG-02", *ended(made), found).results[0].reason
+    assert judged("RUN-CAP-01", run(made), found, made.reconciliation()).status is Status.PASS
+
+
+def test_what_an_earlier_comparison_saw_was_compared_though_it_is_pruned_since(made, judged):
+    """The later one reaches from the oldest that the orchestrator still has, where it says that."""
+    first, second = run(made), made.event("COMPLETE", 2, second=200)
+    before = made.reconciliation(until=made.at(100))
+    after = made.reconciliation(notCompared=PRUNED, oldest=made.at(90))
+    assert judged("RUN-CAP-01", first, second, before, after).status is Status.PASS
+    verdict = judged("RUN-CAP-01", first, second, after)
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
+    assert "3 attempts were pruned from its own history" in verdict.reason
+    assert judged("RUN-CAP-01", first, second, before, made.reconciliation(notCompared=PRUNED)).why is Why.PARTIAL
 
 
 def test_events_that_never_arrived_fail(made, judged):
@@ -291,7 +361,7 @@ def test_a_run_outside_of_what_was_compared_is_unknown(made, judged, requirement
     verdict = judged(requirement, *ended(made, 2), *events, made.reconciliation())
     result = verdict.results[0]
     assert (result.status, result.why, result.subject) == (Status.UNKNOWN, Why.PARTIAL, "prefect")
-    assert result.reason.startswith("1 run lies outside of what was compared last, 2026-03-01T12:00:00.000000Z to ")
+    assert result.reason.startswith("1 run lies outside of what was compared, 2026-03-01T12:00:00.000000Z to ")
     assert [one.run_id for one in result.witnesses] == [None, made.run_id(1)]
 
 

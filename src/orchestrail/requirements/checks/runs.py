@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from datetime import timedelta
 from uuid import UUID
@@ -222,47 +223,48 @@ def _of_its_changes(process: Process, run: RunFacts) -> Iterator[tuple[str, Witn
 
 @judges("RUN-CAP-01", of=Compared, whole=True)
 def nothing_is_lost(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
-    """An orchestrator's own records were compared with the runs, as late as these go, and nothing is missing or surplus."""
-    name, row = compared.orchestrator, compared.row
-    if row is None:
+    """An orchestrator's own records were compared with the runs, all of them, and nothing is missing or surplus."""
+    name, last = compared.orchestrator, compared.last
+    if last is None:
         why = f"the records of {name} were not compared with this one: {way_to_compare(name)}"
         yield unknown(name, Why.NOT_EVALUATED, why)
         return
-    counts = row.result["counts"]
-    open_ones = {
-        "missing": counts["missing"],
-        "surplus": counts["surplus"] - counts["surplus_explained"],
-        "different": counts["different"] - counts["different_explained"],
-    }
-    here = Witness(None, row.seq, "reconciliation", ", ".join(f"{count} {what}" for what, count in open_ones.items()))
-    pruned = row.result["not_compared"]["pruned"]
-    if any(open_ones.values()):
+    counts = Counter(missing=0, surplus=0, different=0)
+    for one in compared.found:
+        counts[one.kind] += one.number
+    if counts.total():
+        detail = ", ".join(f"{count} {what}" for what, count in counts.items())
+        here = Witness(None, max(one.seq for one in compared.found), "reconciliation", detail)
         listed = [
-            Witness(one["run_id"], row.seq, kind, f"{one['job']} {one['native_id']}, attempt {one['attempt']}")
-            for kind in open_ones
-            for one in row.result[kind]
-            if one["reason"] is None
+            Witness(told["run_id"], one.seq, one.kind, f"{told['job']} {told['native_id']}, attempt {told['attempt']}")
+            for one in compared.found
+            if (told := one.finding) is not None
         ]
-        yield failed(name, f"its own records differ: {here.detail}", here, *listed[:_SHOWN])
-    elif (beyond := _beyond(compared, row)) is not None:
+        yield failed(name, f"its own records differ: {detail}", here, *listed[:_SHOWN])
+    elif (beyond := _beyond(compared, last)) is not None:
         yield beyond
-    elif pruned:
-        why = f"{counted(pruned, 'attempt is', 'attempts are')} pruned from its own history"
-        yield unknown(name, Why.PARTIAL, why, here)
     else:
         yield passed(name)
 
 
-def _beyond(compared: Compared, row: ReconciliationRow) -> Result | None:
-    """Say what the last comparison says nothing of; None where it reaches all runs that are looked at."""
-    found, shown = row.result, [Witness(None, row.seq, "reconciliation", f"until {row.result['until']}")]
-    if found["job"] is not None:
-        why = f"the last comparison was limited to {found['job']}: compare without `--job`"
-    elif compared.outside:
-        runs = counted(compared.outside, "run lies", "runs lie")
-        why = f"{runs} outside of what was compared last, {found['since']} to {found['until']}: compare again"
-    else:
+def _beyond(compared: Compared, last: ReconciliationRow) -> Result | None:
+    """Say what the comparisons say nothing of; None where they reach all runs that are looked at."""
+    if not compared.outside:
         return None
+    found, windows = last.result, compared.windows
+    shown = [Witness(None, last.seq, "reconciliation", f"until {found['until']}")]
+    runs = counted(compared.outside, "run lies", "runs lie")
+    if not windows and found["job"] is not None:
+        why = f"the last comparison was limited to {found['job']}: compare without `--job`"
+    elif not windows:
+        why = f"{counted(found['not_compared']['pruned'], 'attempt is', 'attempts are')} pruned from its own history"
+    elif len(windows) == 1:
+        why = f"{runs} outside of what was compared, {windows[0].since} to {windows[0].until}: compare again"
+    else:
+        begin, end = windows[0].since, windows[-1].until
+        why = f"{runs} outside of each of {len(windows)} comparisons between {begin} and {end}: compare again"
+    if windows and (pruned := found["not_compared"]["pruned"]):
+        why += f"; the last time, {counted(pruned, 'attempt was', 'attempts were')} pruned from its own history"
     if compared.first_outside is not None:
         run_id, seq = compared.first_outside
         shown.append(Witness(run_id, seq, "started_at", "the first that lies outside"))
@@ -272,14 +274,22 @@ def _beyond(compared: Compared, row: ReconciliationRow) -> Result | None:
 @judges("CHG-02", of=Compared, whole=True)
 def no_state_differs(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
     """A run is in the state that its orchestrator has: where it is in another one, somebody acted and nothing tells of it."""
-    name, row = compared.orchestrator, compared.row
-    if row is None:
+    name, last = compared.orchestrator, compared.last
+    if last is None:
         why = f"states of runs were not compared with the records of {name}: {way_to_compare(name)}"
         yield unknown(name, Why.NOT_EVALUATED, why)
         return
-    if (beyond := _beyond(compared, row)) is not None:
+    if (beyond := _beyond(compared, last)) is not None:
         yield beyond
+    if unlisted := sum(one.number for one in compared.found if one.kind == "different" and one.finding is None):
+        why = (
+            f"{counted(unlisted, 'run is', 'runs are')} in another state, which the comparison counts and does not list"
+        )
+        yield unknown(name, Why.PARTIAL, why, Witness(None, last.seq, "reconciliation", "counts.different"))
     for one in compared.different:
-        states = f"{one['orchestrator_state']} by its own records, {one['recorded_state']} on the record"
-        here = Witness(one["run_id"], row.seq, "state", states)
-        yield failed(one["run_id"], f"{name} has it in another state, and no act on it is told", here, label=one["job"])
+        told = one.finding or {}
+        states = f"{told['orchestrator_state']} by its own records, {told['recorded_state']} on the record"
+        here = Witness(told["run_id"], one.seq, "state", states)
+        yield failed(
+            told["run_id"], f"{name} has it in another state, and no act on it is told", here, label=told["job"]
+        )
