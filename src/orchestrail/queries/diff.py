@@ -17,6 +17,7 @@ from orchestrail.model import Capability
 from orchestrail.projections.rows import RunRow
 from orchestrail.queries.diff_data import hold_data
 from orchestrail.queries.diff_environment import hold_environment
+from orchestrail.queries.diff_marks import Marks, are_marked_calls, states_operation
 from orchestrail.queries.differences import Difference, Differences, one_of
 from orchestrail.queries.mapped import by_value, told_apart
 from orchestrail.queries.sides import Side, sides
@@ -59,6 +60,9 @@ class Finding:
     code: str
     subject: str
     text: str
+
+
+_Both = tuple[Marks, Marks]
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,8 +125,9 @@ def diff(connection: Connection, first: str, second: str | None = None) -> Compa
 def _runs(a: Side, b: Side) -> Compared:
     mine, other = a.final, b.final
     found = Differences()
-    findings = _hold_operations(found, _operations(a, mine), _operations(b, other))
-    pairs, ambiguous = _matched(found, mine, other)
+    marks = Marks(mine, "A"), Marks(other, "B")
+    findings = _hold_operations(found, (a, b), (mine, other), marks)
+    pairs, ambiguous = _matched(found, mine, other, marks)
     _hold_code(found, mine, other)
     for name, one, another in pairs:
         _hold_step(found, name, one, another)
@@ -145,9 +150,11 @@ def _service(a: Side, b: Side) -> Compared:
         if mine is not None and other is not None:
             findings += _hold_operation(found, operation, *((mine, other) if swapped else (other, mine)), served=True)
         elif mine is None:
-            _one_sided(found, operation, "A" if not swapped else "B")
-            text = f"The service prepares data by {operation}, which the training did not."
-            findings.append(Finding("serving-differs", operation, text))
+            doubt = Marks(training.final, "the training").lacking
+            _one_sided(found, operation, "A" if not swapped else "B", doubt)
+            if doubt is None:
+                text = f"The service prepares data by {operation}, which the training did not."
+                findings.append(Finding("serving-differs", operation, text))
         elif mine.train_only:
             continue
         elif mine.serve_time and served and run is not None and run.state != "RUNNING":
@@ -202,8 +209,8 @@ def _operations(side: Side, rows: Iterable[RunRow]) -> dict[str, _Operation]:
     stated: dict[str, list[dict[str, Any]]] = defaultdict(list)
     for row in rows:
         known = row.preprocessing
-        if known is None or not known.operation or (row.role_source == "inferred" and known.derived):
-            continue  # one that is a step only for what it calls: what it calls says it
+        if known is None or not known.operation or not states_operation(row):
+            continue
         stated[known.operation].append(
             {
                 "version": known.version,
@@ -252,18 +259,34 @@ def _operation(entries: Sequence[Mapping[str, Any]]) -> _Operation:
 
 
 def _hold_operations(
-    found: Differences, mine: Mapping[str, _Operation], other: Mapping[str, _Operation]
+    found: Differences, both: tuple[Side, Side], runs: tuple[Sequence[RunRow], Sequence[RunRow]], marks: _Both
 ) -> list[Finding]:
     findings = []
+    mine, other = (_operations(side, rows) for side, rows in zip(both, runs, strict=True))
     for operation in sorted(mine.keys() | other.keys()):
         if operation in mine and operation in other:
             findings += _hold_operation(found, operation, mine[operation], other[operation])
-        else:
-            _one_sided(found, operation, "A" if operation in mine else "B")
+            continue
+        where = "A" if operation in mine else "B"
+        applying = [
+            row
+            for row in runs[where == "B"]
+            if row.preprocessing and row.preprocessing.operation == operation and states_operation(row)
+        ]
+        _one_sided(found, operation, where, _may_lack(marks, where, applying))
     return findings
 
 
-def _one_sided(found: Differences, operation: str, where: str) -> None:
+def _may_lack(marks: _Both, where: str, rows: Iterable[RunRow]) -> str | None:
+    """Say why the other side may have done what these runs of one side did."""
+    here, there = marks if where == "A" else marks[::-1]
+    return there.may_lack(rows, here)
+
+
+def _one_sided(found: Differences, operation: str, where: str, doubt: str | None = None) -> None:
+    if doubt is not None:
+        found.leave("preprocessing", operation, "applied", where == "A" or None, where == "B" or None, doubt)
+        return
     found.hold(
         "preprocessing", operation, "applied", where == "A", where == "B", note=f"{where} alone prepares data by it"
     )
@@ -303,7 +326,7 @@ def _hold_operation(
 
 
 def _matched(
-    found: Differences, mine: Sequence[RunRow], other: Sequence[RunRow]
+    found: Differences, mine: Sequence[RunRow], other: Sequence[RunRow], marks: _Both
 ) -> tuple[list[tuple[str, RunRow, RunRow]], list[str]]:
     """Match runs by job name, those of a mapped step by what tells them apart, and what ran in them by the same."""
     groups = _by_job(mine), _by_job(other)
@@ -315,8 +338,12 @@ def _matched(
         if len(a) == len(b) == 1:
             found_here = [("", a[0], b[0])]
         elif not a or not b:
-            state = one_of(row.state for row in a or b)
-            found.hold("steps", name, "ran", bool(a), bool(b), note=f"{'A' if a else 'B'} alone: {_text(state)}")
+            state, where = one_of(row.state for row in a or b), "A" if a else "B"
+            doubt = _may_lack(marks, where, a or b) if are_marked_calls(a or b) else None
+            if doubt is not None:
+                found.leave("steps", name, "ran", bool(a) or None, bool(b) or None, doubt)
+            else:
+                found.hold("steps", name, "ran", bool(a), bool(b), note=f"{where} alone: {_text(state)}")
             continue
         else:
             if len(a) != len(b):

@@ -75,6 +75,57 @@ def test_one_version_with_two_codes_on_one_side_is_called_out(made, compared):
     assert "one-version-several-codes" in [finding["code"] for finding in document["findings"]]
 
 
+def called(made, first, *operations, second=0):
+    """A root run with a task, and in it a call of each operation that is marked."""
+    task = first + 1
+    return [
+        made.event("COMPLETE", first, job="flow", second=first),
+        made.event("COMPLETE", task, job="flow.task", parent=first, second=first),
+        *(
+            made.event(
+                "COMPLETE", task + place, job=f"flow.task.{operation}", parent=task, second=first + place,
+                job_facets={"jobType": {"jobType": "STEP"}}, **step(operation=operation),
+            )
+            for place, operation in enumerate(operations, start=1)
+        ),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("mine", "told"),
+    [
+        ((), "no step of A is marked"),
+        (("other",), None),
+    ],
+)
+def test_what_is_not_marked_is_not_absent(made, compared, mine, told):
+    """An operation of one side is one of it alone where the other side marks what it does there; else nobody knows."""
+    events = [*called(made, 10, *mine), *called(made, 20, *mine, "clean")]
+    for a, b, one_sided in ((10, 20, (False, True)), (20, 10, (True, False))):
+        found = compared(made.run_id(a), made.run_id(b), *events)
+        where = "changed" if told is None else "unknown"
+        expected = one_sided if told is None else tuple(side or None for side in one_sided)
+        assert entries(found, where, "preprocessing")["clean", "applied"] == expected
+        assert entries(found, where, "steps")["flow.task.clean", "ran"] == expected
+        if told is not None:
+            assert {entry["reason"][:9] for entry in found["unknown"] if entry["fact"] in ("applied", "ran")} == {
+                told[:9]
+            }
+
+
+def test_a_step_that_is_marked_in_one_of_two_processes_was_not_left_out(made, compared):
+    """The task ran on both sides, on one of them with nothing marked in it, while other tasks of that side are."""
+    elsewhere = made.event("COMPLETE", 15, job="flow.fit", parent=10, **step(operation="scale"))
+    found = compared(made.run_id(10), made.run_id(20), *called(made, 10), elsewhere, *called(made, 20, "clean"))
+    (unknown,) = [entry for entry in found["unknown"] if entry["fact"] == "applied"]
+    assert (unknown["subject"], unknown["reason"]) == (
+        "clean",
+        "flow.task ran in A too, where nothing in it is marked",
+    )
+    assert entries(found, "changed", "preprocessing")["scale", "applied"] == (True, False)
+    assert entries(found, "changed", "steps")["flow.fit", "ran"] == (True, False)
+
+
 def test_digests_of_different_algorithms_are_not_compared(made, compared):
     """Neither changed nor the same: unknown, with the reason."""
     document = both(made, compared, code("x"), code("x", "py-tokens-2"))
