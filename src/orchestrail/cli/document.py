@@ -15,7 +15,7 @@ from orchestrail.cli.words import here
 from orchestrail.operations.document import make, write
 from orchestrail.queries.words import counted
 from orchestrail.reports.document import document_json
-from orchestrail.reports.rendering import LABELS
+from orchestrail.reports.rendering import LABELS, SEVERAL
 from orchestrail.reports.values import Mark
 from orchestrail.requirements.catalogue import catalogue_in_force
 
@@ -52,6 +52,7 @@ def document(
     output.line(f"{title} of {clean(made.name)}, {counted(len(made.points), 'point')} of Annex IV", style="bold")
     for mark in Mark:
         output.line(f"  {LABELS[mark]:<15}{counts[mark.value]:>3}")
+    output.line(f"  {SEVERAL}", style="dim")
     for point in made.points:
         if point.missing is not None and Mark.MISSING in point.marks:
             roles = ", ".join(point.missing.roles).replace("_", " ")

@@ -325,7 +325,8 @@ def _data(evidence: Evidence) -> Filling:
             )
         ]
         for traced in model.datasets.values()
-        if (use := first.get(traced.dataset.digest or traced.dataset.name)) is not None
+        if traced.dataset.kind != "model"
+        and (use := first.get(traced.dataset.digest or traced.dataset.name)) is not None
     ]
     operations = [
         [

@@ -28,6 +28,8 @@ _MEANINGS = {
     Mark.MISSING: "nobody has said it yet",
     Mark.NOT_APPLICABLE: "said not to apply, with the reason",
 }
+SEVERAL = "A point may bear several marks: the record shows something of it, and a person has still to say the rest."
+"""Why the numbers of points add up to more than there are."""
 
 
 def _cell(text: str) -> str:
@@ -61,6 +63,7 @@ def words(document: Document) -> dict[str, object]:
         "meanings": _MEANINGS,
         "counts": document.counts(),
         "marks": tuple(Mark),
+        "several": SEVERAL,
     }
 
 

@@ -15,7 +15,7 @@ from orchestrail.operations.records import own_record
 from orchestrail.projections.apply import apply
 from orchestrail.reports.document import document_json, documentation
 from orchestrail.reports.evidence import gather
-from orchestrail.reports.rendering import html, markdown
+from orchestrail.reports.rendering import SEVERAL, html, markdown
 from orchestrail.reports.values import Document, Mark
 from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.statements.content import content_of
@@ -94,6 +94,22 @@ def test_every_point_has_a_mark_and_what_nobody_said_is_missing(made, documented
     assert document.counts()[Mark.STATEMENT] == 0
     for each in document.points:
         assert (each.missing is not None) == bool({Mark.MISSING, Mark.PARTIAL} & set(each.marks))
+
+
+def test_models_are_none_of_the_data_behind_a_model(made, documented):
+    """Neither the one that is documented nor one that it was made of: what is asked there are data sheets."""
+    found = point(document_json(documented(*story(made))), "2(d)")
+    (listed,) = [table for table in found["tables"] if table["title"] == "Data sets behind the model"]
+    named = [row[0]["text"] for row in listed["rows"]]
+    assert "/m" not in named
+    assert "/raw" in named
+
+
+def test_that_marks_overlap_is_said(made, documented):
+    """They add up to more than the points, and each form of the document says why."""
+    document = documented(*story(made))
+    assert sum(document.counts().values()) > len(document.points)
+    assert all(SEVERAL in form for form in (html(document), markdown(document)))
 
 
 def statement(made, about, role):
