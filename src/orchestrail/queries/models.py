@@ -17,7 +17,7 @@ from sqlalchemy.orm import aliased
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
-from orchestrail.projections.rows import DocumentRow
+from orchestrail.projections.rows import DocumentRow, RunRow
 from orchestrail.queries.facts import (
     Check,
     RunFacts,
@@ -31,7 +31,7 @@ from orchestrail.queries.facts import (
     load_served,
     load_uses,
 )
-from orchestrail.queries.loading import Edge, dataset_key
+from orchestrail.queries.loading import Edge, dataset_key, load_runs
 from orchestrail.queries.loading import load_uses as load_whole_uses
 from orchestrail.queries.targets import Target
 from orchestrail.queries.trace import TracedDataset, trace
@@ -119,6 +119,7 @@ class Model:
         key: its digest; the key of its data set where it has none.
         written: everything that wrote it, by place in the log.
         writers: the runs that did, in the same order.
+        rewritten: the same by id, whole, where there are several: whether they did the same is asked of all that is known of them.
         closure: all runs behind it, those that enclose them included, in the order in which they began.
         inputs: what these, and those that wrote or read it, read.
         outputs: what all of them wrote.
@@ -137,6 +138,7 @@ class Model:
     key: str
     written: tuple[Use, ...]
     writers: tuple[RunFacts, ...]
+    rewritten: Mapping[str, RunRow]
     closure: tuple[RunFacts, ...]
     inputs: Mapping[str, tuple[Use, ...]]
     outputs: Mapping[str, tuple[Use, ...]]
@@ -260,6 +262,7 @@ def model(connection: Connection, key: str) -> Model | None:
         key=key,
         written=tuple(written),
         writers=tuple(facts[run_id] for run_id in written_by),
+        rewritten=load_runs(connection, written_by) if len(written_by) > 1 else {},
         closure=tuple(facts[run_id] for run_id in ids),
         inputs={run_id: uses[run_id, "input"] for run_id in facts},
         outputs={run_id: uses[run_id, "output"] for run_id in facts},

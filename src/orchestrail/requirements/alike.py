@@ -5,9 +5,13 @@ What follows from it is the evaluators' matter.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import json
+import posixpath
+from collections.abc import Collection, Sequence
 
+from orchestrail.queries import RunRow
 from orchestrail.queries.facts import RunFacts, Use
+from orchestrail.queries.mapped import by_value
 
 
 def same_operation(one: RunFacts, other: RunFacts) -> bool:
@@ -27,6 +31,54 @@ def same_parameters(one: RunFacts, other: RunFacts) -> bool | None:
     """Compare the values that the runs were given."""
     ours, theirs = one.step.parameters_digest, other.step.parameters_digest
     return None if ours is None or theirs is None else ours == theirs
+
+
+def same_but_for_places(one: RunRow, other: RunRow) -> bool | None:
+    """Compare the values that runs were given, but for those that say where their own data lie: what lies there is compared itself.
+
+    Whether a relative path is one of these, or a value that only looks like a part of one, is not known.
+    """
+    ours, theirs = one.parameters, other.parameters
+    if ours is None or theirs is None:
+        return None
+    if ours.keys() != theirs.keys():
+        return False
+    places = _places(one), _places(other)
+    found: list[bool | None] = []
+    for name in ours:
+        values = ours[name], theirs[name]
+        told = all(by_value(value) or value.get("digest") for value in values)
+        if not told:
+            found.append(None)
+        elif _written(values[0]) != _written(values[1]):
+            of_places = [_is_place(value, known) for value, known in zip(values, places, strict=True)]
+            found.append(False if False in of_places else None if None in of_places else True)
+    if False in found or not found:  # where no value differs, what does is not among them
+        return False
+    return None if None in found else True
+
+
+def _written(value: object) -> str:
+    return json.dumps(value, sort_keys=True)  # in which 1, 1.0 and true are three values
+
+
+def _places(row: RunRow) -> set[str]:
+    datasets = [use.dataset for use in (*row.inputs, *row.outputs)]
+    return {each.name for each in datasets} | {f"{each.namespace}/{each.name}" for each in datasets}
+
+
+def _is_place(value: object, places: Collection[str]) -> bool | None:
+    """Say whether a value names one of some places, or a folder of one."""
+    if isinstance(value, list):
+        found = [_is_place(each, places) for each in value]
+        return False if False in found or not found else None if None in found else True
+    if not isinstance(value, str) or not value.strip("/."):
+        return False
+    if value.startswith("/") or "://" in value:
+        folder = value.rstrip("/")
+        return any(place == folder or place.startswith(f"{folder}/") for place in places)
+    part = posixpath.normpath(value)
+    return None if any(f"/{part}/" in f"{place}/" for place in places) else False
 
 
 def same_content(ours: Sequence[Use], theirs: Sequence[Use]) -> bool | None:

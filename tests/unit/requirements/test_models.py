@@ -209,6 +209,47 @@ def test_another_training_that_gave_the_same_content_is_another_version(made, ju
     assert [witness.run_id for witness in verdict.results[0].witnesses] == [made.run_id(3), made.run_id(9)]
 
 
+@pytest.mark.parametrize(
+    ("mine", "other", "status"),
+    [
+        ({"out": "/m"}, {"out": "/m2"}, "pass"),
+        ({"out": "/runs/1/"}, {"out": "/runs/2"}, "pass"),
+        ({"out": "file:///runs/1"}, {"out": "/runs/2"}, "fail"),
+        ({"both": ["/m", "/raw"]}, {"both": ["/m2", "/elsewhere"]}, "pass"),
+        ({"out": "/m", "rate": 1}, {"out": "/m2", "rate": 1}, "pass"),
+        ({"out": "/m", "rate": 1}, {"out": "/m2", "rate": 2}, "fail"),
+        ({"out": "/m", "rate": 1}, {"out": "/m2", "rate": True}, "fail"),
+        ({"out": "/m", "rate": 1}, {"out": "/m2"}, "fail"),
+        ({"rate": 1}, {"rate": 1}, "fail"),
+        ({"out": "/m"}, {"out": "/not-written"}, "fail"),
+        ({"out": "/m"}, {"out": "/"}, "fail"),
+        ({"out": []}, {"out": ["/m2"]}, "fail"),
+        ({"out": "m"}, {"out": "./m2"}, "unknown"),
+        ({"out": "1"}, {"out": "2"}, "unknown"),
+        ({"region": "north"}, {"region": "south"}, "fail"),
+    ],
+)
+def test_where_a_training_wrote_makes_it_no_other_one(made, judged, mine, other, status):
+    """A value that names recorded data of its own run may differ: that data is compared by content. A relative one is in doubt."""
+    events = trained_again(made)
+    for part, given, folder in (("train", mine, "/runs/1"), ("again", other, "/runs/2")):
+        described = {name: {"type": "any", "value": value} for name, value in given.items()}
+        events[part]["run"]["facets"]["orchestrail_parameters"] = {"parameters": described, "digest": made.digest(part)}
+        events[part]["outputs"].append(made.dataset(f"{folder}/card", "card"))
+    assert judged("MOD-01", *events.values()).status.value == status
+
+
+def test_a_parameter_that_was_not_told_leaves_it_open(made, judged):
+    """Known by its type alone it may be another one; known by its digest it is told."""
+    for digest, status in ((None, "unknown"), (made.digest("table"), "pass")):
+        events = trained_again(made)
+        for part, place in (("train", "/m"), ("again", "/m2")):
+            described = {"out": {"type": "str", "value": place}, "table": {"type": "frame", "digest": digest}}
+            given = {"parameters": described, "digest": made.digest(part)}
+            events[part]["run"]["facets"]["orchestrail_parameters"] = given
+        assert judged("MOD-01", *events.values()).status.value == status
+
+
 def test_a_third_training_is_held_against_the_first(made, judged):
     """One that differs is enough, wherever it stands."""
     events = trained_again(made)

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from orchestrail.model import Capability, State
 from orchestrail.queries.facts import RunFacts, Use
 from orchestrail.queries.models import Deployment, Model
-from orchestrail.requirements.alike import same_code, same_content, same_parameters
+from orchestrail.requirements.alike import same_but_for_places, same_code, same_content, same_parameters
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import judges
 from orchestrail.requirements.limits import CONTRADICTED
@@ -69,10 +69,19 @@ def _compared(model: Model, makers: Sequence[RunFacts]) -> tuple[list[str], list
         first = makers[0]
         found["job"].append(run.job == first.job)
         found["code"].append(same_code(run, first))
-        found["parameters"].append(same_parameters(run, first))
+        found["parameters"].append(_same_parameters(model, run, first))
         found["input"].append(_same_input(model, run, first))
     differing = [what for what, same in found.items() if False in same]
     return differing, [what for what, same in found.items() if None in same]
+
+
+def _same_parameters(model: Model, one: RunFacts, other: RunFacts) -> bool | None:
+    """Compare what the runs were given; that one wrote its result to another place does not make it another training."""
+    same = same_parameters(one, other)
+    if same is not False:
+        return same
+    ours, theirs = (model.rewritten.get(run.run_id) for run in (one, other))
+    return same_but_for_places(ours, theirs) if ours is not None and theirs is not None else False
 
 
 def _same_input(model: Model, one: RunFacts, other: RunFacts) -> bool | None:
