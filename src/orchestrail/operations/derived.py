@@ -1,4 +1,4 @@
-"""The tables that are derived from the log, and that questions are answered from: shown to be what it gives, or made anew."""
+"""The tables that are derived from the log, and that questions are answered from: shown to be what it gives."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ from pathlib import Path
 
 from orchestrail.errors import StoreError
 from orchestrail.operations.rejudging import Rejudging
-from orchestrail.projections.apply import rebuild
 from orchestrail.projections.comparison import compare
 from orchestrail.queries.words import counted
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.store import open_store
 from orchestrail.store.base import Problem, Progress, Tables, Verification
-
-__all__ = ["rebuild", "with_tables"]
 
 
 def with_tables(

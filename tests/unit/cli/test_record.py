@@ -58,6 +58,7 @@ def test_ingest_takes_files_and_sets_aside_what_is_no_event(made, answer, run, t
 def test_verify_answers_yes_and_no(story, answer, run):
     """A record as it was written verifies; one in which somebody changed a byte does not: exit code 1."""
     answer("collect")
+    assert "The log of 6 events verifies; the tables were made anew of it" in run("collect", "--rebuild").stderr
     good = answer("verify")
     assert (good["ok"], good["size"], good["problems"]) == (True, 6, [])
     assert good["root_hash"] in run("verify").stdout
@@ -70,6 +71,11 @@ def test_verify_answers_yes_and_no(story, answer, run):
     assert not bad["ok"]
     assert bad["problems"]
     assert "does not verify" in run("verify").stdout
+    left = run("collect", "--rebuild")
+    assert (left.exit_code, left.stdout) == (1, "0 events appended, 0 were there already.\n")
+    assert "The tables were left as they are" in left.stderr
+    assert bad["problems"][0] in left.stderr
+    assert [row["job"]["name"] for row in answer("runs")["runs"]] == ["train"]
 
 
 def test_verify_never_collects(story, run):

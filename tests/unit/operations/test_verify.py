@@ -14,8 +14,8 @@ from orchestrail.errors import ConfigurationError, StoreError
 from orchestrail.operations import open_record
 from orchestrail.operations.checking import Question, check
 from orchestrail.operations.checkpoint import checkpoint
-from orchestrail.operations.derived import rebuild
 from orchestrail.operations.ingest import ingest
+from orchestrail.operations.rebuild import rebuild
 from orchestrail.operations.verify import verify
 from orchestrail.projections.apply import apply
 from orchestrail.projections.comparison import NAMED
@@ -137,8 +137,25 @@ def test_tables_that_somebody_changed(settings, read):
     assert f"proj_run run_id {runs[0]}: is not what the log gives: system" in problems
     assert f"proj_run run_id {runs[1]}: is missing" in problems
     assert f"proj_event run_id {runs[0]}, seq 99999: is there, and the log gives none" in problems
-    rebuild(read)
+    assert rebuild(settings, read).entries == read.size()
     assert verify(settings, projections=True).ok
+
+
+def test_tables_are_made_of_no_altered_log(settings, read):
+    """They stay as they were, and what is wrong with the log is told; a log that holds is made tables of."""
+    assert rebuild(settings, read).problems == ()
+    tampered(read, "UPDATE proj_run SET system = 'changed'")
+    with closing(sqlite3.connect(settings.home / "audit.db")) as connection:
+        for (trigger,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f"DROP TRIGGER {trigger}")
+        first = "SELECT event_id FROM log WHERE seq = 0"
+        connection.execute(f"UPDATE payload SET body = CAST(body || ' ' AS BLOB) WHERE event_id = ({first})")
+        connection.commit()
+    found = rebuild(settings, read)
+    assert found.entries is None
+    assert any(str(problem).startswith("payload seq 0: nonce and body") for problem in found.problems)
+    with read.read() as connection:
+        assert connection.exec_driver_sql("SELECT DISTINCT system FROM proj_run").scalars().all() == ["changed"]
 
 
 @pytest.fixture
