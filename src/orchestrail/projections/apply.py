@@ -168,7 +168,9 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     for run_id, earlier in _earlier(connection, grown).items():
         grown[run_id][:0] = earlier
     first = batch[0].seq
-    news = [{"run_id": run, "seq": event.seq} for run, told in grown.items() for event in told if event.seq >= first]
+    news = [
+        {"seq": event.seq, "first_seq": told[0].seq} for told in grown.values() for event in told if event.seq >= first
+    ]
     connection.execute(insert(tables.event), news)
     judged = _meta(connection, outcomes.JUDGED) is not None
     if judged:
@@ -208,11 +210,14 @@ def _keep(connection: Connection, kept: Iterable[Kept]) -> None:
 def _earlier(connection: Connection, runs: Iterable[str]) -> dict[str, list[StoredEvent]]:
     """Read the events of these runs that were applied before."""
     found: dict[str, list[StoredEvent]] = defaultdict(list)
-    applied = tables.event.c
-    bodies = select(applied.seq, _payload.c.body).join_from(tables.event, _log, applied.seq == _log.c.seq)
+    applied, run = tables.event.c, tables.run.c
+    bodies = select(applied.seq, _payload.c.body).join_from(
+        tables.run, tables.event, run.first_seq == applied.first_seq
+    )
+    bodies = bodies.join(_log, applied.seq == _log.c.seq)
     bodies = bodies.join(_payload, _log.c.event_id == _payload.c.event_id).order_by(applied.seq)
     for chunk in chunks(runs):
-        for seq, body in connection.execute(bodies.where(applied.run_id.in_(chunk))):
+        for seq, body in connection.execute(bodies.where(run.run_id.in_(chunk))):
             event = stored_event(seq, body)
             if event is not None:
                 found[event.run_id].append(event)
@@ -234,12 +239,19 @@ def _replace(connection: Connection, rows: Sequence[RunRow]) -> None:
     for chunk in chunks(row.run_id for row in rows):
         connection.execute(delete(tables.run).where(tables.run.c.run_id.in_(chunk)))
         connection.execute(delete(tables.use).where(tables.use.c.run_id.in_(chunk)))
-        connection.execute(delete(tables.edge).where(tables.edge.c.stated_by.in_(chunk)))
+        _forget_edges(connection, chunk)
     connection.execute(insert(tables.run), [tables.run_columns(row) for row in rows])
     if uses := [use for row in rows for use in tables.use_columns(row)]:
         connection.execute(insert(tables.use), uses)
     if edges := [edge for row in rows for edge in tables.edge_columns(row)]:
         connection.execute(insert(tables.edge), edges)
+
+
+def _forget_edges(connection: Connection, runs: Sequence[str]) -> None:
+    """Forget what runs state, which is at one of their ends."""
+    edge = tables.edge.c
+    for end in (edge.from_run, edge.to_run):
+        connection.execute(delete(tables.edge).where(end.in_(runs), edge.stated_by == end))
 
 
 def _replace_facts(connection: Connection, facts: Sequence[Facts]) -> None:
@@ -323,7 +335,7 @@ def _conclude_origin(connection: Connection, row: RunRow, origin: str | None) ->
     inferred = {*row.inferred, "cached_from"} if origin else {*row.inferred} - {"cached_from"}
     row = replace(row, cached_from=origin, inferred=tuple(sorted(inferred)))
     connection.execute(update(tables.run).where(tables.run.c.run_id == row.run_id).values(tables.run_columns(row)))
-    connection.execute(delete(tables.edge).where(tables.edge.c.stated_by == row.run_id))
+    _forget_edges(connection, [row.run_id])
     if edges := tables.edge_columns(row):
         connection.execute(insert(tables.edge), edges)
 

@@ -15,7 +15,7 @@ from itertools import groupby
 from operator import itemgetter
 from typing import Any, Protocol
 
-from sqlalchemy import Column, Connection, MetaData, RowMapping, Select, Table, except_, func, insert, inspect, select
+from sqlalchemy import Column, Connection, MetaData, RowMapping, Table, func, insert, inspect, select
 
 from orchestrail.projections import tables
 from orchestrail.projections.apply import applied, apply, begin_anew, version_of
@@ -174,21 +174,28 @@ def _in(table: Table, schema: str) -> Table:
 
 
 def _differences(connection: Connection, table: Table, theirs: str, own: str) -> Iterator[Difference]:
-    """Go through both sides in the order of their keys, so that no more than a row of each is held."""
+    """Go through both sides in the order of their keys, so that no more than the rows of one key are held."""
     key = [column.name for column in _key(table)]
-    sides = _counted(_in(table, theirs)), _counted(_in(table, own))
 
-    def beyond(side: int) -> Iterator[tuple[tuple[Any, ...], int, RowMapping]]:
-        query = except_(sides[side], sides[1 - side]).order_by(*key).execution_options(yield_per=_AT_ONCE)
+    def rows_in(schema: str, side: int) -> Iterator[tuple[Any, int, RowMapping]]:
+        query = select(_in(table, schema)).order_by(*key).execution_options(yield_per=_AT_ONCE)
         for row in connection.execute(query).mappings():
             yield tuple(row[name] for name in key), side, row
 
-    for values, group in groupby(merge(beyond(0), beyond(1), key=itemgetter(0)), key=itemgetter(0)):
+    both = merge(rows_in(theirs, 0), rows_in(own, 1), key=itemgetter(0))
+    for values, group in groupby(both, key=itemgetter(0)):
         there: tuple[list[RowMapping], list[RowMapping]] = [], []
         for _, side, row in group:
             there[side].append(row)
-        named = ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
-        yield Difference(table.name, named, _said(table, *there))
+        if not _same(*there):
+            named = ", ".join(f"{name} {value}" for name, value in zip(key, values, strict=True))
+            yield Difference(table.name, named, _said(table, *there))
+
+
+def _same(one: list[RowMapping], other: list[RowMapping]) -> bool:
+    if len(one) == len(other) == 1:
+        return one[0] == other[0]
+    return Counter(tuple(row.values()) for row in one) == Counter(tuple(row.values()) for row in other)
 
 
 def _said(table: Table, surplus: list[RowMapping], missing: list[RowMapping]) -> str:
@@ -200,11 +207,6 @@ def _said(table: Table, surplus: list[RowMapping], missing: list[RowMapping]) ->
         return _OTHER
     others = [column.name for column in table.columns if surplus[0][column.name] != missing[0][column.name]]
     return f"{_OTHER}: {', '.join(others)}" if others else _OTHER
-
-
-def _counted(table: Table) -> Select[Any]:
-    """Ask for each row, with the number of those that are the same: not every table has a key."""
-    return select(*table.columns, func.count()).group_by(*table.columns)
 
 
 def _key(table: Table) -> list[Column[Any]]:

@@ -2,6 +2,8 @@
 
 They are no part of the store's schema: they are made when they are missing, and dropped and rebuilt when `VERSION` changes. What is
 filtered or joined on is a column; the rest of a run is one JSON column.
+
+They shall take little beside the log that they come of: that column is packed, and an event names its run by a number.
 """
 
 from __future__ import annotations
@@ -30,6 +32,7 @@ from sqlalchemy.types import TypeEngine
 from orchestrail.manifest import Manifest
 from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.facts import Act, Check, Claim, Facts, Ran, Served, ServedOperation, StepFacts
+from orchestrail.projections.packing import Packed
 from orchestrail.projections.rows import (
     Code,
     End,
@@ -47,7 +50,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "27"
+VERSION = "28"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -92,10 +95,11 @@ meta = Table("proj_meta", metadata, Column("key", TEXT, primary_key=True), Colum
 event = Table(
     "proj_event",
     metadata,
-    Column("run_id", TEXT, primary_key=True),
-    Column("seq", WHOLE, primary_key=True),
+    Column("seq", WHOLE, primary_key=True, autoincrement=False),
+    Column("first_seq", WHOLE, nullable=False),
 )
-Index("proj_event_seq", event.c.seq)
+"""Which run each event is of, by the place of the run's first event: no other number of a run stays what it is."""
+Index("proj_event_first", event.c.first_seq)
 
 _TEXTS = (
     "stated_root_run_id",
@@ -136,7 +140,7 @@ run = Table(
     Column("attempt", WHOLE),
     Column("began", TEXT, nullable=False),
     *(Column(name, TEXT) for name in _TEXTS),
-    Column("facts", TEXT, nullable=False),
+    Column("facts", Packed, nullable=False),
 )
 Index("proj_run_root", run.c.root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)
@@ -146,7 +150,8 @@ Index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
 Index("proj_run_first", run.c.first_seq)
 IS_ROOT = run.c.root_run_id == run.c.run_id
 """Of runs that run in no other one."""
-_BEGAN = run.c.began.desc(), run.c.first_seq.desc()
+_BEGAN = run.c.began, run.c.first_seq
+"""Read backwards where the newest come first: what is written at the end of an index fills its pages."""
 Index("proj_run_began", *_BEGAN)
 Index("proj_run_root_began", *_BEGAN, sqlite_where=IS_ROOT, postgresql_where=IS_ROOT)
 _text_index("proj_run_system", run.c.system, run.c.first_seq)
@@ -222,14 +227,11 @@ _text_index(
 edge = Table(
     "proj_edge",
     metadata,
-    Column("kind", TEXT, primary_key=True),
-    Column("from_run", TEXT, primary_key=True),
-    Column("to_run", TEXT, primary_key=True),
-    Column("stated_by", TEXT, primary_key=True),
+    *(Column(name, TEXT, nullable=False) for name in ("stated_by", "kind", "from_run", "to_run")),
 )
+"""Edges, each stated by the run at one of its ends. They are found from both, and need no index beside."""
 Index("proj_edge_from", edge.c.from_run)
 Index("proj_edge_to", edge.c.to_run)
-Index("proj_edge_stated_by", edge.c.stated_by)
 
 _TYPES: dict[str, TypeEngine[Any] | type[TypeEngine[Any]]] = {
     "str": TEXT,

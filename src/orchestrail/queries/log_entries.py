@@ -95,9 +95,9 @@ def log_entries(connection: Connection, places: Iterable[int]) -> dict[int, LogE
     found: dict[int, LogEntry] = {}
     event, run = tables.event.c, tables.run.c
     query = (
-        select(_log.c.seq, _log.c.event_id, event.run_id, run.job_name)
+        select(_log.c.seq, _log.c.event_id, run.run_id, run.job_name)
         .outerjoin_from(_log, tables.event, event.seq == _log.c.seq)
-        .outerjoin(tables.run, run.run_id == event.run_id)
+        .outerjoin(tables.run, run.first_seq == event.first_seq)
     )
     for chunk in chunks(sorted(set(places))):
         for seq, identity, run_id, job in connection.execute(query.where(_log.c.seq.in_(chunk))):
@@ -107,8 +107,9 @@ def log_entries(connection: Connection, places: Iterable[int]) -> dict[int, LogE
 
 def places_of(connection: Connection, run_id: str, limit: int) -> list[int]:
     """List the places in the log of the events of a run, in order, no more than so many."""
-    event = tables.event.c
-    query = select(event.seq).where(event.run_id == run_id).order_by(event.seq).limit(limit)
+    event, run = tables.event.c, tables.run.c
+    query = select(event.seq).join_from(tables.run, tables.event, event.first_seq == run.first_seq)
+    query = query.where(run.run_id == run_id).order_by(event.seq).limit(limit)
     return list(connection.execute(query).scalars())
 
 
@@ -122,9 +123,10 @@ def page_of_log(connection: Connection, limit: int, before: int | None = None) -
     """
     length = func.length(_payload.c.body)
     query = (
-        select(_log.c.seq, _log.c.envelope, length.label("length"), tables.event.c.run_id)
+        select(_log.c.seq, _log.c.envelope, length.label("length"), tables.run.c.run_id)
         .outerjoin_from(_log, _payload, _payload.c.event_id == _log.c.event_id)
         .outerjoin(tables.event, tables.event.c.seq == _log.c.seq)
+        .outerjoin(tables.run, tables.run.c.first_seq == tables.event.c.first_seq)
         .order_by(_log.c.seq.desc())
         .limit(limit)
     )
@@ -164,9 +166,10 @@ def whole_entry(connection: Connection, seq: int) -> WholeEntry | None:
         seq: its place.
     """
     query = (
-        select(_log.c.seq, _log.c.envelope, _log.c.leaf, _payload.c.nonce, _payload.c.body, tables.event.c.run_id)
+        select(_log.c.seq, _log.c.envelope, _log.c.leaf, _payload.c.nonce, _payload.c.body, tables.run.c.run_id)
         .outerjoin_from(_log, _payload, _payload.c.event_id == _log.c.event_id)
         .outerjoin(tables.event, tables.event.c.seq == _log.c.seq)
+        .outerjoin(tables.run, tables.run.c.first_seq == tables.event.c.first_seq)
         .where(_log.c.seq == seq)
     )
     row = connection.execute(query).first()

@@ -38,7 +38,7 @@ from sqlalchemy.sql.selectable import CompoundSelect
 from orchestrail.errors import Forbidden
 from orchestrail.projections import tables
 
-OF_RUNS = (tables.event, tables.use, *tables.FACTS)
+OF_RUNS = (tables.use, *tables.FACTS)
 """Tables of which each row is of one run."""
 
 OPEN = frozenset({tables.meta.name, tables.persons.name})
@@ -115,9 +115,12 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
         runs = of.outerjoin(above, above.c.run_id == of.c.root_run_id)
         return runs, func.coalesce(of.c.system, above.c.system).in_(systems)
 
-    def is_seen(run_id: ColumnElement[str]) -> ColumnElement[bool]:
+    def one_seen(which: ColumnElement[bool]) -> ColumnElement[bool]:
         runs, theirs = with_root(one)
-        return select(one.c.run_id).select_from(runs).where(one.c.run_id == run_id, theirs).exists()
+        return select(one.c.run_id).select_from(runs).where(which, theirs).exists()
+
+    def is_seen(run_id: ColumnElement[str]) -> ColumnElement[bool]:
+        return one_seen(one.c.run_id == run_id)
 
     runs, theirs = with_root(run)
     alone = and_(run.c.parent_run_id.is_(None), run.c.root_run_id == run.c.run_id)
@@ -130,7 +133,7 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
     log = table("log", column("seq"), column("event_id"), schema=schema)
     named = and_(use.c.namespace == withdrawal.c.namespace, use.c.name == withdrawal.c.name)
     used = and_(is_seen(use.c.run_id), or_(named, use.c.digest == withdrawal.c.digest))
-    in_log = and_(is_seen(happened.c.run_id), happened.c.seq == log.c.seq)
+    of_seen = one_seen(one.c.first_seq == happened.c.first_seq)
     modelled = [
         select(each.c.run_id).where(each.c.digest == document.c.model, is_seen(each.c.run_id)).exists()
         for each in (use, served)
@@ -142,7 +145,8 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
         tables.withdrawal.name: select(withdrawal).where(select(use.c.run_id).where(used).exists()),
         tables.of_system.name: _counted(tables.of_system, run, is_seen(run.c.run_id)),
         tables.ran_as.name: _counted(tables.ran_as, ran, is_seen(ran.c.run_id)),
-        "log": select(log).where(select(happened.c.run_id).where(in_log).exists()),
+        tables.event.name: select(happened).where(of_seen),
+        "log": select(log).where(select(happened.c.seq).where(happened.c.seq == log.c.seq, of_seen).exists()),
     }
     for each in map(whole, OF_RUNS):
         selected[each.name] = select(each).where(is_seen(each.c.run_id))

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("27", "9d8761aa07ddc652")
+KNOWN = ("28", "c6a010ff3781b9c4")
 
 
 def made_of():
