@@ -140,7 +140,7 @@ def airflow_alone(session: nox.Session) -> str:
 @nox.session
 def demo(session: nox.Session) -> None:
     """Record a real run of examples/mortgage over Airflow and Prefect, and show what the record answers."""
-    prepare(session, "example", adapter="prefect")
+    prepare(session, "example", adapter="prefect", extras="audit,server")
     python = airflow_beside(session)
     session.chdir(session.create_tmp())
     session.run("orchestrail", "demo", "--airflow", python, *session.posargs)

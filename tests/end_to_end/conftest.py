@@ -93,4 +93,5 @@ def processed(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.splitlines()[-1].endswith("orchestrail serve")
     return Recorded(folder / "home", folder / "tour", environment)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -94,7 +95,12 @@ def demo(
         dataset = traced.target.dataset
         print_trace(traced, readers_of(record, dataset), others_of(record, traced.target), output)
     _typed(output, "orchestrail verify")
-    raise typer.Exit(0 if recompute_and_print(settings, output) else 1)
+    holds = recompute_and_print(settings, output)
+    command = shlex.quote(str(Path(sys.executable).with_name("orchestrail")))
+    output.line()
+    output.line("The same as pages, in a browser:", style="bold")
+    output.line(f"ORCHESTRAIL_HOME={shlex.quote(str(settings.home))} {command} serve")
+    raise typer.Exit(0 if holds else 1)
 
 
 def _example() -> Path:
