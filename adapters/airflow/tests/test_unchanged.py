@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import sqlite3
+import subprocess
+import sys
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -88,3 +90,39 @@ def test_airflows_own_session_connections_and_variables_are_left_alone(database:
     assert {"Registry", "Variable"} <= {
         "Registry" if "Registry" in what else what.partition(".")[0] for what, _ in used
     }
+
+
+ASKS_TWICE = """
+from airflow import settings
+from orchestrail_airflow.host import own_session
+
+settings.initialize()
+with own_session() as session:
+    print(session.connection().exec_driver_sql("select 'asked'").scalar())
+with settings.engine.connect():
+    try:
+        with own_session() as session:
+            session.connection()
+    except Exception as error:
+        print(f"{type(error).__name__}: {error}")
+"""
+
+
+@pytest.mark.skipif(IS_2, reason="2.11 keeps no pool of connections to SQLite")
+def test_a_connection_that_is_not_free_is_not_waited_for(database: Home) -> None:
+    """Whoever calls us has one: those who wait for a second one would hold each other up."""
+    home = database.copy("exhausted")
+    said = subprocess.run(
+        [sys.executable, "-c", ASKS_TWICE],
+        env=home.environment(
+            AIRFLOW__DATABASE__SQL_ALCHEMY_POOL_SIZE="1", AIRFLOW__DATABASE__SQL_ALCHEMY_MAX_OVERFLOW="0"
+        ),
+        cwd=home.path,
+        capture_output=True,
+        text=True,
+        timeout=600,
+        check=True,
+    ).stdout
+    first, second = said.splitlines()[-2:]
+    assert first == "asked"
+    assert second.startswith("RuntimeError: All of Airflow's connections")

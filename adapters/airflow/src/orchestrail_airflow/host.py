@@ -98,13 +98,30 @@ def own_session() -> Iterator[Any]:
 
     The one that Airflow keeps for the thread belongs to whoever called us: to commit or close it would spoil what they are doing.
     The same in 2.11 and 3; `create_session(scoped=False)` is 3's only.
+
+    Raises:
+        RuntimeError: this process has no database, or all of its connections are in use.
     """
     from airflow import settings
 
     if settings.Session is None:
         raise RuntimeError("Airflow has no database in this process.")
     with settings.Session.session_factory() as session:
+        if _is_exhausted(getattr(session.get_bind(), "pool", None)):
+            raise RuntimeError(
+                "All of Airflow's connections to its database are in use: see [database] sql_alchemy_pool_size."
+            )
         yield session
+
+
+def _is_exhausted(pool: Any) -> bool:
+    """Say whether who asks a pool for a connection now has to wait.
+
+    Whoever called us has a connection already, in the middle of a transaction, and is not to wait for a second one of ours: as many
+    callers as there are connections would hold each other up, until the pool's patience ends (30 seconds).
+    """
+    most = getattr(pool, "_max_overflow", -1)  # -1 is SQLAlchemy's word for no bound; other kinds of pool have none
+    return bool(most >= 0 and not pool.checkedin() and pool.overflow() >= most)
 
 
 def given(instance: Any) -> tuple[Any, Mapping[str, object] | None]:
