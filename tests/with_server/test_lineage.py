@@ -54,7 +54,7 @@ def test_a_page_says_which_version_it_is_of(
 
 def test_what_was_followed_is_kept_while_the_record_stands(append: Callable[..., Store], made: ModuleType) -> None:
     """An opened box follows nothing anew; a record that grew does, and so does each question of whoever may not see all."""
-    store, kept = append("old"), Lineages()
+    store, kept, small = append("old"), Lineages(), Lineages(0)
 
     def follow(systems: list[str] | None = None) -> object:
         with snapshot(store, systems=systems) as record:
@@ -65,6 +65,9 @@ def test_what_was_followed_is_kept_while_the_record_stands(append: Callable[...,
     of_some = follow(["scoring"])
     assert of_some is not first
     assert follow(["scoring"]) is not of_some
+    with snapshot(store) as record:
+        target = find_target(record, made.digest("old"))
+        assert small.of(record, target, None) is not small.of(record, target, None)
     append("old", first=2)
     grown = follow()
     assert grown is not first

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import Connection, func, select
+from sqlalchemy import ColumnElement, Connection, func, or_, select
 
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
@@ -58,12 +58,6 @@ class Content:
     written: int
     read: int
 
-    def is_of(self, dataset: DatasetRef) -> bool:
-        """Say whether it is what a data set of this name holds: where no digest is known, by version."""
-        if dataset.digest:
-            return self.digest == dataset.digest
-        return self.digest is None and self.version == dataset.version
-
 
 @dataclass(frozen=True, slots=True)
 class Others:
@@ -100,7 +94,9 @@ def met(connection: Connection, dataset: DatasetRef, limit: int) -> list[Met]:
     ]
 
 
-def contents(connection: Connection, namespace: str, name: str, limit: int) -> list[Content]:
+def contents(
+    connection: Connection, namespace: str, name: str, limit: int, *conditions: ColumnElement[bool]
+) -> list[Content]:
     """List the contents that a name stood for, the newest first.
 
     Args:
@@ -108,6 +104,7 @@ def contents(connection: Connection, namespace: str, name: str, limit: int) -> l
         namespace: of the data set.
         name: of the data set.
         limit: no more than so many.
+        conditions: on its uses.
     """
     use = tables.use.c
     version = func.nullif(use.version, use.digest)
@@ -122,7 +119,7 @@ def contents(connection: Connection, namespace: str, name: str, limit: int) -> l
             func.count().filter(use.direction == "output"),
             func.count().filter(use.direction == "input"),
         )
-        .where(use.namespace == namespace, use.name == name)
+        .where(use.namespace == namespace, use.name == name, *conditions)
         .group_by(use.digest, version)
         .order_by(first.desc())
         .limit(limit)
@@ -141,9 +138,13 @@ def others_of(connection: Connection, target: Target, limit: int = OTHERS) -> Ot
     dataset = target.dataset
     if dataset is None:
         return Others()
-    found = contents(connection, dataset.namespace, dataset.name, limit + 2)  # one more to tell, one may be its own
-    others = tuple(each for each in found if not each.is_of(dataset))
-    return Others(others[:limit], len(others) > limit)
+    use = tables.use.c
+    if dataset.digest:
+        other = or_(use.digest != dataset.digest, use.digest.is_(None))
+    else:
+        other = or_(use.digest.is_not(None), use.version.is_distinct_from(dataset.version))
+    found = contents(connection, dataset.namespace, dataset.name, limit + 1, other)
+    return Others(tuple(found[:limit]), len(found) > limit)
 
 
 def left_out(connection: Connection, target: Target) -> Others:

@@ -27,6 +27,8 @@ BESIDE_A_RUN = 4
 _VERSIONS = 10
 """Other contents, and other writers, that are named beside the picture."""
 _KEPT = 8
+_RUNS_KEPT = 20_000
+"""Runs of all that is kept: what is larger is followed each time, and does not stay in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +51,14 @@ class Versions:
 
 
 class Lineages:
-    """Follows lineage, and remembers what was found last: a box that is opened changes the picture and not what is followed."""
+    """Follows lineage, and remembers what was found last: a box that is opened changes the picture and not what is followed.
 
-    def __init__(self) -> None:
+    Args:
+        runs: no more runs are kept.
+    """
+
+    def __init__(self, runs: int = _RUNS_KEPT) -> None:
+        self._runs = runs
         self._found: OrderedDict[tuple[int, str, int | None], tuple[Found, Versions | None]] = OrderedDict()
         self._lock = threading.Lock()
 
@@ -79,7 +86,7 @@ class Lineages:
         found = follow()
         with self._lock:
             self._found[key] = found
-            if len(self._found) > _KEPT:
+            while len(self._found) > _KEPT or sum(len(each.runs) for each, _ in self._found.values()) > self._runs:
                 self._found.popitem(last=False)
         return found
 

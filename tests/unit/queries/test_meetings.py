@@ -78,6 +78,22 @@ def test_a_content_leaves_out_what_else_its_name_bore(store, made):
     assert (others_of(store, content, 0).contents, others_of(store, content, 0).more) == ((), True)
 
 
+def test_a_name_without_a_digest_has_contents_beside_it(made, recorded):
+    """By version where one is known: what has another version, or a digest, is another content."""
+    named = {version: made.dataset("/t") for version in ("1", "2")}
+    for version, dataset in named.items():
+        dataset["facets"]["version"] = {"datasetVersion": version}
+    of_digest = made.dataset("/t", "digested")
+    events = enumerate([named["1"], of_digest, made.dataset("/t"), named["2"]], start=1)
+    record = recorded(*(made.event("COMPLETE", number, second=number, outputs=[each]) for number, each in events))
+    found = others_of(record, find_target(record, "file:/t")).contents
+    assert [(each.digest, each.version) for each in found] == [
+        (None, None),
+        (made.digest("digested"), None),
+        (None, "1"),
+    ]
+
+
 def test_pages_of_runs_follow_each_other(store):
     """Each page begins after the last run of the one before, and none is missed or repeated."""
     seen, before = [], None
