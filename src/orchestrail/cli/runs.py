@@ -64,6 +64,8 @@ def runs(
     else:
         print_runs(found, output)
         print_beginnings(begins, output)
+        if not found and not begins:
+            output.line("`orchestrail doctor` tells what is installed here, what it cannot see, and where it writes.")
 
 
 def print_runs(rows: Sequence[RunRow], output: Output) -> None:

@@ -56,8 +56,10 @@ def test_runs_since_a_time(story, answer, since, count):
 
 
 def test_no_runs_are_no_error(run, answer):
-    """A new home is made; an empty answer is an answer."""
-    assert run("runs").stdout == "No runs.\n"
+    """A new home is made; an empty answer is an answer, and says where to look next."""
+    first, second = run("runs").stdout.splitlines()
+    assert first == "No runs."
+    assert second.startswith("`orchestrail doctor` tells")
     assert answer("runs") == {"runs": [], "record_begins": {}}
 
 
