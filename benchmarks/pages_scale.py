@@ -1,8 +1,9 @@
 """What the pages cost on a large record: the time of each over HTTP, its weight, and both once more while events come in.
 
 The record is that of `audit_scale.py`; `--home` keeps it for another time, and `--store` names a copy of it in PostgreSQL, which
-`orchestrail migrate` made. Verdicts are asked for until they are there: how long that takes is told apart. Without arguments in a
-tiny size, which measures nothing but that it works.
+`orchestrail migrate` made. With `--system` the pages are asked for by somebody who may see one AI system alone, of four.
+Verdicts are asked for until they are there: how long that takes is told apart. Without arguments in a tiny size, which measures
+nothing but that it works.
 
     python benchmarks/pages_scale.py --processes 10000
 """
@@ -21,11 +22,12 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from audit_scale import MANY, apart, collected, digest, p95, peak_megabytes
+from audit_scale import MANY, SYSTEMS, apart, collected, digest, p95, peak_megabytes, system_of
 from measuring import document, tell
 
 from serve import write
@@ -36,6 +38,8 @@ WHILE = 4
 """Times that each is asked for while events come in."""
 BAR_SECONDS = 0.3
 BAR_BYTES = 500_000
+BY: dict[str, str] = {}
+"""Header by which the pages are asked for."""
 OLDER = "worked out", "no verdicts of now"
 """Words of a page whose verdicts are not there yet, or not of now."""
 
@@ -66,12 +70,12 @@ def processor(pid: int) -> float:
 def get(url: str) -> tuple[float, str]:
     """Ask for a page; give the seconds until all of it was there, and the page."""
     began = time.perf_counter()
-    with urllib.request.urlopen(url, timeout=600) as answer:
+    with urllib.request.urlopen(urllib.request.Request(url, headers=BY), timeout=600) as answer:
         text = answer.read().decode()
     return time.perf_counter() - began, text
 
 
-def addresses(home: Path, store: str | None, processes: int) -> dict[str, list[str]]:
+def addresses(home: Path, store: str | None, processes: int, system: str | None) -> dict[str, list[str]]:
     """Choose what each page is asked for, by chance but the same each time."""
     from orchestrail.operations import open_record
     from orchestrail.queries.overview import latest_models
@@ -79,18 +83,29 @@ def addresses(home: Path, store: str | None, processes: int) -> dict[str, list[s
     from orchestrail.settings import load_settings
 
     chance = random.Random(7)
-    with snapshot(open_record(load_settings(home=home, store=store))) as record:
-        ids = record.exec_driver_sql("SELECT run_id FROM proj_run").scalars().all()
+    seen = f"root_run_id IN (SELECT run_id FROM proj_run WHERE system = '{system}')" if system else "1 = 1"
+    record_of = open_record(load_settings(home=home, store=store))
+    with snapshot(record_of, systems=[system] if system else None) as record:
+        ids = record.exec_driver_sql(f"SELECT run_id FROM proj_run WHERE {seen}").scalars().all()
         roots = record.exec_driver_sql(
-            "SELECT root_run_id FROM proj_run GROUP BY root_run_id ORDER BY count(*) DESC"
+            f"SELECT root_run_id FROM proj_run WHERE {seen} GROUP BY root_run_id ORDER BY count(*) DESC"
         ).scalars().all()  # fmt: skip
-        models = record.exec_driver_sql("SELECT DISTINCT digest FROM proj_use WHERE kind = 'model'").scalars().all()
+        models = record.exec_driver_sql(
+            "SELECT DISTINCT digest FROM proj_use JOIN proj_run USING (run_id)"
+            f" WHERE kind = 'model' AND proj_use.direction = 'output' AND {seen}"
+        ).scalars().all()  # fmt: skip
         entries = record.exec_driver_sql("SELECT max(seq) FROM proj_event").scalar() or 0
         halfway = latest_models(record, 1, entries // 2)[0].mark
     some = [chance.choice(ids) for _ in range(ASKED)]
     made = [chance.choice(models) for _ in range(ASKED)]
-    number = [chance.randrange(processes) for _ in range(ASKED)]
+    mine = [one for one in range(processes) if system in (None, system_of(one))]
+    number = [chance.choice(mine) for _ in range(ASKED)]
     clean = [digest(f"{one}-2") for one in number]
+    of_all = {
+        "log": ["/log", f"/log?before={entries // 2}"] * (ASKED // 2),
+        "an entry of the log": [f"/log/{chance.randrange(entries + 1)}" for _ in range(ASKED)],
+        "checkpoints": ["/log/checkpoints"] * ASKED,
+    }
     return {
         "overview": ["/"] * ASKED,
         "runs": ["/runs", "/runs?all=true", "/runs?state=COMPLETE", "/runs?job=pipe*"] * (ASKED // 4),
@@ -107,9 +122,7 @@ def addresses(home: Path, store: str | None, processes: int) -> dict[str, list[s
         "lineage from what every process read": [f"/lineage?target={digest('source')}&direction=forward"] * ASKED,
         "requirements": [f"/requirements?profile={one}" for one in ("build", "release")] * (ASKED // 2),
         "a requirement": ["/requirements/PREP-02", "/requirements/RUN-LC-01"] * (ASKED // 2),
-        "log": ["/log", f"/log?before={entries // 2}"] * (ASKED // 2),
-        "an entry of the log": [f"/log/{chance.randrange(entries + 1)}" for _ in range(ASKED)],
-        "checkpoints": ["/log/checkpoints"] * ASKED,
+        **({} if system else of_all),
         "compare": [f"/compare?a={quote(a)}&b={quote(b)}" for a, b in zip(made, made[1:] + made[:1], strict=True)],
         "find": [f"/find?target={quote(one)}" for one in (*some[:5], *made[:5], *(f"/data/{n}/clean" for n in number[:10]))],
     }  # fmt: skip
@@ -139,18 +152,47 @@ def measured(url: str, pid: int, asked: list[str]) -> dict[str, Any]:
     }
 
 
-def ask(home: Path, store: str | None, processes: int) -> dict[str, Any]:
-    """Ask for every page: first as a visitor who is the first to look, then with its verdicts there, then while events come in."""
-    asked = addresses(home, store, processes)
-    with serving(home, store) as (url, pid):
+def ask(home: Path, store: str | None, processes: int, system: str | None) -> dict[str, Any]:
+    """Ask for every page: first as a visitor who is the first to look, then with its verdicts there, then while events come in.
+
+    Of somebody who may see one system no verdicts are kept, and nothing is sent meanwhile.
+    """
+    asked = addresses(home, store, processes, system)
+    if system is not None:
+        asked = {name: paths for name, paths in asked.items() if not name.endswith(("requirements", "requirement"))}
+    with bound(home, system), serving(home, store) as (url, pid):
         first = {name: get(url + paths[0])[0] for name, paths in asked.items()}
-        settled = {name: settle(url, asked[name]) for name in ("overview", "requirements", "a requirement", "a model")}
+        waited = [] if system is not None else ["overview", "requirements", "a requirement", "a model"]
+        settled = {name: settle(url, asked[name]) for name in waited}
         quiet = {name: measured(url, pid, paths) for name, paths in asked.items()}
-        sending = threading.Thread(target=write, args=(url, 100, len(asked) * 2.0))
-        sending.start()
-        busy = {name: measured(url, pid, paths[:WHILE]) for name, paths in asked.items()}
-        sending.join()
+        busy = {}
+        if system is None:
+            sending = threading.Thread(target=write, args=(url, 100, len(asked) * 2.0))
+            sending.start()
+            busy = {name: measured(url, pid, paths[:WHILE]) for name, paths in asked.items()}
+            sending.join()
     return {"first": first, "verdicts": settled, "pages": quiet, "while_events_come_in": busy}
+
+
+@contextmanager
+def bound(home: Path, system: str | None) -> Iterator[None]:
+    """Ask with a token of one system, where one is named; without any token, pages are for everybody."""
+    from orchestrail.operations.tokens import Tokens
+
+    if system is None:
+        yield
+        return
+    kept = home / "tokens.json"
+    before = kept.read_bytes() if kept.exists() else None
+    _, text = Tokens(home).create("pages_scale", ["read"], [system], timedelta(days=1))
+    BY["Authorization"] = f"Bearer {text}"
+    try:
+        yield
+    finally:
+        if before is None:
+            kept.unlink()
+        else:
+            kept.write_bytes(before)
 
 
 def main() -> None:
@@ -159,6 +201,7 @@ def main() -> None:
     arguments.add_argument("--processes", type=int, default=10, help="processes of twenty runs with five events each")
     arguments.add_argument("--home", type=Path, help="home that holds the record, or shall hold it")
     arguments.add_argument("--store", help="URL of a PostgreSQL database with a copy of the record")
+    arguments.add_argument("--system", choices=SYSTEMS, help="ask as somebody who may see this system alone")
     arguments.add_argument("--keep", type=Path, help="page to write the result into")
     given = arguments.parse_args()
     load = os.getloadavg()[0]
@@ -168,12 +211,14 @@ def main() -> None:
             apart(home, "--fill", str(given.processes), "0")
         if given.store is None:
             collected(home)
-        found = ask(home, given.store, given.processes)
+        found = ask(home, given.store, given.processes, given.system)
+    of_one = "_of_one_system" if given.system else ""
     name, used = ("pages_scale_postgresql", ["psycopg"]) if given.store else ("pages_scale", [])
     used = ["orchestrail", "sqlalchemy", "fastapi", *used]
-    result = document(name, used, {"processes": given.processes}, load)
+    result = document(name + of_one, used, {"processes": given.processes}, load)
     result["results"] = found | {"memory_megabytes": peak_megabytes()}
     rows = [("page", "first look", "p95", "of it processor, p95", "p95 while events come in", "weight")]
+    busy = found["while_events_come_in"]
     for name, page in found["pages"].items():
         rows.append(
             (
@@ -181,14 +226,17 @@ def main() -> None:
                 f"{found['first'][name] * 1000:.0f} ms",
                 f"{page['p95'] * 1000:.0f} ms",
                 f"{page['processor_p95'] * 1000:.0f} ms",
-                f"{found['while_events_come_in'][name]['p95'] * 1000:.0f} ms",
+                f"{busy[name]['p95'] * 1000:.0f} ms" if busy else "",
                 f"{page['bytes'] / 1000:.0f} kB",
             )
         )
     rows.append(("bar", "", f"{BAR_SECONDS * 1000:.0f} ms", "", "", f"{BAR_BYTES / 1000:.0f} kB"))
-    took = found["verdicts"]["overview"]
     kept_in = " in PostgreSQL" if given.store else ""
-    title = f"Pages of a record{kept_in} of {given.processes * 20 + MANY:,} runs; the verdicts over all of it took {took:.1f} s."
+    title = f"Pages of a record{kept_in} of {given.processes * 20 + MANY:,} runs"
+    if given.system:
+        title += ", for somebody who may see a quarter of them."
+    else:
+        title += f"; the verdicts over all of it took {found['verdicts']['overview']:.1f} s."
     tell(result, title, rows, given.keep)
 
 

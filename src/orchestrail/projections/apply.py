@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Table, bindparam, column, delete, insert, inspect, select, table, update
+from sqlalchemy import Connection, Table, bindparam, column, delete, func, insert, inspect, select, table, update
 
 from orchestrail.model import State
 from orchestrail.projections import outcomes, tables, tallies
@@ -176,6 +176,7 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     if judged:
         outcomes.touch(connection, grown)
     before = _links(connection, grown)
+    systems = _systems(connection, grown)
     counted = tallies.counted(connection, grown)
     results = _results(connection, grown)
     rows = [fold(told) for told in grown.values()]
@@ -190,6 +191,8 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
         if row.run_id not in before or before[row.run_id][1] != Link(row.parent_run_id, row.stated_root_run_id)
     ]
     placed = _place(connection, moved, judged) if moved else set()
+    renamed = [row.run_id for row in rows if row.system != systems.get(row.run_id)]
+    _belong(connection, {*grown, *placed}, renamed)
     if judged:
         outcomes.touch(connection, {*grown, *concluded, *placed})
 
@@ -233,6 +236,26 @@ def _links(connection: Connection, runs: Iterable[str]) -> dict[str, tuple[str, 
         for chunk in chunks(runs)
         for run_id, root, parent, stated in connection.execute(select(*wanted).where(columns.run_id.in_(chunk)))
     }
+
+
+def _systems(connection: Connection, runs: Iterable[str]) -> dict[str, str | None]:
+    """Read which system those of the runs name that have a row."""
+    named = select(tables.run.c.run_id, tables.run.c.system)
+    return {
+        run_id: system
+        for chunk in chunks(runs)
+        for run_id, system in connection.execute(named.where(tables.run.c.run_id.in_(chunk)))
+    }
+
+
+def _belong(connection: Connection, runs: Iterable[str], renamed: Iterable[str]) -> None:
+    """Say of runs which system they belong to, and of those below a root that names another one than before."""
+    run, root = tables.run.c, tables.run.alias()
+    theirs = select(root.c.system).where(root.c.run_id == run.root_run_id).scalar_subquery()
+    belonging = update(tables.run).values(belongs_to=func.coalesce(run.system, theirs))
+    for named, listed in ((run.run_id, runs), (run.root_run_id, renamed)):
+        for chunk in chunks(listed):
+            connection.execute(belonging.where(named.in_(chunk)))
 
 
 def _replace(connection: Connection, rows: Sequence[RunRow]) -> None:

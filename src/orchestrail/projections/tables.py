@@ -50,7 +50,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "28"
+VERSION = "29"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -140,8 +140,11 @@ run = Table(
     Column("attempt", WHOLE),
     Column("began", TEXT, nullable=False),
     *(Column(name, TEXT) for name in _TEXTS),
+    Column("belongs_to", TEXT),
     Column("facts", Packed, nullable=False),
 )
+"""Runs. The AI system that one belongs to is its own, or that of its root run where it names none. It has no index: rows are
+found by what is asked for, and then seen or not; with one SQLite would go through all of a system."""
 Index("proj_run_root", run.c.root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)

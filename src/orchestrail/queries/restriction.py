@@ -109,24 +109,19 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
     run, use, served, document, withdrawal, ran = map(
         whole, (tables.run, tables.use, tables.served, tables.document, tables.withdrawal, tables.ran)
     )
-    one, above = (whole(tables.run).alias(f"orchestrail_{part}") for part in ("run", "root"))
-
-    def with_root(of: FromClause) -> tuple[FromClause, ColumnElement[bool]]:
-        runs = of.outerjoin(above, above.c.run_id == of.c.root_run_id)
-        return runs, func.coalesce(of.c.system, above.c.system).in_(systems)
+    one = whole(tables.run).alias("orchestrail_run")
 
     def one_seen(which: ColumnElement[bool]) -> ColumnElement[bool]:
-        runs, theirs = with_root(one)
-        return select(one.c.run_id).select_from(runs).where(which, theirs).exists()
+        return select(one.c.run_id).where(which, one.c.belongs_to.in_(systems)).exists()
 
     def is_seen(run_id: ColumnElement[str]) -> ColumnElement[bool]:
         return one_seen(one.c.run_id == run_id)
 
-    runs, theirs = with_root(run)
+    theirs = run.c.belongs_to.in_(systems)
     alone = and_(run.c.parent_run_id.is_(None), run.c.root_run_id == run.c.run_id)
     # Most runs run in no other one, or right in their root run: for these nothing has to be followed.
-    beside = and_(run.c.parent_run_id == run.c.root_run_id, above.c.system.in_(systems))
-    outermost = _outermost(run, above, whole(tables.run), systems)
+    beside = and_(run.c.parent_run_id == run.c.root_run_id, is_seen(run.c.root_run_id))
+    outermost = _outermost(run, whole(tables.run), systems)
     root = case((alone, run.c.run_id), (beside, run.c.root_run_id), else_=outermost)
     others = [each for each in run.c if each.name != "root_run_id"]
     edge, happened = whole(tables.edge), whole(tables.event)
@@ -139,11 +134,11 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
         for each in (use, served)
     ]
     selected = {
-        tables.run.name: select(*others, root.label("root_run_id")).select_from(runs).where(theirs),
+        tables.run.name: select(*others, root.label("root_run_id")).where(theirs),
         tables.edge.name: select(edge).where(is_seen(edge.c.stated_by)),
         tables.document.name: select(document).where(or_(*modelled)),
         tables.withdrawal.name: select(withdrawal).where(select(use.c.run_id).where(used).exists()),
-        tables.of_system.name: _counted(tables.of_system, run, is_seen(run.c.run_id)),
+        tables.of_system.name: _counted(tables.of_system, run, theirs),
         tables.ran_as.name: _counted(tables.ran_as, ran, is_seen(ran.c.run_id)),
         tables.event.name: select(happened).where(of_seen),
         "log": select(log).where(select(happened.c.seq).where(happened.c.seq == log.c.seq, of_seen).exists()),
@@ -154,24 +149,24 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
     return {name: query.cte(name).prefix_with("NOT MATERIALIZED") for name, query in selected.items()}
 
 
-def _outermost(run: FromClause, root: FromClause, runs: TableClause, systems: list[str]) -> ColumnElement[str]:
+def _outermost(run: FromClause, runs: TableClause, systems: list[str]) -> ColumnElement[str]:
     """Follow the parents of a run as far as they are seen; see `orchestrail.projections.tree` for how they are followed.
 
     Args:
-        run: the run, which is seen.
-        root: the root that it has where all is seen; who comes there goes no further, since parents may form a circle.
+        run: the run, which is seen. Who comes to the root that it has where all is seen goes no further, since parents may form
+            a circle.
         runs: all runs.
         systems: names of those that are seen.
     """
 
     def is_seen(one: FromClause) -> ColumnElement[bool]:
-        return or_(one.c.system.in_(systems), and_(one.c.system.is_(None), root.c.system.in_(systems)))
+        return one.c.belongs_to.in_(systems)
 
     above, parent = runs.alias("orchestrail_above"), runs.alias("orchestrail_parent")
     names = ("run_id", "parent_run_id", "stated_root_run_id")
     up = select(*(run.c[name].label(name) for name in names), literal(0).label("steps")).correlate(run)
     way = up.cte("orchestrail_up", recursive=True, nesting=True)
-    named = select(parent.c.run_id).where(parent.c.run_id == way.c.parent_run_id, is_seen(parent)).correlate(way, root)
+    named = select(parent.c.run_id).where(parent.c.run_id == way.c.parent_run_id, is_seen(parent)).correlate(way)
     stated = case((way.c.parent_run_id.is_not(None), way.c.stated_root_run_id))
     further = select(*(above.c[name] for name in names), way.c.steps + 1).where(
         above.c.run_id == func.coalesce(named.scalar_subquery(), stated),
@@ -180,7 +175,7 @@ def _outermost(run: FromClause, root: FromClause, runs: TableClause, systems: li
         or_(way.c.steps == 0, way.c.run_id != run.c.root_run_id),
         way.c.steps < _DEEPEST,
     )
-    way = way.union_all(further.correlate(run, root))
+    way = way.union_all(further.correlate(run))
     return select(way.c.run_id).order_by(way.c.steps.desc()).limit(1).scalar_subquery()
 
 

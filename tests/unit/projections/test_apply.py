@@ -86,7 +86,14 @@ def test_applying_in_any_steps_is_as_good_as_rebuilding(made, parts, data):
     )
     with log.read() as connection:
         named = connection.exec_driver_sql("SELECT system, first_seq FROM proj_run WHERE system IS NOT NULL").all()
+        belonging = connection.exec_driver_sql(
+            "SELECT run.belongs_to, coalesce(run.system, root.system) FROM proj_run AS run"
+            " LEFT JOIN proj_run AS root ON root.run_id = run.root_run_id"
+        ).all()
     assert stepwise["proj_of_system"] == sorted(tallied(((system,), seq) for system, seq in named), key=repr)
+    assert [belongs_to for belongs_to, _ in belonging] == [
+        its_own_or_its_roots for _, its_own_or_its_roots in belonging
+    ]
     rebuild(log)
     assert log.tables() == stepwise
     at_once = made.MemoryLog(bodies)

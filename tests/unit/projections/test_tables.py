@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("28", "c6a010ff3781b9c4")
+KNOWN = ("29", "95d9096cd0b94f67")
 
 
 def made_of():
