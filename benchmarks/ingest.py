@@ -1,8 +1,7 @@
 """How many events a store takes, and how many rows of the same bytes its database takes without us: `python benchmarks/ingest.py`.
 
-Processes append batches for so many seconds: to a table with the same key, by the statement that the store uses for payloads, and
-to a store; in turn, a few times, each time in a fresh database with the same durability. On SQLite, and with `--engine postgresql`
-on a server of its own.
+Processes append batches for so many seconds: to a table with a row for each event, by its id, and to a store; in turn, a few times,
+each time in a fresh database with the same durability. On SQLite, and with `--engine postgresql` on a server of its own.
 """
 
 from __future__ import annotations

@@ -23,15 +23,15 @@ from orchestrail.store.connect import open_reader
 from orchestrail.store.schema import PROJECTION_PREFIX
 
 PARTS = (
-    "payloads: events and their nonces",
-    "log: envelopes and leaves",
-    "indexes of both by event id",
+    "bundles: events, nonces and envelopes",
+    "log: event ids and leaves",
+    "its index by event id",
     "tiles of the tree",
     "projections",
     "indexes of projections",
     "the rest",
 )
-TABLES = {"payload": PARTS[0], "log": PARTS[1], "tile": PARTS[3]}
+TABLES = {"bundle": PARTS[0], "recent": PARTS[0], "log": PARTS[1], "tile": PARTS[3]}
 BAR = 0.5
 
 
@@ -39,34 +39,32 @@ def part(table: str, *, index: bool) -> str:
     """Name the part of a store that a table or one of its indexes belongs to."""
     if table.startswith(PROJECTION_PREFIX):
         return PARTS[5 if index else 4]
-    return PARTS[2] if index and table in ("log", "payload") else TABLES.get(table, PARTS[6])
+    return PARTS[2] if index and table == "log" else TABLES.get(table, PARTS[6])
 
 
-def of_sqlite(path: Path) -> tuple[int, int, Iterable[tuple[str, bool, int]]]:
-    """Give the events, their bytes, and table, whether it is an index, and bytes of everything in a file."""
+def of_sqlite(path: Path) -> Iterable[tuple[str, bool, int]]:
+    """Give table, whether it is an index, and bytes of everything in a file."""
     with closing(open_reader(path)) as connection:
-        events, raw = connection.execute("SELECT count(*), sum(length(body)) FROM payload").fetchone()
         query = (
             "SELECT coalesce(tbl_name, name), type IS 'index', sum(pgsize)"
             " FROM dbstat LEFT JOIN sqlite_master USING (name) GROUP BY name"
         )
         try:
-            return events, raw, connection.execute(query).fetchall()
+            return connection.execute(query).fetchall()
         except sqlite3.OperationalError as error:
             raise SystemExit(f"This SQLite does not tell sizes: {error}. It has to be built with dbstat.") from error
 
 
-def of_postgresql(url: str) -> tuple[int, int, Iterable[tuple[str, bool, int]]]:
+def of_postgresql(url: str) -> Iterable[tuple[str, bool, int]]:
     """Give the same of a database; what lies beside a table for its long values counts as the table."""
     from orchestrail.store.server import Server
 
     with Server(url).connect() as connection:
-        events, raw = connection.execute("SELECT count(*), sum(octet_length(body))::bigint FROM payload").fetchone()
         query = (
             "SELECT relname, number = 1, CASE number WHEN 1 THEN pg_indexes_size(oid) ELSE pg_table_size(oid) END"
             " FROM pg_class, generate_series(0, 1) AS number WHERE relkind = 'r' AND relnamespace = 'orchestrail'::regnamespace"
         )
-        return events, raw, connection.execute(query).fetchall()
+        return connection.execute(query).fetchall()
 
 
 def main() -> None:
@@ -83,7 +81,11 @@ def main() -> None:
                 for batch in batches(4, 100):
                     made.append(batch)
         path = store.removeprefix("sqlite:///")
-        events, raw, found = of_sqlite(Path(path)) if path != store else of_postgresql(store)
+        found = of_sqlite(Path(path)) if path != store else of_postgresql(store)
+        events = raw = 0
+        with open_store(store, home=Path(name)) as read:
+            for record in read.records():
+                events, raw = events + 1, raw + len(record.body or b"")
     sizes = Counter(dict.fromkeys(PARTS, 0))
     for table, index, size in found:
         sizes[part(table, index=bool(index))] += size

@@ -177,7 +177,7 @@ def _create(home):
 
 def _read(home):
     with open_store(f"sqlite:///{home / 'audit.db'}", home=home) as store, store.read() as connection:
-        return store.size(), connection.exec_driver_sql("SELECT count(*) FROM payload").scalar()
+        return store.size(), connection.exec_driver_sql("SELECT sum(count) FROM recent").scalar()
 
 
 def _verify(home, against=None):

@@ -11,7 +11,9 @@ from pathlib import Path
 
 import pytest
 
+from orchestrail.errors import StoreError
 from orchestrail.store import open_store, schema, verify_store
+from orchestrail.testing.stores import rewrite
 
 KEPT = Path(__file__).parents[1] / "data" / "stores"
 
@@ -50,16 +52,59 @@ def test_an_earlier_log_verifies(tmp_path, revision):
         assert len([record for record in store.records() if record.body]) == said["size"]
 
 
+@pytest.mark.parametrize("revision", schema.REVISIONS[:-1])
+def test_the_room_that_an_earlier_log_took_is_given_back_on_request(tmp_path, revision):
+    """As the guide says: what is freed stays in the file until SQLite is told to give it back, and the log is the same one then."""
+    url = laid_out(revision, tmp_path)
+    open_store(url, home=tmp_path).close()
+    with closing(sqlite3.connect(tmp_path / "audit.db")) as connection:
+        (before,) = connection.execute("PRAGMA page_count").fetchone()
+        connection.execute("VACUUM")
+        (after,) = connection.execute("PRAGMA page_count").fetchone()
+    assert after < before
+    assert verify_store(url, tmp_path).ok
+
+
+@pytest.mark.parametrize(
+    ("damage", "told"),
+    [
+        ("DELETE FROM payload WHERE rowid = 3", None),
+        ("DELETE FROM log WHERE seq = 3", "damaged"),
+        ("DELETE FROM log WHERE seq = 258", "damaged"),
+        ("UPDATE log SET envelope = 'text' WHERE seq = 3", "damaged"),
+        ("INSERT INTO payload VALUES (randomblob(32), randomblob(32), x'7b7d')", "damaged"),
+    ],
+)
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_an_upgrade_leaves_nothing_behind(tmp_path, revision, damage, told):
+    """An event without an entry, or an entry that is none, stops it and stays; an event that is missing is missing afterwards."""
+    url = laid_out(revision, tmp_path)
+    with closing(sqlite3.connect(tmp_path / "audit.db", isolation_level=None)) as connection:
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            if name.startswith(("log", "payload")):
+                connection.execute(f"DROP TRIGGER {name}")
+        connection.execute(damage)
+        for name in ("log_insert", "log_update", "log_delete"):
+            connection.execute(f"CREATE TRIGGER {name} BEFORE INSERT ON log BEGIN SELECT 1; END")
+        before = connection.execute("SELECT * FROM payload ORDER BY event_id").fetchall()
+    if told is None:
+        open_store(url, home=tmp_path).close()
+        assert [problem.what for problem in verify_store(url, tmp_path).problems] == ["its payload is missing"]
+        return
+    with pytest.raises(StoreError, match=told):
+        open_store(url, home=tmp_path)
+    with closing(sqlite3.connect(tmp_path / "audit.db")) as connection:
+        assert connection.execute("SELECT * FROM payload ORDER BY event_id").fetchall() == before
+
+
 @pytest.mark.parametrize("revision", schema.REVISIONS)
 def test_a_change_in_an_earlier_log_is_found(tmp_path, revision):
     """Its checkpoints are still what it is held against."""
     url = laid_out(revision, tmp_path)
     open_store(url, home=tmp_path)
     with closing(sqlite3.connect(tmp_path / "audit.db")) as connection:
-        connection.execute("DROP TRIGGER payload_update")
-        connection.execute(
-            "UPDATE payload SET body = body || ' ' WHERE event_id = (SELECT event_id FROM log WHERE seq = 7)"
-        )
+        connection.execute("DROP TRIGGER bundle_update")
+        rewrite(connection.execute, lambda seq, payload: payload + b" " if seq == 7 else payload)
         connection.commit()
     problems = verify_store(url, tmp_path).problems
-    assert ("payload", "seq 7") in {(problem.table, problem.place) for problem in problems}
+    assert ("bundle", "seq 7") in {(problem.table, problem.place) for problem in problems}

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import multiprocessing
 import os
 import re
+import shutil
 import signal
+import sqlite3
 import threading
 import time
+from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import psycopg
@@ -19,11 +24,14 @@ from orchestrail.operations.backup import backup, recover, restore
 from orchestrail.operations.verify import verify
 from orchestrail.settings import Settings
 from orchestrail.store import open_store, postgresql, postgresql_schema, schema, store_name
+from orchestrail.store.appending import Batch, prepared
+from orchestrail.store.envelope import timestamp
 from orchestrail.store.postgresql import PostgresSession, PostgresStore
 from orchestrail.testing.stores import event, foreign, spooled
 
 FORK = multiprocessing.get_context("fork")
 SECRET = "hunter2-of-the-owner"
+KEPT = Path(__file__).parents[1] / "data" / "stores"
 GUIDE = Path(__file__).parents[2] / "docs" / "how-to" / "postgresql.md"
 
 
@@ -36,18 +44,12 @@ def bodies(store):
     return [record.body for record in store.records()]
 
 
-def ingested_only(store, events):
-    """Do the first half of an append, as a process does that dies then."""
-    with store._connection() as session, session.transaction():
-        now = postgresql.datetime.now(postgresql.UTC)
-        found = postgresql.ingest(session, postgresql.candidates(store._sign(), events, now), now)
-        postgresql._put_off(session, found.entries)
-
-
-def waiting(session):
-    """Take what is pending, as a process does that has let nothing wait itself."""
-    taken = postgresql._waited(postgresql._take(session, postgresql._NOTHING), postgresql._NOTHING)
-    return [entry for entries in taken.values() for entry in entries]
+def at_revision(place, monkeypatch, revision):
+    """Make a store with the schema of an earlier version."""
+    with monkeypatch.context() as then:
+        then.setattr(schema, "REVISIONS", schema.REVISIONS[: schema.REVISIONS.index(revision) + 1])
+        then.setattr(schema, "HEAD", revision)
+        return open_store(place.url, home=place.home, create=True)
 
 
 def test_a_store_has_the_recorded_schema(place, store):
@@ -61,7 +63,7 @@ def test_a_store_has_the_recorded_schema(place, store):
     ("change", "where"),
     [
         ("ALTER TABLE log DISABLE TRIGGER log_refuse", "trigger log.log_refuse"),
-        ("DROP TRIGGER payload_refuse ON payload", "trigger payload.payload_refuse"),
+        ("DROP TRIGGER bundle_refuse ON bundle", "trigger bundle.bundle_refuse"),
         (
             "CREATE OR REPLACE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'",
             "function refuse",
@@ -78,39 +80,27 @@ def test_verification_names_a_changed_schema(place, store, change, where):
     assert where in {problem.place for problem in store.verify().problems}
 
 
-def test_events_of_a_process_that_died_get_their_place(place, store):
-    """What was made durable and not sequenced is named by verification, is in nobody's way, and is taken over.""" ""
-    store.append([spooled(0)])
-    ingested_only(store, [spooled(1), foreign(2)])
-    found = store.verify()
-    assert found.ok
-    assert "2 events are stored and have no place in the log yet." in found.notes
-    again = store.append([spooled(1), foreign(2), spooled(3)])
-    assert (again.appended, again.duplicates, again.size) == (1, 2, 4)
-    assert bodies(store) == [event(0), event(1), event(2), event(3)]
-    assert store.verify().ok
-    assert store.verify().notes == ()
-
-
-def test_whoever_opens_the_store_takes_over(place, store):
-    """No new event is needed for it: a command that collects opens the store and sequences what is pending."""
-    ingested_only(store, [spooled(1)])
-    assert open_store(place.url, home=place.home, create=True).size() == 1
-
-
-def test_what_waits_in_a_store_of_the_first_schema_gets_its_place(place, monkeypatch):
-    """An upgrade finds events that waited, in a row each, and takes them over as they came."""
-    with monkeypatch.context() as then:
-        then.setattr(schema, "REVISIONS", ("0001",))
-        then.setattr(schema, "HEAD", "0001")
-        older = open_store(place.url, home=place.home, create=True)
-    with older._connection() as session, session.transaction():
-        now = postgresql.datetime.now(postgresql.UTC)
-        found = postgresql.ingest(session, postgresql.candidates(older._sign(), [spooled(0), foreign(1)], now), now)
-        for entry in found.entries:
-            session.execute("INSERT INTO pending (envelope, digest) VALUES (?, ?)", (entry.envelope, entry.digest))
-    upgraded = open_store(place.url, home=place.home, create=True)
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_what_waits_in_an_earlier_store_gets_its_place(place, monkeypatch, revision):
+    """An upgrade finds events that were stored and had no place yet, and appends them as they came."""
+    older = at_revision(place, monkeypatch, revision)
+    now = datetime.now(UTC)
+    given = prepared(older._sign(), [spooled(0), foreign(1)], now).given
+    with place.connect() as connection:
+        for one in given:
+            connection.execute("INSERT INTO payload VALUES (%b, %b, %b)", (one.identity, one.nonce, one.item.body))
+            if one.digest is not None:
+                seen = (one.digest, one.identity, timestamp(now))
+                connection.execute("INSERT INTO foreign_seen VALUES (%b, %b, %s)", seen)
+        envelopes, digests = [one.envelope for one in given], [one.digest for one in given]
+        if revision == "0001":
+            for row in zip(envelopes, digests, strict=True):
+                connection.execute("INSERT INTO pending (envelope, digest) VALUES (%b, %b)", row)
+        else:
+            connection.execute("INSERT INTO pending (envelopes, digests) VALUES (%b, %b)", (envelopes, digests))
+    upgraded = open_store(place.url, home=place.home)
     assert bodies(upgraded) == [event(0), event(1)]
+    assert upgraded.append([spooled(0), foreign(1), spooled(2)]).appended == 1
     assert upgraded.verify().ok
     with place.connect() as connection:
         assert postgresql_schema.described(postgresql_schema.objects(PostgresSession(connection))) == (
@@ -118,82 +108,139 @@ def test_what_waits_in_a_store_of_the_first_schema_gets_its_place(place, monkeyp
         )
 
 
+def kept_log(place, monkeypatch, tmp_path, revision):
+    """Make the store of an earlier version out of the log that was kept of it in a file."""
+    at_revision(place, monkeypatch, revision)
+    kept = KEPT / revision
+    for key in (place.home / "keys").iterdir():
+        key.unlink()
+    (public,) = kept.glob("*.pub")
+    shutil.copy(public, place.home / "keys")
+    shutil.rmtree(place.home / "checkpoints", ignore_errors=True)
+    with closing(sqlite3.connect(tmp_path / "kept.db")) as source, place.unguarded() as execute:
+        source.executescript(gzip.decompress((kept / "audit.sql.gz").read_bytes()).decode())
+        for table in ("meta", "payload", "log", "tile", "tree", "checkpoint", "emitter", "foreign_seen", "quarantine"):
+            execute(f"DELETE FROM {table}")
+            for row in source.execute(f"SELECT * FROM {table}"):
+                execute(f"INSERT INTO {table} VALUES ({', '.join(['%b'] * len(row))})", row)
+    return json.loads((kept / "said.json").read_text())
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_an_earlier_log_verifies(place, monkeypatch, tmp_path, revision):
+    """Brought to the newest schema it has the root that it had, and all its events."""
+    said = kept_log(place, monkeypatch, tmp_path, revision)
+    with open_store(place.url, home=place.home) as store:
+        found = store.verify()
+        assert (found.problems, found.size, found.root_hash) == ((), said["size"], said["root_hash"])
+        assert all(record.body for record in store.records())
+    with place.connect() as connection:
+        assert postgresql_schema.described(postgresql_schema.objects(PostgresSession(connection))) == (
+            postgresql_schema.EXPECTED.read_text()
+        )
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "DELETE FROM payload WHERE event_id = (SELECT event_id FROM log WHERE seq = 3)",
+        "DELETE FROM log WHERE seq = 3",
+        "DELETE FROM log WHERE seq = 258",
+    ],
+)
+def test_an_earlier_log_that_is_not_whole_stays_as_it_is_or_is_told(place, monkeypatch, tmp_path, damage):
+    """Nothing is left behind by an upgrade: an event without its entry stops it, and a missing event is missing afterwards too."""
+    kept_log(place, monkeypatch, tmp_path, "0002")
+    with place.unguarded() as execute:
+        execute(damage)
+    if "FROM payload" in damage:
+        assert "bundle seq 3: its payload is missing" in map(
+            str, open_store(place.url, home=place.home).verify().problems
+        )
+        return
+    before = place.execute("SELECT count(*), sum(length(body)) FROM payload")
+    with pytest.raises(StoreError, match="damaged"):
+        open_store(place.url, home=place.home)
+    assert place.execute("SELECT count(*), sum(length(body)) FROM payload") == before
+    assert place.execute("SELECT version_num FROM alembic_version") == [("0002",)]
+
+
 @pytest.mark.parametrize("places", [(2,), (1, 3), (-1,), (0, 1)])
 def test_no_row_gets_another_place_than_the_next(place, store, places):
     """A statement that leaves a hole, goes before the first or writes over an entry is refused, whole."""
     store.append([spooled(0)])
-    rows = ", ".join(f"({seq}, sha256('{seq}'), 'x', sha256('{seq}'))" for seq in places)
+    rows = ", ".join(f"({seq}, sha256('{seq}'), sha256('{seq}'))" for seq in places)
     with pytest.raises(psycopg.Error), place.connect() as connection:
         connection.execute(f"INSERT INTO log VALUES {rows}")
     assert store.verify().ok
     assert store.append([spooled(1)]).first_seq == 1
 
 
-def test_what_waits_is_verified_too(place, store):
-    """A pending event whose payload was changed or taken away is named."""
-    ingested_only(store, [spooled(0), spooled(1)])
-    with place.unguarded() as execute:
-        execute("UPDATE payload SET body = nonce")
-        execute("DELETE FROM payload WHERE ctid = (SELECT min(ctid) FROM payload)")
-    assert [problem.table for problem in store.verify().problems] == ["pending", "pending"]
-
-
-def test_two_sequencers_take_turns(place, store):
-    """While one holds the lock another one waits; both leave one log, with the first one's events in front."""
+def test_appends_take_turns(place, store):
+    """While one is under way another one waits; both leave one log, with the first one's events in front."""
     other = open_store(place.url, home=place.home)
     done = []
-    with store._connection() as session, session.sequencing():
-        ingested_only(other, [spooled(0)])
+    with store._writing() as session:
         second = threading.Thread(target=lambda: done.append(other.append([spooled(1)])))
         second.start()
         deadline = time.monotonic() + 10
         while not place.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
             assert time.monotonic() < deadline
         assert done == []
-        batch = postgresql.Batch(session, store._sign())
-        batch.add(waiting(session))
-        assert batch.finish() == 2
+        assert half_of_an_append(session, store, [spooled(0)]).size == 1
     second.join()
     assert (done[0].appended, done[0].first_seq, done[0].size) == (1, 1, 2)
     assert store.verify().ok
 
 
-def _sequence_and_stop(place, gate):
+def half_of_an_append(session, store, items):
+    """Write all that an append writes, and leave it to the caller what becomes of it."""
+    batch = Batch(session, store._sign())
+    batch.add(prepared(store._sign(), items, datetime.now(UTC)))
+    return batch.finish()
+
+
+def _append_and_stop(place, items, gate):
     store = open_store(place.url, home=place.home)
-    with store._connection() as session, session.sequencing():
-        batch = postgresql.Batch(session, store._sign())
-        batch.add(waiting(session))
-        batch.finish()
+    with store._writing() as session:
+        half_of_an_append(session, store, items)
+        session.execute("SELECT 1").fetchone()
         gate.set()
         time.sleep(600)
 
 
-def test_a_sequencer_that_is_killed_leaves_its_work_to_the_next(place, store):
-    """Everything it had moved is pending again, and the lock is free."""
-    ingested_only(store, [spooled(number) for number in range(10)])
+def test_a_process_that_is_killed_amid_an_append_stored_nothing(place, store):
+    """What it had written is gone, small bundles that it had put together are there still, and the lock is free."""
+    for number in range(0, 240, 10):
+        store.append([spooled(number + more) for more in range(10)])
     gate = FORK.Event()
-    child = FORK.Process(target=_sequence_and_stop, args=(place, gate))
+    items = [spooled(number) for number in range(240, 290)]
+    child = FORK.Process(target=_append_and_stop, args=(place, items, gate))
     child.start()
     assert gate.wait(30)
     os.kill(child.pid, signal.SIGKILL)
     child.join()
-    assert store.append([spooled(10)]).size == 11
-    assert bodies(store) == [event(number) for number in range(11)]
+    assert store.append(items[:1]).size == 241
+    assert bodies(store) == [event(number) for number in range(241)]
+    assert store.append(items).appended == 49
     assert store.verify().ok
 
 
-def stand_still(session, other):
-    waiting(session)
-    assert other.append([spooled(1)]).size == 2
-    session.execute("SELECT 1")
-
-
-def test_a_sequencer_that_stands_still_does_not_stop_the_log(place, store, monkeypatch):
+def test_a_process_that_stands_still_does_not_stop_the_log(place, store, monkeypatch):
     """The server ends its transaction, and it learns that it stored nothing."""
     monkeypatch.setattr(postgresql, "IDLE_SECONDS", 1)
-    ingested_only(store, [spooled(0)])
-    with pytest.raises(StoreError, match="in use"), store._connection() as session, session.sequencing():
-        stand_still(session, open_store(place.url, home=place.home))
+    other = open_store(place.url, home=place.home)
+
+    def stand_still(session):
+        monkeypatch.undo()  # the other one may take its time
+        half_of_an_append(session, store, [spooled(0)])
+        session.execute("SELECT 1").fetchone()
+        assert other.append([spooled(1)]).size == 1
+        session.execute("SELECT 1").fetchone()
+
+    with pytest.raises(StoreError, match=r"in use|server closed"), store._writing() as session:
+        stand_still(session)
+    assert bodies(store) == [event(1)]
     assert store.verify().ok
 
 
@@ -310,7 +357,8 @@ def test_a_writer_appends_and_changes_nothing(place, store):
     assert writer.verify().ok
     for statement in (
         "UPDATE orchestrail.log SET leaf = event_id",
-        "DELETE FROM orchestrail.payload",
+        "DELETE FROM orchestrail.bundle",
+        "UPDATE orchestrail.recent SET count = 1",
         "TRUNCATE orchestrail.log",
         "ALTER TABLE orchestrail.log DISABLE TRIGGER ALL",
         "DROP TABLE orchestrail.log",
@@ -338,20 +386,18 @@ def test_the_recorded_schema_is_read_without_a_server():
 
 
 def test_a_copy_of_a_database_is_a_file_and_goes_back_into_one(place, store, cluster, tmp_path):
-    """What waits for its place is not in it; the log that fell back signs nothing until that is on the record."""
+    """The log that fell back signs nothing until that is on the record."""
     settings = Settings(home=place.home, store=place.url)
     store.append([spooled(0), foreign(1)])
-    ingested_only(store, [spooled(2), foreign(3)])
     found = backup(settings, tmp_path / "copy.db")
     assert (found.ok, found.size) == (True, 2)
     store.append([spooled(4)])
     there = Settings(home=place.home, store=cluster.create(f"{place.database}_again"))
     restored = restore(there, tmp_path / "copy.db")
-    assert (restored.verification.size, restored.behind.known_size) == (2, 5)
+    assert (restored.verification.size, restored.behind.known_size) == (2, 3)
     with open_store(there.store, home=place.home) as again:
         with pytest.raises(StoreError, match="was not continued"):
             again.append([spooled(5)])
         recover(there, "The disk failed, and the copy was of the night before.", "operations")
-        assert again.append([spooled(5)]).appended == 0  # it had been stored, and got its place with the recovery
-        assert event(5) in bodies(again)
+        assert again.append([spooled(5)]).appended == 1
     assert verify(there).ok

@@ -20,6 +20,7 @@ from orchestrail.projections import tables
 from orchestrail.queries import restriction
 from orchestrail.settings import load_settings
 from orchestrail.store.base import Incoming
+from orchestrail.testing.stores import rewrite
 
 JSON = {"Content-Type": "application/json"}
 OF_ALL = (
@@ -304,8 +305,8 @@ def test_page_of_an_altered_event_says_so(server: Serving, made: ModuleType) -> 
     altered = "What is shown here is not what was taken"
     assert altered not in httpx.get(f"{server.url}/log/0").text
     with closing(sqlite3.connect(server.home / "audit.db")) as connection, connection:
-        connection.execute("DROP TRIGGER payload_update")
-        connection.execute("UPDATE payload SET body = CAST(replace(body, 'START', 'ABORT') AS BLOB)")
+        connection.execute("DROP TRIGGER recent_update")
+        rewrite(connection.execute, lambda _, payload: payload.replace(b"START", b"ABORT"))
     page = httpx.get(f"{server.url}/log/0").text
     assert altered in page
     assert '<span class="pass">' not in page

@@ -158,10 +158,11 @@ def test_a_damaged_log_is_not_served(serve: Any, tmp_path: Path) -> None:
         store.append([spooled(number) for number in range(5)])
     with closing(sqlite3.connect(home / "audit.db")) as connection:
         connection.executescript(
-            "DROP TRIGGER log_delete; DROP TRIGGER log_update; PRAGMA ignore_check_constraints = ON"
+            "DROP TRIGGER log_delete; DROP TRIGGER log_update; DROP TRIGGER recent_update; PRAGMA ignore_check_constraints = ON"
         )
         connection.execute("DELETE FROM log WHERE seq = 2")
-        connection.execute("UPDATE log SET envelope = 'text', leaf = 'text' WHERE seq = 1")
+        connection.execute("UPDATE log SET leaf = 'text' WHERE seq = 1")
+        connection.execute("UPDATE recent SET envelopes = 'text'")
         connection.commit()
     server = serve()
     with server.client() as client:

@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from orchestrail.cli.app import app
 from orchestrail.operations import open_record
 from orchestrail.settings import load_settings
-from orchestrail.testing.stores import spooled
+from orchestrail.testing.stores import rewrite, spooled
 
 
 def grow(home: Path, *numbers: int) -> None:
@@ -123,9 +123,11 @@ def test_a_server_with_another_log_is_found_out(
     elif kept == "altered":
         command("checkpoint", "--home", str(home), "--no-collect", "--out", str(note))
         with closing(sqlite3.connect(home / "audit.db")) as connection:
-            connection.execute("DROP TRIGGER log_update")
-            connection.execute(
-                "UPDATE log SET envelope = CAST(replace(CAST(envelope AS TEXT), 'spool', 'spoon') AS BLOB) WHERE seq = 17"
+            connection.execute("DROP TRIGGER bundle_update")
+            rewrite(
+                connection.execute,
+                lambda seq, envelope: envelope.replace(b"spool", b"spoon") if seq == 17 else envelope,
+                "envelopes",
             )
             connection.commit()
     else:

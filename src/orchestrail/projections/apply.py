@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Table, bindparam, column, delete, func, insert, inspect, select, table, update
+from sqlalchemy import Connection, Table, bindparam, delete, func, insert, inspect, select, update
 
 from orchestrail.model import State
 from orchestrail.projections import outcomes, tables, tallies
@@ -25,12 +25,10 @@ from orchestrail.projections.records import Kept, records_in
 from orchestrail.projections.rows import RunRow
 from orchestrail.projections.tree import Link, root_of
 from orchestrail.store.base import Progress, Record
+from orchestrail.store.entries import entries_at, reader
 
 STEP = 1000
 """Log entries that one transaction applies."""
-
-_log = table("log", column("seq"), column("event_id"))
-_payload = table("payload", column("event_id"), column("body"))
 
 
 class Log(Protocol):
@@ -214,16 +212,14 @@ def _earlier(connection: Connection, runs: Iterable[str]) -> dict[str, list[Stor
     """Read the events of these runs that were applied before."""
     found: dict[str, list[StoredEvent]] = defaultdict(list)
     applied, run = tables.event.c, tables.run.c
-    bodies = select(applied.seq, _payload.c.body).join_from(
-        tables.run, tables.event, run.first_seq == applied.first_seq
-    )
-    bodies = bodies.join(_log, applied.seq == _log.c.seq)
-    bodies = bodies.join(_payload, _log.c.event_id == _payload.c.event_id).order_by(applied.seq)
-    for chunk in chunks(runs):
-        for seq, body in connection.execute(bodies.where(run.run_id.in_(chunk))):
-            event = stored_event(seq, body)
-            if event is not None:
-                found[event.run_id].append(event)
+    listed = select(applied.seq).join_from(tables.run, tables.event, run.first_seq == applied.first_seq)
+    places = [
+        seq for chunk in chunks(runs) for seq in connection.execute(listed.where(run.run_id.in_(chunk))).scalars()
+    ]
+    for seq, entry in entries_at(reader(connection), sorted(places)):
+        event = stored_event(seq, entry.body)
+        if event is not None:
+            found[event.run_id].append(event)
     return found
 
 

@@ -7,18 +7,19 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Connection, column, func, select, table
+from sqlalchemy import Connection, column, select, table
 
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.store.base import Checkpoint
+from orchestrail.store.bundle import Stored
+from orchestrail.store.entries import entries_at, reader
 from orchestrail.store.envelope import Envelope, event_id, parse_envelope
 from orchestrail.store.log import stated_head
 from orchestrail.store.merkle import leaf_hash
 
-_log = table("log", column("seq"), column("event_id"), column("envelope"), column("leaf"))
+_log = table("log", column("seq"), column("event_id"), column("leaf"))
 _meta = table("meta", column("key"), column("value"))
-_payload = table("payload", column("event_id"), column("nonce"), column("body"))
 _checkpoint = table("checkpoint", column("size"), column("note"))
 _READ = 256 * 1024
 """Bytes up to which the event of an entry is read to say in a list what it is; of a larger one the envelope alone tells."""
@@ -121,40 +122,36 @@ def page_of_log(connection: Connection, limit: int, before: int | None = None) -
         limit: no more than so many.
         before: only those before this place.
     """
-    length = func.length(_payload.c.body)
     query = (
-        select(_log.c.seq, _log.c.envelope, length.label("length"), tables.run.c.run_id)
-        .outerjoin_from(_log, _payload, _payload.c.event_id == _log.c.event_id)
-        .outerjoin(tables.event, tables.event.c.seq == _log.c.seq)
+        select(_log.c.seq, tables.run.c.run_id)
+        .outerjoin_from(_log, tables.event, tables.event.c.seq == _log.c.seq)
         .outerjoin(tables.run, tables.run.c.first_seq == tables.event.c.first_seq)
         .order_by(_log.c.seq.desc())
         .limit(limit)
     )
     if before is not None:
         query = query.where(_log.c.seq < before)
-    rows = connection.execute(query).all()
-    small = [row.seq for row in rows if row.length is not None and row.length <= _READ]
-    bodies = select(_log.c.seq, _payload.c.body).join_from(_log, _payload, _payload.c.event_id == _log.c.event_id)
-    read = {seq: bytes(body) for seq, body in connection.execute(bodies.where(_log.c.seq.in_(small)))}
-    return [_listed(row, read.get(row.seq)) for row in rows]
+    runs = connection.execute(query).all()
+    entries = entries_at(reader(connection), (row.seq for row in runs))
+    return [_listed(seq, entry, row.run_id) for row, (seq, entry) in zip(runs, entries, strict=True)]
 
 
-def _listed(row: Any, body: bytes | None) -> Listed:
+def _listed(seq: int, entry: Stored, run_id: str | None) -> Listed:
     said: Any = {}
-    if body is not None:
+    if entry.body is not None and len(entry.body) <= _READ:
         try:
-            said = json.loads(body)
+            said = json.loads(entry.body)
         except (ValueError, RecursionError):
             said = {}
     job = said.get("job") if isinstance(said, dict) else None
     name = job.get("name") if isinstance(job, dict) else None
     kind = said.get("eventType", "record") if isinstance(said, dict) and said else None
     return Listed(
-        row.seq,
-        parse_envelope(bytes(row.envelope)),
+        seq,
+        parse_envelope(entry.envelope),
         str(kind) if kind is not None else None,
         str(name) if name is not None else None,
-        row.run_id,
+        run_id,
     )
 
 
@@ -166,19 +163,18 @@ def whole_entry(connection: Connection, seq: int) -> WholeEntry | None:
         seq: its place.
     """
     query = (
-        select(_log.c.seq, _log.c.envelope, _log.c.leaf, _payload.c.nonce, _payload.c.body, tables.run.c.run_id)
-        .outerjoin_from(_log, _payload, _payload.c.event_id == _log.c.event_id)
-        .outerjoin(tables.event, tables.event.c.seq == _log.c.seq)
+        select(_log.c.leaf, tables.run.c.run_id)
+        .outerjoin_from(_log, tables.event, tables.event.c.seq == _log.c.seq)
         .outerjoin(tables.run, tables.run.c.first_seq == tables.event.c.first_seq)
         .where(_log.c.seq == seq)
     )
     row = connection.execute(query).first()
     if row is None:
         return None
-    envelope = bytes(row.envelope)
-    nonce = bytes(row.nonce) if row.nonce is not None else None
-    body = bytes(row.body) if row.body is not None else None
-    return WholeEntry(row.seq, envelope, parse_envelope(envelope), bytes(row.leaf), nonce, body, row.run_id)
+    ((_, entry),) = entries_at(reader(connection), [seq])
+    return WholeEntry(
+        seq, entry.envelope, parse_envelope(entry.envelope), bytes(row.leaf), entry.nonce, entry.body, row.run_id
+    )
 
 
 def newest_head(connection: Connection) -> Checkpoint:

@@ -11,9 +11,10 @@ from functools import lru_cache
 
 from sqlalchemy import Connection, column, select, table
 
+from orchestrail.store.entries import envelopes_between, reader
 from orchestrail.store.merkle import HASH_SIZE, TILE_WIDTH, tile_root
 
-_log = table("log", column("seq"), column("envelope"), column("leaf"))
+_log = table("log", column("seq"), column("leaf"))
 _tile = table("tile", column("level"), column("number"), column("hashes"))
 
 _NAME = re.compile(
@@ -136,9 +137,7 @@ def hashes(connection: Connection, level: int, first: int, count: int) -> list[b
 
 
 def _entries(connection: Connection, first: int, count: int) -> bytes:
-    place = _log.c.seq
-    query = select(_log.c.envelope).where(place >= first, place < first + count).order_by(place)
-    found = [bytes(envelope) for envelope in connection.execute(query).scalars()]
+    found = envelopes_between(reader(connection), first, count)
     if len(found) != count or any(len(one) >> (8 * _LENGTH) for one in found):
         raise ValueError(f"the log lacks entries from {first} on, or one is too long")
     return b"".join(len(one).to_bytes(_LENGTH) + one for one in found)

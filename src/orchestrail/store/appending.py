@@ -1,19 +1,21 @@
-"""How events get into a log, the same on every engine: their payloads first, then their places, the tree and a signed checkpoint.
+"""How events get into a log, the same on every engine: their places, what they consist of, the tree and a signed checkpoint.
 
-The two steps may share a transaction or lie apart: an event whose payload is stored is never lost, and has one place in the end.
-Transactions, and who may take the second step when, are each engine's matter.
+All of it is one transaction, before which everything is computed that can be of an event alone. How only one process at a time has
+such a transaction open is each engine's matter.
 """
 
 from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
 from orchestrail.store import counters, quarantine
-from orchestrail.store.base import Incoming, Refused
+from orchestrail.store.base import Appended, Incoming, Refused
+from orchestrail.store.bundle import MOST_ENTRIES, WIDTH, Bundle, BundleError, cut, pack, unpack
+from orchestrail.store.entries import bundles_in
 from orchestrail.store.envelope import (
     KIND,
     MAX_TEXT,
@@ -28,94 +30,45 @@ from orchestrail.store.envelope import (
 )
 from orchestrail.store.merkle import TILE_WIDTH, Frontier, completed_tiles, leaf_hash, tile_root
 from orchestrail.store.note import Head, Signer
-from orchestrail.store.session import Damage, Session
+from orchestrail.store.session import Damage, Session, places
 
 FOREIGN_WINDOW = timedelta(hours=24)
 """Within this time, equal bytes from a producer without nonces are one event."""
 
 _FOREIGN_SECRET = b"foreign deduplication"
 
-# Rows of one table are written in the order of their keys, so that two transactions that write the same ones wait and never block
-# each other.
 _SEEN = {"digest": bytes, "event_id": bytes, "seen_at": str}
 _REMEMBER = (
-    "INSERT INTO foreign_seen SELECT digest, event_id, seen_at FROM {new} WHERE true ORDER BY digest"
+    "INSERT INTO foreign_seen SELECT digest, event_id, seen_at FROM {new} WHERE true"
     " ON CONFLICT (digest) DO UPDATE SET event_id = excluded.event_id, seen_at = excluded.seen_at"
     " WHERE foreign_seen.seen_at NOT BETWEEN ? AND ? RETURNING digest"
-)
-_SEE_AGAIN = (
-    "INSERT INTO foreign_seen SELECT digest, event_id, seen_at FROM {new} WHERE true ORDER BY digest"
-    " ON CONFLICT (digest) DO UPDATE SET seen_at = excluded.seen_at"
 )
 _KNOWN = (
     "SELECT foreign_seen.digest, foreign_seen.event_id FROM foreign_seen JOIN {new} ON foreign_seen.digest = new.digest"
 )
-_PAYLOAD = {"event_id": bytes, "nonce": bytes, "body": bytes}
-_STORE = (
-    "INSERT INTO payload SELECT event_id, nonce, body FROM {new}"
-    " WHERE NOT EXISTS (SELECT 1 FROM log WHERE log.event_id = new.event_id)"
-    " ORDER BY event_id ON CONFLICT DO NOTHING RETURNING event_id"
-)
-_LOG = {"seq": int, "event_id": bytes, "envelope": bytes, "leaf": bytes}
-_PLACE = "INSERT INTO log SELECT seq, event_id, envelope, leaf FROM {new} ORDER BY seq"
+_LOG = {"seq": int, "event_id": bytes, "leaf": bytes}
+_PLACE = "INSERT INTO log SELECT seq, event_id, leaf FROM {new} ORDER BY seq"
 _COUNTERS = "SELECT emitter.emitter, counters FROM emitter JOIN {new} ON emitter.emitter = new.emitter"
 _COUNT = (
-    "INSERT INTO emitter SELECT emitter, counters FROM {new} WHERE true ORDER BY emitter"
+    "INSERT INTO emitter SELECT emitter, counters FROM {new} WHERE true"
     " ON CONFLICT (emitter) DO UPDATE SET counters = excluded.counters"
 )
 _HEAD = (
     "SELECT size, frontier, (SELECT coalesce(max(seq) + 1, 0) FROM log), (SELECT max(size) FROM checkpoint),"
-    " (SELECT envelope FROM log ORDER BY seq DESC LIMIT 1) FROM tree"
+    " coalesce((SELECT first + count FROM recent ORDER BY first DESC LIMIT 1),"
+    " (SELECT first + count FROM bundle ORDER BY first DESC LIMIT 1), 0),"
+    " coalesce((SELECT envelopes FROM recent ORDER BY first DESC LIMIT 1),"
+    " (SELECT envelopes FROM bundle ORDER BY first DESC LIMIT 1)),"
+    " (SELECT coalesce(sum(count), 0) FROM recent) FROM tree"
 )
 
+_KEEP = "INSERT INTO {table} VALUES (?, ?, ?, ?)"
 
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """An event whose payload is stored, on its way to a place in the log.
+WORTH = 64
+"""Entries of which one append makes a bundle. Fewer are among the recent ones first: each bundle of few would take more room."""
 
-    Attributes:
-        identity: its id.
-        emitter: id of its spool segment, None for a foreign event.
-        counter: number within the segment, None for a foreign event.
-        envelope: what its leaf will commit to, with the time of the batch in place of that of the ingest.
-        digest: what a repeat of a foreign event is known by; None for another.
-        seen_at: the time that is noted beside the digest.
-    """
-
-    identity: bytes
-    emitter: str | None
-    counter: int | None
-    envelope: bytes
-    digest: bytes | None
-    seen_at: str
-
-    @classmethod
-    def read(cls, envelope: bytes, digest: bytes | None) -> Entry:
-        """Read an entry that waited in a store.
-
-        Raises:
-            Damage: it is none.
-        """
-        said = parsed(envelope)
-        return cls(bytes.fromhex(said.event_id), said.emitter, said.counter, envelope, digest, said.received_at)
-
-
-@dataclass(frozen=True, slots=True)
-class Ingested:
-    """What became of events on their way in.
-
-    Attributes:
-        entries: the new ones, in the order in which they were given.
-        identities: the id of each event that was given, new or not.
-    """
-
-    entries: tuple[Entry, ...]
-    identities: tuple[bytes, ...]
-
-    @property
-    def duplicates(self) -> int:
-        """The number of events that the store held already."""
-        return len(self.identities) - len(self.entries)
+WORTH_BYTES = 2**16
+"""Packed bytes for which the same holds, however few entries they are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +90,25 @@ class Candidate:
     envelope: bytes
 
 
-def candidates(signer: Signer, items: Iterable[Incoming], now: datetime) -> list[Candidate]:
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """Events with all that is computed of them before a transaction begins.
+
+    Attributes:
+        given: the events.
+        parts: their payloads, cut and packed as bundles hold them: of how many, and the bytes. Good where none is known yet.
+    """
+
+    given: Sequence[Candidate]
+    parts: Sequence[tuple[int, bytes]]
+
+    @classmethod
+    def of(cls, given: Sequence[Candidate]) -> Prepared:
+        """Cut and pack the payloads of events."""
+        return cls(given, _parts(given))
+
+
+def prepared(signer: Signer, items: Iterable[Incoming], now: datetime) -> Prepared:
     """Compute what can be computed of events before a transaction begins.
 
     Args:
@@ -146,30 +117,11 @@ def candidates(signer: Signer, items: Iterable[Incoming], now: datetime) -> list
         now: the time by the store's clock.
     """
     received_at = timestamp(now)
-    return [_candidate(signer, item, received_at) for item in items]
+    return Prepared.of([_candidate(signer, item, received_at) for item in items])
 
 
-def ingest(session: Session, given: Sequence[Candidate], now: datetime) -> Ingested:
-    """Store the payloads of those events that the store does not hold yet.
-
-    Args:
-        session: a transaction.
-        given: the events.
-        now: the time by the store's clock.
-    """
-    first = {candidate.identity: candidate for candidate in reversed(given)}
-    known = _known_foreign(session, given, now)
-    identities = [known.get(candidate.digest or b"", candidate.identity) for candidate in given]
-    seen_at = timestamp(now)
-    wanted = [first[identity] for identity in dict.fromkeys(identities) if identity in first]
-    rows = sorted((one.identity, one.nonce, one.item.body) for one in wanted)
-    stored = {identity for (identity,) in session.each(_STORE, _PAYLOAD, rows)}
-    new = tuple(
-        Entry(one.identity, one.item.emitter, one.item.counter, one.envelope, one.digest, seen_at)
-        for one in wanted
-        if one.identity in stored
-    )
-    return Ingested(new, tuple(identities))
+def _parts(given: Iterable[Candidate]) -> list[tuple[int, bytes]]:
+    return [*cut(one.nonce + one.item.body for one in given)]
 
 
 def _candidate(signer: Signer, item: Incoming, received_at: str) -> Candidate:
@@ -179,25 +131,10 @@ def _candidate(signer: Signer, item: Incoming, received_at: str) -> Candidate:
     return Candidate(identity, nonce, digest, item, _envelope(item, identity, received_at).to_bytes())
 
 
-def _known_foreign(session: Session, given: Iterable[Candidate], now: datetime) -> dict[bytes, bytes]:
-    """Return the id of the event that each foreign digest stands for, and remember those that are new."""
-    found = {one.digest: one.identity for one in reversed([*given]) if one.digest is not None}
-    if not found:
-        return {}
-    window = timestamp(now - FOREIGN_WINDOW), timestamp(now + FOREIGN_WINDOW)
-    seen_at = timestamp(now)
-    rows = [(digest, found[digest], seen_at) for digest in sorted(found)]
-    new = {digest for (digest,) in session.each(_REMEMBER, _SEEN, rows, window)}
-    old = [(digest,) for digest in found if digest not in new]
-    return found | dict(session.each(_KNOWN, {"digest": bytes}, old))
-
-
 class Batch:
-    """Entries that get their places together, and the checkpoint over them. Nobody else may do so meanwhile.
+    """Events that get their places together, and the checkpoint over them. Nobody else may do so meanwhile.
 
     Attributes:
-        moment: the time of the batch by the store's clock.
-        received_at: the same as text.
         before: size of the log before it.
         note: the checkpoint over it, once it is finished; None where nothing was added.
     """
@@ -205,47 +142,54 @@ class Batch:
     def __init__(self, session: Session, signer: Signer) -> None:
         self._session = session
         self._signer = signer
-        self._frontier, last = _load_head(session)
+        self._frontier, last, self._recent = _load_head(session)
         self.before = self._frontier.size
-        self.moment = datetime.now(UTC)
-        self.received_at = timestamp(self.moment)
+        self._moment = datetime.now(UTC)
+        self._received_at = timestamp(self._moment)
         # Entries of one batch share their time and two batches never do, so that the tree itself says where a checkpoint belongs.
-        if self.received_at == last:
-            self.moment += timedelta(microseconds=1)
-            self.received_at = timestamp(self.moment)
+        if self._received_at == last:
+            self._moment += timedelta(microseconds=1)
+            self._received_at = timestamp(self._moment)
+        self._identities: list[bytes] = []
+        self._envelopes: list[bytes] = []
+        self._parts: Sequence[tuple[int, bytes]] = ()
         self._leaves: list[bytes] = []
+        self._duplicates = 0
+        self._quarantined = 0
         self._foreign = False
         self._counters: dict[str, list[int]] = {}
         self.note: bytes | None = None
 
-    def add(self, entries: Iterable[Entry]) -> None:
-        """Give entries the next places."""
-        rows: list[tuple[int, bytes, bytes, bytes]] = []
-        later: list[tuple[bytes, bytes, str]] = []
-        for entry in entries:
-            data = stamped(entry.envelope, self.received_at)
-            if entry.digest is not None:
-                self._foreign = True
-                if entry.seen_at != self.received_at:
-                    later.append((entry.digest, entry.identity, self.received_at))
-            leaf = leaf_hash(data)
-            rows.append((self._frontier.size, entry.identity, data, leaf))
-            self._frontier.append(leaf)
+    def add(self, prepared: Prepared) -> list[bytes]:
+        """Give those events the next places that the log does not hold yet; return the id of each, new or not."""
+        given = prepared.given
+        first = {candidate.identity: candidate for candidate in reversed(given)}
+        known = self._known_foreign(given)
+        identities = [known.get(candidate.digest or b"", candidate.identity) for candidate in given]
+        wanted = [identity for identity in dict.fromkeys(identities) if identity in first]
+        placed = places(self._session, wanted)
+        new = [first[identity] for identity in wanted if identity not in placed]
+        for one in new:
+            envelope = stamped(one.envelope, self._received_at)
+            leaf = leaf_hash(envelope)
+            self._envelopes.append(envelope)
             self._leaves.append(leaf)
-            self._arrived(entry.emitter, entry.counter)
-        self._session.each(_PLACE, _LOG, rows)
-        if later:
-            self._session.each(_SEE_AGAIN, _SEEN, sorted(later))
+            self._frontier.append(leaf)
+            self._arrived(one.item.emitter, one.item.counter)
+        self._identities = [one.identity for one in new]
+        self._parts = prepared.parts if len(new) == len(given) else _parts(new)
+        self._duplicates = len(given) - len(new)
+        return identities
 
-    def quarantine(self, refused: Iterable[Refused]) -> int:
-        """Put refused bytes aside once; return how many were not there before."""
-        new = [entry for entry in refused if quarantine.insert(self._session, entry, self.received_at)]
-        for entry in new:
-            self._arrived(entry.emitter, entry.counter)
-        return len(new)
+    def quarantine(self, refused: Iterable[Refused]) -> None:
+        """Put refused bytes aside once."""
+        for entry in refused:
+            if quarantine.insert(self._session, entry, self._received_at):
+                self._quarantined += 1
+                self._arrived(entry.emitter, entry.counter)
 
-    def finish(self) -> int:
-        """Write the tree, its tiles, the signed checkpoint and the emitters' counters; return the size of the log."""
+    def finish(self) -> Appended:
+        """Write the entries, the tree, its tiles, the signed checkpoint and the emitters' counters; tell what was done."""
         session, before, after = self._session, self.before, self._frontier.size
         counted = dict(session.each(_COUNTERS, {"emitter": str}, [(emitter,) for emitter in self._counters]))
         rows = [
@@ -254,13 +198,67 @@ class Batch:
         ]
         session.each(_COUNT, {"emitter": str, "counters": str}, rows)
         if self._foreign:
-            session.execute("DELETE FROM foreign_seen WHERE seen_at < ?", (timestamp(self.moment - FOREIGN_WINDOW),))
+            session.execute("DELETE FROM foreign_seen WHERE seen_at < ?", (timestamp(self._moment - FOREIGN_WINDOW),))
         if after > before:
             for level, number in completed_tiles(before, after):
                 session.execute("INSERT INTO tile VALUES (?, ?, ?)", (level, number, self._tile(level, number)))
+            session.each(_PLACE, _LOG, [*zip(range(before, after), self._identities, self._leaves, strict=True)])
+            self._keep()
             session.execute("UPDATE tree SET size = ?, frontier = ?", (after, self._frontier.to_bytes()))
             self.note = insert_checkpoint(session, self._signer, self._frontier)
-        return after
+        return Appended(after - before, self._duplicates, self._quarantined, before if after > before else None, after)
+
+    def _keep(self) -> None:
+        """Write what the new entries consist of."""
+        first = self.before
+        for count, payloads in self._parts:
+            begin = first - self.before
+            bundle = Bundle(first, count, pack(self._envelopes[begin : begin + count]), payloads)
+            if count >= WORTH or len(payloads) >= WORTH_BYTES:
+                self._gather()
+                self._session.execute(_KEEP.format(table="bundle"), bundle.row)
+            else:
+                self._session.execute(_KEEP.format(table="recent"), bundle.row)
+                self._recent += count
+                if self._recent >= WIDTH:
+                    self._gather()
+            first = bundle.end
+
+    def _gather(self) -> None:
+        """Make a bundle of what is recent; several where the events are large."""
+        session = self._session
+        if not self._recent:
+            return
+        envelopes: list[bytes | None] = []
+
+        def payloads() -> Iterator[bytes | None]:
+            for bundle in bundles_in(session.execute, "recent"):
+                envelopes.extend(unpack(bundle.envelopes, bundle.count))
+                yield from unpack(bundle.payloads, bundle.count)
+
+        (first,) = session.execute("SELECT min(first) FROM recent").fetchone()
+        try:
+            for count, packed in cut(payloads(), MOST_ENTRIES):
+                bundle = Bundle(first, count, pack(envelopes[:count]), packed)
+                session.execute(_KEEP.format(table="bundle"), bundle.row)
+                del envelopes[:count]
+                first = bundle.end
+        except BundleError as error:
+            raise Damage(f"the recent entries: {error}") from error
+        session.execute("DELETE FROM recent")
+        self._recent = 0
+
+    def _known_foreign(self, given: Iterable[Candidate]) -> dict[bytes, bytes]:
+        """Return the id of the event that each foreign digest stands for, and remember those that are new."""
+        found = {one.digest: one.identity for one in reversed([*given]) if one.digest is not None}
+        if not found:
+            return {}
+        self._foreign = True
+        window = timestamp(self._moment - FOREIGN_WINDOW), timestamp(self._moment + FOREIGN_WINDOW)
+        rows = [(digest, identity, self._received_at) for digest, identity in found.items()]
+        new = {digest for (digest,) in self._session.each(_REMEMBER, _SEEN, rows, window)}
+        old = [(digest,) for digest in found if digest not in new]
+        return found | dict(self._session.each(_KNOWN, {"digest": bytes}, old))
 
     def _arrived(self, emitter: str | None, counter: int | None) -> None:
         if emitter is not None and counter is not None:
@@ -343,15 +341,20 @@ def _envelope(item: Incoming, identity: bytes, received_at: str) -> Envelope:
     )
 
 
-def _load_head(session: Session) -> tuple[Frontier, str | None]:
-    """Return the right edge of the tree, and the time of the last entry."""
+def _load_head(session: Session) -> tuple[Frontier, str | None, int]:
+    """Return the right edge of the tree, the time of the last entry, and the number of entries that are recent."""
     row = session.execute(_HEAD).fetchone()
     if row is None:
         raise Damage("the tree is missing")
-    size, peaks, logged, signed, last = row
-    if not size == logged == signed:
-        raise Damage(f"the tree has {size} entries, the log {logged}, the newest checkpoint {signed}")
+    size, peaks, logged, signed, held, last, recent = row
+    if not size == logged == signed == held:
+        raise Damage(
+            f"the tree has {size} entries, the log {logged}, of which {held} are kept, the newest checkpoint {signed}"
+        )
     try:
-        return Frontier.from_bytes(size, peaks), None if last is None else parsed(last).received_at
+        time = None if last is None else parsed(unpack(last)[-1] or b"").received_at
+        return Frontier.from_bytes(size, peaks), time, int(recent)
+    except BundleError as error:
+        raise Damage(f"the newest entries: {error}") from error
     except (ValueError, TypeError) as error:
         raise Damage(f"the tree: {error}") from error

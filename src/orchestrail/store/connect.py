@@ -58,8 +58,8 @@ class SqliteSession:
             found += self.execute(statement.format(new=new), (*chain.from_iterable(some), *values))
         return found
 
-    def stream(self, statement: str) -> Iterator[Any]:
-        """Run a statement whose rows may not fit into memory."""
+    def stream(self, statement: str, at_once: int = 500) -> Iterator[Any]:
+        """Run a statement whose rows may not fit into memory; SQLite has one of them there."""
         return iter(self.execute(statement))
 
     def step(self) -> AbstractContextManager[object]:
@@ -77,10 +77,6 @@ class SqliteSession:
     def expected_objects(self) -> dict[tuple[str, str], object]:
         """Give what `objects` gives for a new store."""
         return schema.expected_objects()
-
-    def pending(self) -> Iterator[tuple[int, bytes]]:
-        """Yield nothing: an append to a file is one transaction."""
-        return iter(())
 
 
 def open_writer(path: Path) -> sqlite3.Connection:
@@ -139,7 +135,7 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise store_error(path, error) from error
-    except Damage as error:
+    except (Damage, UnicodeDecodeError) as error:  # where a schema is damaged, SQLite may cite what is no text
         raise StoreError(
             f"The store {path} is damaged.", f"{error}.", "Run `orchestrail verify`; restore a copy where it fails."
         ) from error

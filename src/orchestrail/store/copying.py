@@ -1,6 +1,4 @@
-"""A log on its way from one store to another: every row of it as it is. What is derived from the log is left behind, and so is what
-has no place in it yet: nobody was told that it is stored.
-"""
+"""A log on its way from one store to another: every row of it as it is. What is derived from the log is left behind."""
 
 from __future__ import annotations
 
@@ -16,8 +14,9 @@ _AT_ONCE = 500
 
 _TABLES: dict[str, dict[str, type]] = {
     "meta": {"key": str, "value": str},
-    "payload": {"event_id": bytes, "nonce": bytes, "body": bytes},
-    "log": {"seq": int, "event_id": bytes, "envelope": bytes, "leaf": bytes},
+    "log": {"seq": int, "event_id": bytes, "leaf": bytes},
+    "bundle": {"first": int, "count": int, "envelopes": bytes, "payloads": bytes},
+    "recent": {"first": int, "count": int, "envelopes": bytes, "payloads": bytes},
     "tile": {"level": int, "number": int, "hashes": bytes},
     "tree": {"id": int, "size": int, "frontier": bytes},
     "checkpoint": {"size": int, "note": bytes},
@@ -33,9 +32,8 @@ _TABLES: dict[str, dict[str, type]] = {
 _KEYS = {"tile": 2}
 """Columns that are the key, where it is more than one."""
 
-_OF_ENTRIES = "WHERE event_id IN (SELECT event_id FROM log)"
-_AHEAD = {"payload", "foreign_seen"}
-"""Tables in which rows may be of events that have no place in the log yet."""
+_FEW = {"bundle": 8, "recent": 8, "quarantine": 50}
+"""Rows of a table that are written at a time, where they are large."""
 
 
 def copy_log(source: Session, target: Session, progress: Progress | None = None) -> None:
@@ -50,8 +48,9 @@ def copy_log(source: Session, target: Session, progress: Progress | None = None)
     done = 0
     for table, columns in _TABLES.items():
         names, key = ", ".join(columns), ", ".join([*columns][: _KEYS.get(table, 1)])
-        rows = source.stream(f"SELECT {names} FROM {table} {_OF_ENTRIES if table in _AHEAD else ''} ORDER BY {key}")  # noqa: S608
-        for batch in _batches(rows):
+        at_once = _FEW.get(table, _AT_ONCE)
+        rows = source.stream(f"SELECT {names} FROM {table} ORDER BY {key}", at_once)  # noqa: S608
+        for batch in _batches(rows, at_once):
             target.each(f"INSERT INTO {table} SELECT {names} FROM {{new}} ORDER BY {key}", columns, batch)  # noqa: S608
             done += len(batch)
             if progress is not None:
@@ -82,6 +81,6 @@ def verified_copy(name: str, target: Examined, source: Examined, home: Path) -> 
     return found
 
 
-def _batches(rows: Iterator[tuple[object, ...]]) -> Iterator[list[tuple[object, ...]]]:
-    while batch := list(islice(rows, _AT_ONCE)):
+def _batches(rows: Iterator[tuple[object, ...]], at_once: int) -> Iterator[list[tuple[object, ...]]]:
+    while batch := list(islice(rows, at_once)):
         yield batch

@@ -1,26 +1,26 @@
-"""What every store reads out of its log, whatever its engine. Opening, transactions and appending are each engine's matter."""
+"""What every store does with its log, whatever its engine. Opening it, and transactions, are each engine's matter."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 from orchestrail.errors import StoreError
 from orchestrail.store import counters, quarantine
-from orchestrail.store.appending import parsed, ranges
+from orchestrail.store.appending import Batch, parsed, prepared, ranges
 from orchestrail.store.base import Appended, Behind, Checkpoint, Gap, Incoming, Quarantined, Record, Refused
+from orchestrail.store.entries import entries_in, page_from
 from orchestrail.store.keys import load_signer, parse_public_key
 from orchestrail.store.known import forget, known_head, remember
 from orchestrail.store.note import Head, NoteError, Signer, Verifier, checked_head, parse_head, parse_note
 from orchestrail.store.session import Damage, Session, places
 
-PAGE = 500
-
-MARK_RESOLVED = "UPDATE quarantine SET event_id = ? WHERE id = ?"
+_MARK_RESOLVED = "UPDATE quarantine SET event_id = ? WHERE id = ?"
 
 
 class LogStore(ABC):
@@ -55,12 +55,42 @@ class LogStore(ABC):
         """Close what is open; the next call opens it again."""
 
     @abstractmethod
-    def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
-        """Append events and quarantine refused bytes; see `orchestrail.store.base.Store`."""
+    def _writing(self) -> AbstractContextManager[Session]:
+        """Open the one transaction that may append; it is durable at the end of the block, or rolled back on an error."""
 
     @abstractmethod
     def _reading(self) -> AbstractContextManager[Session]:
         """Open a transaction that reads, all of it from one moment."""
+
+    def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
+        """Append events and quarantine refused bytes in one durable transaction with a signed checkpoint.
+
+        Args:
+            items: events that were found acceptable, in the order in which they shall stand.
+            refused: bytes that were not.
+
+        Raises:
+            StoreError: nothing of it was stored, or the server was gone before it could say; to append the same once more stores
+                nothing twice.
+        """
+        return self._append(items, refused)
+
+    def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
+        """Append a quarantined event that is acceptable by now, and mark its entry; the entry stays."""
+        return self._append([incoming], (), entry_id)
+
+    def _append(self, items: Sequence[Incoming], refused: Sequence[Refused], resolved: int | None = None) -> Appended:
+        given = prepared(self._sign(), items, datetime.now(UTC))
+        with self._writing() as session:
+            batch = Batch(session, self._sign())
+            self._require_grown(session, batch.before)
+            identities = batch.add(given)
+            batch.quarantine(refused)
+            appended = batch.finish()
+            if resolved is not None:
+                session.execute(_MARK_RESOLVED, (identities[0], resolved))
+        self._grown(appended.size, batch.note)
+        return appended
 
     def known(self, event_ids: Iterable[str]) -> set[str]:
         """Return those of the event ids that the log holds."""
@@ -71,16 +101,14 @@ class LogStore(ABC):
         """Yield the log entries past a sequence number, in order, reading a page at a time."""
         while True:
             with self._reading() as session:
-                rows = session.execute(
-                    "SELECT seq, log.event_id, envelope, body FROM log LEFT JOIN payload USING (event_id)"
-                    " WHERE seq > ? ORDER BY seq LIMIT ?",
-                    (after, PAGE),
-                )
-                page = [Record(row[0], _hex(row[1]), parsed(row[2]).received_at, row[3]) for row in rows]
-            yield from page
+                page = page_from(session.execute, after + 1)
             if not page:
                 return
-            after = page[-1].seq
+            for bundle in page:
+                for seq, entry in entries_in(bundle, after + 1):
+                    said = parsed(entry.envelope)
+                    yield Record(seq, said.event_id, said.received_at, entry.body)
+                    after = seq
 
     def size(self) -> int:
         """Return the number of log entries."""
@@ -215,9 +243,3 @@ def own_verifier(session: Session) -> Verifier:
         return parse_public_key(row[0] if row else None)
     except NoteError as error:
         raise Damage(f"its public key: {error}") from error
-
-
-def _hex(identity: object) -> str:
-    if not isinstance(identity, bytes):
-        raise Damage("a log entry: its event id is not bytes")
-    return identity.hex()

@@ -1,19 +1,15 @@
-"""The store of a team: a PostgreSQL schema that any number of processes and hosts append to. Opening, transactions, appending.
+"""The store of a team: a PostgreSQL schema that any number of processes and hosts append to. Opening and transactions.
 
-An append is two transactions. The first makes the events durable: payloads, and one row in `pending`. The second, under a lock
-that one process holds at a time, moves whatever is pending into the log. Whoever dies between the two, or within the second, leaves
-to the next one what is there: nothing that was acknowledged depends on a process.
+An append is one transaction under a lock that one process holds at a time: what belongs to one event alone is computed before it.
+Whoever dies within it has stored nothing and lets go of the lock.
 """
 
 from __future__ import annotations
 
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -24,69 +20,29 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from orchestrail.errors import StoreError
 from orchestrail.store import postgresql_schema, schema
-from orchestrail.store.appending import Batch, Entry, begin_log, candidates, ingest
-from orchestrail.store.base import Appended, Incoming, Progress, Refused, Verification
+from orchestrail.store.appending import Batch, Prepared, begin_log
+from orchestrail.store.base import Progress, Verification
 from orchestrail.store.copying import copy_log, verified_copy
-from orchestrail.store.keys import create_signer
-from orchestrail.store.log import MARK_RESOLVED, LogStore, own_verifier
+from orchestrail.store.keys import create_signer, load_signer
+from orchestrail.store.log import LogStore, own_verifier
 from orchestrail.store.note import Verifier
 from orchestrail.store.outside import Growth
 from orchestrail.store.server import Server
-from orchestrail.store.session import Damage, Examined, places, returns
+from orchestrail.store.session import Examined, returns
 from orchestrail.store.verify import check_revision, verify
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-MOST_AT_ONCE = 50
-"""Appends whose events one transaction moves from `pending` into the log."""
-
 IDLE_SECONDS = 60
-"""How long a process that sequences may stand still before the server ends its transaction."""
+"""How long a process that appends may stand still before the server ends its transaction."""
 
-_PAGE = 500
 _ARRAYS = {bytes: "bytea[]", str: 'text[] COLLATE "C"', int: "bigint[]"}
 _SNAPSHOT = "SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY"
 _KEPT_OPEN = 5
-_WAIT = "INSERT INTO pending (envelopes, digests) VALUES (%b::bytea[], %b::bytea[]) RETURNING id"
-_TAKE = (
-    "DELETE FROM pending WHERE id IN (SELECT id FROM pending ORDER BY id LIMIT ?)"
-    " RETURNING id, CASE WHEN id = ? THEN NULL ELSE envelopes END, digests"
-)
 
-# Numbers of the advisory locks, which are the database's: one lock to make a store, one to sequence, one to project.
-_MAKE, _SEQUENCE, _PROJECT = (int.from_bytes(b"orch" + kind, "big") for kind in (b"make", b"seqn", b"proj"))
-
-
-@dataclass(slots=True)
-class _Sequenced:
-    """What a process did while it sequenced.
-
-    Attributes:
-        quarantined: number of new entries of quarantine.
-        size: of the log afterwards.
-        first: place of the first of its own entries, whoever gave it; None where it has none.
-    """
-
-    quarantined: int = 0
-    size: int = 0
-    first: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class _Own:
-    """What a process has let wait, and need not read again.
-
-    Attributes:
-        number: of its row in `pending`, from 1; 0 where nothing was new.
-        entries: what waits there.
-    """
-
-    number: int = 0
-    entries: Sequence[Entry] = ()
-
-
-_NOTHING = _Own()
+# Numbers of the advisory locks, which are the database's: one lock to make a store, one to append, one to project.
+_MAKE, _APPEND, _PROJECT = (int.from_bytes(b"orch" + kind, "big") for kind in (b"make", b"seqn", b"proj"))
 
 
 class PostgresSession:
@@ -97,11 +53,12 @@ class PostgresSession:
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
+        self._pipeline: psycopg.Pipeline | None = None
         self._streams = 0
 
     def execute(self, statement: str, values: Sequence[object] = ()) -> psycopg.Cursor[Any]:
         """Run a statement."""
-        return self.connection.execute(_own_marks(statement), values, binary=True)
+        return self._answered(statement, self.connection.execute(_own_marks(statement), values, binary=True))
 
     def each(
         self,
@@ -117,13 +74,13 @@ class PostgresSession:
         new = f"unnest({arrays}) AS new({', '.join(columns)})"
         whole = _own_marks(statement).format(new=new)
         cursor = self.connection.execute(whole, [*map(list, zip(*rows, strict=True)), *values], binary=True)
-        return cursor.fetchall() if returns(statement) else []
+        return self._answered(statement, cursor).fetchall() if returns(statement) else []
 
-    def stream(self, statement: str) -> Iterator[Any]:
-        """Run a statement whose rows may not fit into memory."""
+    def stream(self, statement: str, at_once: int = 500) -> Iterator[Any]:
+        """Run a statement whose rows may not fit into memory: no more than so many have to."""
         self._streams += 1
         with self.connection.cursor(name=f"stream_{self._streams}") as cursor:
-            cursor.itersize = _PAGE
+            cursor.itersize = at_once
             yield from cursor.execute(cast(Any, statement))
 
     def step(self) -> AbstractContextManager[object]:
@@ -142,9 +99,11 @@ class PostgresSession:
         """Give what `objects` gives for a new store."""
         return postgresql_schema.expected_objects()
 
-    def pending(self) -> Iterator[tuple[int, bytes]]:
-        """Yield number and envelope of events that are stored and have no place in the log yet."""
-        return self.stream("SELECT id, unnest(envelopes) FROM pending ORDER BY id")
+    def _answered(self, statement: str, cursor: psycopg.Cursor[Any]) -> psycopg.Cursor[Any]:
+        """Wait for rows in the way after which the server counts how long the process stands still."""
+        if self._pipeline is not None and returns(statement):
+            self._pipeline.sync()
+        return cursor
 
     def lock(self, number: int) -> None:
         """Wait for one of our locks; it is held to the end of the transaction, or of the process."""
@@ -156,17 +115,20 @@ class PostgresSession:
 
         Statements are waited for together, up to the next one whose rows are asked for: to wait for each costs more than they do.
         """
-        with self.connection.pipeline(), self.connection.transaction():
-            yield
+        with self.connection.pipeline() as self._pipeline, self.connection.transaction():
+            try:
+                yield
+            finally:
+                self._pipeline = None
 
     @contextmanager
-    def sequencing(self) -> Iterator[None]:
-        """Open the one transaction that may give places in the log."""
+    def appending(self) -> Iterator[None]:
+        """Open the one transaction that may append."""
         with self.transaction():
             # A process that is stopped in here must not stop the log for good.
-            self.execute(
-                "SELECT set_config('idle_in_transaction_session_timeout', ?, true), pg_advisory_xact_lock(?)",
-                (f"{IDLE_SECONDS}s", _SEQUENCE),
+            self.connection.execute(  # answered together with what is asked next
+                "SELECT set_config('idle_in_transaction_session_timeout', %s, true), pg_advisory_xact_lock(%s)",
+                (f"{IDLE_SECONDS}s", _APPEND),
             )
             yield
 
@@ -202,52 +164,12 @@ class PostgresStore(LogStore):
             if revision is None and not create:
                 raise server.missing()
             verifier = own_verifier(session) if revision == schema.HEAD else None
-        opened = cls(server, home, verifier or _make(server, home))
-        if create:
-            opened._take_over()
-        return opened
+        return cls(server, home, verifier or _make(server, home))
 
     def close(self) -> None:
         """Close the connections; the next call opens one again."""
         if self._engine is not None and self._pid == os.getpid():
             self._engine.dispose()
-
-    def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
-        """Append events and quarantine refused bytes; durable, in the log and under a signed checkpoint when it returns.
-
-        Args:
-            items: events that were found acceptable, in the order in which they shall stand.
-            refused: bytes that were not.
-
-        Raises:
-            StoreError: it may have been stored or not; appending the same once more stores nothing twice.
-        """
-        now = datetime.now(UTC)
-        given = candidates(self._sign(), items, now)
-        with self._connection() as session:
-            with session.transaction():
-                ingested = ingest(session, given, now)
-                waits = _put_off(session, ingested.entries)
-            sequenced = self._sequence(session, refused, waits())
-        return Appended(
-            len(ingested.entries), ingested.duplicates, sequenced.quarantined, sequenced.first, sequenced.size
-        )
-
-    def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
-        """Append a quarantined event that is acceptable by now, and mark its entry; the entry stays."""
-        given = candidates(self._sign(), [incoming], datetime.now(UTC))
-        with self._connection() as session:
-            self._sequence(session, ())
-            with session.sequencing():
-                batch = Batch(session, self._sign())
-                self._require_grown(session, batch.before)
-                ingested = ingest(session, given, batch.moment)
-                batch.add(ingested.entries)
-                size = batch.finish()
-                session.execute(MARK_RESOLVED, (ingested.identities[0], entry_id))
-            self._grown(size, batch.note)
-        first = batch.before if ingested.entries else None
-        return Appended(len(ingested.entries), ingested.duplicates, 0, first, size)
 
     @contextmanager
     def read(self) -> Iterator[Connection]:
@@ -346,35 +268,10 @@ class PostgresStore(LogStore):
         """Name the store of a URL for people, without a password."""
         return Server(url).name
 
-    def _take_over(self) -> None:
-        """Sequence what a process that died has left."""
-        with self._connection() as session:
-            with session.transaction():
-                left = session.execute("SELECT 1 FROM pending LIMIT 1").fetchone()
-            if left is not None:
-                self._sequence(session, ())
-
-    def _sequence(self, session: PostgresSession, refused: Sequence[Refused], own: _Own = _NOTHING) -> _Sequenced:
-        """Move what is pending into the log; nothing may be, where another process was here first."""
-        done = _Sequenced()
-        while True:
-            with session.sequencing():
-                taken = _take(session, own)  # answered together with what the batch asks for
-                batch = Batch(session, self._sign())
-                self._require_grown(session, batch.before)
-                waited = _waited(taken, own)
-                batch.add(chain.from_iterable(waited.values()))
-                done.quarantined += batch.quarantine(refused)
-                done.size = batch.finish()
-                last = len(waited) < MOST_AT_ONCE
-                if own.number in waited:
-                    done.first = batch.before + sum(len(each) for number, each in waited.items() if number < own.number)
-                elif last and own.entries and done.first is None:
-                    done.first = _place(session, own.entries[0].identity)
-            self._grown(done.size, batch.note)
-            if last:
-                return done
-            refused = ()
+    @contextmanager
+    def _writing(self) -> Iterator[PostgresSession]:
+        with self._connection() as session, session.appending():
+            yield session
 
     @contextmanager
     def _reading(self) -> Iterator[PostgresSession]:
@@ -444,36 +341,11 @@ def _make(server: Server, home: Path) -> Verifier:
     """Make a store, or bring one to the newest schema; return its public key."""
     with _making(server) as (connection, session):
         if postgresql_schema.version(session) != schema.HEAD:
-            schema.upgrade(connection)
+            waited = schema.upgrade(connection)
             if session.execute("SELECT 1 FROM meta").fetchone() is None:
                 begin_log(session, create_signer(home))
+            if waited:
+                batch = Batch(session, load_signer(home, own_verifier(session)))
+                batch.add(Prepared.of(waited))
+                batch.finish()
         return own_verifier(session)
-
-
-def _put_off(session: PostgresSession, entries: Sequence[Entry]) -> Callable[[], _Own]:
-    """Let entries wait for their places; what is given says which row is theirs, once the transaction is over."""
-    if not entries:
-        return _Own
-    put = session.execute(_WAIT, ([entry.envelope for entry in entries], [entry.digest for entry in entries]))
-    return lambda: _Own(put.fetchall()[0][0], entries)
-
-
-def _take(session: PostgresSession, own: _Own) -> Iterable[Any]:
-    """Take what is pending; of it the own entries need not be sent again."""
-    return session.execute(_TAKE, (MOST_AT_ONCE, own.number))
-
-
-def _waited(taken: Iterable[Any], own: _Own) -> dict[int, Sequence[Entry]]:
-    """Give what was taken, by the number of its row, as it came: rows that are seen late are taken later, none is passed over."""
-    return {
-        number: own.entries if number == own.number else [*map(Entry.read, envelopes, digests)]
-        for number, envelopes, digests in sorted(taken)
-    }
-
-
-def _place(session: PostgresSession, identity: bytes) -> int:
-    """Look up the place that another process has given an event."""
-    found = places(session, [identity])
-    if not found:
-        raise Damage("events were taken out of `pending` and did not get into the log")
-    return found[identity]

@@ -9,17 +9,19 @@ from __future__ import annotations
 import sqlite3
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from orchestrail.errors import StoreError
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
+    from orchestrail.store.appending import Candidate
+
 APPLICATION_ID = int.from_bytes(b"orch", "big")
 """Marks a SQLite file as one of ours."""
 
-REVISIONS = ("0001", "0002")
+REVISIONS = ("0001", "0002", "0003")
 """Every revision of the schema, oldest first."""
 
 HEAD = REVISIONS[-1]
@@ -49,8 +51,12 @@ def migrate(connection: sqlite3.Connection) -> None:
         upgrade(adopted)
 
 
-def upgrade(connection: Connection) -> None:
-    """Run the migrations that a database of either engine lacks, in its open transaction."""
+def upgrade(connection: Connection) -> list[Candidate]:
+    """Run the migrations that a database of either engine lacks, in its open transaction.
+
+    Returns:
+        Events that waited for a place in the log, and get one no longer by themselves.
+    """
     from alembic import command
     from alembic.config import Config
 
@@ -61,6 +67,7 @@ def upgrade(connection: Connection) -> None:
     connection.exec_driver_sql(_VERSION_TABLE)
     config.attributes["connection"] = connection
     command.upgrade(config, HEAD)
+    return cast("list[Candidate]", config.attributes.get("waited", []))
 
 
 def known_revision(store: str, revision: str | None) -> str | None:

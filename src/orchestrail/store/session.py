@@ -45,8 +45,8 @@ class Session(Protocol):
         """
         ...
 
-    def stream(self, statement: str) -> Iterator[Any]:
-        """Run a statement whose rows may not fit into memory."""
+    def stream(self, statement: str, at_once: int = 500) -> Iterator[Any]:
+        """Run a statement whose rows may not fit into memory: no more than so many have to."""
         ...
 
 
@@ -75,10 +75,6 @@ class Examined(Session, Protocol):
 
     def expected_objects(self) -> dict[tuple[str, str], object]:
         """Give what `objects` gives for a new store."""
-        ...
-
-    def pending(self) -> Iterator[tuple[int, bytes]]:
-        """Yield number and envelope of events that are stored and have no place in the log yet."""
         ...
 
 

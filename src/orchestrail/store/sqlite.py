@@ -1,4 +1,4 @@
-"""The embedded store: one SQLite file in WAL mode. Opening, transactions, appending in one of them; verification's way into a file.
+"""The embedded store: one SQLite file in WAL mode. Opening and transactions; verification's way into a file.
 
 The append path is plain SQL. SQLAlchemy is imported only for `read` and `project`.
 """
@@ -10,18 +10,17 @@ import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from orchestrail.errors import StoreError
 from orchestrail.store import schema
-from orchestrail.store.appending import Batch, Candidate, begin_log, candidates, ingest
-from orchestrail.store.base import Appended, Incoming, Progress, Refused, Verification
+from orchestrail.store.appending import begin_log
+from orchestrail.store.base import Progress, Verification
 from orchestrail.store.connect import SqliteSession, check_ours, open_reader, open_writer, store_error, translated
 from orchestrail.store.copying import copy_log, verified_copy
 from orchestrail.store.keys import create_signer
-from orchestrail.store.log import MARK_RESOLVED, LogStore, own_verifier
+from orchestrail.store.log import LogStore, own_verifier
 from orchestrail.store.note import Verifier
 from orchestrail.store.session import Examined
 
@@ -78,47 +77,6 @@ class SqliteStore(LogStore):
                 self._writer.close()
                 self._writer = None
 
-    def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
-        """Append events and quarantine refused bytes in one durable transaction with a signed checkpoint.
-
-        Args:
-            items: events that were found acceptable, in the order in which they shall stand.
-            refused: bytes that were not.
-
-        Raises:
-            StoreError: nothing of it was stored.
-        """
-        given = candidates(self._sign(), items, datetime.now(UTC))
-        with self._transaction() as session:
-            appended, batch = self._append(session, given, refused)[::2]
-        self._grown(appended.size, batch.note)
-        return appended
-
-    def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
-        """Append a quarantined event that is acceptable by now, and mark its entry; the entry stays."""
-        given = candidates(self._sign(), [incoming], datetime.now(UTC))
-        with self._transaction() as session:
-            appended, (identity,), batch = self._append(session, given, ())
-            session.execute(MARK_RESOLVED, (identity, entry_id))
-        self._grown(appended.size, batch.note)
-        return appended
-
-    def _append(
-        self, session: SqliteSession, given: Sequence[Candidate], refused: Sequence[Refused]
-    ) -> tuple[Appended, Sequence[bytes], Batch]:
-        batch = Batch(session, self._sign())
-        self._require_grown(session, batch.before)
-        ingested = ingest(session, given, batch.moment)
-        batch.add(ingested.entries)
-        quarantined = batch.quarantine(refused)
-        size = batch.finish()
-        first = batch.before if ingested.entries else None
-        return (
-            Appended(len(ingested.entries), ingested.duplicates, quarantined, first, size),
-            ingested.identities,
-            batch,
-        )
-
     @contextmanager
     def read(self) -> Iterator[Connection]:
         """Open a read-only snapshot for queries.
@@ -169,7 +127,7 @@ class SqliteStore(LogStore):
             yield
 
     @contextmanager
-    def _transaction(self) -> Iterator[SqliteSession]:
+    def _writing(self) -> Iterator[SqliteSession]:
         with self._exclusive(), translated(self.path):
             if self._writer is None:
                 self._writer = open_writer(self.path)

@@ -6,25 +6,61 @@ The log is read once, in order; roots are compared at every checkpoint. What the
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from orchestrail.errors import StoreError
 from orchestrail.store import counters, schema
 from orchestrail.store.appending import foreign_digest
 from orchestrail.store.base import Compared, Problem, Progress, Refused, Verification
-from orchestrail.store.envelope import Envelope, EnvelopeError, event_id, parse_envelope
+from orchestrail.store.bundle import MOST_ENTRIES, NONCE, BundleError, Stored, unpack
+from orchestrail.store.entries import TABLES, Opened, holding
+from orchestrail.store.envelope import EnvelopeError, parse_envelope
 from orchestrail.store.keys import any_pinned, load_signer, parse_public_key, pinned
-from orchestrail.store.merkle import Frontier, Tiles, leaf_hash
+from orchestrail.store.merkle import HASH_SIZE, Frontier, Tiles, leaf_hash
 from orchestrail.store.note import Head, NoteError, Signer, Verifier, checked_head, parse_head, parse_note
 from orchestrail.store.outside import Comparison, Growth
 from orchestrail.store.quarantine import row_digest
-from orchestrail.store.session import Examined
+from orchestrail.store.session import Damage, Examined
 
 MAX_PROBLEMS = 1000
 """Beyond this many the store is a ruin, and a longer list helps nobody."""
 
 _EVERY = 1000
+
+
+_AT_ONCE = 8
+_UNKNOWN = bytes(HASH_SIZE)
+
+
+class _Row(NamedTuple):
+    """A row of the log, with whatever may stand in it."""
+
+    seq: int
+    event_id: object
+    leaf: object
+
+
+class _Part(NamedTuple):
+    """What one entry consists of.
+
+    Attributes:
+        table: where it stands.
+        seq: its place.
+        envelope: its envelope; None where it cannot be read.
+        payload: its payload, which may be gone; None where that cannot be told.
+    """
+
+    table: str
+    seq: int
+    envelope: bytes | None
+    payload: tuple[bytes | None] | None
+
+    @property
+    def place(self) -> str:
+        """Its place, for people."""
+        return f"seq {self.seq}"
 
 
 class _TooMany(Exception):
@@ -100,7 +136,7 @@ class _Check:
         self._boundaries: set[int] = set()
         self._arrived: dict[str, list[int]] = {}
         self._tiles: dict[tuple[int, int], bytes | None] = {}
-        self._pending: set[str] = set()
+        self._last = Opened()
 
     def run(self) -> Verification:
         """Run every check; one that the database or a damaged value stops is itself a problem."""
@@ -114,8 +150,6 @@ class _Check:
             ("checkpoint", self._check_heads),
             ("tile", self._check_tiles),
             ("tree", self._check_tree),
-            ("pending", self._check_pending),
-            ("payload", self._check_surplus_payloads),
             ("quarantine", self._check_quarantine),
             ("emitter", self._check_emitters),
             ("foreign_seen", self._check_foreign),
@@ -143,8 +177,17 @@ class _Check:
         if len(self._problems) >= MAX_PROBLEMS:
             raise _TooMany
 
-    def _rows(self, query: str) -> Iterator[Any]:
-        return self._session.stream(query)
+    def _rows(self, query: str, at_once: int = 500) -> Iterator[Any]:
+        return self._session.stream(query, at_once)
+
+    def _entry(self, seq: int) -> Stored | None:
+        """Load an entry; None where it cannot be read, which is reported where the log was read."""
+        try:
+            if not self._last.holds(seq):
+                self._last = holding(self._session.execute, seq)
+            return self._last.entries[seq - self._last.first]
+        except Damage:
+            return None
 
     def _check_file(self) -> None:
         for line in self._session.complaints():
@@ -214,65 +257,95 @@ class _Check:
         tiles = Tiles()
         previous: str | None = None
         self._compare_root()
-        query = (
-            "SELECT seq, log.event_id, envelope, leaf, payload.event_id, nonce, body"
-            " FROM log LEFT JOIN payload ON payload.event_id = log.event_id ORDER BY seq"
-        )
-        expected = 0
-        for seq, identity, data, leaf, owner, nonce, body in self._rows(query):
-            place = f"seq {seq}"
-            if seq != expected:
-                self._report("log", f"seq {expected}", f"it is missing, the next entry is seq {seq}")
-            expected = seq + 1
-            if not isinstance(data, bytes):
-                self._report("log", place, "the envelope is not bytes")
-                data = str(data).encode("utf-8", "surrogatepass")
-            received_at = None
-            try:
-                envelope = parse_envelope(data)
-            except EnvelopeError as error:
-                self._report("log", place, f"the envelope: {error}")
-            else:
-                received_at = envelope.received_at
-                self._check_entry(place, envelope, identity, owner, nonce, body)
+        rows = self._log_rows()
+        row = next(rows, None)
+        for part in self._parts():
+            while row is not None and row.seq < part.seq:
+                self._report("log", f"seq {row.seq}", "what it consists of is missing")
+                row = next(rows, None)
+            if row is None:
+                self._report("log", f"seq {part.seq}", "it is missing, and what it consists of is there")
+            named = row if row is not None and row.seq == part.seq else None
+            row = row if named is None else next(rows, None)
+            received_at = self._check_entry(part, named)
             if previous is not None and received_at is not None and received_at != previous:
                 self._boundaries.add(self._frontier.size)
             previous = received_at or previous
-            computed = leaf_hash(data)
-            if leaf != computed:
-                self._report("log", place, "the leaf is not the hash of the envelope")
+            computed = _leaf(part, named)
+            if named is not None and named.leaf != computed:
+                self._report("log", part.place, "the leaf is not the hash of the envelope")
             self._frontier.append(computed)
             self._compare_root()
             for level, number, hashes in tiles.append(computed):
                 self._compare_tile(level, number, hashes)
             if self._progress is not None and self._frontier.size % _EVERY == 0:
                 self._progress(self._frontier.size, total)
+        while row is not None:
+            self._report("log", f"seq {row.seq}", "what it consists of is missing")
+            row = next(rows, None)
         if self._frontier.size:
             self._boundaries.add(self._frontier.size)
         self._boundaries.add(0)
         if self._progress is not None:
             self._progress(self._frontier.size, total)
 
-    def _check_entry(
-        self, place: str, envelope: Envelope, identity: object, owner: object, nonce: object, body: object
-    ) -> None:
-        if not isinstance(identity, bytes) or identity.hex() != envelope.event_id:
-            self._report("log", place, "the event id is not the one of the envelope")
+    def _log_rows(self) -> Iterator[_Row]:
+        """Yield the rows of the log."""
+        expected = 0
+        for row in map(_Row._make, self._rows("SELECT seq, event_id, leaf FROM log ORDER BY seq")):
+            if row.seq != expected:
+                self._report("log", f"seq {expected}", f"it is missing, the next entry is seq {row.seq}")
+            expected = row.seq + 1
+            yield row
+
+    def _parts(self) -> Iterator[_Part]:
+        """Yield what the entries consist of, in order; of what cannot be read, that there is something."""
+        expected = 0
+        for table in TABLES:
+            query = f"SELECT first, count, envelopes, payloads FROM {table} ORDER BY first"  # noqa: S608
+            for first, count, packed, payloads in self._rows(query, _AT_ONCE):
+                if first != expected:
+                    self._report(table, f"first {first}", f"the entries from {expected} on should come here")
+                if not isinstance(count, int) or not 0 < count <= MOST_ENTRIES:
+                    self._report(table, f"first {first}", "its number of entries is none that a bundle has")
+                    count = 1
+                envelopes = self._unpacked(table, first, count, "envelopes", packed)
+                stored = self._unpacked(table, first, count, "payloads", payloads)
+                expected = first + count
+                for place in range(count):
+                    envelope = None if envelopes is None else envelopes[place]
+                    payload = None if stored is None else (stored[place],)
+                    yield _Part(table, first + place, envelope, payload)
+
+    def _unpacked(self, table: str, first: int, count: int, name: str, data: object) -> list[bytes | None] | None:
+        try:
+            return unpack(data, count)
+        except BundleError as error:
+            self._report(table, f"first {first}", f"the {name} cannot be read: {error}")
+            return None
+
+    def _check_entry(self, part: _Part, named: _Row | None) -> str | None:
+        """Check what can be checked of an entry alone; return its time, where it has one."""
+        if part.envelope is None:
+            return None  # that it cannot be read was reported, or its tile and its checkpoint will tell
+        try:
+            envelope = parse_envelope(part.envelope)
+        except EnvelopeError as error:
+            self._report(part.table, part.place, f"the envelope: {error}")
+            return None
+        identity = None if named is None else named.event_id
+        if named is not None and (not isinstance(identity, bytes) or identity.hex() != envelope.event_id):
+            self._report("log", part.place, "the event id is not the one of the envelope")
         if envelope.emitter is not None and envelope.counter is not None:
             self._arrived.setdefault(envelope.emitter, []).append(envelope.counter)
-        self._check_payload("payload", place, envelope, owner, nonce, body)
-
-    def _check_payload(
-        self, table: str, place: str, envelope: Envelope, owner: object, nonce: object, body: object
-    ) -> None:
-        if owner is None:
-            self._report(table, place, "it is missing")
-        elif not isinstance(nonce, bytes) or not isinstance(body, bytes):
-            self._report(table, place, "it is not bytes")
-        elif event_id(nonce, body).hex() != envelope.event_id:
-            self._report(table, place, "nonce and body do not give the event id")
-        elif len(nonce) != 32 or len(body) != envelope.length:
-            self._report(table, place, "the length is not the one of the envelope")
+        for payload in part.payload or ():
+            if payload is None:
+                self._report(part.table, part.place, "its payload is missing")
+            elif sha256(payload).hexdigest() != envelope.event_id:
+                self._report(part.table, part.place, "nonce and body do not give the event id")
+            elif len(payload) != NONCE + envelope.length:
+                self._report(part.table, part.place, "the length is not the one of the envelope")
+        return envelope.received_at
 
     def _compare_root(self) -> None:
         size = self._frontier.size
@@ -317,40 +390,14 @@ class _Check:
         if rows != [(0, self._frontier.size, self._frontier.to_bytes())]:
             self._report("tree", None, "its size and frontier are not those of the log")
 
-    def _check_pending(self) -> None:
-        """Check what has no place in the log yet: it is not signed, so only that it can get one."""
-        query = "SELECT event_id, nonce, body FROM payload WHERE event_id = ?"
-        for number, data in self._session.pending():
-            place = f"id {number}"
-            try:
-                envelope = parse_envelope(data)
-            except EnvelopeError as error:
-                self._report("pending", place, f"the envelope: {error}")
-                continue
-            self._pending.add(envelope.event_id)
-            row = self._session.execute(query, (bytes.fromhex(envelope.event_id),)).fetchone()
-            self._check_payload("pending", place, envelope, *(row or (None, None, None)))
-        if self._pending:
-            self._notes.append(f"{len(self._pending)} events are stored and have no place in the log yet.")
-
-    def _check_surplus_payloads(self) -> None:
-        query = (
-            "SELECT event_id FROM payload WHERE NOT EXISTS (SELECT 1 FROM log WHERE log.event_id = payload.event_id)"
-        )
-        for (identity,) in self._rows(query):
-            name = identity.hex() if isinstance(identity, bytes) else str(identity)
-            if name not in self._pending:
-                self._report("payload", f"event {name}", "no log entry names it")
-
     def _check_quarantine(self) -> None:
         query = (
-            "SELECT id, quarantine.body, quarantine.nonce, reason_code, reason, source, emitter, counter, received_at,"
-            " digest, quarantine.event_id, log.seq, payload.body"
-            " FROM quarantine LEFT JOIN log USING (event_id) LEFT JOIN payload USING (event_id) ORDER BY id"
+            "SELECT id, body, nonce, reason_code, reason, source, emitter, counter, received_at,"
+            " digest, quarantine.event_id, log.seq FROM quarantine LEFT JOIN log USING (event_id) ORDER BY id"
         )
         expected = 1
         for entry, body, nonce, code, reason, source, emitter, counter, received_at, digest, *event in self._rows(
-            query
+            query, _AT_ONCE
         ):
             place = f"id {entry}"
             if entry != expected:
@@ -367,8 +414,9 @@ class _Check:
                 self._report("quarantine", place, "its digest is not the one of the entry")
             if isinstance(emitter, str) and isinstance(counter, int):
                 self._arrived.setdefault(emitter, []).append(counter)
-            resolved, seq, appended = event
-            if resolved is not None and (seq is None or appended not in (body, None)):
+            resolved, seq = event
+            appended = None if seq is None else self._entry(seq)
+            if resolved is not None and (seq is None or (appended and appended.body not in (body, None))):
                 self._report("quarantine", place, "it is marked as appended, but the log does not hold it")
 
     def _check_emitters(self) -> None:
@@ -383,23 +431,22 @@ class _Check:
                 self._report("emitter", str(emitter), "its counters are not those of the log and of quarantine")
 
     def _check_foreign(self) -> None:
-        query = (
-            "SELECT digest, event_id, seen_at, envelope, body FROM foreign_seen"
-            " LEFT JOIN log USING (event_id) LEFT JOIN payload USING (event_id)"
-        )
-        for digest, identity, seen_at, data, body in self._rows(query):
+        query = "SELECT digest, seen_at, seq FROM foreign_seen LEFT JOIN log USING (event_id) ORDER BY seq"
+        for digest, seen_at, seq in self._rows(query):
             place = f"digest {digest.hex() if isinstance(digest, bytes) else digest}"
-            if not isinstance(data, bytes):
-                if not isinstance(identity, bytes) or identity.hex() not in self._pending:
-                    self._report("foreign_seen", place, "its event is not in the log")
+            if seq is None:
+                self._report("foreign_seen", place, "its event is not in the log")
                 continue
+            entry = self._entry(seq)
             try:
-                received_at = parse_envelope(data).received_at
+                received_at = None if entry is None else parse_envelope(entry.envelope).received_at
             except EnvelopeError:
+                received_at = None
+            if entry is None or received_at is None:
                 continue  # reported where the log was read
             if seen_at != received_at:
                 self._report("foreign_seen", place, "its time is not the one of the log entry")
-            if self._signer is not None and isinstance(body, bytes) and foreign_digest(self._signer, body) != digest:
+            if self._signer and entry.body is not None and foreign_digest(self._signer, entry.body) != digest:
                 self._report("foreign_seen", place, "it is not the digest of the event")
 
     def _read_against(self) -> None:
@@ -414,6 +461,13 @@ class _Check:
             self._compared, problem = self._comparison.conclude(self._frontier)
             if problem is not None:
                 self._report("against", f"size {self._compared.size}", problem)
+
+
+def _leaf(part: _Part, named: _Row | None) -> bytes:
+    """Give the leaf of an entry; where its envelope cannot be read, the one that the log names: the next ones keep their places."""
+    if part.envelope is not None:
+        return leaf_hash(part.envelope)
+    return named.leaf if named is not None and isinstance(named.leaf, bytes) and named.leaf else _UNKNOWN
 
 
 def _printable(text: str) -> str:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import multiprocessing
 import os
+import random
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -23,6 +24,8 @@ from orchestrail.queries.proofs import consistency, inclusion
 from orchestrail.queries.tiles import Tile, contents, hashes
 from orchestrail.store import open_store, verify_store
 from orchestrail.store.base import Compared, Incoming, Refused, Store
+from orchestrail.store.bundle import FULL, WIDTH, pack, unpack
+from orchestrail.store.entries import TABLES, entries_at, reader
 from orchestrail.store.envelope import event_id
 from orchestrail.store.keys import load_signer, parse_public_key
 from orchestrail.store.merkle import TILE_WIDTH, Frontier, leaf_hash, tile_root
@@ -71,6 +74,28 @@ def flipped(value: bytes, bit: int) -> bytes:
     data = bytearray(value)
     data[bit // 8] ^= 1 << bit % 8
     return bytes(data)
+
+
+def rewrite(
+    execute: Callable[[str], Any],
+    change: Callable[[int, bytes], bytes | None],
+    column: str = "payloads",
+    literal: Callable[[bytes], str] = lambda data: f"x'{data.hex()}'",
+) -> None:
+    """Write anew what entries consist of, as somebody would who knows how bundles are packed.
+
+    Args:
+        execute: runs a statement, with no trigger in the way.
+        change: gives what shall stand instead of what is there, by the entry's place; None takes it away.
+        column: `payloads`, or `envelopes`.
+        literal: writes bytes as a statement has them; without it as SQLite has them.
+    """
+    for table in TABLES:
+        for first, data in list(execute(f"SELECT first, {column} FROM {table}")):  # noqa: S608
+            values = unpack(bytes(data))
+            changed = [value and change(seq, value) for seq, value in enumerate(values, start=first)]
+            if changed != values:
+                execute(f"UPDATE {table} SET {column} = {literal(pack(changed))} WHERE first = {first}")  # noqa: S608
 
 
 class Place(Protocol):
@@ -278,11 +303,16 @@ class StoreConformance:
     @pytest.mark.parametrize(
         "statement",
         [
-            "UPDATE log SET envelope = leaf",
+            "UPDATE log SET leaf = event_id",
             "DELETE FROM log",
-            "INSERT INTO log SELECT seq + 1000, nonce, envelope, leaf FROM log JOIN payload USING (event_id)",
-            "UPDATE payload SET body = nonce",
-            "DELETE FROM payload",
+            "INSERT INTO log SELECT seq + 1000, leaf, event_id FROM log",
+            "UPDATE bundle SET payloads = envelopes",
+            "UPDATE bundle SET count = count + 1",
+            "DELETE FROM bundle",
+            "INSERT INTO bundle SELECT first + 1000, count, envelopes, payloads FROM bundle",
+            "UPDATE recent SET payloads = envelopes",
+            "DELETE FROM recent",
+            "INSERT INTO recent SELECT first + 1000, count, envelopes, payloads FROM recent",
             "UPDATE checkpoint SET note = (SELECT leaf FROM log WHERE seq = 0)",
             "DELETE FROM checkpoint",
             "INSERT INTO checkpoint SELECT 1, note FROM checkpoint WHERE size = 0",
@@ -299,6 +329,7 @@ class StoreConformance:
     def test_triggers_stop_accidents(self, store: Store, place: Place, statement: str) -> None:
         """Neither UPDATE, nor DELETE, nor an INSERT out of order changes what was appended."""
         store.append([spooled(number) for number in range(TILE_WIDTH)])
+        store.append([spooled(number) for number in range(TILE_WIDTH, TILE_WIDTH + 3)])
         store.quarantine(b"x", "not_json", "Not JSON.", "a")
         with pytest.raises(place.refusal):
             place.execute(statement)
@@ -307,21 +338,23 @@ class StoreConformance:
     @pytest.mark.parametrize(
         ("statement", "table"),
         [
-            ("UPDATE log SET envelope = leaf WHERE seq = 2", "log"),
             ("UPDATE log SET leaf = event_id WHERE seq = 2", "log"),
             ("UPDATE log SET event_id = leaf WHERE seq = 2", "log"),
             ("DELETE FROM log WHERE seq = 2", "log"),
+            ("DELETE FROM log WHERE seq = 299", "log"),
             ("UPDATE log SET seq = seq + 100000 WHERE seq = 299", "log"),
-            ("UPDATE payload SET body = nonce WHERE event_id = (SELECT event_id FROM log WHERE seq = 2)", "payload"),
-            (
-                "UPDATE payload SET nonce = event_id WHERE event_id = (SELECT event_id FROM log WHERE seq = 2)",
-                "payload",
-            ),
-            ("DELETE FROM payload WHERE event_id = (SELECT event_id FROM log WHERE seq = 2)", "payload"),
-            (
-                "INSERT INTO payload SELECT leaf, nonce, body FROM log JOIN payload USING (event_id) WHERE seq = 2",
-                "payload",
-            ),
+            ("UPDATE bundle SET payloads = envelopes", "bundle"),
+            ("UPDATE bundle SET envelopes = payloads WHERE first = 0", "bundle"),
+            ("UPDATE bundle SET count = count - 1 WHERE first = 0", "bundle"),
+            ("UPDATE bundle SET count = 1000000 WHERE first = 0", "bundle"),
+            ("UPDATE bundle SET first = first + 1", "bundle"),
+            ("DELETE FROM bundle", "recent"),
+            ("INSERT INTO bundle SELECT first + 300, count, envelopes, payloads FROM bundle", "log"),
+            ("INSERT INTO bundle SELECT first, count, envelopes, payloads FROM recent", "recent"),
+            ("UPDATE recent SET payloads = (SELECT max(leaf) FROM log)", "recent"),
+            ("UPDATE recent SET first = 300 WHERE first = 299", "recent"),
+            ("DELETE FROM recent", "log"),
+            ("INSERT INTO recent SELECT first + 1, count, envelopes, payloads FROM recent WHERE count = 1", "log"),
             (
                 "UPDATE checkpoint SET note = (SELECT note FROM checkpoint WHERE size = 0) WHERE size = 300",
                 "checkpoint",
@@ -355,11 +388,8 @@ class StoreConformance:
         ("table", "column"),
         [
             ("checkpoint", "note"),
-            ("log", "envelope"),
             ("log", "event_id"),
             ("log", "leaf"),
-            ("payload", "nonce"),
-            ("payload", "body"),
         ],
     )
     def test_every_flipped_bit_of_what_is_signed_is_found(
@@ -372,21 +402,119 @@ class StoreConformance:
         key = "size" if table == "checkpoint" else "seq"
         for number in range(_ROWS):
             store.append([spooled(number)])
-        of = "checkpoint" if table == "checkpoint" else "log JOIN payload USING (event_id)"
-        name = column if column != "event_id" else "log.event_id"
-        query = f"SELECT {key}, {name} FROM {of} WHERE {key} >= {int(table == 'checkpoint')} ORDER BY {key}"  # noqa: S608
+        query = f"SELECT {key}, {column} FROM {table} WHERE {key} >= {int(table == 'checkpoint')} ORDER BY {key}"  # noqa: S608
         values = {at: bytes(value) for at, value in place.execute(query)}
         assert len(values) == _ROWS
-        where = "event_id = (SELECT event_id FROM log WHERE seq = {})" if table == "payload" else key + " = {}"
         bits = iter(range(8 * max(map(len, values.values()))))
         while turned := dict(zip(values, bits, strict=False)):
             changed = {at: flipped(values[at], bit) for at, bit in turned.items() if bit < 8 * len(values[at])}
             with place.unguarded() as execute:
                 for at, value in changed.items():
-                    put = f"UPDATE {table} SET {column} = {place.literal(value)} WHERE "  # noqa: S608
-                    execute(put + where.format(at))
+                    execute(f"UPDATE {table} SET {column} = {place.literal(value)} WHERE {key} = {at}")  # noqa: S608
             named = {problem.place for problem in store.verify().problems}
             assert {f"{key} {at}" for at in changed} <= named
+
+    @pytest.mark.parametrize("column", ["envelopes", "payloads"])
+    @pytest.mark.parametrize("at_once", [1, _ROWS])
+    def test_every_flipped_bit_of_an_entry_is_found(
+        self, store: Store, place: Place, column: str, at_once: int
+    ) -> None:
+        """A bit that turned over in what is packed is named by the place of its entry alone, be it recent or not."""
+        for number in range(0, _ROWS, at_once):
+            store.append([spooled(number + more) for more in range(at_once)])
+        bits = iter(range(8 * 700))
+        while turned := dict(zip(range(_ROWS), bits, strict=False)):
+            changed: dict[int, bytes] = {}
+
+            def change(
+                seq: int, value: bytes, turned: dict[int, int] = turned, changed: dict[int, bytes] = changed
+            ) -> bytes:
+                if turned.get(seq, 8 * len(value)) >= 8 * len(value):
+                    return value
+                changed[seq] = value
+                return flipped(value, turned[seq])
+
+            with place.unguarded() as execute:
+                rewrite(execute, change, column, place.literal)
+            problems = store.verify().problems
+            named = {problem.place for problem in problems if problem.table in TABLES or problem.table == "log"}
+            assert named == {f"seq {seq}" for seq in changed}
+
+            def change_back(seq: int, value: bytes, changed: dict[int, bytes] = changed) -> bytes:
+                return changed.get(seq, value)
+
+            with place.unguarded() as execute:
+                rewrite(execute, change_back, column, place.literal)
+        assert store.verify().ok
+
+    @pytest.mark.parametrize("table", ["bundle", "recent"])
+    @pytest.mark.parametrize("column", ["envelopes", "payloads"])
+    def test_a_flipped_bit_of_a_bundle_is_found_or_changes_nothing(
+        self, store: Store, place: Place, table: str, column: str
+    ) -> None:
+        """Packed bytes have bits that say nothing; any other one is named by the bundle, and no reader takes it for events."""
+        store.append([spooled(number) for number in range(_ROWS)])
+        store.append([spooled(number) for number in range(_ROWS, _ROWS + 2)])
+        before = _bodies(store)
+        ((data,),) = place.execute(f"SELECT {column} FROM {table}")  # noqa: S608
+        rng = random.Random(f"{table}.{column}")
+        for bit in rng.sample(range(8 * len(data)), 150):
+            with place.unguarded() as execute:
+                execute(f"UPDATE {table} SET {column} = {place.literal(flipped(bytes(data), bit))}")  # noqa: S608
+            found = store.verify()
+            if found.ok:
+                assert _bodies(store) == before
+            else:
+                assert table in {problem.table for problem in found.problems}
+
+    def test_an_erased_payload_is_told_and_changes_no_leaf(self, store: Store, place: Place) -> None:
+        """What was taken out of a bundle is missing there and nowhere else: the root and the other events are as they were."""
+        store.append([spooled(number) for number in range(_ROWS)])
+        root = store.verify().root_hash
+        with place.unguarded() as execute:
+            rewrite(execute, lambda seq, value: None if seq == 7 else value, "payloads", place.literal)
+        found = store.verify()
+        assert (found.root_hash, list(map(str, found.problems))) == (root, ["bundle seq 7: its payload is missing"])
+        assert _bodies(store) == [None if number == 7 else event(number) for number in range(_ROWS)]
+
+    def test_entries_are_the_same_wherever_bundles_end(self, store: Store, place: Place) -> None:
+        """Appends of few events and of many, over several tiles, with the store opened anew in between: each event at its place."""
+        expected: list[bytes] = []
+        for many in (1, 3, 70, 63, 1, 255, 2, 256, 600, 64, 40, 40, 40, 40, 40, 40, 40, 5):
+            store.append([spooled(len(expected) + more) for more in range(many)])
+            expected += [event(len(expected) + more) for more in range(many)]
+            store = open_store(place.url, home=place.home)
+        assert _bodies(store) == expected
+        for after in (0, 72, 73, 391, 900, len(expected) - 2, len(expected) - 1):
+            assert [record.body for record in store.records(after)] == expected[after + 1 :]
+        with store.read() as record:
+            for seq in (0, 3, 4, 73, 136, 137, 648, 1000, len(expected) - 1):
+                assert [entry.body for _, entry in entries_at(reader(record), [seq])] == [expected[seq]]
+        assert place.execute("SELECT coalesce(sum(count), 0) FROM recent")[0][0] < WIDTH
+        assert store.verify().ok
+
+    @pytest.mark.parametrize("which", ["min", "max"])
+    def test_a_bundle_that_is_gone_is_no_gap_that_readers_pass_over(
+        self, store: Store, place: Place, which: str
+    ) -> None:
+        """Whoever reads on behind it is told, and nothing is made of the rest."""
+        store.append([spooled(number) for number in range(3 * WIDTH)])
+        store.append([spooled(3 * WIDTH)])
+        with place.unguarded() as execute:
+            execute(f"DELETE FROM bundle WHERE first = (SELECT {which}(first) FROM bundle)")  # noqa: S608
+        with pytest.raises(StoreError, match="damaged"):
+            _bodies(store)
+
+    def test_large_events_have_bundles_of_their_own(self, store: Store, place: Place) -> None:
+        """No more than about a megabyte has to be read for one event, unless it is larger itself."""
+        bodies = [event(number, producer=os.urandom(200_000).hex()) for number in range(20)]
+        items = [Incoming(body, "spool", nonce(number)) for number, body in enumerate(bodies)]
+        store.append(items[:9])
+        for item in items[9:]:
+            store.append([item])
+        assert _bodies(store) == bodies
+        assert max(count for (count,) in place.execute("SELECT count FROM bundle")) <= FULL // 400_000 + 1
+        assert store.verify().ok
 
     def test_verification_names_swapped_entries(self, store: Store, place: Place) -> None:
         """Two entries that changed places, with all that belongs to them, are found."""

@@ -12,6 +12,7 @@ import pytest
 from orchestrail import trouble
 from orchestrail.owner import this_process
 from orchestrail.settings import load_settings
+from orchestrail.testing.stores import rewrite
 
 
 def test_collect_counts(story, made, spooled, answer, run):
@@ -63,10 +64,9 @@ def test_verify_answers_yes_and_no(story, answer, run):
     assert (good["ok"], good["size"], good["problems"]) == (True, 6, [])
     assert good["root_hash"] in run("verify").stdout
     with sqlite3.connect(Path(load_settings().home) / "audit.db") as connection:
-        connection.execute("DROP TRIGGER IF EXISTS payload_no_update")
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f'DROP TRIGGER "{name}"')
-        connection.execute("UPDATE payload SET body = replace(body, 'train', 'trick')")
+        rewrite(connection.execute, lambda _, payload: payload.replace(b"train", b"trick"))
     bad = answer("verify", code=1)
     assert not bad["ok"]
     assert bad["problems"]

@@ -15,7 +15,7 @@ from orchestrail.operations.checkpoint import checkpoint
 from orchestrail.operations.verify import verify
 from orchestrail.queries.snapshot import snapshot
 from orchestrail.settings import Settings
-from orchestrail.testing.stores import foreign, spooled
+from orchestrail.testing.stores import foreign, rewrite, spooled
 
 WHY = "The disk failed, and the copy was of the night before."
 
@@ -155,8 +155,8 @@ def test_a_store_that_is_put_back_beneath_a_process_is_not_continued(settings, s
 def flip(path):
     """Change one event in a copy, and leave no trace of it in the database."""
     with sqlite3.connect(path) as connection:
-        connection.execute("DROP TRIGGER payload_update")
-        connection.execute("UPDATE payload SET body = replace(CAST(body AS TEXT), 'START', 'OTHER')")
+        connection.execute("DROP TRIGGER recent_update")
+        rewrite(connection.execute, lambda _, payload: payload.replace(b"START", b"OTHER"))
 
 
 @pytest.mark.parametrize("spoil", ["cut", "foreign", "altered", "gone"])

@@ -13,6 +13,8 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, StaticPool, create_engine
 
 from orchestrail.store.base import Record
+from orchestrail.store.bundle import NONCE, pack
+from orchestrail.store.entries import TABLES
 
 PREFECT = "urn:orchestrail:prefect:0.1.0"
 SWEEP = "urn:orchestrail:sweep:0.1.0"
@@ -199,7 +201,9 @@ class MemoryLog:
         self._engine = create_engine("sqlite://", poolclass=StaticPool)
         with self._engine.begin() as connection:
             connection.exec_driver_sql("CREATE TABLE log (seq INTEGER PRIMARY KEY, event_id BLOB)")
-            connection.exec_driver_sql("CREATE TABLE payload (event_id BLOB PRIMARY KEY, body BLOB)")
+            for table in TABLES:
+                columns = "first INTEGER PRIMARY KEY, count INTEGER, envelopes BLOB, payloads BLOB"
+                connection.exec_driver_sql(f"CREATE TABLE {table} ({columns})")
 
     def add(self, *events: dict[str, Any]) -> None:
         """Append events."""
@@ -225,10 +229,9 @@ class MemoryLog:
         """Open a transaction."""
         with self._engine.begin() as connection:
             for seq, body in enumerate(self.bodies):
-                event_id = seq.to_bytes(32)
-                connection.exec_driver_sql("INSERT OR REPLACE INTO log VALUES (?, ?)", (seq, event_id))
-                if body is not None:
-                    connection.exec_driver_sql("INSERT OR REPLACE INTO payload VALUES (?, ?)", (event_id, body))
+                connection.exec_driver_sql("INSERT OR REPLACE INTO log VALUES (?, ?)", (seq, seq.to_bytes(32)))
+                row = (seq, 1, pack([b"{}"]), pack([body and bytes(NONCE) + body]))
+                connection.exec_driver_sql("INSERT OR REPLACE INTO recent VALUES (?, ?, ?, ?)", row)
             yield connection
 
     def tables(self) -> dict[str, list[tuple[Any, ...]]]:

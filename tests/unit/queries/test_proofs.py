@@ -12,6 +12,8 @@ from sqlalchemy import Connection, StaticPool, create_engine
 
 from orchestrail.queries.proofs import consistency, inclusion
 from orchestrail.queries.tiles import Tile, contents, parse_tile
+from orchestrail.store.bundle import pack
+from orchestrail.store.entries import TABLES
 from orchestrail.store.merkle import Frontier, Tiles, leaf_hash
 
 LARGEST = 70_000
@@ -28,12 +30,18 @@ def log() -> Iterator[Connection]:
     engine = create_engine("sqlite://", poolclass=StaticPool)
     tiles = Tiles()
     with engine.begin() as connection:
-        connection.exec_driver_sql("CREATE TABLE log (seq INTEGER PRIMARY KEY, envelope BLOB, leaf BLOB)")
+        connection.exec_driver_sql("CREATE TABLE log (seq INTEGER PRIMARY KEY, leaf BLOB)")
+        for table in TABLES:
+            columns = "first INTEGER PRIMARY KEY, count INTEGER, envelopes BLOB, payloads BLOB"
+            connection.exec_driver_sql(f"CREATE TABLE {table} ({columns})")
         connection.exec_driver_sql(
             "CREATE TABLE tile (level INTEGER, number INTEGER, hashes BLOB, PRIMARY KEY (level, number))"
         )
-        leaves = [(seq, seq.to_bytes(4), _leaf(seq)) for seq in range(LARGEST)]
-        connection.exec_driver_sql("INSERT INTO log VALUES (?, ?, ?)", leaves)
+        leaves = [(seq, _leaf(seq)) for seq in range(LARGEST)]
+        connection.exec_driver_sql("INSERT INTO log VALUES (?, ?)", leaves)
+        for first in range(0, LARGEST, 100):
+            packed = pack([seq.to_bytes(4) for seq in range(first, first + 100)])
+            connection.exec_driver_sql("INSERT INTO bundle VALUES (?, ?, ?, ?)", (first, 100, packed, b""))
         made = [tile for *_, leaf in leaves for tile in tiles.append(leaf)]
         connection.exec_driver_sql("INSERT INTO tile VALUES (?, ?, ?)", made)
     with engine.connect() as connection:
