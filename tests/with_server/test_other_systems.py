@@ -27,7 +27,8 @@ OWN, OTHER = "scoring", "fraud"
 def events(made: ModuleType, system: str, first: int) -> list[dict[str, Any]]:
     """A root run of a system whose steps read what both read, write what both write, and make a model and a table of its own.
 
-    The steps name no system: they belong to that of their root run. `fraud` also writes what `scoring` reads.
+    The steps name no system: they belong to that of their root run. `fraud` also writes what `scoring` reads, and computed what a
+    step of `scoring` takes under a cache key that both have.
     """
     ours = {"system": system}
     shared = made.dataset("/data/shared", "shared")
@@ -39,10 +40,14 @@ def events(made: ModuleType, system: str, first: int) -> list[dict[str, Any]]:
         ([shared, own], [model, table, between]) if system == OTHER else ([shared, own, between], [model, table])
     )
     step = {"job": f"{system}.fit", "parent": first}
+    result = {"cacheKey": "of both"} if system == OTHER else {"cacheKey": "of both", "state": "CACHED"}
+    cached = {"job": f"{system}.load", "parent": first, "ours": result}
     return [
         made.event("START", first, second=first, job=system, ours=ours),
         made.event("START", first + 1, second=first + 0.1, **step),
         made.event("COMPLETE", first + 1, second=first + 0.2, inputs=reads, outputs=writes, **step),
+        made.event("START", first + 2, second=first + 0.22, **cached),
+        made.event("COMPLETE", first + 2, second=first + 0.25, **cached),
         made.event("COMPLETE", first, second=first + 0.3, job=system, ours=ours),
     ]
 

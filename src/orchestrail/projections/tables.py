@@ -668,7 +668,10 @@ def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:
         usage=facts["usage"],
         not_captured=tuple((what, reason) for what, reason in facts["not_captured"]),
         owner=facts["owner"],
-        inferred=tuple(facts["inferred"]),
+        # Whoever may not see an origin does not see that there is one.
+        inferred=tuple(
+            name for name in facts["inferred"] if name != "cached_from" or columns["cached_from"] is not None
+        ),
         ends=tuple(End(**end) for end in facts["ends"]),
         upstream=tuple(facts["upstream"]),
         downstream=tuple(facts["downstream"]),

@@ -6,7 +6,8 @@ nobody said how they belong to one, refuses the question instead: less is an ans
 
 A run belongs to the system that it names, or that its root run names where it names none. What names no system, as the events of
 other producers may not, is seen by those alone who may see all. A run whose root is not seen has the outermost run above it that
-is seen for its root, as if the others had never been recorded.
+is seen for its root, as if the others had never been recorded. That a run took the result of one that is not seen, and that only
+their common cache key told of, is not known either.
 """
 
 from __future__ import annotations
@@ -123,8 +124,18 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
     beside = and_(run.c.parent_run_id == run.c.root_run_id, is_seen(run.c.root_run_id))
     outermost = _outermost(run, whole(tables.run), systems)
     root = case((alone, run.c.run_id), (beside, run.c.root_run_id), else_=outermost)
-    others = [each for each in run.c if each.name != "root_run_id"]
+    others = [each for each in run.c if each.name not in ("root_run_id", "cached_from")]
     edge, happened = whole(tables.edge), whole(tables.event)
+    taking = whole(tables.run).alias("orchestrail_taking")
+
+    def is_hidden(origin: ColumnElement[str], key: ColumnElement[Any]) -> ColumnElement[bool]:
+        # Under one cache key an origin is concluded, over all of the record.
+        unseen = or_(one.c.belongs_to.is_(None), one.c.belongs_to.not_in(systems))
+        return select(one.c.run_id).where(one.c.run_id == origin, one.c.cache_key == key, unseen).exists()
+
+    cached_from = case((is_hidden(run.c.cached_from, run.c.cache_key), None), else_=run.c.cached_from)
+    key_of = select(taking.c.cache_key).where(taking.c.run_id == edge.c.to_run).correlate(edge).scalar_subquery()
+    shown = or_(edge.c.kind != "cached_from", ~is_hidden(edge.c.from_run, key_of))
     log = table("log", column("seq"), column("event_id"), schema=schema)
     named = and_(use.c.namespace == withdrawal.c.namespace, use.c.name == withdrawal.c.name)
     used = and_(is_seen(use.c.run_id), or_(named, use.c.digest == withdrawal.c.digest))
@@ -134,8 +145,8 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
         for each in (use, served)
     ]
     selected = {
-        tables.run.name: select(*others, root.label("root_run_id")).where(theirs),
-        tables.edge.name: select(edge).where(is_seen(edge.c.stated_by)),
+        tables.run.name: select(*others, root.label("root_run_id"), cached_from.label("cached_from")).where(theirs),
+        tables.edge.name: select(edge).where(is_seen(edge.c.stated_by), shown),
         tables.document.name: select(document).where(or_(*modelled)),
         tables.withdrawal.name: select(withdrawal).where(select(use.c.run_id).where(used).exists()),
         tables.of_system.name: _counted(tables.of_system, run, theirs),
