@@ -641,9 +641,8 @@ def test_nothing_but_what_was_begun_here_is_taken_up(flow: CodeFlow, data: st.Da
     state = parse_qs(urlsplit(begun.address).query)["state"][0]
     place = data.draw(st.integers(0, len(begun.kept) - 1))
     drawn = data.draw(st.characters())
-    other = (
-        "\0" if drawn == begun.kept[place] else drawn
-    )  # what was kept is another each time: nothing drawn may hang on it
+    # What was kept is another each time: what is drawn may not hang on it.
+    other = "\0" if drawn == begun.kept[place] else drawn
     kept = data.draw(st.one_of(st.just(begun.kept[:place] + other + begun.kept[place + 1 :]), st.text()))
     with pytest.raises(SignInFailed, match="did not begin in this browser"):
         flow.complete(kept, {"state": data.draw(st.one_of(st.just(state), st.text())), "code": "x"})

@@ -148,12 +148,13 @@ def _window(row: ReconciliationRow) -> Window | None:
 
 def _windows(rows: Sequence[ReconciliationRow]) -> tuple[Window, ...]:
     """List what was compared by its beginning, and so by its end too: none that another one holds."""
+    ends: dict[str, str] = {}
+    for window in filter(None, map(_window, rows)):
+        ends[window.since] = max(window.until, ends.get(window.since, ""))
     kept: list[Window] = []
-    for window in sorted({window for row in rows if (window := _window(row))}, key=lambda one: (one.since, one.until)):
-        while kept and (kept[-1].until <= window.until and kept[-1].since == window.since):
-            kept.pop()
-        if not kept or window.until > kept[-1].until:
-            kept.append(window)
+    for since, until in sorted(ends.items()):
+        if not kept or until > kept[-1].until:
+            kept.append(Window(since, until))
     return tuple(kept)
 
 
@@ -204,14 +205,15 @@ def _true_by_now(connection: Connection, orchestrator: str, told: Sequence[Found
         for attempt in (numbered, None)
     }
     for one in told:
-        finding = one.finding
-        if finding is None or one.kind == "surplus":
-            yield one
-        elif one.kind == "missing":
-            yield from [one] if (finding["native_id"], finding["attempt"]) not in there else ()
-        else:
+        finding, root = one.finding, None
+        if finding is not None and one.kind == "missing":
+            if (finding["native_id"], finding["attempt"]) in there:
+                continue
+        elif finding is not None and one.kind == "different":
             root, state = states.get(finding["run_id"], (None, None))
-            yield from [one._replace(root=root)] if root is not None and state == finding["recorded_state"] else ()
+            if root is None or state != finding["recorded_state"]:
+                continue
+        yield one._replace(root=root)
 
 
 def _outside(

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from orchestrail.store.outside import Growth
 
 PAGE_BYTES = 8192
-"""Three events of the usual size fit a page of this size; of the default size, one."""
+"""A bundle takes a few pages of this size; of the default size, twice as many."""
 
 
 class SqliteStore(LogStore):

@@ -28,8 +28,6 @@ MAX_PROBLEMS = 1000
 """Beyond this many the store is a ruin, and a longer list helps nobody."""
 
 _EVERY = 1000
-
-
 _AT_ONCE = 8
 _UNKNOWN = bytes(HASH_SIZE)
 
