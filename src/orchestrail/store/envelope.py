@@ -142,10 +142,5 @@ def timestamp(moment: datetime) -> str:
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
 
 
-def parse_timestamp(text: str) -> datetime:
-    """Read what `timestamp` wrote."""
-    return datetime.strptime(text, "%Y-%m-%dT%H:%M:%S.%fZ").replace(tzinfo=UTC)
-
-
 def _unacceptable(name: str) -> EnvelopeError:
     return EnvelopeError(f"field {name} is not acceptable")
