@@ -43,12 +43,10 @@ _REMEMBER = (
     " ON CONFLICT (digest) DO UPDATE SET event_id = excluded.event_id, seen_at = excluded.seen_at"
     " WHERE foreign_seen.seen_at NOT BETWEEN ? AND ? RETURNING digest"
 )
-_KNOWN = (
-    "SELECT foreign_seen.digest, foreign_seen.event_id FROM foreign_seen JOIN {new} ON foreign_seen.digest = new.digest"
-)
+_KNOWN = "SELECT digest, (SELECT event_id FROM foreign_seen WHERE foreign_seen.digest = new.digest) FROM {new}"
 _LOG = {"seq": int, "event_id": bytes, "leaf": bytes}
 _PLACE = "INSERT INTO log SELECT seq, event_id, leaf FROM {new} ORDER BY seq"
-_COUNTERS = "SELECT emitter.emitter, counters FROM emitter JOIN {new} ON emitter.emitter = new.emitter"
+_COUNTERS = "SELECT emitter, (SELECT counters FROM emitter WHERE emitter.emitter = new.emitter) FROM {new}"
 _COUNT = (
     "INSERT INTO emitter SELECT emitter, counters FROM {new} WHERE true"
     " ON CONFLICT (emitter) DO UPDATE SET counters = excluded.counters"
@@ -193,7 +191,7 @@ class Batch:
         session, before, after = self._session, self.before, self._frontier.size
         counted = dict(session.each(_COUNTERS, {"emitter": str}, [(emitter,) for emitter in self._counters]))
         rows = [
-            (emitter, counters.format_ranges(counters.add(ranges(counted.get(emitter, "")), arrived)))
+            (emitter, counters.format_ranges(counters.add(ranges(counted[emitter] or ""), arrived)))
             for emitter, arrived in self._counters.items()
         ]
         session.each(_COUNT, {"emitter": str, "counters": str}, rows)
