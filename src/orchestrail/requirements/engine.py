@@ -19,6 +19,8 @@ from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Ve
 Unit = TypeVar("Unit")
 LISTED = 100
 """Subjects that do not pass and that a verdict lists; all of them are counted."""
+ON_RECORD, LOOKED_AT, SEEN_HERE = "on the record", "that was looked at", "that is seen here"
+"""Where subjects are looked for: everywhere, in a smaller scope, or in what some systems alone show."""
 
 
 Judge = Callable[[Unit, Circumstances], Iterator[Result]]
@@ -32,6 +34,7 @@ class Evaluator:
         requirement: its id in the catalogue.
         of: the type of the units.
         judge: yields a result for each subject in a unit.
+        subject: what a subject is, in words that fit behind "known to be".
         ages: True where a result that is no pass may be another one on a later day, without any new fact.
         beyond: what evidence outside of the systems that are seen could be: `orchestrail.requirements.limits`.
         whole: True where only the whole record shows it.
@@ -40,6 +43,7 @@ class Evaluator:
     requirement: str
     of: type
     judge: Callable[[Any, Circumstances], Iterator[Result]]
+    subject: str
     ages: bool
     beyond: Collection[Status] = EITHER
     whole: bool = False
@@ -50,13 +54,20 @@ EVALUATORS: list[Evaluator] = []
 
 
 def judges(
-    requirement: str, of: type[Unit], *, ages: bool = False, beyond: Collection[Status] = EITHER, whole: bool = False
+    requirement: str,
+    of: type[Unit],
+    *,
+    subject: str,
+    ages: bool = False,
+    beyond: Collection[Status] = EITHER,
+    whole: bool = False,
 ) -> Callable[[Judge[Unit]], Judge[Unit]]:
     """Register an evaluator.
 
     Args:
         requirement: its id in the catalogue.
         of: the type of its units.
+        subject: as in `Evaluator`.
         ages: as in `Evaluator`.
         beyond: as in `Evaluator`; whoever says nothing is taken to be open both ways.
         whole: as in `Evaluator`.
@@ -68,7 +79,7 @@ def judges(
     def register(judge: Judge[Unit]) -> Judge[Unit]:
         if any((known.requirement, known.of) == (requirement, of) for known in EVALUATORS):
             raise ValueError(f"{requirement} has two evaluators of {of.__name__}")
-        EVALUATORS.append(Evaluator(requirement, of, judge, ages, beyond, whole))
+        EVALUATORS.append(Evaluator(requirement, of, judge, subject, ages, beyond, whole))
         return judge
 
     return register
@@ -96,10 +107,18 @@ def outcome(evaluator: Evaluator, unit: object, circumstances: Circumstances, sy
     return Outcome(dict(counts), tuple(kept))
 
 
-def verdict(requirement: str, outcomes: Iterable[Outcome], own: Iterable[Evaluator] = ()) -> Verdict:
+def verdict(
+    requirement: str, outcomes: Iterable[Outcome], own: Iterable[Evaluator] = (), where: str = ON_RECORD
+) -> Verdict:
     """Put the outcomes of all units together.
 
     No subjects is unknown, never a pass; so is a part of the subjects that nothing decides about.
+
+    Args:
+        requirement: its id.
+        outcomes: of the units.
+        own: evaluators of a catalogue's own checks.
+        where: where subjects were looked for, in words that fit behind "nothing".
     """
     counts: Counter[Status] = Counter()
     results: list[Result] = []
@@ -107,19 +126,26 @@ def verdict(requirement: str, outcomes: Iterable[Outcome], own: Iterable[Evaluat
         counts.update(each.counts)
         results += each.results
     results.sort(key=lambda result: ORDER.index(result.status))
-    return summed(requirement, counts, results, own)
+    return summed(requirement, counts, results, own, where)
 
 
-def summed(requirement: str, counts: Counter[Status], results: list[Result], own: Iterable[Evaluator] = ()) -> Verdict:
+def summed(
+    requirement: str,
+    counts: Counter[Status],
+    results: list[Result],
+    own: Iterable[Evaluator] = (),
+    where: str = ON_RECORD,
+) -> Verdict:
     """Make the verdict of counts and of the results that do not pass, the worst first."""
     total = sum(counts.values())
     status = next((each for each in ORDER if counts[each]), Status.UNKNOWN)
     why: Why | None = None
     worst = next((result for result in results if result.status is status), None)
-    if not total and all(each.requirement != requirement for each in (*EVALUATORS, *own)):
+    by = next((each for each in (*EVALUATORS, *own) if each.requirement == requirement), None)
+    if not total and by is None:
         why, reason = Why.NOT_EVALUATED, "this version has no evaluator of it"
-    elif not total:
-        why, reason = Why.NO_SUBJECTS, "nothing on the record is known to be of the kind"
+    elif not total and by is not None:
+        why, reason = Why.NO_SUBJECTS, f"nothing {where} is known to be {by.subject}"
     elif status is Status.PASS:
         reason = f"{total} of {total} hold"
     elif worst is None:

@@ -15,7 +15,7 @@ from orchestrail.requirements import checks as _registered  # noqa: F401 - impor
 from orchestrail.requirements import limits, own
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.circumstances import Circumstances
-from orchestrail.requirements.engine import EVALUATORS, Evaluator, outcome, verdict
+from orchestrail.requirements.engine import EVALUATORS, LOOKED_AT, ON_RECORD, SEEN_HERE, Evaluator, outcome, verdict
 from orchestrail.requirements.overlay import without_subjects
 from orchestrail.requirements.units import KINDS, UnitKind
 from orchestrail.requirements.verdicts import Outcome, Verdict
@@ -65,10 +65,9 @@ def judge(
         for unit in units(record, scope, kind, requirements, circumstances):
             for requirement, made in outcomes(kind, unit, requirements, circumstances):
                 found[requirement].append(made)
+    where = SEEN_HERE if circumstances.limited else ON_RECORD if scope.kind == "everything" else LOOKED_AT
     for requirement in requirements:
-        summed = verdict(requirement, found[requirement], circumstances.own)
-        if circumstances.limited:
-            summed = limits.without_subjects(summed)
+        summed = verdict(requirement, found[requirement], circumstances.own, where)
         yield without_subjects(summed, scope.system, circumstances)
 
 

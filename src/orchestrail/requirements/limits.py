@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 
-from orchestrail.requirements.verdicts import Outcome, Result, Status, Verdict, Why, unknown
+from orchestrail.requirements.verdicts import Outcome, Result, Status, Why, unknown
 
 CONTRADICTED = Status.PASS
 """Evidence of other systems could be a counterexample to what passes, is attested or said not to apply."""
@@ -41,10 +41,3 @@ def limited(result: Result, beyond: Collection[Status]) -> Result:
         return result
     by_now = result.reason or "it holds"
     return replace(result, status=Status.UNKNOWN, why=Why.LIMITED, reason=f"by what is seen here, {by_now}; {_MORE}")
-
-
-def without_subjects(verdict: Verdict) -> Verdict:
-    """Say that a requirement has no subject among what is seen."""
-    if verdict.subjects or verdict.why is not Why.NO_SUBJECTS:
-        return verdict
-    return replace(verdict, reason="nothing that is seen here is known to be of the kind")

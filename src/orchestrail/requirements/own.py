@@ -41,7 +41,9 @@ class Subject:
 def evaluators(catalogue: Catalogue) -> tuple[Evaluator, ...]:
     """Make the evaluators of all requirements in a catalogue that are decided by a check of their own."""
     return tuple(
-        Evaluator(one.id, Process, _judge(one, one.check), ages=False) for one in catalogue.requirements if one.check
+        Evaluator(one.id, Process, _judge(one, one.check), "what its check is about", ages=False)
+        for one in catalogue.requirements
+        if one.check
     )
 
 

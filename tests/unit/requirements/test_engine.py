@@ -24,6 +24,7 @@ def test_nothing_to_judge_is_unknown():
     for nothing in ([], [Outcome()]):
         found = verdict("RUN-ID-01", nothing)
         assert (found.status, found.why, found.subjects, found.examined) == (Status.UNKNOWN, Why.NO_SUBJECTS, 0, 0)
+        assert found.reason == "nothing on the record is known to be a run"
 
 
 def test_a_requirement_that_nothing_evaluates_is_unknown():
@@ -72,4 +73,4 @@ def test_two_evaluators_of_one_requirement_in_one_kind_of_units_are_a_mistake():
     from orchestrail.queries.facts import Process
 
     with pytest.raises(ValueError, match="RUN-ID-01"):
-        judges("RUN-ID-01", of=Process)(lambda unit, circumstances: iter(()))
+        judges("RUN-ID-01", of=Process, subject="a run")(lambda unit, circumstances: iter(()))

@@ -33,7 +33,7 @@ def _read(use: Use) -> Witness:
     return Witness(use.run_id, use.seq, "inputs", f"{use.dataset.name} as {use.dataset.role}")
 
 
-@judges("DATA-01", of=Model, beyond={CONTRADICTED})
+@judges("DATA-01", of=Model, subject="a model", beyond={CONTRADICTED})
 def data_sets_are_named_and_apart(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """Training and test data are named, and no content is both. Whether rows are shared only a check of their keys can tell."""
     label = model.dataset.name
@@ -68,7 +68,7 @@ def data_sets_are_named_and_apart(model: Model, circumstances: Circumstances) ->
         yield passed(model.key, label)
 
 
-@judges("DATA-02", of=Model, ages=True, beyond={CONTRADICTED})
+@judges("DATA-02", of=Model, subject="a source behind a model", ages=True, beyond={CONTRADICTED})
 def sources_have_a_datasheet(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """A data steward states a datasheet for each source behind a model, bound to its content. Its truth is not judged."""
     for traced in model.sources:
@@ -94,7 +94,7 @@ def _model(model: Model) -> Subject:
     return Subject("model", f"{model.dataset.namespace}:{model.dataset.name}", model.dataset.digest)
 
 
-@judges("DATA-03", of=Model, ages=True, beyond={SUPPLIED})
+@judges("DATA-03", of=Model, subject="a model", ages=True, beyond={SUPPLIED})
 def bias_was_examined(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """A check of bias ran on what was trained on and at an evaluation, and a person states the conclusion."""
     label = model.dataset.name
@@ -121,7 +121,7 @@ def bias_was_examined(model: Model, circumstances: Circumstances) -> Iterator[Re
     yield attested(model.key, word("DATA-03", _model(model), circumstances), label)
 
 
-@judges("CHG-01", of=Model, ages=True, beyond=NEITHER)
+@judges("CHG-01", of=Model, subject="a model", ages=True, beyond=NEITHER)
 def changes_are_classified(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """A regulatory lead classifies what changed against the model before: the facts list it, and never decide it."""
     found = word("CHG-01", _model(model), circumstances)
@@ -129,7 +129,7 @@ def changes_are_classified(model: Model, circumstances: Circumstances) -> Iterat
     yield attested(model.key, stated, model.dataset.name)
 
 
-@judges("DOC-04", of=Model, ages=True, beyond={CONTRADICTED})
+@judges("DOC-04", of=Model, subject="an evaluation of a model that is deployed", ages=True, beyond={CONTRADICTED})
 def test_reports_are_signed(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """Each evaluation of a deployed model has a report that its test responsible signed."""
     if not model.deployments:
@@ -142,7 +142,7 @@ def test_reports_are_signed(model: Model, circumstances: Circumstances) -> Itera
             yield attested(run.run_id, found, run.job.name)
 
 
-@judges("DATA-04", of=Withdrawn, beyond={CONTRADICTED})
+@judges("DATA-04", of=Withdrawn, subject="data that was withdrawn", beyond={CONTRADICTED})
 def withdrawn_data_is_not_used(withdrawn: Withdrawn, circumstances: Circumstances) -> Iterator[Result]:
     """No run that began after a withdrawal reads what was withdrawn, and no service in use descends from it."""
     row, found = withdrawn.withdrawal.row, withdrawn.impact

@@ -17,7 +17,7 @@ from orchestrail.requirements.overlay import Subject, attested, word
 from orchestrail.requirements.verdicts import Result, Why, Witness, failed, passed, unknown
 
 
-@judges("DEP-01", of=DeployedModel, beyond={SUPPLIED})
+@judges("DEP-01", of=DeployedModel, subject="a model that is deployed", beyond={SUPPLIED})
 def names_its_model(deployed: DeployedModel, circumstances: Circumstances) -> Iterator[Result]:
     """A deployment names the exact model, by a digest that a recorded run wrote, and says where and since when it runs."""
     deployment = deployed.deployment
@@ -39,7 +39,7 @@ def names_its_model(deployed: DeployedModel, circumstances: Circumstances) -> It
         yield passed(run.run_id, label)
 
 
-@judges("DEP-02", of=DeployedModel, ages=True, beyond={SUPPLIED})
+@judges("DEP-02", of=DeployedModel, subject="a model that is deployed", ages=True, beyond={SUPPLIED})
 def operation_is_monitored(deployed: DeployedModel, circumstances: Circumstances) -> Iterator[Result]:
     """A monitoring run completed in each interval of the plan, and a person states the plan. The operation log is not here."""
     deployment, model = deployed.deployment, deployed.model
@@ -87,7 +87,7 @@ class _Operation:
     witness: Witness
 
 
-@judges("PREP-04", of=DeployedModel)
+@judges("PREP-04", of=DeployedModel, subject="a model that is deployed")
 def prepares_alike(deployed: DeployedModel, circumstances: Circumstances) -> Iterator[Result]:
     """Serving prepares data as training did: the same operations, versions, code and fitted state."""
     deployment, model = deployed.deployment, deployed.model

@@ -19,7 +19,7 @@ _POINT = "IV("
 """How the name of a point of Annex IV begins."""
 
 
-@judges("DOC-01", of=Declared)
+@judges("DOC-01", of=Declared, subject="a pipeline that was declared")
 def the_description_is_what_ran(declared: Declared, circumstances: Circumstances) -> Iterator[Result]:
     """The declared steps and edges of a pipeline are those that were observed; what no run need take is marked."""
     said, seen = declared.pipeline, declared.observed
@@ -48,7 +48,7 @@ def the_description_is_what_ran(declared: Declared, circumstances: Circumstances
         yield passed(job)
 
 
-@judges("DOC-02", of=Described, beyond=NEITHER)
+@judges("DOC-02", of=Described, subject="a model", beyond=NEITHER)
 def every_point_has_a_status(described: Described, circumstances: Circumstances) -> Iterator[Result]:
     """The newest documentation of a model has no point of Annex IV in which something is missing or partial."""
     if not described.documents:
@@ -65,7 +65,7 @@ def every_point_has_a_status(described: Described, circumstances: Circumstances)
         yield Result(described.key, Status.ATTESTED, why, label=described.name, witnesses=(here,))
 
 
-@judges("DOC-03", of=DeployedModel)
+@judges("DOC-03", of=DeployedModel, subject="a model that is deployed")
 def the_documentation_is_current(deployed: DeployedModel, circumstances: Circumstances) -> Iterator[Result]:
     """Of the model of a deployment in use there is a documentation made after that began, and what it cites still stands."""
     deployment, model = deployed.deployment, deployed.model

@@ -24,7 +24,7 @@ def _ran(run: RunFacts) -> bool:
     return run.state not in (None, State.SKIPPED, State.RUNNING)
 
 
-@judges("LIN-01", of=Process)
+@judges("LIN-01", of=Process, subject="a step that did its work")
 def steps_state_their_data(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Every step that did its work states what it read and wrote; an ingest step names an outside source."""
     for run in process.steps:
@@ -86,7 +86,12 @@ def _is_outside(process: Process, run: RunFacts, reads: list[Use]) -> bool:
     )
 
 
-@judges("LIN-02", of=Process, beyond=NEITHER)
+@judges(
+    "LIN-02",
+    of=Process,
+    subject="data that a step of preparation, splitting, training or evaluation read",
+    beyond=NEITHER,
+)
 def inputs_are_pinned(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Each data set that a step of preparation, splitting, training or evaluation reads has a digest, or a fixed version."""
     for run in process.in_role(*_READERS):
@@ -118,7 +123,7 @@ def _is_mutable(dataset: DatasetRef, circumstances: Circumstances) -> bool:
     return (dataset.version or "").lower() in circumstances.policy.mutable_versions
 
 
-@judges("LIN-04", of=Process)
+@judges("LIN-04", of=Process, subject="data that one step wrote and a later one read")
 def read_is_what_was_written(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """A data set that one step wrote and a later one read is the same on both sides, as it was read.
 
@@ -172,7 +177,7 @@ def _is_same(read: DatasetRef, written: DatasetRef, circumstances: Circumstances
     return False if read.digest == written.digest else None
 
 
-@judges("LIN-05", of=Version, beyond={CONTRADICTED})
+@judges("LIN-05", of=Version, subject="a data set with a version name", beyond={CONTRADICTED})
 def a_version_keeps_its_content(version: Version, circumstances: Circumstances) -> Iterator[Result]:
     """A version name maps to one content in the whole record."""
     shown = tuple(Witness(use.run_id, use.seq, f"{use.direction}s", use.digest or "no digest") for use in version.seen)

@@ -24,7 +24,7 @@ def _wrote(use: Use) -> Witness:
     return Witness(use.run_id, use.seq, "outputs", use.dataset.name)
 
 
-@judges("MOD-01", of=Model, beyond={CONTRADICTED})
+@judges("MOD-01", of=Model, subject="a model", beyond={CONTRADICTED})
 def leads_to_one_run(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """A model file leads to exactly one run, or to one training that was run again and gave the same content.
 
@@ -94,7 +94,7 @@ def _read(model: Model, use: Use) -> bool:
     return any(each.dataset.digest == use.dataset.digest for each in model.inputs.get(use.run_id, ()))
 
 
-@judges("MOD-02", of=Model)
+@judges("MOD-02", of=Model, subject="a model")
 def training_is_described(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """Configuration, environment and compute of training are recorded: for each training run behind it, or for who wrote it."""
     trained = [run for run in model.in_role("train") if run.state != State.SKIPPED]
@@ -140,7 +140,7 @@ def _at(run: RunFacts, missing: list[tuple[str, str]]) -> Iterator[Witness]:
         yield Witness(run.run_id, run.first_seq, field, f"{what}: not there" if what != "none" else what)
 
 
-@judges("MOD-03", of=Model)
+@judges("MOD-03", of=Model, subject="a model that is deployed")
 def tested_before_use(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """Each deployed model was evaluated on test data, by its digest and with a metric, before the deployment began."""
     evaluations = [run for run in model.readers if run.role == "evaluate"]
@@ -210,7 +210,7 @@ def _evaluated(run: RunFacts) -> Witness:
     return Witness(run.run_id, run.ended_seq or run.first_seq, "role", f"evaluate, ended {run.ended_at}")
 
 
-@judges("LIN-03", of=Model)
+@judges("LIN-03", of=Model, subject="data behind a model")
 def no_dead_end(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """Each data set behind a model was written by a recorded run, or is a source that an ingest step read with its digest."""
     label = model.dataset.name

@@ -24,7 +24,7 @@ def _ran(run: RunFacts) -> bool:
     return run.state not in (None, State.SKIPPED)
 
 
-@judges("PREP-01", of=Process, beyond={SUPPLIED})
+@judges("PREP-01", of=Process, subject="a preparation step", beyond={SUPPLIED})
 def preparation_is_declared(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Each preparation step declares operation and version when it begins.
 
@@ -54,7 +54,7 @@ def _declared_inside(process: Process, run: RunFacts) -> bool:
     return any(one.role == "preprocess" and one.role_source == "declared" for one in process.below(run))
 
 
-@judges("PREP-01", of=Model, beyond={SUPPLIED})
+@judges("PREP-01", of=Model, subject="a preparation step", beyond={SUPPLIED})
 def a_model_has_preparation(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """A model behind which no preparation step is known is unknown: somebody may have prepared its data elsewhere."""
     if not model.in_role("preprocess"):
@@ -63,7 +63,7 @@ def a_model_has_preparation(model: Model, circumstances: Circumstances) -> Itera
         yield unknown(model.key, Why.NO_SUBJECTS, why, shown, label=model.dataset.name)
 
 
-@judges("PREP-02", of=Operation, beyond={CONTRADICTED})
+@judges("PREP-02", of=Operation, subject="a preparation step", beyond={CONTRADICTED})
 def a_version_keeps_its_code(operation: Operation, circumstances: Circumstances) -> Iterator[Result]:
     """The same version of an operation is the same code, over all runs."""
     shown = tuple(witness for code in operation.codes for witness in _ends(code))
@@ -91,7 +91,7 @@ def _ends(code: CodeOf) -> Iterator[Witness]:
         yield Witness(code.last_run, code.last_seq, "code", f"{code.digest}, last of {code.runs}")
 
 
-@judges("PREP-03", of=Process, beyond=NEITHER)
+@judges("PREP-03", of=Process, subject="a step of preparation, splitting, training or evaluation", beyond=NEITHER)
 def code_and_parameters_are_fixed(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Each step of preparation, splitting, training or evaluation has a digest of its code or a clean commit, and parameters."""
     for run in process.in_role(*_FIXED):
@@ -117,7 +117,7 @@ def code_and_parameters_are_fixed(process: Process, circumstances: Circumstances
 _SPLITS = ("train", "validation", "test")
 
 
-@judges("PREP-05", of=Model)
+@judges("PREP-05", of=Model, subject="a model")
 def splits_are_treated_alike(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """Training, validation and test data passed the same operations, and none that learns from data read the test data.
 
@@ -298,7 +298,7 @@ def _of_tests(
     return certain, [use for use in read if use not in certain and _node(use.dataset) in test]
 
 
-@judges("PREP-06", of=Process)
+@judges("PREP-06", of=Process, subject="data that a training step read")
 def data_was_checked_before_training(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Every data set that a training step reads was checked by a run that ended before, and no check of severity error failed."""
     for run in process.in_role("train"):
@@ -349,7 +349,7 @@ def _before(one: RunFacts, other: RunFacts) -> bool:
     return bool(one.ended_at and other.started_at and one.ended_at <= other.started_at)
 
 
-@judges("CACHE-01", of=Process, beyond={SUPPLIED})
+@judges("CACHE-01", of=Process, subject="a run that took a stored result", beyond={SUPPLIED})
 def cached_results_have_an_origin(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """A run that took a stored result names the run that made it: completed, of the same operation, code and data."""
     for run in process.runs:

@@ -23,7 +23,7 @@ _DOCUMENTED_YEARS = 10
 _SHOWN = 10
 
 
-@judges("RUN-ID-01", of=Record, whole=True)
+@judges("RUN-ID-01", of=Record, subject="a run", whole=True)
 def nothing_waits_in_quarantine(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """While refused events are unread, one of them may bind a known run id to another job."""
     store = circumstances.store
@@ -34,7 +34,7 @@ def nothing_waits_in_quarantine(record: Record, circumstances: Circumstances) ->
         yield unknown("quarantine", Why.NOT_EVALUATED, why, here)
 
 
-@judges("RUN-CAP-01", of=Record, whole=True)
+@judges("RUN-CAP-01", of=Record, subject="a run", whole=True)
 def nothing_numbered_is_lost(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """Processes number their events: a hole in the numbers is one that never arrived."""
     if circumstances.store is not None:
@@ -44,7 +44,7 @@ def nothing_numbered_is_lost(record: Record, circumstances: Circumstances) -> It
             yield failed(gap.emitter, "events that a process numbered never arrived", here)
 
 
-@judges("REC-01", of=Record, whole=True)
+@judges("REC-01", of=Record, subject="a log", whole=True)
 def the_log_is_whole(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """The recomputed log equals the stored one. It shows no change since, and neither truth nor completeness."""
     store = circumstances.store
@@ -60,7 +60,7 @@ def the_log_is_whole(record: Record, circumstances: Circumstances) -> Iterator[R
         yield failed(SUBJECT, f"the log does not verify: {store.verification.problems[0]}", *shown)
 
 
-@judges("REC-03", of=Record, beyond=NEITHER)
+@judges("REC-03", of=Record, subject="a log", beyond=NEITHER)
 def logs_are_kept(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """The recorded policy keeps events at least six months."""
     if circumstances.store is not None and not circumstances.store.size:
@@ -78,7 +78,7 @@ def logs_are_kept(record: Record, circumstances: Circumstances) -> Iterator[Resu
         yield passed(SUBJECT)
 
 
-@judges("REC-06", of=Record, whole=True)
+@judges("REC-06", of=Record, subject="an event", whole=True)
 def no_secret_is_found(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """A second look covers all events and has no open finding. No finding is no proof."""
     known = record.scanned
@@ -110,7 +110,7 @@ def _not_looked_at(known: Scanned, circumstances: Circumstances) -> Result | Non
     return None
 
 
-@judges("DOC-05", of=Record, beyond=NEITHER)
+@judges("DOC-05", of=Record, subject="a system", beyond=NEITHER)
 def systems_are_described(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """The recorded manifest states purpose, provider, version, predecessor, risk class with reason, role and planning date."""
     recorded = circumstances.recorded
@@ -132,7 +132,7 @@ def systems_are_described(record: Record, circumstances: Circumstances) -> Itera
             yield Result(name, Status.ATTESTED, f"stated in the manifest recorded on {day}", witnesses=(said, here))
 
 
-@judges("REC-02", of=Record, whole=True)
+@judges("REC-02", of=Record, subject="a log", whole=True)
 def fixed_points_are_held_elsewhere(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """A checkpoint that somebody else holds shows what was altered before. This version cannot tell who holds one."""
     if record.begins:
@@ -140,7 +140,7 @@ def fixed_points_are_held_elsewhere(record: Record, circumstances: Circumstances
         yield unknown(SUBJECT, Why.NOT_CAPTURED, why)
 
 
-@judges("REC-04", of=Record, ages=True, beyond=NEITHER)
+@judges("REC-04", of=Record, subject="a system", ages=True, beyond=NEITHER)
 def records_are_kept_ten_years(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """Where a person states when a system was placed on the market, the recorded policy keeps its first run ten years from then."""
     for system in record.systems:
@@ -176,7 +176,7 @@ def _months_later(day: date, months: int) -> tuple[int, int, int]:
     return year, month, day.day
 
 
-@judges("REC-05", of=Record, whole=True)
+@judges("REC-05", of=Record, subject="a log", whole=True)
 def the_record_can_be_handed_over(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """An export that verifies without this program was tried. This version makes none."""
     if record.begins:
@@ -185,7 +185,7 @@ def the_record_can_be_handed_over(record: Record, circumstances: Circumstances) 
         )
 
 
-@judges("REC-07", of=Record, ages=True, whole=True)
+@judges("REC-07", of=Record, subject="an event", ages=True, whole=True)
 def personal_data_is_known(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """Each stored field has a class; nothing personal is found in one that has none, or after its end."""
     known, recorded = record.scanned, circumstances.recorded

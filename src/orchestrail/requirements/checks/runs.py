@@ -28,7 +28,7 @@ def _shown(claims: tuple[Claim, ...]) -> tuple[Witness, ...]:
     return tuple(Witness(claim.run_id, claim.seq, claim.field, claim.value) for claim in claims)
 
 
-@judges("RUN-ID-01", of=Process, beyond=NEITHER)
+@judges("RUN-ID-01", of=Process, subject="a run", beyond=NEITHER)
 def run_means_one(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Every event has a run id that means one run."""
     for run in process.runs:
@@ -52,7 +52,7 @@ def _is_uuid(text: str) -> bool:
     return True
 
 
-@judges("RUN-LC-01", of=Process, ages=True, beyond=NEITHER)
+@judges("RUN-LC-01", of=Process, subject="a run", ages=True, beyond=NEITHER)
 def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Each run has one start and one end; what was skipped has neither."""
     limit = timedelta(days=circumstances.policy.max_run_age_days)
@@ -85,7 +85,7 @@ def one_start_one_end(process: Process, circumstances: Circumstances) -> Iterato
             yield passed(run.run_id, label)
 
 
-@judges("RUN-ID-02", of=Process, ages=True, beyond={SUPPLIED})
+@judges("RUN-ID-02", of=Process, subject="a run", ages=True, beyond={SUPPLIED})
 def one_root(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """All runs of a process share one root run id, and its events are on the record."""
     grace = timedelta(hours=circumstances.policy.grace_hours)
@@ -123,7 +123,7 @@ def _is_in_a_circle(process: Process, run: RunFacts) -> bool:
     return False
 
 
-@judges("RUN-LC-02", of=Process, beyond={SUPPLIED})
+@judges("RUN-LC-02", of=Process, subject="a run that failed, was skipped or was tried again", beyond={SUPPLIED})
 def failures_are_told(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """What failed says why, and a further attempt names the one before. What simply ran is no subject."""
     for run in process.runs:
@@ -159,7 +159,7 @@ def failures_are_told(process: Process, circumstances: Circumstances) -> Iterato
 _BY_HAND = ("manual", "backfill", "asset_materialization")
 
 
-@judges("CHG-02", of=Process, beyond={SUPPLIED})
+@judges("CHG-02", of=Process, subject="a run", beyond={SUPPLIED})
 def acts_of_persons_are_told(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """What a person began, marked or cleared names the person by a pseudonym, and the reason."""
     for run in process.runs:
@@ -221,7 +221,7 @@ def _of_its_changes(process: Process, run: RunFacts) -> Iterator[tuple[str, Witn
             )
 
 
-@judges("RUN-CAP-01", of=Compared, whole=True)
+@judges("RUN-CAP-01", of=Compared, subject="a run", whole=True)
 def nothing_is_lost(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
     """An orchestrator's own records were compared with the runs, all of them, and nothing is missing or surplus."""
     name, last = compared.orchestrator, compared.last
@@ -271,7 +271,7 @@ def _beyond(compared: Compared, last: ReconciliationRow) -> Result | None:
     return unknown(compared.orchestrator, Why.PARTIAL, why, *shown)
 
 
-@judges("CHG-02", of=Compared, whole=True)
+@judges("CHG-02", of=Compared, subject="a run", whole=True)
 def no_state_differs(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
     """A run is in the state that its orchestrator has: where it is in another one, somebody acted and nothing tells of it."""
     name, last = compared.orchestrator, compared.last
