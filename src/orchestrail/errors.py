@@ -97,14 +97,14 @@ class ServerError(OrchestrailError):
 
 
 class HistoryError(OrchestrailError):
-    """An orchestrator's own records cannot be read: nothing was compared.
+    """An orchestrator's own records cannot be read: nothing was compared, and nothing is said of what differs.
 
     Attributes:
         status: the HTTP status that it answered with; None where it did not answer in a way that can be used.
     """
 
     code = "history"
-    exit_code = 1
+    exit_code = 4
 
     def __init__(self, what: str, why: str = "", do: str = "", *, status: int | None = None) -> None:
         self.status = status

@@ -54,7 +54,7 @@ def reconcile(
     """Compare the orchestrator's own records with the store.
 
     The result is stored; --last shows it again, from the store alone. Runs that only the orchestrator has ended are closed. Exit
-    code 1 where something is missing, surplus or different, or where its records cannot be read.
+    code 1 where something is missing, surplus or different, 4 where its records cannot be read.
     """
     output = Output(as_json=as_json)
     settings = settings_of(home, store)
