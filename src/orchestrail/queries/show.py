@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import Connection
 
 from orchestrail.errors import Forbidden
+from orchestrail.model import State
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow
@@ -79,8 +80,10 @@ def _edges_between(connection: Connection, rows: Mapping[str, RunRow]) -> list[E
 
 
 def _judged(edge: Edge, rows: Mapping[str, RunRow]) -> Edge:
-    """Say of an `after` edge whether data that both ends recorded goes with it."""
+    """Say of an `after` edge whether data that both ends recorded goes with it; by or to what was skipped nothing is handed on."""
     if edge.kind != "after" or edge.note is not None:
+        return edge
+    if State.SKIPPED in (rows[edge.start].state, rows[edge.end].state):
         return edge
     given = {use.dataset.digest or dataset_key(use.dataset) for use in rows[edge.start].outputs}
     taken = {use.dataset.digest or dataset_key(use.dataset) for use in rows[edge.end].inputs}

@@ -43,18 +43,20 @@ def test_a_run_whose_parent_is_missing_stands_below_its_stated_root(made, record
 
 
 def test_an_order_without_data_is_not_captured(made, recorded):
-    """`after` edges say whether the data that both ends recorded goes with them."""
+    """`after` edges say whether the data that both ends recorded goes with them; nothing is handed on by or to what was skipped."""
     store = recorded(
         made.event("START", 1),
         made.event("COMPLETE", 2, parent=1, outputs=[made.dataset("/a", "x")]),
         made.event("COMPLETE", 3, parent=1, upstream=(2,), inputs=[made.dataset("/a", "x")]),
         made.event("COMPLETE", 4, parent=1, upstream=(3,)),
+        made.event("OTHER", 5, parent=1, upstream=(4,), ours={"state": "SKIPPED"}),
+        made.event("COMPLETE", 6, parent=1, upstream=(5,)),
     )
     document = shown_document(show(store, find_run(store, made.run_id(1))))
     after = {
         (edge["from"][-1], edge["to"][-1]): edge["captured"] for edge in document["edges"] if edge["kind"] == "after"
     }
-    assert after == {("2", "3"): True, ("3", "4"): False}
+    assert after == {("2", "3"): True, ("3", "4"): False, ("4", "5"): True, ("5", "6"): True}
     assert {edge["kind"] for edge in document["edges"]} == {"parent", "after", "read", "wrote"}
 
 
