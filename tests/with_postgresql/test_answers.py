@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import json
 import re
+from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
@@ -12,7 +13,10 @@ import pytest
 from typer.testing import CliRunner
 
 from orchestrail.cli.app import app
+from orchestrail.operations import standing
+from orchestrail.operations.checking import Question
 from orchestrail.projections.apply import rebuild
+from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.settings import load_settings
 from orchestrail.store import open_store
 from orchestrail.transport.spool import Spool
@@ -203,6 +207,11 @@ def test_every_writing_command_works_on_a_server(place, monkeypatch, tmp_path):
 def test_tables_that_somebody_changed_are_found(both, place):
     """By whoever may read the database alone; nothing is left behind in it."""
     type_in("check", "--store", place.url)
+    asked = Question(profile="build", day=datetime.now(UTC).date(), afar=True)
+    standing.answer(open_store(place.url, home=place.home), load_catalogue(), asked)  # as the overview does
+    untouched = json.loads(type_in("verify", place.url, "--projections", "--json", code=0).stdout)
+    assert "kept ready for the pages, asked for again and the same: 1 answer" in untouched["notes"]
+    place.execute("UPDATE proj_report SET said = replace(said, 'fail', 'pass')")
     place.execute("UPDATE proj_run SET state = 'FAIL' WHERE run_id = (SELECT min(run_id) FROM proj_run)")
     ((requirement, unit),) = place.execute(
         "UPDATE proj_outcome SET status = 'pass', results = '[]' WHERE ctid ="
@@ -214,12 +223,14 @@ def test_tables_that_somebody_changed_are_found(both, place):
     assert reader != place.url
     found = json.loads(type_in("verify", reader, "--projections", "--json", code=1).stdout)
     ((changed,),) = place.execute("SELECT min(run_id) FROM proj_run")
-    of_run, of_verdict = found["problems"]
+    of_run, of_answer, of_verdict = found["problems"]
     assert of_run == f"proj_run run_id {changed}: is not what the log gives: state"
+    assert of_answer.startswith('proj_report [null, null, "build"]: ')
+    assert "is kept as pass; the record gives fail" in of_answer
     assert of_verdict.startswith(
         f"proj_outcome {requirement} of process {unit}: kept as 1 pass; the record gives 1 fail ("
     )
-    assert found["tables"]["differences"] == 2
+    assert found["tables"]["differences"] == 3
     assert place.execute("SELECT 1 FROM pg_class WHERE relname LIKE 'proj%' AND relpersistence = 't'") == []
     type_in("collect", "--rebuild", "--store", place.url, code=0)
     assert (

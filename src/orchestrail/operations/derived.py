@@ -8,7 +8,6 @@ from pathlib import Path
 from orchestrail.errors import StoreError
 from orchestrail.operations.rejudging import Rejudging
 from orchestrail.projections.comparison import compare
-from orchestrail.queries.words import counted
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.store import open_store
 from orchestrail.store.base import Problem, Progress, Tables, Verification
@@ -38,8 +37,9 @@ def with_tables(
     if not found.ok:
         note = "the tables were not compared: the log that they are made of does not verify"
         return replace(found, notes=(*found.notes, note))
-    again = Rejudging(catalogue, judging)
-    compared = compare(open_store(url, home=home), again.differences, applying)
+    store = open_store(url, home=home)
+    again = Rejudging(store, catalogue, judging)
+    compared = compare(store, again.differences, applying)
     if not compared.is_of_ours:
         which = f"of version {compared.version}" if compared.version else "not made yet"
         raise StoreError(
@@ -52,8 +52,6 @@ def with_tables(
         if more := number - sum(each.table == table for each in compared.differences):
             problems.append(Problem(table, None, f"{more} more rows are not what the log gives"))
     notes = again.notes
-    if compared.reports:
-        notes.append(f"{counted(compared.reports, 'answer')} kept ready for the pages were not judged again")
     if late := found.size - compared.entries:
         notes.append(f"the last {late} log entries were not in the tables yet")
     return replace(

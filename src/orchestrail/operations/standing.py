@@ -50,6 +50,16 @@ def answer(store: Store, catalogue: Catalogue, asked: Question, progress: Progre
         StoreError: the store cannot be read or written.
         ValueError: who asks may see some systems alone.
     """
+    report, row = judged(store, catalogue, asked, progress)
+    with store.project() as connection:
+        kept.keep(connection, row)
+    return report
+
+
+def judged(
+    store: Store, catalogue: Catalogue, asked: Question, progress: Progress | None = None
+) -> tuple[Report, ReportRow]:
+    """Judge what is asked for, and give the report, and it as it is kept; raises what `answer` does."""
     refused = store.refused()
     report = check(store, catalogue, asked, progress)
     said = {
@@ -61,10 +71,19 @@ def answer(store: Store, catalogue: Catalogue, asked: Question, progress: Progre
     text = json.dumps(said, separators=(",", ":"))
     if report.size is None or report.root_hash is None:
         raise ValueError("what was judged by some systems alone is not kept: it would stand ready for others")
-    row = ReportRow(_key(asked), _by(catalogue), report.day.isoformat(), report.size, report.root_hash, text)
-    with store.project() as connection:
-        kept.keep(connection, row)
-    return report
+    return report, ReportRow(
+        _key(asked), judged_by(catalogue), report.day.isoformat(), report.size, report.root_hash, text
+    )
+
+
+def question(row: ReportRow) -> Question:
+    """Give the question that a kept report answered, as the pages put it.
+
+    Raises:
+        ValueError: it is none, or its day is none.
+    """
+    target, system, profile = json.loads(row.asked)
+    return Question(target, system, profile, date.fromisoformat(row.day), afar=True)
 
 
 def standing(store: Store, catalogue: Catalogue, asked: Question) -> Standing:
@@ -79,7 +98,7 @@ def standing(store: Store, catalogue: Catalogue, asked: Question) -> Standing:
         StoreError: the store cannot be read.
     """
     with store.read() as connection:
-        row = kept.find(connection, _key(asked), _by(catalogue))
+        row = kept.find(connection, _key(asked), judged_by(catalogue))
     if row is None:
         return Standing(None, current=False)
     said = json.loads(row.said)
@@ -103,7 +122,8 @@ def _key(asked: Question) -> str:
     return json.dumps([asked.target, asked.system, asked.profile])
 
 
-def _by(catalogue: Catalogue) -> str:
+def judged_by(catalogue: Catalogue) -> str:
+    """Name the catalogue and the evaluators that a report is by."""
     return json.dumps([catalogue.digest, evaluator()])
 
 

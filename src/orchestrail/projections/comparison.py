@@ -25,9 +25,9 @@ from orchestrail.store.base import Progress, Record
 NAMED = 20
 """Differences of a table that are named; the others are counted."""
 _OTHER, _SURPLUS, _MISSING = "is not what the log gives", "is there, and the log gives none", "is missing"
-KEPT = (tables.touched, tables.outcome, tables.member)
+KEPT = (tables.touched, tables.outcome, tables.member, tables.report)
 """Tables of what is kept of judging."""
-_NOT_OF_THE_LOG = (tables.meta, tables.report, *KEPT)
+_NOT_OF_THE_LOG = (tables.meta, *KEPT)
 _AT_ONCE = 1000
 """Rows that are taken over from the database at a time."""
 
@@ -69,7 +69,6 @@ class Compared:
         rows: number of rows that were compared.
         counts: number of differences by table, of those that have some.
         differences: the first of each table.
-        reports: number of answers that are kept for the pages, of which nothing is said.
     """
 
     version: str | None
@@ -77,7 +76,6 @@ class Compared:
     rows: int = 0
     counts: tuple[tuple[str, int], ...] = ()
     differences: tuple[Difference, ...] = ()
-    reports: int = 0
 
     @property
     def is_of_ours(self) -> bool:
@@ -141,10 +139,7 @@ def compare(kept: Kept, judge: Judge, progress: Progress | None = None) -> Compa
         if there.issuperset(table.name for table in KEPT):
             _take_over(connection, theirs, own)
             found.add(judge(connection))
-        reports = 0
-        if tables.report.name in there:
-            reports = connection.execute(select(func.count()).select_from(_in(tables.report, theirs))).scalar_one()
-        return Compared(version, size, rows, tuple(found.counts.items()), tuple(found.first), reports)
+        return Compared(version, size, rows, tuple(found.counts.items()), tuple(found.first))
 
 
 class _Found:

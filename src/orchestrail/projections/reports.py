@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 
 from sqlalchemy import Connection, delete, insert, select
@@ -30,6 +31,9 @@ class ReportRow:
     said: str
 
 
+_REPORTS = select(*(tables.report.c[name] for name in ReportRow.__slots__))
+
+
 def keep(connection: Connection, row: ReportRow) -> None:
     """Keep a report in place of the one that answered its question before, unless that one rests on more of the log."""
     kept = find(connection, row.asked, row.by)
@@ -40,7 +44,13 @@ def keep(connection: Connection, row: ReportRow) -> None:
 
 def find(connection: Connection, asked: str, by: str) -> ReportRow | None:
     """Find the last report that answered a question, by some catalogue and evaluators."""
-    columns = [tables.report.c[name] for name in ReportRow.__slots__]
-    query = select(*columns).where(tables.report.c.asked == asked, tables.report.c.by == by)
-    row = connection.execute(query).first()
+    row = connection.execute(_REPORTS.where(tables.report.c.asked == asked, tables.report.c.by == by)).first()
     return ReportRow(*row) if row is not None else None
+
+
+def all_reports(connection: Connection) -> Iterator[ReportRow]:
+    """Give all that is kept, one after the other."""
+    keys = select(tables.report.c.asked, tables.report.c.by).distinct().order_by(tables.report.c.asked)
+    for asked, by in connection.execute(keys).all():
+        for row in connection.execute(_REPORTS.where(tables.report.c.asked == asked, tables.report.c.by == by)):
+            yield ReportRow(*row)

@@ -16,6 +16,7 @@ from orchestrail.operations.checking import Question, check
 from orchestrail.operations.checkpoint import checkpoint
 from orchestrail.operations.ingest import ingest
 from orchestrail.operations.rebuild import rebuild
+from orchestrail.operations.standing import answer
 from orchestrail.operations.verify import verify
 from orchestrail.projections.apply import apply
 from orchestrail.projections.comparison import NAMED
@@ -204,6 +205,71 @@ def test_verdicts_that_somebody_changed(settings, judged):
         found = verify(settings, projections=True)
         assert not found.ok
         assert str(found.problems[0]).startswith(problem), statement
+
+
+@pytest.fixture
+def answered(judged):
+    """The same store, with two answers that stand ready for the pages: about all of it, and about a model."""
+    catalogue = load_catalogue()
+    with judged.read() as connection:
+        digest = connection.exec_driver_sql("SELECT unit FROM proj_outcome WHERE kind = 'Model'").scalars().first()
+    for target, profile in ((None, "build"), (digest, "release")):
+        answer(judged, catalogue, Question(target, profile=profile, day=date(2026, 11, 1), afar=True))
+    return judged
+
+
+def test_answers_that_stand_ready_are_asked_for_again(settings, answered):
+    """Those of now; of those of an earlier head it is said that they are."""
+    found = verify(settings, projections=True)
+    assert found.ok
+    assert found.notes[0] == "kept ready for the pages, asked for again and the same: 2 answers"
+    answered.append([Incoming(b"{}", "test")])
+    apply(answered)
+    found = verify(settings, projections=True)
+    assert found.ok
+    assert found.notes[0] == "kept of an earlier head or day, which a page says, and not asked again: 2 answers"
+
+
+def test_answers_that_somebody_changed(settings, answered):
+    """Each is named with the requirement, with what is kept and what is right; the others are the same."""
+    with answered.read() as connection:
+        rows = connection.exec_driver_sql("SELECT asked, said FROM proj_report").all()
+    whole = next(asked for asked, _ in rows if json.loads(asked)[0] is None)
+    model = next(asked for asked, _ in rows if asked != whole)
+    said = json.loads(dict(rows)[whole])
+    wrong = next(each for each in said["verdicts"] if each["status"] == "fail")
+    of, name = wrong["requirement"], f"proj_report {whole}"
+    passing = json.dumps(
+        said | {"verdicts": [each | ({"status": "pass"} if each is wrong else {}) for each in said["verdicts"]]}
+    )
+    better = json.dumps(
+        said | {"verdicts": [each | ({"reason": "well"} if each is wrong else {}) for each in said["verdicts"]]}
+    )
+    ways = {
+        passing: f"{name}: {of} is kept as pass; the record gives fail",
+        better: f"{name}: {of} is kept as fail, which is right, with other reasons or witnesses than the record gives",
+        json.dumps(
+            said | {"verdicts": []}
+        ): f"{name}: {said['verdicts'][0]['requirement']} is kept as nothing; the record gives",
+        json.dumps(said | {"name": "other"}): f"{name}: is kept with more, or of something else, than the record gives",
+        json.dumps({"refused": said["refused"]}): f"{name}: is kept in another form than the record gives",
+        "none": f"{name}: is no answer to a question",
+    }
+    kept = settings.home / "audit.db"
+    answered.close()
+    for text, problem in ways.items():
+        with closing(sqlite3.connect(kept)) as connection, connection:
+            connection.execute("UPDATE proj_report SET said = ? WHERE asked = ?", (text, whole))
+        found = verify(settings, projections=True)
+        assert [str(each).startswith(problem) for each in found.problems] == [True], found.problems
+        assert found.notes[0] == "kept ready for the pages, asked for again and the same: 1 answer"
+    with closing(sqlite3.connect(kept)) as connection, connection:
+        other = json.dumps(["sha256:" + "0" * 64, None, "release"])
+        connection.execute("DELETE FROM proj_report WHERE asked = ?", (whole,))
+        connection.execute("UPDATE proj_report SET asked = ? WHERE asked = ?", (other, model))
+    assert str(verify(settings, projections=True).problems[0]).startswith(
+        f"proj_report {other}: is kept, and the record gives none"
+    )
 
 
 def test_a_table_that_somebody_dropped(settings, read):
