@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta, timezone
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from orchestrail.store.envelope import (
@@ -55,6 +55,8 @@ envelopes = st.builds(
 
 
 @given(envelopes)
+@example(replace(PLAIN, event_time="half of a pair: \ud800"))
+@example(replace(PLAIN, counter=2**63))
 def test_envelope_reads_back(envelope):
     """What was written is what is read, and there is no second way to write it."""
     data = envelope.to_bytes()
