@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import random
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrail.server.body import unpack
+from orchestrail.server.body import MEMBERS, unpack
 from orchestrail.server.problems import Problem
 from orchestrail.server.rate import Rate
 
@@ -17,6 +18,21 @@ from orchestrail.server.rate import Rate
 def test_any_members_are_unpacked(parts: list[bytes]) -> None:
     """Gzip of several members is one body (RFC 1952)."""
     assert unpack(b"".join(gzip.compress(part) for part in parts), 10_000) == b"".join(parts)
+
+
+def test_members_end_anywhere() -> None:
+    """Also where what is unpacked at a time begins or ends."""
+    several = random.Random(0)
+    parts = [several.randbytes(size) for size in (1, 65_500, 65_536, 7, 200_000, 130_000, 0, 65_513, 65_513)]
+    assert unpack(b"".join(gzip.compress(part) for part in parts), 1 << 20) == b"".join(parts)
+
+
+def test_members_are_bounded() -> None:
+    """As many as writers make; each costs time, however little is in it."""
+    assert unpack(gzip.compress(b"a") * MEMBERS, 10_000) == b"a" * MEMBERS
+    with pytest.raises(Problem) as refused:
+        unpack(gzip.compress(b"a") * (MEMBERS + 1), 10_000)
+    assert refused.value.status == 413
 
 
 @given(st.binary(max_size=300), st.integers(0, 299))

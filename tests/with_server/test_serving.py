@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import ssl
 import subprocess
 import time
@@ -103,6 +104,22 @@ def test_person_signs_in_and_out(serve: Callable[..., Serving], token: Callable[
 
         browser.post("/sign-out")
         assert browser.get("/api/v1/runs").status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("form", "headers", "status"),
+    [
+        (b"token=" + b"a" * (16 << 10), {}, 413),
+        (b"a=b&" * 20, {}, 413),
+        (gzip.compress(b"token=a"), {"Content-Encoding": "gzip"}, 415),
+        (b"{}", {"Content-Type": "application/json"}, 415),
+    ],
+    ids=["large", "fields", "packed", "json"],
+)
+def test_form_of_a_stranger_is_small(shared: Serving, form: bytes, headers: dict[str, str], status: int) -> None:
+    """Anybody may send one: nothing is unpacked, and no more is read than a token takes."""
+    kind = {"Content-Type": "application/x-www-form-urlencoded"}
+    assert httpx.post(f"{shared.url}/sign-in", content=form, headers=kind | headers, timeout=60).status_code == status
 
 
 def test_local_runs_are_there_without_collecting(server: Serving, made: ModuleType) -> None:

@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from typing import Literal
-from urllib.parse import parse_qs, urlencode
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
@@ -30,7 +30,6 @@ from orchestrail.web.rendering import page
 
 _log = logging.getLogger("orchestrail.server")
 
-FORM = frozenset({"application/x-www-form-urlencoded"})
 LONGEST = 3800
 """Characters of a token that a cookie holds everywhere (RFC 6265, 6.1)."""
 BEGUN = "orchestrail-sign-in"
@@ -82,9 +81,8 @@ def create_router(access: Access, bodies: Bodies, rate: Rate, flow: CodeFlow | N
     async def sign_in(request: Request) -> Response:
         counted(request)
         _own_page(request)
-        async with bodies.read(request, FORM) as body:
-            sent = parse_qs(body.decode("utf-8", "replace"))
-        token, to = sent.get("token", [""])[0].strip(), own_page(sent.get("to", [""])[0])
+        sent = await bodies.form(request)
+        token, to = sent.get("token", "").strip(), own_page(sent.get("to", ""))
         return await run_in_threadpool(take, request, token, to)
 
     def take(request: Request, token: str, to: str) -> Response:
