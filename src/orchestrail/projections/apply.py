@@ -8,7 +8,7 @@ are for the log up to some place (`applied`), and as they are for all of it once
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from itertools import islice
@@ -180,8 +180,6 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     rows = [fold(told) for told in grown.values()]
     facts = [facts_of(row, told) for row, told in zip(rows, grown.values(), strict=True)]
     _replace(connection, [replace(row, root_run_id=before.get(row.run_id, (row.run_id, None))[0]) for row in rows])
-    _replace_facts(connection, facts)
-    tallies.count(connection, grown, counted)
     concluded = _trace_cached(connection, results, _results(connection, grown))
     moved = [
         row.run_id
@@ -189,8 +187,12 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
         if row.run_id not in before or before[row.run_id][1] != Link(row.parent_run_id, row.stated_root_run_id)
     ]
     placed = _place(connection, moved, judged) if moved else set()
-    renamed = [row.run_id for row in rows if row.system != systems.get(row.run_id)]
-    _belong(connection, {*grown, *placed}, renamed)
+    renamed = {row.run_id for row in rows if row.system != systems.get(row.run_id)}
+    affected = {*grown, *placed, *_hanging_on(connection, renamed - placed)}
+    belonging = _belong(connection, affected)
+    _follow(connection, affected - grown.keys())
+    _lay_out(connection, rows, facts, belonging)
+    tallies.count(connection, grown, counted)
     if judged:
         outcomes.touch(connection, {*grown, *concluded, *placed})
 
@@ -244,24 +246,54 @@ def _systems(connection: Connection, runs: Iterable[str]) -> dict[str, str | Non
     }
 
 
-def _belong(connection: Connection, runs: Iterable[str], renamed: Iterable[str]) -> None:
-    """Say of runs which system they belong to, and of those below a root that names another one than before."""
+def _belong(connection: Connection, runs: Collection[str]) -> dict[str, str | None]:
+    """Say of runs which system they belong to, and which root they have where nothing else is recorded; give the systems.
+
+    Args:
+        connection: a transaction in which runs have the root that they have over the whole record.
+        runs: those of which either may have changed.
+    """
     run, root = tables.run.c, tables.run.alias()
     theirs = select(root.c.system).where(root.c.run_id == run.root_run_id).scalar_subquery()
     belonging = update(tables.run).values(belongs_to=func.coalesce(run.system, theirs))
-    for named, listed in ((run.run_id, runs), (run.root_run_id, renamed)):
-        for chunk in chunks(listed):
-            connection.execute(belonging.where(named.in_(chunk)))
+    for chunk in chunks(runs):
+        connection.execute(belonging.where(run.run_id.in_(chunk)))
+    wanted = select(run.run_id, run.belongs_to, run.parent_run_id, run.stated_root_run_id)
+    systems: dict[str, str | None] = {}
+    links: dict[str | None, dict[str, Link]] = defaultdict(dict)
+    waiting, asked = set(runs), set(runs)
+    while waiting:
+        above: set[str | None] = set()
+        for chunk in chunks(waiting):
+            for run_id, system, parent, stated in connection.execute(wanted.where(run.run_id.in_(chunk))):
+                systems[run_id] = system
+                links[system][run_id] = Link(parent, stated)
+                above |= {parent, stated}
+        waiting = {one for one in above if one is not None} - asked
+        asked |= waiting
+    roots = [
+        {"run": run_id, "root": None if systems[run_id] is None else root_of(run_id, links[systems[run_id]].get)}
+        for run_id in sorted(runs)
+    ]
+    placing = update(tables.run).where(run.run_id == bindparam("run")).values(system_root_run_id=bindparam("root"))
+    connection.execute(placing, roots)
+    return systems
+
+
+def _follow(connection: Connection, runs: Iterable[str]) -> None:
+    """Have the rows of runs that did not grow belong to the system of their run."""
+    run = tables.run.c
+    for rows in tables.BELONGING:
+        theirs = select(run.belongs_to).where(run.run_id == rows.c.run_id).scalar_subquery()
+        for chunk in chunks(runs):
+            connection.execute(update(rows).where(rows.c.run_id.in_(chunk)).values(belongs_to=theirs))
 
 
 def _replace(connection: Connection, rows: Sequence[RunRow]) -> None:
     for chunk in chunks(row.run_id for row in rows):
         connection.execute(delete(tables.run).where(tables.run.c.run_id.in_(chunk)))
-        connection.execute(delete(tables.use).where(tables.use.c.run_id.in_(chunk)))
         _forget_edges(connection, chunk)
     connection.execute(insert(tables.run), [tables.run_columns(row) for row in rows])
-    if uses := [use for row in rows for use in tables.use_columns(row)]:
-        connection.execute(insert(tables.use), uses)
     if edges := [edge for row in rows for edge in tables.edge_columns(row)]:
         connection.execute(insert(tables.edge), edges)
 
@@ -273,16 +305,24 @@ def _forget_edges(connection: Connection, runs: Sequence[str]) -> None:
         connection.execute(delete(tables.edge).where(end.in_(runs), edge.stated_by == end))
 
 
-def _replace_facts(connection: Connection, facts: Sequence[Facts]) -> None:
-    for chunk in chunks(each.step.run_id for each in facts):
-        for kind in tables.FACTS:
-            connection.execute(delete(kind).where(kind.c.run_id.in_(chunk)))
+def _lay_out(
+    connection: Connection, rows: Sequence[RunRow], facts: Sequence[Facts], systems: Mapping[str, str | None]
+) -> None:
+    """Lay out what runs read and wrote, and the facts of them, anew."""
+    for chunk in chunks(row.run_id for row in rows):
+        for each in (tables.use, *tables.FACTS):
+            connection.execute(delete(each).where(each.c.run_id.in_(chunk)))
     laid_out: dict[Table, list[dict[str, Any]]] = defaultdict(list)
-    for each in facts:
-        for kind, columns in tables.fact_columns(each):
+    for row in rows:
+        laid_out[tables.use] += tables.use_columns(row)
+    for fact in facts:
+        for kind, columns in tables.fact_columns(fact):
             laid_out[kind].append(columns)
-    for kind, rows in laid_out.items():
-        connection.execute(insert(kind), rows)
+    for each, made in laid_out.items():
+        if each in tables.BELONGING:
+            made = [columns | {"belongs_to": systems[columns["run_id"]]} for columns in made]
+        if made:
+            connection.execute(insert(each), made)
 
 
 def _results(connection: Connection, runs: Iterable[str]) -> dict[str, _Result]:
@@ -359,18 +399,25 @@ def _conclude_origin(connection: Connection, row: RunRow, origin: str | None) ->
         connection.execute(insert(tables.edge), edges)
 
 
-def _place(connection: Connection, moved: Iterable[str], judged: bool) -> set[str]:
-    """Compute the roots of runs whose links are new, and of all that hangs on them; give them all."""
-    frontier = set(moved)
-    affected: set[str] = set()
+def _hanging_on(connection: Connection, runs: Iterable[str]) -> set[str]:
+    """Give runs, and all whose way to their root may lead over these."""
+    frontier = set(runs)
+    found: set[str] = set()
     columns = tables.run.c
     while frontier:
-        affected |= frontier
+        found |= frontier
         following: set[str] = set()
         for chunk in chunks(frontier):
             for leading in (columns.parent_run_id, columns.stated_root_run_id):
                 following.update(connection.execute(select(columns.run_id).where(leading.in_(chunk))).scalars())
-        frontier = following - affected
+        frontier = following - found
+    return found
+
+
+def _place(connection: Connection, moved: Iterable[str], judged: bool) -> set[str]:
+    """Compute the roots of runs whose links are new, and of all that hangs on them; give them all."""
+    affected = _hanging_on(connection, moved)
+    columns = tables.run.c
     if judged:
         outcomes.touch(connection, affected)
     links: dict[str, Link | None] = {run_id: own for run_id, (_, own) in _links(connection, affected).items()}

@@ -50,7 +50,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "29"
+VERSION = "30"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -141,11 +141,14 @@ run = Table(
     Column("began", TEXT, nullable=False),
     *(Column(name, TEXT) for name in _TEXTS),
     Column("belongs_to", TEXT),
+    Column("system_root_run_id", TEXT),
     Column("facts", Packed, nullable=False),
 )
 """Runs. The AI system that one belongs to is its own, or that of its root run where it names none. It has no index: rows are
-found by what is asked for, and then seen or not; with one SQLite would go through all of a system."""
+found by what is asked for, and then seen or not; with one SQLite would go through all of a system. The root of a run in its
+system is what its root is where no other system is recorded; none where it belongs to none."""
 Index("proj_run_root", run.c.root_run_id)
+Index("proj_run_system_root", run.c.system_root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)
 _text_index("proj_run_native", run.c.native_id)
@@ -187,6 +190,7 @@ use = Table(
     Column("rows", WHOLE),
     Column("bytes", WHOLE),
     Column("fields_json", TEXT, nullable=False),
+    Column("belongs_to", TEXT),
 )
 IDENTIFIED = use.c.digest.is_not(None)
 """Of uses whose content is known. An index with the others would be taken for what has none, which may be most of a record."""
@@ -196,6 +200,7 @@ _text_index(
     use.c.direction,
     use.c.seq,
     use.c.run_id,
+    use.c.belongs_to,
     sqlite_where=IDENTIFIED,
     postgresql_where=IDENTIFIED,
 )
@@ -225,6 +230,7 @@ _text_index(
     use.c.digest,
     use.c.version,
     use.c.at,
+    use.c.belongs_to,
 )
 
 edge = Table(
@@ -266,6 +272,7 @@ served_operation = _typed("proj_served_operation", ServedOperation)
 act = _typed("proj_act", Act)
 
 ran = _typed("proj_ran", Ran, numbered=False)
+ran.append_column(Column("belongs_to", TEXT))
 _text_index(
     "proj_ran_operation",
     ran.c.operation,
@@ -273,8 +280,12 @@ _text_index(
     ran.c.digest,
     ran.c.trial,
     ran.c.first_seq,
+    ran.c.belongs_to,
     chosen=ran.c.operation,
 )
+
+BELONGING = (use, ran)
+"""Tables of which many rows are gone through, each of which says itself which system its run belongs to."""
 
 FACTS = (step, claim, check, served, served_operation, act, ran)
 """The tables of the facts that requirements are judged by."""

@@ -74,8 +74,9 @@ def declared_pipelines(connection: Connection, roots: Collection[str] | None = N
 def _jobs_that_ran(connection: Connection, roots: Collection[str] | None) -> set[str]:
     """Name the root jobs that other runs hang on."""
     run = tables.run.c
-    inside = select(run.root_run_id).where(run.root_run_id != run.run_id)
-    query = select(run.job_name).where(run.run_id == run.root_run_id, run.run_id.in_(inside)).distinct()
+    below = tables.run.alias().c
+    inside = select(below.run_id).where(below.root_run_id == run.run_id, below.run_id != run.run_id)
+    query = select(run.job_name).where(tables.IS_ROOT, inside.exists()).distinct()
     if roots is None:
         return set(connection.execute(query).scalars())
     return {job for chunk in chunks(roots) for job in connection.execute(query.where(run.run_id.in_(chunk))).scalars()}

@@ -13,6 +13,7 @@ their common cache key told of, is not known either.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
+from functools import lru_cache
 from typing import Any
 
 from sqlalchemy import (
@@ -61,7 +62,7 @@ def restrict(connection: Connection, systems: Collection[str]) -> None:
         connection: a read-only snapshot.
         systems: names of the AI systems.
     """
-    seen = _seen(connection.dialect.default_schema_name or "main", sorted(systems))
+    seen = _seen(connection.dialect.default_schema_name or "main", tuple(sorted(systems)))
 
     def narrow(
         _connection: Connection, statement: Any, several: Any, parameters: Any, _options: Mapping[str, Any]
@@ -80,7 +81,7 @@ def systems_seen(connection: Connection) -> frozenset[str] | None:
 
 def seen_tables() -> set[str]:
     """Name the tables of which those who may not see all see a part."""
-    return set(_seen("main", [])) | NARROWED
+    return set(_seen("main", ())) | NARROWED
 
 
 def _narrowed(statement: Any, seen: Mapping[str, CTE]) -> Any:
@@ -101,14 +102,16 @@ def _refused(what: str) -> Forbidden:
     )
 
 
-def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
-    """Give what may be seen of each table, by the name of the table."""
+@lru_cache(maxsize=64)
+def _seen(schema: str, systems: tuple[str, ...]) -> Mapping[str, CTE]:
+    """Give what may be seen of each table, by the name of the table; to put it together takes longer than many a question."""
 
     def whole(of: Table) -> TableClause:
         return table(of.name, *(column(each.name, each.type) for each in of.columns), schema=schema)
 
-    run, use, served, document, withdrawal, ran = map(
-        whole, (tables.run, tables.use, tables.served, tables.document, tables.withdrawal, tables.ran)
+    run, use, served, document, withdrawal, ran, of_system = map(
+        whole,
+        (tables.run, tables.use, tables.served, tables.document, tables.withdrawal, tables.ran, tables.of_system),
     )
     one = whole(tables.run).alias("orchestrail_run")
 
@@ -118,12 +121,16 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
     def is_seen(run_id: ColumnElement[str]) -> ColumnElement[bool]:
         return one_seen(one.c.run_id == run_id)
 
-    theirs = run.c.belongs_to.in_(systems)
+    def are_seen(rows: FromClause) -> ColumnElement[bool]:
+        return rows.c.belongs_to.in_(systems) if "belongs_to" in rows.c else is_seen(rows.c.run_id)
+
     alone = and_(run.c.parent_run_id.is_(None), run.c.root_run_id == run.c.run_id)
     # Most runs run in no other one, or right in their root run: for these nothing has to be followed.
     beside = and_(run.c.parent_run_id == run.c.root_run_id, is_seen(run.c.root_run_id))
     outermost = _outermost(run, whole(tables.run), systems)
-    root = case((alone, run.c.run_id), (beside, run.c.root_run_id), else_=outermost)
+    followed = case((alone, run.c.run_id), (beside, run.c.root_run_id), else_=outermost)
+    # The root that a run has in its system is a column, and found by an index.
+    root = run.c.system_root_run_id if len(systems) == 1 else followed
     others = [each for each in run.c if each.name not in ("root_run_id", "cached_from")]
     edge, happened = whole(tables.edge), whole(tables.event)
     taking = whole(tables.run).alias("orchestrail_taking")
@@ -138,29 +145,31 @@ def _seen(schema: str, systems: list[str]) -> dict[str, CTE]:
     shown = or_(edge.c.kind != "cached_from", ~is_hidden(edge.c.from_run, key_of))
     log = table("log", column("seq"), column("event_id"), schema=schema)
     named = and_(use.c.namespace == withdrawal.c.namespace, use.c.name == withdrawal.c.name)
-    used = and_(is_seen(use.c.run_id), or_(named, use.c.digest == withdrawal.c.digest))
+    used = and_(are_seen(use), or_(named, use.c.digest == withdrawal.c.digest))
     of_seen = one_seen(one.c.first_seq == happened.c.first_seq)
     modelled = [
-        select(each.c.run_id).where(each.c.digest == document.c.model, is_seen(each.c.run_id)).exists()
+        select(each.c.run_id).where(each.c.digest == document.c.model, are_seen(each)).exists()
         for each in (use, served)
     ]
     selected = {
-        tables.run.name: select(*others, root.label("root_run_id"), cached_from.label("cached_from")).where(theirs),
+        tables.run.name: select(*others, root.label("root_run_id"), cached_from.label("cached_from")).where(
+            are_seen(run)
+        ),
         tables.edge.name: select(edge).where(is_seen(edge.c.stated_by), shown),
         tables.document.name: select(document).where(or_(*modelled)),
         tables.withdrawal.name: select(withdrawal).where(select(use.c.run_id).where(used).exists()),
-        tables.of_system.name: _counted(tables.of_system, run, theirs),
-        tables.ran_as.name: _counted(tables.ran_as, ran, is_seen(ran.c.run_id)),
+        tables.of_system.name: select(of_system).where(of_system.c.system.in_(systems)),
+        tables.ran_as.name: _counted(ran).where(are_seen(ran)),
         tables.event.name: select(happened).where(of_seen),
         "log": select(log).where(select(happened.c.seq).where(happened.c.seq == log.c.seq, of_seen).exists()),
     }
     for each in map(whole, OF_RUNS):
-        selected[each.name] = select(each).where(is_seen(each.c.run_id))
+        selected[each.name] = select(each).where(are_seen(each))
     # A query goes on by the indexes of the tables, and asks of the rows that it finds there whose they are.
     return {name: query.cte(name).prefix_with("NOT MATERIALIZED") for name, query in selected.items()}
 
 
-def _outermost(run: FromClause, runs: TableClause, systems: list[str]) -> ColumnElement[str]:
+def _outermost(run: FromClause, runs: TableClause, systems: Collection[str]) -> ColumnElement[str]:
     """Follow the parents of a run as far as they are seen; see `orchestrail.projections.tree` for how they are followed.
 
     Args:
@@ -190,9 +199,9 @@ def _outermost(run: FromClause, runs: TableClause, systems: list[str]) -> Column
     return select(way.c.run_id).order_by(way.c.steps.desc()).limit(1).scalar_subquery()
 
 
-def _counted(tally: Table, of: FromClause, seen: ColumnElement[bool]) -> Select[Any]:
-    """Count anew what a tally counts, over what may be seen."""
-    key = [of.c[each.name] for each in tally.columns if each.name in of.c and each.name != "first_seq"]
-    known = (each.is_not(None) for each in key)
-    spans = (func.count().label("runs"), func.min(of.c.first_seq).label("first_seq"), func.max(of.c.first_seq))
-    return select(*key, *spans[:2], spans[2].label("last_seq")).where(seen, *known).group_by(*key)
+def _counted(ran: FromClause) -> Select[Any]:
+    """Count anew as what code ran, as `proj_ran_as` counts over the whole record."""
+    key = [ran.c[name] for name in ("operation", "version", "digest", "trial")]
+    place = ran.c.first_seq
+    spans = func.count().label("runs"), func.min(place).label("first_seq"), func.max(place).label("last_seq")
+    return select(*key, *spans).group_by(*key)

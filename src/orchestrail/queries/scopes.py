@@ -10,7 +10,7 @@ from sqlalchemy import Connection, select
 from orchestrail.errors import NotRecorded
 from orchestrail.projections import tables
 from orchestrail.queries.facts import process_roots
-from orchestrail.queries.models import deployment_runs, model, model_keys
+from orchestrail.queries.models import Model, deployment_runs, model, model_keys
 from orchestrail.queries.targets import find_target
 
 
@@ -24,6 +24,7 @@ class Scope:
         processes: root run ids, each with the number of its runs, by place in the log.
         models: keys of models.
         deployments: run ids of services and deploy steps.
+        model: the one model of it, where it had to be loaded to find its processes.
     """
 
     kind: str
@@ -31,6 +32,7 @@ class Scope:
     processes: Sequence[tuple[str, int]]
     models: Sequence[str]
     deployments: Sequence[str]
+    model: Model | None = None
 
     @property
     def system(self) -> str | None:
@@ -90,4 +92,6 @@ def of_target(connection: Connection, given: str) -> Scope:
     behind = process_roots(connection, run.run_id.in_([each.run_id for each in found.closure]))
     is_model = any(use.dataset.kind == "model" for use in found.written)
     deployed = [deployment.run.run_id for deployment in found.deployments]
-    return Scope("model" if is_model else "data", found.key, behind, [found.key] if is_model else [], deployed)
+    if not is_model:
+        return Scope("data", found.key, behind, [], deployed)
+    return Scope("model", found.key, behind, [found.key], deployed, found)

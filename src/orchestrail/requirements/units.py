@@ -64,7 +64,7 @@ PROCESS = UnitKind(
 )
 MODEL = UnitKind(
     Model,
-    lambda record, scope: models(record, scope.models),
+    lambda record, scope: _models(record, scope),
     lambda unit: unit.key,
     lambda unit: unit.written[0].seq,
     lambda unit: _system(unit.closure),
@@ -133,12 +133,16 @@ def _roots(scope: Scope) -> list[str] | None:
     return None if scope.kind == "everything" else [root for root, _ in scope.processes]
 
 
+def _models(record: Snapshot, scope: Scope) -> Iterator[Model]:
+    return iter([scope.model]) if scope.model is not None else models(record, scope.models)
+
+
 def _behind_deployed(record: Snapshot, scope: Scope) -> set[str]:
     """Name the runs behind the models of a scope that are deployed."""
     if scope.kind == "everything":
         found = [each.model for each in deployed_models(record, scope.deployments) if each.model is not None]
     else:
-        found = [each for each in models(record, scope.models) if each.deployments]
+        found = [each for each in _models(record, scope) if each.deployments]
     return {run.run_id for each in found for run in each.closure}
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+from collections import Counter
 from datetime import date
 from pathlib import Path
 from types import ModuleType
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
+from sqlalchemy import select
 
 from orchestrail.errors import Forbidden, NotRecorded
 from orchestrail.manifest import Manifest
@@ -19,6 +21,8 @@ from orchestrail.model import Job
 from orchestrail.operations.checking import Question, check
 from orchestrail.operations.records import own_record
 from orchestrail.operations.standing import answer
+from orchestrail.projections import tables
+from orchestrail.projections.apply import apply
 from orchestrail.queries.manifests import manifest_in_force
 from orchestrail.queries.runs import runs
 from orchestrail.queries.scans import scanned
@@ -129,6 +133,55 @@ def test_what_is_said_is_what_is_said_where_nothing_else_was_written(events):
         for here, there in zip(runs(one, every=True), runs(other, every=True), strict=True):
             assert here.root_run_id == there.root_run_id
             assert [row.run_id for row in show(one, here).runs] == [row.run_id for row in show(other, there).runs]
+
+
+def rows(record: Any) -> dict[str, Counter[Any]]:
+    """Which run hangs on which root, what runs used, and what is counted of them: without places in the log."""
+    run, use, ran, named = tables.run.c, tables.use.c, tables.ran_as.c, tables.of_system.c
+    asked = {
+        "roots": select(run.run_id, run.root_run_id),
+        "of a root": select(run.run_id).where(run.root_run_id.in_(list(record.execute(select(run.run_id)).scalars()))),
+        "uses": select(use.run_id, use.direction, use.name, use.digest),
+        "codes": select(ran.operation, ran.version, ran.digest, ran.trial, ran.runs),
+        "systems": select(named.system, named.runs),
+    }
+    return {name: Counter(tuple(row) for row in record.execute(query)) for name, query in asked.items()}
+
+
+def used_before(*systems: str | None) -> list[dict[str, Any]]:
+    """Runs inside each other that used something and ran as an operation, the innermost told of first."""
+    step = {"role": "preprocess", "roleSource": "declared", "operation": "scale", "version": "1"}
+    told = {"inputs": [made.dataset("/a", "x")], "orchestrail_step": step}
+    parents = [None, *range(1, len(systems))]
+    return [
+        made.event("COMPLETE", number, parent=parent, ours={"system": system}, **told)
+        for number, (system, parent) in reversed(list(enumerate(zip(systems, parents, strict=True), 1)))
+    ]
+
+
+@given(records(), st.sampled_from([("ours",), ("ours", "theirs")]), st.sampled_from([1, 3, 100]))
+@example(chain("theirs", "ours", "ours", None), ("ours",), 1)
+@example(chain("ours", "theirs", "ours", "ours", "theirs"), ("ours",), 1)
+@example(used_before("ours", None, None), ("ours",), 1)
+@example([*used_before(None, None, None), made.event("COMPLETE", 1, ours={"system": "ours"})], ("ours",), 1)
+@settings(max_examples=40)
+def test_rows_are_those_of_a_record_of_these_systems_alone(events, systems, step):
+    """However the log was applied, and whatever other runs stand between: in one system by a column, in several by following."""
+    mixed = made.MemoryLog()
+    for place, event in enumerate(events):
+        mixed.add(event)
+        if place % step == 0:
+            apply(mixed)
+    with snapshot(mixed, systems=systems) as record:
+        found = rows(record)
+    with snapshot(log_of(*events), systems=systems) as record:
+        own = set(record.execute(select(tables.run.c.run_id)).scalars())
+    with snapshot(log_of(*(event for event in events if event["run"]["runId"] in own))) as record:
+        expected = rows(record)
+        named = select(tables.run.c.run_id).where(tables.run.c.belongs_to.in_(systems))
+        # One that names none is of its root's system, whoever stands between: without those it may be of none.
+        assume(set(record.execute(named).scalars()) == own)
+    assert found == expected
 
 
 @given(records())

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("29", "95d9096cd0b94f67")
+KNOWN = ("30", "934502c6b440944b")
 
 
 def made_of():
