@@ -122,7 +122,7 @@ class EventRefused(OrchestrailError):
     """Bytes that are not an acceptable OpenLineage event: they go to quarantine, whole.
 
     Attributes:
-        reason: stable reason: not_json, not_openlineage, too_large, cut_off, malformed_line.
+        reason: stable reason: not_json, not_openlineage, too_large, cut_off, malformed_line, erasure.
     """
 
     code = "event-refused"

@@ -25,6 +25,7 @@ from orchestrail.operations.verify import verify
 from orchestrail.settings import Settings
 from orchestrail.store import open_store, postgresql, postgresql_schema, schema, store_name
 from orchestrail.store.appending import Batch, prepared
+from orchestrail.store.base import Placed
 from orchestrail.store.envelope import timestamp
 from orchestrail.store.postgresql import PostgresSession, PostgresStore
 from orchestrail.testing.stores import event, foreign, spooled
@@ -355,6 +356,11 @@ def test_a_writer_appends_and_changes_nothing(place, store):
     assert writer.quarantine(event(3), "not_openlineage", "No.", "a")
     assert writer.resolve(1, foreign(3)).appended == 1
     assert writer.verify().ok
+    first = next(writer.records())
+    with pytest.raises(StoreError, match="refuses this user"):
+        writer.erase([Placed(first.seq, first.event_id)], foreign(4))
+    assert bodies(writer)[0] == event(0)
+    assert writer.size() == 4
     for statement in (
         "UPDATE orchestrail.log SET leaf = event_id",
         "DELETE FROM orchestrail.bundle",

@@ -16,6 +16,7 @@ from serving import Serving
 
 from orchestrail.operations import open_record
 from orchestrail.operations.arrivals import MEDIA_TYPE, write
+from orchestrail.operations.erase import erase
 from orchestrail.projections import tables
 from orchestrail.queries import restriction
 from orchestrail.settings import load_settings
@@ -267,6 +268,7 @@ def test_every_table_is_seen_in_part_or_refused(tmp_path: Path) -> None:
     seen = restriction.seen_tables()
     whole = set(tables.metadata.tables) - seen - restriction.OPEN
     assert whole == {
+        "proj_erasure",
         "proj_member",
         "proj_outcome",
         "proj_reconciliation",
@@ -310,6 +312,23 @@ def test_page_of_an_altered_event_says_so(server: Serving, made: ModuleType) -> 
     page = httpx.get(f"{server.url}/log/0").text
     assert altered in page
     assert '<span class="pass">' not in page
+
+
+def test_page_of_an_erased_event_says_who_erased_it(server: Serving, made: ModuleType) -> None:
+    """And why, and which entry of the log says so; of one that is merely gone it says that nothing does."""
+    send(server, made.body(made.event("START", 1)))
+    send(server, made.body(made.event("COMPLETE", 1)))
+    settings = load_settings(home=server.home)
+    erase(settings, open_record(settings), [0], "It names a customer & more.", "dpo")
+    page = httpx.get(f"{server.url}/log/0").text
+    assert "The event was erased: It names a customer &amp; more." in page
+    assert '<a href="/log/2">entry 2</a>' in page
+    assert httpx.get(f"{server.url}/log/0/event").status_code == 404
+    assert httpx.get(f"{server.url}/log").status_code == 200
+    with closing(sqlite3.connect(server.home / "audit.db")) as connection, connection:
+        connection.execute("DROP TRIGGER recent_update")
+        rewrite(connection.execute, lambda seq, payload: None if seq == 1 else payload)
+    assert "no entry of the log says that it was erased" in httpx.get(f"{server.url}/log/1").text
 
 
 def test_health_and_metrics(server: Serving, made: ModuleType) -> None:

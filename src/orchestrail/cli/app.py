@@ -34,6 +34,7 @@ COMMANDS = {
     "requirements": "List the requirements, or show one with the law behind it.",
     "attest": "State something as a person, bound to a digest.",
     "withdraw": "Put on the record that a data set or model is to be used no more.",
+    "erase": "Take events out of the log for good.",
     "gate": "Say whether a model may be promoted.",
     "document": "Write the technical documentation of a model.",
     "verify": "Recompute the log, to show whether it was altered.",

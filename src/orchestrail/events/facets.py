@@ -63,6 +63,7 @@ OURS = (
     "orchestrail_resolution",
     "orchestrail_document",
     "orchestrail_recovery",
+    "orchestrail_erasure",
 )
 
 

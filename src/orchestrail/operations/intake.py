@@ -13,6 +13,7 @@ from orchestrail.errors import EventRefused, Forbidden
 from orchestrail.events.validation import validate
 from orchestrail.projections.records import may_be_record
 from orchestrail.projections.values import mapping, text
+from orchestrail.store import erasure
 from orchestrail.store.base import Appended, Incoming, Refused
 
 __all__ = ["Appended", "Incoming", "Refused", "checked"]
@@ -44,6 +45,9 @@ def checked(
         if cut and reason == "not_json":
             reason, why = "cut_off", f"The file ends in the middle of it. {why}"
         return Refused(item.body, reason, why, place, item.nonce, item.emitter, item.counter)
+    if erasure.is_record(event):
+        why = "That something was erased from the log is put on the record by `orchestrail erase`, and comes from nowhere else."
+        return Refused(item.body, "erasure", why, place, item.nonce, item.emitter, item.counter)
     named = _system(event)
     if systems is not None and named is not None and named not in systems:
         raise Forbidden(

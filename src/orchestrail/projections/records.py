@@ -14,6 +14,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from sqlalchemy import Table
 
 from orchestrail.projections import tables
+from orchestrail.projections.erasures import erasure
 from orchestrail.projections.fold import OURS
 from orchestrail.projections.handed_out import document
 from orchestrail.projections.manifests import manifest
@@ -54,6 +55,7 @@ KINDS: tuple[Kind[Any], ...] = (
     Kind("orchestrail_document", document, tables.document, asdict),
     Kind("orchestrail_manifest", manifest, tables.manifest, tables.manifest_columns),
     Kind("orchestrail_recovery", recovery, tables.recovery, asdict),
+    Kind("orchestrail_erasure", erasure, tables.erasure, tables.erasure_columns),
     Kind("orchestrail_scan", scan, tables.scan, tables.scan_columns),
     Kind("orchestrail_resolution", resolution, tables.resolution, asdict),
 )

@@ -123,6 +123,27 @@ class PersonsRow:
 
 
 @dataclass(frozen=True, slots=True)
+class ErasureRow:
+    """Events that were taken out of the log.
+
+    Attributes:
+        seq: place of the record in the log.
+        received_at: when the log took it, RFC 3339 in UTC.
+        places: where they stood.
+        erased_at: when it was said, RFC 3339 in UTC.
+        reason: why.
+        by: who decided it, a person or a pseudonym.
+    """
+
+    seq: int
+    received_at: str
+    places: tuple[int, ...]
+    erased_at: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True, slots=True)
 class RecoveryRow:
     """A log that lacks what it had signed, and goes on.
 

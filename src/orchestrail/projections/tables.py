@@ -36,6 +36,7 @@ from orchestrail.projections.packing import Packed
 from orchestrail.projections.rows import (
     Code,
     End,
+    ErasureRow,
     FoundRow,
     ManifestRow,
     PersonsRow,
@@ -50,7 +51,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "30"
+VERSION = "31"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -403,6 +404,17 @@ withdrawal = Table(
     Column("by", TEXT),
 )
 
+erasure = Table(
+    "proj_erasure",
+    metadata,
+    Column("seq", WHOLE, primary_key=True),
+    Column("received_at", TEXT, nullable=False),
+    Column("places", TEXT, nullable=False),
+    Column("erased_at", TEXT, nullable=False),
+    Column("reason", TEXT, nullable=False),
+    Column("by", TEXT, nullable=False),
+)
+
 recovery = Table(
     "proj_recovery",
     metadata,
@@ -588,6 +600,16 @@ def persons_row(columns: RowMapping) -> PersonsRow:
     """Make the persons whose signatures count of their columns."""
     known = tuple(person_of(one["name"], one) for one in json.loads(columns["persons"]))
     return PersonsRow(columns["seq"], columns["received_at"], known)
+
+
+def erasure_columns(row: ErasureRow) -> dict[str, Any]:
+    """Lay an erasure out in the columns of its table."""
+    return asdict(row) | {"places": json.dumps(row.places)}
+
+
+def erasure_row(columns: RowMapping) -> ErasureRow:
+    """Read an erasure out of the columns of its table."""
+    return ErasureRow(**{**columns, "places": tuple(json.loads(columns["places"]))})
 
 
 def withdrawal_row(columns: RowMapping) -> WithdrawalRow:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection
@@ -33,6 +33,18 @@ class Incoming:
     emitter: str | None = None
     counter: int | None = None
     event_time: str | None = None
+
+
+class Placed(NamedTuple):
+    """An entry of the log.
+
+    Attributes:
+        seq: its place.
+        event_id: the id of its event, hexadecimal.
+    """
+
+    seq: int
+    event_id: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -277,6 +289,14 @@ class Store(Protocol):
 
     def resolve(self, entry_id: int, incoming: Incoming) -> Appended:
         """Append a quarantined event that is acceptable by now, and mark its entry."""
+        ...
+
+    def erase(self, entries: Sequence[Placed], record: Incoming) -> Appended:
+        """Take the bytes of some entries out, and append the record of it, in one durable transaction; their places stay."""
+        ...
+
+    def give_back(self) -> bool:
+        """Have the database forget what was taken out of it; False where somebody who reads it kept it from doing so."""
         ...
 
     def gaps(self) -> list[Gap]:

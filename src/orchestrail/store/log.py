@@ -8,13 +8,14 @@ from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from orchestrail.errors import StoreError
 from orchestrail.store import counters, quarantine
 from orchestrail.store.appending import Batch, parsed, prepared, ranges
-from orchestrail.store.base import Appended, Behind, Checkpoint, Gap, Incoming, Quarantined, Record, Refused
+from orchestrail.store.base import Appended, Behind, Checkpoint, Gap, Incoming, Placed, Quarantined, Record, Refused
 from orchestrail.store.entries import entries_in, page_from
+from orchestrail.store.erasure import take_out
 from orchestrail.store.keys import load_signer, parse_public_key
 from orchestrail.store.known import forget, known_head, remember
 from orchestrail.store.note import Head, NoteError, Signer, Verifier, checked_head, parse_head, parse_note
@@ -59,6 +60,14 @@ class LogStore(ABC):
         """Open the one transaction that may append; it is durable at the end of the block, or rolled back on an error."""
 
     @abstractmethod
+    def _unguarded(self, session: Any) -> AbstractContextManager[None]:
+        """Open a block within a transaction in which no trigger keeps rows of `GUARDED` tables from being changed."""
+
+    @abstractmethod
+    def give_back(self) -> bool:
+        """Have the database forget what was taken out; see `orchestrail.store.base.Store`."""
+
+    @abstractmethod
     def _reading(self) -> AbstractContextManager[Session]:
         """Open a transaction that reads, all of it from one moment."""
 
@@ -89,6 +98,27 @@ class LogStore(ABC):
             appended = batch.finish()
             if resolved is not None:
                 session.execute(_MARK_RESOLVED, (identities[0], resolved))
+        self._grown(appended.size, batch.note)
+        return appended
+
+    def erase(self, entries: Sequence[Placed], record: Incoming) -> Appended:
+        """Take the bytes of some entries out, and append the record of it, in one durable transaction; their places stay.
+
+        Args:
+            entries: which; each has its bytes still.
+            record: says so; `orchestrail.store.erasure.named_in` reads the entries out of it.
+
+        Raises:
+            StoreError: nothing was taken out: the store cannot be written, or whoever asks may not change what is in it.
+        """
+        given = prepared(self._sign(), [record], datetime.now(UTC))
+        with self._writing() as session:
+            batch = Batch(session, self._sign())
+            self._require_grown(session, batch.before)
+            batch.add(given)
+            appended = batch.finish()
+            with self._unguarded(session):
+                take_out(session, entries)
         self._grown(appended.size, batch.note)
         return appended
 

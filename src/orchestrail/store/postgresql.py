@@ -23,6 +23,7 @@ from orchestrail.store import postgresql_schema, schema
 from orchestrail.store.appending import Batch, Prepared, begin_log
 from orchestrail.store.base import Progress, Verification
 from orchestrail.store.copying import copy_log, verified_copy
+from orchestrail.store.erasure import GUARDED
 from orchestrail.store.keys import create_signer, load_signer
 from orchestrail.store.log import LogStore, own_verifier
 from orchestrail.store.note import Verifier
@@ -272,6 +273,22 @@ class PostgresStore(LogStore):
     def _writing(self) -> Iterator[PostgresSession]:
         with self._connection() as session, session.appending():
             yield session
+
+    @contextmanager
+    def _unguarded(self, session: PostgresSession) -> Iterator[None]:
+        for table in GUARDED:
+            session.execute(f"ALTER TABLE {table} DISABLE TRIGGER USER")
+        yield
+        for table in GUARDED:
+            session.execute(f"ALTER TABLE {table} ENABLE TRIGGER USER")
+
+    def give_back(self) -> bool:
+        """Write the tables anew without what was taken out; the server's own log of its writes has it as long as it is kept."""
+        with self._server.translated(), self._server.connect() as connection:
+            connection.autocommit = True
+            for table in GUARDED:
+                connection.execute(f"VACUUM (FULL) {table}")
+        return True
 
     @contextmanager
     def _reading(self) -> Iterator[PostgresSession]:

@@ -19,6 +19,7 @@ from orchestrail.store.appending import begin_log
 from orchestrail.store.base import Progress, Verification
 from orchestrail.store.connect import SqliteSession, check_ours, open_reader, open_writer, store_error, translated
 from orchestrail.store.copying import copy_log, verified_copy
+from orchestrail.store.erasure import GUARDED
 from orchestrail.store.keys import create_signer
 from orchestrail.store.log import LogStore, own_verifier
 from orchestrail.store.note import Verifier
@@ -140,6 +141,25 @@ class SqliteStore(LogStore):
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
                 raise
+
+    @contextmanager
+    def _unguarded(self, session: SqliteSession) -> Iterator[None]:
+        session.execute("PRAGMA secure_delete = ON")  # what is taken out is overwritten
+        marks = ", ".join("?" * len(GUARDED))
+        of = f"FROM sqlite_master WHERE type = 'trigger' AND tbl_name IN ({marks})"
+        guards = list(session.execute(f"SELECT name, sql {of}", GUARDED))
+        for name, _ in guards:
+            session.execute(f"DROP TRIGGER {name}")
+        yield
+        for _, statement in guards:
+            session.execute(statement)
+
+    def give_back(self) -> bool:
+        """Write the file anew without what was taken out of it, and empty the one beside it; False where a reader kept that one."""
+        with translated(self.path), closing(open_writer(self.path)) as connection:
+            connection.execute("VACUUM")
+            busy, *_ = connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+            return not busy
 
     @contextmanager
     def _reading(self) -> Iterator[SqliteSession]:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from orchestrail.errors import StoreError
-from orchestrail.store import counters, schema
+from orchestrail.store import counters, erasure, schema
 from orchestrail.store.appending import foreign_digest
 from orchestrail.store.base import Compared, Problem, Progress, Refused, Verification
 from orchestrail.store.bundle import MOST_ENTRIES, NONCE, BundleError, Stored, unpack
@@ -135,6 +135,8 @@ class _Check:
         self._arrived: dict[str, list[int]] = {}
         self._tiles: dict[tuple[int, int], bytes | None] = {}
         self._last = Opened()
+        self._missing: dict[int, tuple[str, str]] = {}
+        self._erased: dict[int, tuple[str, int]] = {}
 
     def run(self) -> Verification:
         """Run every check; one that the database or a damaged value stops is itself a problem."""
@@ -145,6 +147,7 @@ class _Check:
             ("checkpoint", self._read_heads),
             ("against", self._read_against),
             ("log", self._check_log),
+            ("log", self._check_erased),
             ("checkpoint", self._check_heads),
             ("tile", self._check_tiles),
             ("tree", self._check_tree),
@@ -338,12 +341,28 @@ class _Check:
             self._arrived.setdefault(envelope.emitter, []).append(envelope.counter)
         for payload in part.payload or ():
             if payload is None:
-                self._report(part.table, part.place, "its payload is missing")
+                self._missing[part.seq] = (part.table, envelope.event_id)
             elif sha256(payload).hexdigest() != envelope.event_id:
                 self._report(part.table, part.place, "nonce and body do not give the event id")
             elif len(payload) != NONCE + envelope.length:
                 self._report(part.table, part.place, "the length is not the one of the envelope")
+            elif envelope.source == erasure.SOURCE:
+                for seq, event_id in erasure.named_in(payload[NONCE:]):
+                    self._erased.setdefault(seq, (event_id, part.seq))
         return envelope.received_at
+
+    def _check_erased(self) -> None:
+        """Hold what is missing against what later entries say was erased: each of the two needs the other."""
+        for seq, (table, event_id) in self._missing.items():
+            said, record = self._erased.get(seq, (None, -1))
+            if said != event_id or record < seq:
+                self._report(table, f"seq {seq}", "its payload is missing")
+        for seq, (_, record) in sorted(self._erased.items()):
+            if seq not in self._missing:
+                self._report("log", f"seq {record}", f"it says that entry {seq} was erased, and that one is there")
+        if self._missing:
+            said = f"{len(self._missing)} of {self._frontier.size} entries"
+            self._notes.append(f"erased, as the log itself says, with places and leaves as they were: {said}")
 
     def _compare_root(self) -> None:
         size = self._frontier.size
@@ -416,6 +435,10 @@ class _Check:
             appended = None if seq is None else self._entry(seq)
             if resolved is not None and (seq is None or (appended and appended.body not in (body, None))):
                 self._report("quarantine", place, "it is marked as appended, but the log does not hold it")
+        if expected > 1:
+            self._notes.append(
+                f"what was refused is held against digests of its own, which no signature covers: {expected - 1} in quarantine"
+            )
 
     def _check_emitters(self) -> None:
         expected = {

@@ -9,8 +9,9 @@ import os
 import random
 import signal
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from itertools import combinations, pairwise
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,10 +24,11 @@ from orchestrail.queries.log_entries import newest_head, public_key
 from orchestrail.queries.proofs import consistency, inclusion
 from orchestrail.queries.tiles import Tile, contents, hashes
 from orchestrail.store import open_store, verify_store
-from orchestrail.store.base import Compared, Incoming, Refused, Store
+from orchestrail.store.base import Appended, Compared, Incoming, Placed, Refused, Store
 from orchestrail.store.bundle import FULL, WIDTH, pack, unpack
 from orchestrail.store.entries import TABLES, entries_at, reader
 from orchestrail.store.envelope import event_id
+from orchestrail.store.erasure import FACET, SOURCE
 from orchestrail.store.keys import load_signer, parse_public_key
 from orchestrail.store.merkle import TILE_WIDTH, Frontier, leaf_hash, tile_root
 from orchestrail.store.note import Head, parse_head, parse_note
@@ -126,6 +128,19 @@ class Place(Protocol):
 
 def _bodies(store: Store) -> list[bytes | None]:
     return [record.body for record in store.records()]
+
+
+def _packed(place: Place) -> list[bytes]:
+    queries = [f"SELECT payloads FROM {table} ORDER BY first" for table in TABLES]  # noqa: S608
+    return [bytes(data) for query in queries for (data,) in place.execute(query)]
+
+
+def _erasure(store: Store, places: Iterable[int]) -> tuple[list[Placed], Incoming]:
+    """Name some entries, and make the record by which they are erased."""
+    entries = [Placed(record.seq, record.event_id) for record in store.records() if record.seq in places]
+    said = {"entries": [{"sequence": one.seq, "eventId": one.event_id} for one in entries]}
+    body = json.dumps({"job": {"facets": {FACET: said}}}).encode()
+    return entries, Incoming(body, SOURCE, os.urandom(32))
 
 
 def _finished(children: Sequence[Any]) -> None:
@@ -476,6 +491,63 @@ class StoreConformance:
         found = store.verify()
         assert (found.root_hash, list(map(str, found.problems))) == (root, ["bundle seq 7: its payload is missing"])
         assert _bodies(store) == [None if number == 7 else event(number) for number in range(_ROWS)]
+
+    @pytest.mark.parametrize("at_once", [1, 7, _ROWS])
+    def test_what_is_erased_is_gone_and_the_log_says_so(self, store: Store, place: Place, at_once: int) -> None:
+        """Out of bundles and of what is recent; nothing else changes, appends go on, and what is gone is not appended again."""
+        for first in range(0, _ROWS, at_once):
+            store.append([spooled(number) for number in range(first, min(first + at_once, _ROWS))])
+        store.append([foreign(_ROWS)])
+        erased = (0, 7, _ROWS - 1, _ROWS)
+        packed = _packed(place)
+        before = store.checkpoint()
+        done = store.erase(*_erasure(store, erased))
+        assert (done.appended, done.size) == (1, _ROWS + 2)
+        assert store.give_back()
+        found = store.verify(against=before.note)
+        assert (found.problems, found.size) == ((), _ROWS + 2)
+        assert f"with places and leaves as they were: 4 of {_ROWS + 2} entries" in found.notes[-1]
+        left = _bodies(store)[:-1]
+        assert left == [None if number in erased else event(number) for number in range(_ROWS + 1)]
+        now = _packed(place)
+        assert (unpack(now[0])[0], packed[0] in now) == (None, False)
+        assert place.execute("SELECT 1 FROM foreign_seen") == []
+        store = open_store(place.url, home=place.home)
+        assert store.append([spooled(7), spooled(_ROWS + 5)]) == Appended(1, 1, 0, _ROWS + 2, _ROWS + 3)
+        for number in range(_ROWS + 6, _ROWS + 300):
+            store.append([spooled(number)])
+        assert _bodies(store)[:8] == [None, *map(event, range(1, 7)), None]
+        assert store.verify().ok
+
+    def test_what_was_refused_before_is_erased_from_quarantine_too(self, store: Store, place: Place) -> None:
+        """Its entry there stays, without the bytes."""
+        store.quarantine(event(3), "not_openlineage", "no producer", "a")
+        (entry,) = store.quarantined()
+        store.resolve(entry.id, Incoming(entry.body, "a"))
+        store.erase(*_erasure(store, [0]))
+        (entry,) = store.quarantined(resolved=True)
+        assert (entry.body, entry.reason) == (b"", "no producer")
+        assert store.verify().ok
+
+    def test_an_erasure_and_its_record_need_each_other(self, store: Store, place: Place) -> None:
+        """Bytes that are gone without a record, of which a record says another event, or that are there: each is a problem."""
+        store.append([spooled(number) for number in range(_ROWS)])
+        _, record = _erasure(store, [4])
+        store.append([record])
+        problem = f"log seq {_ROWS}: it says that entry 4 was erased, and that one is there"
+        assert list(map(str, store.verify().problems)) == [problem]
+        with place.unguarded() as execute:
+            rewrite(execute, lambda seq, value: None if seq == 5 else value, "payloads", place.literal)
+        problems = {str(each) for each in store.verify().problems}
+        assert problems == {problem, "bundle seq 5: its payload is missing"}
+        with place.unguarded() as execute:
+            rewrite(execute, lambda seq, value: None if seq == 4 else value, "payloads", place.literal)
+        assert list(map(str, store.verify().problems)) == ["bundle seq 5: its payload is missing"]
+        _, other = _erasure(store, [6])
+        store.append([replace(other, body=other.body.replace(b'"sequence": 6', b'"sequence": 5'))])
+        assert list(map(str, store.verify().problems)) == ["bundle seq 5: its payload is missing"]
+        store.append([replace(_erasure(store, [5])[1], source="spool")])
+        assert list(map(str, store.verify().problems)) == ["bundle seq 5: its payload is missing"]
 
     def test_entries_are_the_same_wherever_bundles_end(self, store: Store, place: Place) -> None:
         """Appends of few events and of many, over several tiles, with the store opened anew in between: each event at its place."""

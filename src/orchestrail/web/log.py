@@ -9,6 +9,7 @@ from fastapi import Path
 
 from orchestrail.errors import ConfigurationError, NotRecorded
 from orchestrail.operations.quarantine import list_quarantined, show_quarantined
+from orchestrail.queries.erasures import erasure_of
 from orchestrail.queries.log_entries import checkpoints, newest_head, page_of_log, public_key, whole_entry
 from orchestrail.queries.proofs import inclusion
 from orchestrail.queries.snapshot import Snapshot, Store
@@ -58,6 +59,7 @@ def one(record: Snapshot, seq: int) -> dict[str, Any]:
     formatted = _formatted(text) if len(text) <= SHOWN else None
     return {
         "entry": found,
+        "erasure": erasure_of(record, seq) if found.body is None else None,
         "envelope": found.envelope.decode("ascii", "backslashreplace"),
         "raw": text[:SHOWN],
         "raw_cut": len(text) > SHOWN,
@@ -88,7 +90,7 @@ def event(record: Snapshot, seq: int) -> bytes:
     """
     found = whole_entry(record, seq)
     if found is None or found.body is None:
-        raise NotRecorded(f"There is no event at {seq}.", "The log has no entry there, or its payload is gone.", "")
+        raise NotRecorded(f"There is no event at {seq}.", "The log has no entry there, or its event was erased.", "")
     return found.body
 
 

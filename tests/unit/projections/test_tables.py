@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("30", "934502c6b440944b")
+KNOWN = ("31", "")
 
 
 def made_of():
