@@ -71,6 +71,12 @@ class StoreError(OrchestrailError):
     exit_code = 4
 
 
+class Unstorable(StoreError):
+    """What was given can be held by no store of this kind, however often it is tried; nothing of it was stored."""
+
+    code = "unstorable"
+
+
 class SpoolError(OrchestrailError):
     """The spool cannot be written or read."""
 

@@ -151,6 +151,8 @@ def bad_bodies() -> dict[str, tuple[bytes, int]]:
         "a-key-twice": (text.replace('"producer"', '"producer": "q", "producer"').encode(), 400),
         "no-utf-8": (text.encode("utf-16"), 400),
         "no-run-id": (text.replace("00000000-0000", "x").encode(), 422),
+        "zero-in-run-id": (text.replace('"runId": "', '"runId": "\\u0000').encode(), 422),
+        "half-in-run-id": (text.replace('"runId": "', '"runId": "\\ud800').encode(), 422),
         "no-zone": (text.replace("00Z", "00").encode(), 422),
         "unknown-type": (text.replace("START", "BEGIN").encode(), 422),
         "deep": (text.replace('"p"', "[" * 100_000 + "]" * 100_000).encode(), 400),

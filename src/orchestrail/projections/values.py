@@ -14,6 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID
 
+from orchestrail.store.session import storable
+
 _SHA256 = re.compile(r"sha256:[0-9a-f]{64}")
 _OURS = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", re.ASCII)
 _FINER = re.compile(r"(\.\d{6})\d+")
@@ -38,9 +40,7 @@ def text(value: object) -> str | None:
     """Give a text that a database and a terminal can hold; an empty one counts as unknown."""
     if not isinstance(value, str) or not value:
         return None
-    # PostgreSQL cannot hold a zero character; JSON can hold half a surrogate pair, which UTF-8 cannot.
-    value = value[:_LONGEST].replace("\0", "\N{REPLACEMENT CHARACTER}")
-    return value if value.isascii() else value.encode("utf-8", "replace").decode("utf-8")
+    return storable(value[:_LONGEST])
 
 
 def texts(value: object) -> Iterator[str]:

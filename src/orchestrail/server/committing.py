@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from starlette.concurrency import run_in_threadpool
 
+from orchestrail.errors import StoreError, Unstorable
 from orchestrail.operations.intake import BATCH, BATCH_BYTES, Appended, Incoming, Refused
 from orchestrail.queries.snapshot import Store
 
@@ -68,7 +69,7 @@ class Committer:
         count = size = 0
         while self._waiting and (not taken or (count < BATCH and size < BATCH_BYTES)):
             taken.append(self._waiting.pop(0))
-            count += len(taken[-1].items)
+            count += len(taken[-1].items) + len(taken[-1].refused)
             size += taken[-1].size
         return taken
 
@@ -78,6 +79,11 @@ class Committer:
         try:
             appended = await run_in_threadpool(self._store.append, items, refused)
         except Exception as error:  # each sender is told, and the next transaction is tried all the same
+            if len(taken) > 1 and (isinstance(error, Unstorable) or not isinstance(error, StoreError)):
+                # It is one of them that cannot be stored, which is nothing to the others.
+                for each in taken:
+                    await self._commit([each])
+                return
             for each in taken:
                 if not each.done.cancelled():
                     each.done.set_exception(error)

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-from orchestrail.errors import StoreError
+from orchestrail.errors import StoreError, Unstorable
 from orchestrail.store import schema
 from orchestrail.store.session import Damage
 
@@ -135,6 +135,10 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.Error as error:
         raise store_error(path, error) from error
+    except (UnicodeEncodeError, OverflowError) as error:
+        raise Unstorable(
+            f"The store {path} cannot hold what was given.", f"{error}.", "Report it; nothing of it was stored."
+        ) from error
     except (Damage, UnicodeDecodeError) as error:  # where a schema is damaged, SQLite may cite what is no text
         raise StoreError(
             f"The store {path} is damaged.", f"{error}.", "Run `orchestrail verify`; restore a copy where it fails."

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
+from dataclasses import replace
 
 from orchestrail.store.base import Quarantined, Refused
-from orchestrail.store.session import Session
+from orchestrail.store.session import Session, storable
 
 _WAITS = "event_id IS NULL"
 _COLUMNS = "id, body, reason_code, reason, source, nonce, emitter, counter, received_at, event_id"
@@ -30,6 +31,13 @@ def row_digest(entry_id: int, refused: Refused, received_at: str) -> bytes:
 
 def insert(session: Session, refused: Refused, received_at: str) -> bool:
     """Write an entry; False where the same bytes from the same source are there already."""
+    # A reason may repeat what stood in the bytes, which are kept as they are.
+    refused = replace(
+        refused,
+        reason_code=storable(refused.reason_code),
+        reason=storable(refused.reason),
+        source=storable(refused.source),
+    )
     known = session.execute(
         "SELECT 1 FROM quarantine WHERE source = ? AND body = ?", (refused.source, refused.body)
     ).fetchone()

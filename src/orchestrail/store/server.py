@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from orchestrail.errors import ConfigurationError, StoreError
+from orchestrail.errors import ConfigurationError, StoreError, Unstorable
 from orchestrail.store.postgresql_schema import SCHEMA
 from orchestrail.store.session import Damage
 
@@ -21,6 +21,7 @@ BUSY_SECONDS = 60
 _BUSY = (errors.LockNotAvailable, errors.DeadlockDetected, errors.QueryCanceled, errors.IdleInTransactionSessionTimeout)
 _REFUSED = (errors.InsufficientPrivilege, errors.ReadOnlySqlTransaction)
 _FULL = (errors.DiskFull, errors.OutOfMemory, errors.TooManyConnections, errors.ConfigurationLimitExceeded)
+_UNFIT = (psycopg.DataError, errors.ProgramLimitExceeded)
 _UNREACHABLE = (psycopg.OperationalError, psycopg.InterfaceError)
 
 
@@ -101,6 +102,8 @@ class Server:
                 why,
                 "See to the server; what was stored before is unharmed, and the spool keeps the rest.",
             )
+        if isinstance(error, _UNFIT):
+            return Unstorable(f"{self.called} cannot hold what was given.", why, "Report it; nothing of it was stored.")
         if isinstance(error, _UNREACHABLE):
             return StoreError(
                 f"{self.called} cannot be reached.",

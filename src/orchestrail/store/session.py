@@ -10,6 +10,13 @@ from typing import Any, Protocol
 _PLACES = "SELECT event_id, (SELECT seq FROM log WHERE log.event_id = new.event_id) FROM {new}"
 
 
+def storable(text: str) -> str:
+    """Give a text as every database can hold it."""
+    # PostgreSQL cannot hold a zero character; JSON can hold half a surrogate pair, which UTF-8 cannot.
+    text = text.replace("\0", "\N{REPLACEMENT CHARACTER}")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode("utf-8")
+
+
 class Damage(Exception):
     """Something in a store is not what a store writes; says what."""
 

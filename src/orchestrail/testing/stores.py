@@ -19,7 +19,7 @@ from uuid import UUID
 
 import pytest
 
-from orchestrail.errors import StoreError
+from orchestrail.errors import StoreError, Unstorable
 from orchestrail.queries.log_entries import newest_head, public_key
 from orchestrail.queries.proofs import consistency, inclusion
 from orchestrail.queries.tiles import Tile, contents, hashes
@@ -274,6 +274,23 @@ class StoreConformance:
         assert store.refused() == 2
         assert store.size() == 0
         assert store.verify().ok
+
+    def test_quarantine_holds_any_words(self, store: Store) -> None:
+        """What no database can hold of a reason, or of a place, is marked; the bytes beside it are whole, and kept once."""
+        refused = Refused(b"\x00\xff", "not\0", "Found `\0` and `\ud800`.", "a\0: \udfff")
+        assert store.append([spooled(0)], [refused]).quarantined == 1
+        assert store.append([], [refused]).quarantined == 0
+        (kept,) = store.quarantined()
+        assert (kept.body, kept.reason, kept.source) == (b"\x00\xff", "Found `\ufffd` and `?`.", "a\ufffd: ?")
+        assert store.size() == 1
+        assert store.verify().ok
+
+    def test_what_a_database_cannot_hold_is_said(self, store: Store) -> None:
+        """It is told apart from a store that cannot be used now, and nothing of it is stored."""
+        with pytest.raises(Unstorable):
+            store.append([spooled(0)], [Refused(b"x", "not_json", "No.", "a", counter=2**63)])
+        assert store.size() == 0
+        assert store.append([spooled(0)]).appended == 1
 
     def test_resolved_entries_stay(self, store: Store) -> None:
         """A retry appends the event and marks the entry, which is kept and no longer listed."""
