@@ -17,6 +17,7 @@ import pytest
 
 from orchestrail.errors import ConfigurationError, StoreError
 from orchestrail.store import open_store, store_file
+from orchestrail.store.appending import Batch, prepared
 from orchestrail.store.merkle import TILE_WIDTH, Frontier, Tiles, leaf_hash
 from orchestrail.store.sqlite import SqliteStore
 
@@ -48,6 +49,18 @@ def test_foreign_digest_needs_the_key_of_the_store(store, made, tmp_path):
     for each in (store, other):
         each.append([made.foreign(0)])
     assert sql(store, "SELECT digest FROM foreign_seen") != sql(other, "SELECT digest FROM foreign_seen")
+
+
+def test_a_batch_that_is_overtaken_gets_a_later_time(store, made):
+    """Its time is chosen before its turn has come; where another batch was first, it is chosen anew, and leaves with it."""
+    waits = prepared(store._sign(), [made.spooled(number) for number in range(300)])
+    store.append([made.spooled(300)])
+    with store._writing() as session:
+        Batch(session, store._sign(), waits).write()
+    times = [record.received_at for record in store.records()]
+    assert len(times) == 301
+    assert times[0] < times[1] == times[300]
+    assert store.verify().ok
 
 
 def test_two_batches_never_share_a_time(store, made, monkeypatch):

@@ -24,11 +24,12 @@ from orchestrail.operations.backup import backup, recover, restore
 from orchestrail.operations.verify import verify
 from orchestrail.settings import Settings
 from orchestrail.store import open_store, postgresql, postgresql_schema, schema, store_name
-from orchestrail.store.appending import Batch, prepared
+from orchestrail.store.appending import _EDGE, _FORGET, Batch, prepared
 from orchestrail.store.base import Placed
 from orchestrail.store.envelope import timestamp
 from orchestrail.store.postgresql import PostgresSession, PostgresStore
-from orchestrail.testing.stores import event, foreign, spooled
+from orchestrail.store.session import _PLACES
+from orchestrail.testing.stores import event, foreign, nonce, spooled
 
 FORK = multiprocessing.get_context("fork")
 SECRET = "hunter2-of-the-owner"
@@ -86,7 +87,7 @@ def test_what_waits_in_an_earlier_store_gets_its_place(place, monkeypatch, revis
     """An upgrade finds events that were stored and had no place yet, and appends them as they came."""
     older = at_revision(place, monkeypatch, revision)
     now = datetime.now(UTC)
-    given = prepared(older._sign(), [spooled(0), foreign(1)], now).given
+    given = prepared(older._sign(), [spooled(0), foreign(1)]).given
     with place.connect() as connection:
         for one in given:
             connection.execute("INSERT INTO payload VALUES (%b, %b, %b)", (one.identity, one.nonce, one.item.body))
@@ -196,9 +197,7 @@ def test_appends_take_turns(place, store):
 
 def half_of_an_append(session, store, items):
     """Write all that an append writes, and leave it to the caller what becomes of it."""
-    batch = Batch(session, store._sign())
-    batch.add(prepared(store._sign(), items, datetime.now(UTC)))
-    return batch.finish()
+    return Batch(session, store._sign(), prepared(store._sign(), items)).write()
 
 
 def _append_and_stop(place, items, gate):
@@ -243,6 +242,30 @@ def test_a_process_that_stands_still_does_not_stop_the_log(place, store, monkeyp
         stand_still(session)
     assert bodies(store) == [event(1)]
     assert store.verify().ok
+
+
+def test_an_append_reads_no_more_than_it_needs(place, store):
+    """An index leads to it even where the server believes that a table is small, since nobody has counted it."""
+    store.append([make(number) for make in (spooled, foreign) for number in range(1000)])
+    asked = [
+        (_PLACES.format(new="unnest(%b::bytea[]) AS new(event_id)"), [nonce(0)]),
+        (_EDGE.replace("?", "%b"), 100),
+        (_FORGET.replace("?", "%b"), "2026"),
+    ]
+    with place.connect() as connection:
+        connection.execute("SET search_path = orchestrail")
+        for statement, value in asked:
+            plan = "\n".join(line for (line,) in connection.execute(f"EXPLAIN {statement}", (value,)))
+            assert "Index" in plan
+            assert not re.search("Seq Scan on (log|foreign_seen)", plan)
+
+
+def test_an_append_gets_a_connection_that_lives(place, store):
+    """Where the server ended one that was kept open, another is opened, and nobody hears of it."""
+    store.append([spooled(0)])
+    others = "pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
+    assert (True,) in place.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM {others}")
+    assert store.append([spooled(1)]).size == 2
 
 
 def test_a_server_that_dies_amid_batches_keeps_what_was_acknowledged(place, store, cluster):

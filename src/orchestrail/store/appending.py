@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hmac
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from itertools import accumulate, pairwise
+from typing import NamedTuple
 
 from orchestrail.store import counters, quarantine
 from orchestrail.store.base import Appended, Incoming, Refused
@@ -30,7 +32,7 @@ from orchestrail.store.envelope import (
 )
 from orchestrail.store.merkle import TILE_WIDTH, Frontier, completed_tiles, leaf_hash, tile_root
 from orchestrail.store.note import Head, Signer
-from orchestrail.store.session import Damage, Session, places
+from orchestrail.store.session import Damage, Rows, Session, places
 
 FOREIGN_WINDOW = timedelta(hours=24)
 """Within this time, equal bytes from a producer without nonces are one event."""
@@ -60,6 +62,15 @@ _HEAD = (
     " (SELECT coalesce(sum(count), 0) FROM recent) FROM tree"
 )
 
+# While PostgreSQL has not counted a table, it uses an index for what lies between two values, and none for what is below one.
+_FORGET = "DELETE FROM foreign_seen WHERE seen_at >= '' AND seen_at < ?"
+_EDGE = (
+    f"SELECT leaf FROM log WHERE seq BETWEEN (SELECT size / {TILE_WIDTH} * {TILE_WIDTH} FROM tree)"  # noqa: S608
+    " AND (SELECT size - 1 FROM tree)"
+    f" AND (SELECT size + ? >= (size / {TILE_WIDTH} + 1) * {TILE_WIDTH} FROM tree) ORDER BY seq"
+)
+"""The leaves of the tile that is not full, where so many more entries may fill it."""
+
 _KEEP = "INSERT INTO {table} VALUES (?, ?, ?, ?)"
 
 WORTH = 64
@@ -69,8 +80,7 @@ WORTH_BYTES = 2**16
 """Packed bytes for which the same holds, however few entries they are."""
 
 
-@dataclass(frozen=True, slots=True)
-class Candidate:
+class Candidate(NamedTuple):
     """An event with all that is computed of it alone, which no transaction has to wait for.
 
     Attributes:
@@ -90,36 +100,62 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Prepared:
-    """Events with all that is computed of them before a transaction begins.
+    """Events with all that is computed of them before a transaction begins. It is good where the log holds none of them yet.
 
     Attributes:
         given: the events.
-        parts: their payloads, cut and packed as bundles hold them: of how many, and the bytes. Good where none is known yet.
+        payloads: theirs, cut and packed as bundles hold them: of how many, and the bytes.
+        arrived: which numbers of their emitters they have.
+        received_at: the time of the batch.
+        envelopes: theirs with that time, packed, for each of the packed payloads.
+        leaves: of the envelopes.
     """
 
     given: Sequence[Candidate]
-    parts: Sequence[tuple[int, bytes]]
+    payloads: Sequence[tuple[int, bytes]]
+    arrived: Mapping[str, counters.Ranges]
+    received_at: str = ""
+    envelopes: Sequence[bytes] = ()
+    leaves: Sequence[bytes] = ()
 
     @classmethod
-    def of(cls, given: Sequence[Candidate]) -> Prepared:
-        """Cut and pack the payloads of events."""
-        return cls(given, _parts(given))
+    def of(cls, given: Sequence[Candidate], received_at: str | None = None) -> Prepared:
+        """Compute it.
+
+        Args:
+            given: the events.
+            received_at: the time of the batch; None for now.
+        """
+        payloads = [*cut(one.nonce + one.item.body for one in given)]
+        arrived: dict[str, list[int]] = {}
+        for one in given:
+            if one.item.emitter is not None and one.item.counter is not None:
+                arrived.setdefault(one.item.emitter, []).append(one.item.counter)
+        numbers = {emitter: counters.add((), numbers) for emitter, numbers in arrived.items()}
+        # As late as it can be: who has the lock first should have the earlier time.
+        return cls(given, payloads, numbers).at(received_at or timestamp(datetime.now(UTC)))
+
+    def at(self, received_at: str) -> Prepared:
+        """Give it with another time of the batch."""
+        envelopes = [stamped(one.envelope, received_at) for one in self.given]
+        bounds = pairwise(accumulate((count for count, _ in self.payloads), initial=0))
+        return replace(
+            self,
+            received_at=received_at,
+            envelopes=[pack(envelopes[begin:end]) for begin, end in bounds],
+            leaves=[leaf_hash(envelope) for envelope in envelopes],
+        )
 
 
-def prepared(signer: Signer, items: Iterable[Incoming], now: datetime) -> Prepared:
+def prepared(signer: Signer, items: Iterable[Incoming]) -> Prepared:
     """Compute what can be computed of events before a transaction begins.
 
     Args:
         signer: holds the key by which repeats of foreign events are known.
         items: the events.
-        now: the time by the store's clock.
     """
-    received_at = timestamp(now)
-    return Prepared.of([_candidate(signer, item, received_at) for item in items])
-
-
-def _parts(given: Iterable[Candidate]) -> list[tuple[int, bytes]]:
-    return [*cut(one.nonce + one.item.body for one in given)]
+    begun = timestamp(datetime.now(UTC))
+    return Prepared.of([_candidate(signer, item, begun) for item in items])
 
 
 def _candidate(signer: Signer, item: Incoming, received_at: str) -> Candidate:
@@ -132,86 +168,86 @@ def _candidate(signer: Signer, item: Incoming, received_at: str) -> Candidate:
 class Batch:
     """Events that get their places together, and the checkpoint over them. Nobody else may do so meanwhile.
 
+    Others wait for the lock: what can be asked beforehand is asked at once, and what is written is not waited for.
+
     Attributes:
         before: size of the log before it.
-        note: the checkpoint over it, once it is finished; None where nothing was added.
+        identities: the id of each event, new or not, once it is written.
+        note: the checkpoint over it, once it is written; None where nothing was added.
     """
 
-    def __init__(self, session: Session, signer: Signer) -> None:
+    def __init__(self, session: Session, signer: Signer, prepared: Prepared, refused: Sequence[Refused] = ()) -> None:
         self._session = session
         self._signer = signer
-        self._frontier, last, self._recent = _load_head(session)
+        self._given = given = prepared.given
+        self._refused = refused
+        head = session.execute(_HEAD)
+        edge = session.execute(_EDGE, (len(given),))
+        placed = places(session, [one.identity for one in given if one.digest is None])
+        emitters = dict.fromkeys([*prepared.arrived, *(one.emitter for one in refused if one.emitter is not None)])
+        counted = session.each(_COUNTERS, {"emitter": str}, [(emitter,) for emitter in emitters])
+        self._frontier, last, self._recent = _load_head(head)
+        self._edge, self._placed, self._counted = [leaf for (leaf,) in edge], dict(placed), dict(counted)
         self.before = self._frontier.size
-        self._moment = datetime.now(UTC)
-        self._received_at = timestamp(self._moment)
+        self._now = datetime.now(UTC)
         # Entries of one batch share their time and two batches never do, so that the tree itself says where a checkpoint belongs.
-        if self._received_at == last:
-            self._moment += timedelta(microseconds=1)
-            self._received_at = timestamp(self._moment)
-        self._identities: list[bytes] = []
-        self._envelopes: list[bytes] = []
-        self._parts: Sequence[tuple[int, bytes]] = ()
-        self._leaves: list[bytes] = []
-        self._duplicates = 0
-        self._quarantined = 0
-        self._foreign = False
-        self._counters: dict[str, list[int]] = {}
+        if last is not None and prepared.received_at <= last:
+            now = timestamp(self._now)
+            prepared = prepared.at(timestamp(self._now + timedelta(microseconds=1)) if now == last else now)
+        self._prepared = prepared
+        self.identities: list[bytes] = []
         self.note: bytes | None = None
 
-    def add(self, prepared: Prepared) -> list[bytes]:
-        """Give those events the next places that the log does not hold yet; return the id of each, new or not."""
-        given = prepared.given
-        first = {candidate.identity: candidate for candidate in reversed(given)}
-        known = self._known_foreign(given)
-        identities = [known.get(candidate.digest or b"", candidate.identity) for candidate in given]
-        wanted = [identity for identity in dict.fromkeys(identities) if identity in first]
-        placed = places(self._session, wanted)
-        new = [first[identity] for identity in wanted if identity not in placed]
-        for one in new:
-            envelope = stamped(one.envelope, self._received_at)
-            leaf = leaf_hash(envelope)
-            self._envelopes.append(envelope)
-            self._leaves.append(leaf)
+    def write(self) -> Appended:
+        """Give the events that the log does not hold yet the next places, put refused bytes aside once; tell what was done.
+
+        Written are the entries, the tree, its tiles, the signed checkpoint and the emitters' counters.
+        """
+        session, before = self._session, self.before
+        new = self._new()
+        if len(new) < len(self._given):
+            self._prepared = Prepared.of(new, self._prepared.received_at)
+        leaves = self._prepared.leaves
+        for leaf in leaves:
             self._frontier.append(leaf)
-            self._arrived(one.item.emitter, one.item.counter)
-        self._identities = [one.identity for one in new]
-        self._parts = prepared.parts if len(new) == len(given) else _parts(new)
-        self._duplicates = len(given) - len(new)
-        return identities
-
-    def quarantine(self, refused: Iterable[Refused]) -> None:
-        """Put refused bytes aside once."""
-        for entry in refused:
-            if quarantine.insert(self._session, entry, self._received_at):
-                self._quarantined += 1
-                self._arrived(entry.emitter, entry.counter)
-
-    def finish(self) -> Appended:
-        """Write the entries, the tree, its tiles, the signed checkpoint and the emitters' counters; tell what was done."""
-        session, before, after = self._session, self.before, self._frontier.size
-        counted = dict(session.each(_COUNTERS, {"emitter": str}, [(emitter,) for emitter in self._counters]))
-        rows = [
-            (emitter, counters.format_ranges(counters.add(ranges(counted[emitter] or ""), arrived)))
-            for emitter, arrived in self._counters.items()
-        ]
-        session.each(_COUNT, {"emitter": str, "counters": str}, rows)
-        if self._foreign:
-            session.execute("DELETE FROM foreign_seen WHERE seen_at < ?", (timestamp(self._moment - FOREIGN_WINDOW),))
-        if after > before:
+        after = self._frontier.size
+        if new:
+            identities = [one.identity for one in new]
+            session.each(_PLACE, _LOG, [*zip(range(before, after), identities, leaves, strict=True)])
             for level, number in completed_tiles(before, after):
                 session.execute("INSERT INTO tile VALUES (?, ?, ?)", (level, number, self._tile(level, number)))
-            session.each(_PLACE, _LOG, [*zip(range(before, after), self._identities, self._leaves, strict=True)])
             self._keep()
             session.execute("UPDATE tree SET size = ?, frontier = ?", (after, self._frontier.to_bytes()))
             self.note = insert_checkpoint(session, self._signer, self._frontier)
-        return Appended(after - before, self._duplicates, self._quarantined, before if after > before else None, after)
+        aside = [one for one in self._refused if quarantine.insert(session, one, self._prepared.received_at)]
+        self._count(aside)
+        return Appended(after - before, len(self._given) - len(new), len(aside), before if new else None, after)
+
+    def _new(self) -> list[Candidate]:
+        """Give the events that the log does not hold yet."""
+        first = {candidate.identity: candidate for candidate in reversed(self._given)}
+        known = self._known_foreign()
+        self.identities = [known.get(candidate.digest or b"", candidate.identity) for candidate in self._given]
+        wanted = dict.fromkeys(self.identities)
+        return [first[identity] for identity in wanted if identity in first and identity not in self._placed]
+
+    def _count(self, aside: Iterable[Refused]) -> None:
+        """Write which numbers of their emitters have arrived."""
+        arrived = dict(self._prepared.arrived)
+        for one in aside:
+            if one.emitter is not None and one.counter is not None:
+                arrived[one.emitter] = counters.add(arrived.get(one.emitter, ()), [one.counter])
+        rows = [
+            (emitter, counters.format_ranges(counters.union(ranges(self._counted[emitter] or ""), numbers)))
+            for emitter, numbers in arrived.items()
+        ]
+        self._session.each(_COUNT, {"emitter": str, "counters": str}, rows)
 
     def _keep(self) -> None:
         """Write what the new entries consist of."""
         first = self.before
-        for count, payloads in self._parts:
-            begin = first - self.before
-            bundle = Bundle(first, count, pack(self._envelopes[begin : begin + count]), payloads)
+        for (count, payloads), envelopes in zip(self._prepared.payloads, self._prepared.envelopes, strict=True):
+            bundle = Bundle(first, count, envelopes, payloads)
             if count >= WORTH or len(payloads) >= WORTH_BYTES:
                 self._gather()
                 self._session.execute(_KEEP.format(table="bundle"), bundle.row)
@@ -246,37 +282,27 @@ class Batch:
         session.execute("DELETE FROM recent")
         self._recent = 0
 
-    def _known_foreign(self, given: Iterable[Candidate]) -> dict[bytes, bytes]:
-        """Return the id of the event that each foreign digest stands for, and remember those that are new."""
-        found = {one.digest: one.identity for one in reversed([*given]) if one.digest is not None}
+    def _known_foreign(self) -> dict[bytes, bytes]:
+        """Return the id of the event that each foreign digest stands for; remember those that are new, forget old ones."""
+        found = {one.digest: one.identity for one in reversed(self._given) if one.digest is not None}
         if not found:
             return {}
-        self._foreign = True
-        window = timestamp(self._moment - FOREIGN_WINDOW), timestamp(self._moment + FOREIGN_WINDOW)
-        rows = [(digest, identity, self._received_at) for digest, identity in found.items()]
-        new = {digest for (digest,) in self._session.each(_REMEMBER, _SEEN, rows, window)}
+        begin, end = timestamp(self._now - FOREIGN_WINDOW), timestamp(self._now + FOREIGN_WINDOW)
+        rows = [(digest, identity, self._prepared.received_at) for digest, identity in found.items()]
+        new = {digest for (digest,) in self._session.each(_REMEMBER, _SEEN, rows, (begin, end))}
         old = [(digest,) for digest in found if digest not in new]
-        return found | dict(self._session.each(_KNOWN, {"digest": bytes}, old))
-
-    def _arrived(self, emitter: str | None, counter: int | None) -> None:
-        if emitter is not None and counter is not None:
-            self._counters.setdefault(emitter, []).append(counter)
+        known = found | dict(self._session.each(_KNOWN, {"digest": bytes}, old))
+        self._session.execute(_FORGET, (begin,))
+        return known
 
     def _tile(self, level: int, number: int) -> bytes:
         bounds = first, end = number * TILE_WIDTH, (number + 1) * TILE_WIDTH
         if level == 0:
-            return b"".join((*self._placed(first), *self._leaves[max(first - self.before, 0) : end - self.before]))
+            leaves = self._prepared.leaves
+            edge = self._edge if first < self.before else ()
+            return b"".join((*edge, *leaves[max(first - self.before, 0) : end - self.before]))
         query = "SELECT hashes FROM tile WHERE level = ? AND number >= ? AND number < ? ORDER BY number"
         return b"".join(tile_root(tile) for (tile,) in self._session.execute(query, (level - 1, *bounds)))
-
-    def _placed(self, first: int) -> list[bytes]:
-        """Give the leaves from a place on that were there before the batch."""
-        if first >= self.before:
-            return []
-        rows = self._session.execute(
-            "SELECT leaf FROM log WHERE seq >= ? AND seq < ? ORDER BY seq", (first, self.before)
-        )
-        return [leaf for (leaf,) in rows]
 
 
 def begin_log(session: Session, signer: Signer) -> None:
@@ -339,9 +365,9 @@ def _envelope(item: Incoming, identity: bytes, received_at: str) -> Envelope:
     )
 
 
-def _load_head(session: Session) -> tuple[Frontier, str | None, int]:
+def _load_head(found: Rows) -> tuple[Frontier, str | None, int]:
     """Return the right edge of the tree, the time of the last entry, and the number of entries that are recent."""
-    row = session.execute(_HEAD).fetchone()
+    row = found.fetchone()
     if row is None:
         raise Damage("the tree is missing")
     size, peaks, logged, signed, held, last, recent = row

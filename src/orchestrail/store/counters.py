@@ -30,8 +30,13 @@ def format_ranges(ranges: Iterable[tuple[int, int]]) -> str:
 
 def add(ranges: Iterable[tuple[int, int]], counters: Iterable[int]) -> Ranges:
     """Return the ranges with more counters in them."""
+    return union(ranges, ((counter, counter) for counter in counters))
+
+
+def union(one: Iterable[tuple[int, int]], other: Iterable[tuple[int, int]]) -> Ranges:
+    """Return what is in one of two ranges or in both."""
     merged: Ranges = []
-    for first, last in sorted([*ranges, *((counter, counter) for counter in counters)]):
+    for first, last in sorted([*one, *other]):
         if merged and first <= merged[-1][1] + 1:
             merged[-1] = (merged[-1][0], max(merged[-1][1], last))
         else:

@@ -9,9 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -35,9 +34,8 @@ class EnvelopeError(ValueError):
     """Bytes that are not an envelope in its one byte form."""
 
 
-@dataclass(frozen=True, slots=True)
-class Envelope:
-    """One log entry without its payload, fields in the order in which they are written.
+class Envelope(NamedTuple):
+    """One log entry without its payload, fields in the order in which they are written. They are checked where it is written.
 
     Attributes:
         kind: `event`.
@@ -63,7 +61,12 @@ class Envelope:
     length: int
     retention: str
 
-    def __post_init__(self) -> None:
+    def to_bytes(self) -> bytes:
+        """Return the one byte form.
+
+        Raises:
+            EnvelopeError: a field is not what an envelope can have.
+        """
         # Written out, since a log has millions of them.
         if self.kind != KIND:
             raise _unacceptable("kind")
@@ -87,9 +90,6 @@ class Envelope:
             raise _unacceptable("length")
         if not (isinstance(self.retention, str) and len(self.retention) <= MAX_TEXT):
             raise _unacceptable("retention")
-
-    def to_bytes(self) -> bytes:
-        """Return the one byte form."""
         # As `json.dumps` writes it, without a dictionary and an encoder for each of a million.
         emitter, event_time = self.emitter, self.event_time
         return (
@@ -100,9 +100,6 @@ class Envelope:
             f',"media_type":{_quoted(self.media_type)},"length":{self.length}'
             f',"retention":{_quoted(self.retention)}}}'
         ).encode("ascii")
-
-
-_FIELDS = tuple(field.name for field in fields(Envelope))
 
 
 def parse_envelope(data: bytes) -> Envelope:
@@ -117,7 +114,7 @@ def parse_envelope(data: bytes) -> Envelope:
         raise EnvelopeError("not JSON in ASCII") from error
     if not isinstance(values, dict) or type(values.get("v")) is not int or values["v"] != VERSION:
         raise EnvelopeError("not an envelope of a known version")
-    if tuple(values) != ("v", *_FIELDS):
+    if tuple(values) != ("v", *Envelope._fields):
         raise EnvelopeError("not the fields of an envelope in their order")
     del values["v"]
     envelope = Envelope(**values)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager
-from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -89,15 +88,13 @@ class LogStore(ABC):
         return self._append([incoming], (), entry_id)
 
     def _append(self, items: Sequence[Incoming], refused: Sequence[Refused], resolved: int | None = None) -> Appended:
-        given = prepared(self._sign(), items, datetime.now(UTC))
+        given = prepared(self._sign(), items)
         with self._writing() as session:
-            batch = Batch(session, self._sign())
+            batch = Batch(session, self._sign(), given, refused)
             self._require_grown(session, batch.before)
-            identities = batch.add(given)
-            batch.quarantine(refused)
-            appended = batch.finish()
+            appended = batch.write()
             if resolved is not None:
-                session.execute(_MARK_RESOLVED, (identities[0], resolved))
+                session.execute(_MARK_RESOLVED, (batch.identities[0], resolved))
         self._grown(appended.size, batch.note)
         return appended
 
@@ -111,12 +108,11 @@ class LogStore(ABC):
         Raises:
             StoreError: nothing was taken out: the store cannot be written, or whoever asks may not change what is in it.
         """
-        given = prepared(self._sign(), [record], datetime.now(UTC))
+        given = prepared(self._sign(), [record])
         with self._writing() as session:
-            batch = Batch(session, self._sign())
+            batch = Batch(session, self._sign(), given)
             self._require_grown(session, batch.before)
-            batch.add(given)
-            appended = batch.finish()
+            appended = batch.write()
             with self._unguarded(session):
                 take_out(session, entries)
         self._grown(appended.size, batch.note)
@@ -125,7 +121,7 @@ class LogStore(ABC):
     def known(self, event_ids: Iterable[str]) -> set[str]:
         """Return those of the event ids that the log holds."""
         with self._reading() as session:
-            return {identity.hex() for identity in places(session, [bytes.fromhex(item) for item in event_ids])}
+            return {identity.hex() for identity, _ in places(session, [bytes.fromhex(item) for item in event_ids])}
 
     def records(self, after: int = -1) -> Iterator[Record]:
         """Yield the log entries past a sequence number, in order, reading a page at a time."""

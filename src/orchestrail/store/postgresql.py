@@ -7,15 +7,16 @@ Whoever dies within it has stored nothing and lets go of the lock.
 from __future__ import annotations
 
 import os
+import select
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import psycopg
-from sqlalchemy import create_engine
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy import create_engine, event
+from sqlalchemy.exc import DBAPIError, DisconnectionError
 from sqlalchemy.pool import NullPool, QueuePool
 
 from orchestrail.errors import StoreError
@@ -29,7 +30,7 @@ from orchestrail.store.log import LogStore, own_verifier
 from orchestrail.store.note import Verifier
 from orchestrail.store.outside import Growth
 from orchestrail.store.server import Server
-from orchestrail.store.session import Examined, returns
+from orchestrail.store.session import Examined
 from orchestrail.store.verify import check_revision, verify
 
 if TYPE_CHECKING:
@@ -55,11 +56,13 @@ class PostgresSession:
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
         self.connection = connection
         self._pipeline: psycopg.Pipeline | None = None
+        self._sent = False
         self._streams = 0
 
-    def execute(self, statement: str, values: Sequence[object] = ()) -> psycopg.Cursor[Any]:
+    def execute(self, statement: str, values: Sequence[object] = ()) -> _Found:
         """Run a statement."""
-        return self._answered(statement, self.connection.execute(_own_marks(statement), values, binary=True))
+        self._sent = True
+        return _Found(self, self.connection.execute(_own_marks(statement), values, binary=True))
 
     def each(
         self,
@@ -67,15 +70,13 @@ class PostgresSession:
         columns: Mapping[str, type],
         rows: Sequence[Sequence[object]],
         values: Sequence[object] = (),
-    ) -> list[Any]:
+    ) -> Iterable[Any]:
         """Run a statement over rows of values; see `orchestrail.store.session`. The rows travel as an array for each column."""
         if not rows:
             return []
         arrays = ", ".join(f"%b::{_ARRAYS[kind]}" for kind in columns.values())
         new = f"unnest({arrays}) AS new({', '.join(columns)})"
-        whole = _own_marks(statement).format(new=new)
-        cursor = self.connection.execute(whole, [*map(list, zip(*rows, strict=True)), *values], binary=True)
-        return self._answered(statement, cursor).fetchall() if returns(statement) else []
+        return self.execute(statement.format(new=new), [*map(list, zip(*rows, strict=True)), *values])
 
     def stream(self, statement: str, at_once: int = 500) -> Iterator[Any]:
         """Run a statement whose rows may not fit into memory: no more than so many have to."""
@@ -100,11 +101,11 @@ class PostgresSession:
         """Give what `objects` gives for a new store."""
         return postgresql_schema.expected_objects()
 
-    def _answered(self, statement: str, cursor: psycopg.Cursor[Any]) -> psycopg.Cursor[Any]:
-        """Wait for rows in the way after which the server counts how long the process stands still."""
-        if self._pipeline is not None and returns(statement):
+    def settle(self) -> None:
+        """Wait for all that was sent, in the way after which the server counts how long the process stands still."""
+        if self._pipeline is not None and self._sent:
             self._pipeline.sync()
-        return cursor
+            self._sent = False
 
     def lock(self, number: int) -> None:
         """Wait for one of our locks; it is held to the end of the transaction, or of the process."""
@@ -116,22 +117,46 @@ class PostgresSession:
 
         Statements are waited for together, up to the next one whose rows are asked for: to wait for each costs more than they do.
         """
-        with self.connection.pipeline() as self._pipeline, self.connection.transaction():
-            try:
+        connection = self.connection
+        connection.autocommit = True  # the driver would wait for its own BEGIN and COMMIT
+        try:
+            with connection.pipeline() as self._pipeline:
+                self.execute("BEGIN")
                 yield
-            finally:
-                self._pipeline = None
+                self.execute("COMMIT")
+        finally:
+            self._pipeline = None
+            if not connection.closed:
+                connection.rollback()  # nothing, where it was committed
+                connection.autocommit = False
 
     @contextmanager
     def appending(self) -> Iterator[None]:
         """Open the one transaction that may append."""
         with self.transaction():
             # A process that is stopped in here must not stop the log for good.
-            self.connection.execute(  # answered together with what is asked next
-                "SELECT set_config('idle_in_transaction_session_timeout', %s, true), pg_advisory_xact_lock(%s)",
+            self.execute(
+                "SELECT set_config('idle_in_transaction_session_timeout', ?, true), pg_advisory_xact_lock(?)",
                 (f"{IDLE_SECONDS}s", _APPEND),
             )
             yield
+
+
+class _Found:
+    """What a statement finds, once its rows are asked for."""
+
+    def __init__(self, session: PostgresSession, cursor: psycopg.Cursor[Any]) -> None:
+        self._session = session
+        self._cursor = cursor
+
+    def fetchone(self) -> Any:
+        """Return the next row, None where there is none left."""
+        self._session.settle()
+        return self._cursor.fetchone()
+
+    def __iter__(self) -> Iterator[Any]:
+        self._session.settle()  # not before the first row is asked for
+        yield from self._cursor
 
 
 class PostgresStore(LogStore):
@@ -322,10 +347,21 @@ class PostgresStore(LogStore):
                     poolclass=QueuePool,
                     pool_size=_KEPT_OPEN,
                     max_overflow=-1,
-                    pool_pre_ping=True,
                     use_native_hstore=False,
                 )
+                event.listen(self._engine, "checkout", _require_open)
             return self._engine
+
+
+def _require_open(connection: psycopg.Connection[Any], *_: object) -> None:
+    """Have the pool open another connection where the server has ended this one: what it said at that lies there to be read.
+
+    To ask the server would tell no more, and would be waited for before each append.
+    """
+    asked = select.poll()
+    asked.register(connection.fileno(), select.POLLIN)
+    if asked.poll(0):
+        raise DisconnectionError
 
 
 def _own_marks(statement: str) -> Any:
@@ -362,7 +398,5 @@ def _make(server: Server, home: Path) -> Verifier:
             if session.execute("SELECT 1 FROM meta").fetchone() is None:
                 begin_log(session, create_signer(home))
             if waited:
-                batch = Batch(session, load_signer(home, own_verifier(session)))
-                batch.add(Prepared.of(waited))
-                batch.finish()
+                Batch(session, load_signer(home, own_verifier(session)), Prepared.of(waited)).write()
         return own_verifier(session)

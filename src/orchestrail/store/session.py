@@ -22,7 +22,7 @@ class Damage(Exception):
 
 
 class Rows(Protocol):
-    """What a statement found."""
+    """What a statement finds; it need not have run before the first row is asked for."""
 
     def fetchone(self) -> Any:
         """Return the next row, None where there is none left."""
@@ -44,8 +44,8 @@ class Session(Protocol):
         columns: Mapping[str, type],
         rows: Sequence[Sequence[object]],
         values: Sequence[object] = (),
-    ) -> list[Any]:
-        """Run a statement over rows of values, in their order, and give what it returns.
+    ) -> Iterable[Any]:
+        """Run a statement over rows of values, in their order, and give what it returns; see `Rows`.
 
         Args:
             statement: names the rows `{new}`, in the place of a table.
@@ -88,12 +88,7 @@ class Examined(Session, Protocol):
         ...
 
 
-def returns(statement: str) -> bool:
-    """Whether a statement gives rows."""
-    return statement.startswith("SELECT") or " RETURNING " in statement
-
-
-def places(session: Session, identities: Sequence[bytes]) -> dict[bytes, int]:
-    """Return the sequence numbers of those of the event ids that the log holds."""
+def places(session: Session, identities: Sequence[bytes]) -> Iterable[tuple[bytes, int]]:
+    """Give those of the event ids that the log holds, with their sequence numbers; see `Rows`."""
     rows = session.each(_PLACES, {"event_id": bytes}, [(identity,) for identity in identities])
-    return {identity: seq for identity, seq in rows if seq is not None}
+    return ((identity, seq) for identity, seq in rows if seq is not None)
