@@ -17,9 +17,18 @@ from orchestrail.operations.intake import BATCH, BATCH_BYTES, checked
 from orchestrail.store.base import Incoming, Progress, Refused, Store
 
 _BLANK = b" \t\r\n"
-_TOKEN = re.compile(rb'"(?:[^"\\]++|\\.)*+"|["\[\]{},]', re.DOTALL)
-_INSIDE = re.compile(rb'(?:[^"\[\]{}]++|"(?:[^"\\]++|\\.)*+")*+(["\[\]{}])', re.DOTALL)
-"""From within an element to its next bracket, or to a string that never ends."""
+_STRING = rb'"(?:[^"\\]++|\\.)*+"'
+_PLAIN = rb'[^"\[\]{}]++|' + _STRING
+_TOKEN = re.compile(_STRING + rb'|["\[\]{},]', re.DOTALL)
+
+
+def _whole(levels: int) -> bytes:
+    """Give what matches anything without brackets, or brackets with such in them, so many levels deep."""
+    return rb"%b|[\[{](?:%b)*+[\]}]" % (_PLAIN, _whole(levels - 1)) if levels else _PLAIN
+
+
+_INSIDE = re.compile(rb'(?:%b)*+(["\[\]{}])' % _whole(5), re.DOTALL)
+"""From within an element to its next bracket, or to a string that never ends; over what is whole in it, as most of an event is."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -123,14 +123,13 @@ def create_router(
         What is no event is kept in quarantine. An array that ends in the middle is not taken at all.
         """
         async with bodies.read(request, JSON) as body:
-            pieces = await run_in_threadpool(_pieces, body, bodies.limits.batch)
-            found = await run_in_threadpool(_sorted, pieces, caller)
+            found = await run_in_threadpool(_sorted_batch, body, bodies.limits.batch, caller)
             if found.items or found.refused:
                 await committer.append(found.items, found.refused)
         metrics.taken(len(found.items), len(found.failed))
         if not found.failed:
             return Response(status_code=204)
-        return Document(_summary(len(pieces), found.failed), 200 if found.items else 422)
+        return Document(_summary(found), 200 if found.items else 422)
 
     @router.post("/spool", tags=["orchestrail"], summary="Send what was spooled", openapi_extra=_takes({}, MEDIA_TYPE))
     async def spool(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:
@@ -171,6 +170,10 @@ def _pieces(body: bytes, most: int) -> list[Piece]:
         if len(pieces) > most:
             raise Problem(413, "too-many", f"A batch has {most:,} events at most.", "", "Send several batches.")
     return pieces
+
+
+def _sorted_batch(body: bytes, most: int, caller: Caller) -> _Sorted:
+    return _sorted(_pieces(body, most), caller)
 
 
 def _sorted(pieces: Sequence[Piece], caller: Caller) -> _Sorted:
@@ -220,10 +223,11 @@ def _ids(body: bytes) -> list[str]:
     return ids
 
 
-def _summary(received: int, failed: Sequence[_Failed]) -> dict[str, Any]:
-    counts = {"received": received, "successful": received - len(failed), "failed": len(failed)}
+def _summary(found: _Sorted) -> dict[str, Any]:
+    successful, failed = len(found.items), len(found.failed)
+    counts = {"received": successful + failed, "successful": successful, "failed": failed}
     return {
         "status": "partial_success",
-        "summary": counts | {"retriable": 0, "non_retriable": len(failed)},
-        "failed_events": [each.document() for each in failed],
+        "summary": counts | {"retriable": 0, "non_retriable": failed},
+        "failed_events": [each.document() for each in found.failed],
     }
