@@ -89,16 +89,25 @@ class ServerError(OrchestrailError):
     Attributes:
         passing: whether it may go better the next time.
         retry_after: seconds after which the server asks to be tried again; None where it does not say.
+        said: what it answered to a question, where that is what a command on its store would say; None otherwise.
     """
 
     code = "server"
     exit_code = 4
 
     def __init__(
-        self, what: str, why: str = "", do: str = "", *, passing: bool = False, retry_after: float | None = None
+        self,
+        what: str,
+        why: str = "",
+        do: str = "",
+        *,
+        passing: bool = False,
+        retry_after: float | None = None,
+        said: OrchestrailError | None = None,
     ) -> None:
         self.passing = passing
         self.retry_after = retry_after
+        self.said = said
         super().__init__(what, why, do)
 
 

@@ -17,15 +17,17 @@ from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.cli.words import short_id
 from orchestrail.errors import ConfigurationError
+from orchestrail.operations.asking import check_there, is_elsewhere
 from orchestrail.operations.checking import Question
 from orchestrail.operations.checking import check as judge
 from orchestrail.operations.notices import notify
 from orchestrail.queries.times import today
 from orchestrail.queries.words import counted
 from orchestrail.requirements import formats
-from orchestrail.requirements.catalogue import Requirement, catalogue_in_force
+from orchestrail.requirements.catalogue import Catalogue, Requirement, catalogue_in_force
 from orchestrail.requirements.report import Report, report_document
 from orchestrail.requirements.verdicts import ORDER, Result, Status, Verdict, Witness
+from orchestrail.settings import Settings
 
 _SHOWN = 3
 _WITNESSES = 4
@@ -67,8 +69,7 @@ def check(
     asked = Question(target, system, profile.value, day_of(day), verify)
     settings = settings_of(home, store)
     catalogue = catalogue_in_force(settings.catalogue)
-    record = collected(settings, output, no_collect=no_collect)
-    report = judge(record, catalogue, asked, output.progress("judging"))
+    report = judged(settings, catalogue, asked, output, no_collect=no_collect)
     write_reports(report, sarif, junit)
     if as_json:
         output.document(report_document(report))
@@ -78,6 +79,15 @@ def check(
         turns = notify(settings, report)
         output.remark(f"{counted(len(turns), 'verdict')} turned bad and told.")
     raise typer.Exit(report.exit_code)
+
+
+def judged(settings: Settings, catalogue: Catalogue, asked: Question, output: Output, *, no_collect: bool) -> Report:
+    """Judge by the record here; where it is at the server to which the spool goes, have that judge."""
+    if is_elsewhere(settings):
+        output.remark(f"judged by the record at {settings.url}")
+        return check_there(settings, catalogue, asked)
+    record = collected(settings, output, no_collect=no_collect)
+    return judge(record, catalogue, asked, output.progress("judging"))
 
 
 def day_of(given: str | None) -> date:
@@ -177,9 +187,10 @@ def _print_summary(report: Report, output: Output) -> None:
         parts = [f"{of_status.pop(Status.PASS)} of {len(verdicts)} checks pass"]
         parts += [f"{number} {WORDS.get(status, status.value)}" for status, number in of_status.items() if number]
         output.line(f"  evidence for {article}: {', '.join(parts)}")
-    catalogue, entries = report.catalogue, counted(report.size, "log entry", "log entries")
-    root = str(report.root_hash)
-    head = f"{entries}, root hash {root if output.full else root[:12]}"
+    catalogue, head = report.catalogue, "what some systems alone show"
+    if report.root_hash is not None:
+        root = report.root_hash if output.full else report.root_hash[:12]
+        head = f"{counted(report.size, 'log entry', 'log entries')}, root hash {root}"
     output.line(f"catalogue {catalogue.id} {catalogue.version}, judged on {report.day} by {head}", style="dim")
     print_changes(catalogue, output)
     output.line(

@@ -6,12 +6,11 @@ from typing import Annotated
 
 import typer
 
-from orchestrail.cli.check import day_of, print_report, write_reports
+from orchestrail.cli.check import day_of, judged, print_report, write_reports
 from orchestrail.cli.options import Day, Full, Home, Json, JUnit, NoCollect, Profile, Sarif, StoreUrl, Verify
 from orchestrail.cli.output import Output
-from orchestrail.cli.record import collected, settings_of
+from orchestrail.cli.record import settings_of
 from orchestrail.operations.checking import Question
-from orchestrail.operations.checking import check as judge
 from orchestrail.requirements.catalogue import catalogue_in_force
 from orchestrail.requirements.report import report_document
 
@@ -37,9 +36,8 @@ def gate(
     output = Output(as_json=as_json, full=full)
     settings = settings_of(home, store)
     catalogue = catalogue_in_force(settings.catalogue)
-    record = collected(settings, output, no_collect=no_collect)
-    report = judge(
-        record, catalogue, Question(model, None, profile.value, day_of(day), verify), output.progress("judging")
+    report = judged(
+        settings, catalogue, Question(model, None, profile.value, day_of(day), verify), output, no_collect=no_collect
     )
     write_reports(report, sarif, junit)
     is_open = report.exit_code == 0

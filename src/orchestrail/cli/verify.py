@@ -78,6 +78,11 @@ def recompute_and_print(
         output.line("`orchestrail collect --rebuild` makes them what the log gives.")
     for note in result.notes:
         output.line(f"note: {note}")
+    if log_holds and not result.size:
+        output.line(
+            "The log is empty. Of a file that was copied while it was in use, what lay beside it (-wal) may be missing;"
+        )
+        output.line("`orchestrail backup` copies a store that is in use.")
     return result.ok
 
 

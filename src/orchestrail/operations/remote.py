@@ -16,12 +16,19 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from http.client import HTTPException
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 import stamina
 
 from orchestrail import __version__
-from orchestrail.errors import ConfigurationError, ServerError
+from orchestrail.errors import (
+    AmbiguousRun,
+    ConfigurationError,
+    NotRecorded,
+    OrchestrailError,
+    ServerError,
+    UnknownRun,
+)
 from orchestrail.histories.http import NoRedirects
 from orchestrail.operations import arrivals
 from orchestrail.operations.collect import CollectResult, collect
@@ -37,6 +44,9 @@ _BYTES = 8 * 2**20
 _ASKED = 5000
 _MAY_PASS = frozenset({408, 429, 500, 502, 503, 504})
 _LARGEST = 1 << 24
+_SAYINGS: dict[str, type[OrchestrailError]] = {
+    kind.code: kind for kind in (NotRecorded, UnknownRun, AmbiguousRun, ConfigurationError)
+}
 _COMFORT = "Nothing is lost: the spool keeps what did not arrive. "
 
 
@@ -100,17 +110,38 @@ class Server:
         """
         return self._ask(path, {"Accept-Encoding": "gzip"}, None, "")
 
-    def _post(self, path: str, kind: str, body: bytes) -> dict[str, Any]:
-        packed = gzip.compress(body, compresslevel=1)
-        headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
-        answer = self._ask(path, headers, packed, _COMFORT)
+    def ask(self, path: str, **asked: str | None) -> dict[str, Any]:
+        """Put a question of the read API, and give its document.
+
+        Args:
+            path: of the question.
+            asked: its parameters; those that are None are left out.
+
+        Raises:
+            OrchestrailError: what a command where the store is would say, where the server says that.
+            ServerError: it cannot be reached, or refuses.
+        """
+        given = urlencode({name: value for name, value in asked.items() if value is not None})
+        try:
+            return self._document(self._ask(f"{path}?{given}", {"Accept-Encoding": "gzip"}, None, ""))
+        except ServerError as error:
+            if error.said is not None:
+                raise error.said from None
+            raise
+
+    def _document(self, answer: bytes) -> dict[str, Any]:
         try:
             said = json.loads(answer)
         except ValueError as error:  # half an answer, or none of ours
-            raise self._unreachable(error, _COMFORT) from None
+            raise self._unreachable(error, "") from None
         if not isinstance(said, dict):
             raise ServerError(f"{self.address} is no server of orchestrail.", "", "See ORCHESTRAIL_URL.")
         return said
+
+    def _post(self, path: str, kind: str, body: bytes) -> dict[str, Any]:
+        packed = gzip.compress(body, compresslevel=1)
+        headers = {"Content-Type": kind, "Content-Encoding": "gzip"}
+        return self._document(self._ask(path, headers, packed, _COMFORT))
 
     def _ask(self, path: str, headers: Mapping[str, str], body: bytes | None, comfort: str) -> bytes:
         # The scheme was looked at above: no file is opened here.
@@ -140,13 +171,16 @@ class Server:
             read = json.loads(error.read(_LARGEST))
             said = read if isinstance(read, dict) else {}
         after = error.headers.get("Retry-After", "")
-        why = f"{said.get('what', '')} {said.get('why', '')}".strip()
+        what, because, do = (str(said.get(part, "")) for part in ("what", "why", "do"))
+        why = f"{what} {because}".strip()
+        kind = _SAYINGS.get(str(said.get("code")))
         return ServerError(
             f"The server {self.address} answers with status {error.code}.",
             why or "It says nothing more.",
             "See ORCHESTRAIL_TOKEN." if error.code in (401, 403) else "See ORCHESTRAIL_URL, and the log of the server.",
             passing=error.code in _MAY_PASS,
             retry_after=float(after) if after.isdecimal() else None,
+            said=kind(what, because, do) if kind is not None else None,
         )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import date
 from functools import cache
@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from orchestrail.requirements.catalogue import Catalogue, Requirement
-from orchestrail.requirements.verdicts import ORDER, Status, Verdict
+from orchestrail.requirements.verdicts import ORDER, Result, Status, Verdict, Why, Witness
 
 
 @cache
@@ -88,6 +88,47 @@ def report_document(report: Report) -> dict[str, Any]:
             "exit_code": report.exit_code,
         },
     }
+
+
+def report_of(said: Mapping[str, Any], catalogue: Catalogue) -> Report:
+    """Read a report out of the document that `report_document` gave elsewhere, by the same catalogue.
+
+    Raises:
+        LookupError: it is by another catalogue, or no such document.
+        TypeError: it is no such document.
+        ValueError: likewise.
+    """
+    if said["catalogue"]["digest"] != catalogue.digest:
+        raise LookupError(f"it is by the catalogue {said['catalogue']['digest']}, and here it is {catalogue.digest}")
+    requirements = {each.id: each for each in catalogue.requirements}
+    head = said["head"] or {"size": None, "root_hash": None}
+    return Report(
+        catalogue,
+        said["profile"],
+        said["target"]["kind"],
+        said["target"]["name"] or "",
+        head["size"],
+        head["root_hash"],
+        date.fromisoformat(said["date"]),
+        [(requirements[each["id"]], _verdict_of(each)) for each in said["verdicts"]],
+    )
+
+
+def _verdict_of(said: Mapping[str, Any]) -> Verdict:
+    results = tuple(
+        Result(
+            each["subject"],
+            Status(each["verdict"]),
+            each["reason"],
+            Why(each["why"]) if each["why"] else None,
+            each["label"] or "",
+            tuple(Witness(**{name: one[name] for name in Witness.__slots__}) for one in each["witnesses"]),
+        )
+        for each in said["results"]
+    )
+    why = Why(said["why"]) if said["why"] else None
+    counts = {Status(status): subjects for status, subjects in said["counts"].items()}
+    return Verdict(said["id"], Status(said["verdict"]), said["reason"], why, counts, results)
 
 
 def named(catalogue: Catalogue) -> dict[str, Any]:

@@ -15,6 +15,14 @@ from orchestrail.settings import load_settings
 from orchestrail.testing.stores import rewrite
 
 
+def test_an_empty_log_verifies_and_is_called_empty(run):
+    """A file that was copied without what lies beside it may be one."""
+    run("collect")
+    done = run("verify")
+    assert done.exit_code == 0
+    assert "The log is empty." in done.stdout
+
+
 def test_collect_counts(story, made, spooled, answer, run):
     """What is new, and what is refused: then exit code 1."""
     assert answer("collect") == {"appended": 6, "duplicates": 0, "quarantined": 0}
