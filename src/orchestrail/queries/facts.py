@@ -21,7 +21,7 @@ from orchestrail.projections.rows import Use
 
 __all__ = [
     "Act", "Check", "Claim", "DatasetRef", "Process", "could_see", "RunFacts", "Served", "ServedOperation", "StepFacts", "Use",
-    "load_checks", "load_claims", "load_facts", "load_operations", "load_served", "load_uses", "parts_of",
+    "load_checks", "load_checks_of", "load_claims", "load_facts", "load_operations", "load_served", "load_uses", "parts_of",
     "process_roots", "processes",
     "roots_affected_by", "roots_of",
 ]  # fmt: skip
@@ -195,13 +195,13 @@ def roots_affected_by(connection: Connection, run_ids: Iterable[str]) -> set[str
 
 
 def parts_of(connection: Connection, run_ids: Iterable[str]) -> set[str]:
-    """Name what a change of runs may matter to: themselves, those they hang on, the contents they read, what they wrote.
+    """Name what a change of runs may matter to: themselves, those they hang on, the contents they read or checked, what they wrote.
 
-    A run is named by its id, the rest by `reads:` or `writes:` before the digest, or before namespace and name.
+    A run is named by its id, the rest by `reads:`, `checks:` or `writes:` before the digest, or before namespace and name.
     """
     changed = list(dict.fromkeys(run_ids))
     found = set(changed)
-    run, edge, use = tables.run.c, tables.edge.c, tables.use.c
+    run, edge, use, check = tables.run.c, tables.edge.c, tables.use.c, tables.check.c
     for chunk in chunks(changed):
         for own in connection.execute(select(run.parent_run_id, run.cached_from).where(run.run_id.in_(chunk))):
             found.update(filter(None, own))
@@ -211,6 +211,10 @@ def parts_of(connection: Connection, run_ids: Iterable[str]) -> set[str]:
         for direction, namespace, name, digest in connection.execute(query):
             verb = "reads" if direction == "input" else "writes"
             found.update({f"{verb}:{digest}", f"{verb}:{namespace}:{name}"})
+        checked = select(check.digest).where(
+            check.run_id.in_(chunk), check.digest.is_not(None), check.metric.is_(False)
+        )
+        found.update(f"checks:{digest}" for digest in connection.execute(checked.distinct()).scalars())
     return found
 
 
@@ -247,7 +251,7 @@ def _load(connection: Connection, roots: Sequence[str]) -> Iterator[Process]:
     claims, checks = load_claims(connection, ids), load_checks(connection, ids)
     acts = _of_runs(connection, tables.act, Act, ids)
     trained = {use.dataset.digest for row in listed if row.role == "train" for use in uses[row.run_id, "input"]}
-    checked = _checked(connection, filter(None, trained))
+    checked = load_checks_of(connection, filter(None, trained))
     for root, group in runs.items():
         own = [row.run_id for row in group]
         yield Process(
@@ -363,7 +367,8 @@ def _of_runs(
     return {run_id: tuple(rows) for run_id, rows in found.items()}
 
 
-def _checked(connection: Connection, digests: Iterable[str]) -> dict[str, tuple[tuple[Check, RunFacts], ...]]:
+def load_checks_of(connection: Connection, digests: Iterable[str]) -> dict[str, tuple[tuple[Check, RunFacts], ...]]:
+    """Load the checks of some contents, whoever made them: by digest, each with its run; metrics are none."""
     found: dict[str, list[Check]] = defaultdict(list)
     columns = [tables.check.c[each.name] for each in fields(Check)]
     for chunk in chunks(digests):

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
@@ -26,6 +26,7 @@ from orchestrail.queries.facts import (
     Use,
     could_see,
     load_checks,
+    load_checks_of,
     load_facts,
     load_operations,
     load_served,
@@ -111,6 +112,21 @@ class DeployedModel:
     model: Model | None
 
 
+@dataclass(frozen=True, slots=True)
+class CheckBeside:
+    """A check of data behind a model, or that an evaluation of it read, by a run that is neither behind it nor after it.
+
+    Attributes:
+        check: the check.
+        run: the run that made it.
+        read: the contents that this run read.
+    """
+
+    check: Check
+    run: RunFacts
+    read: frozenset[str]
+
+
 @dataclass(frozen=True)
 class Model:
     """A model with what made it and what became of it.
@@ -133,6 +149,7 @@ class Model:
         readers: runs that read it, or a model that went into it, with what they read and checked.
         deployments: services and deploy steps of it.
         documents: technical documentations that were made of it, by place in the log.
+        beside: checks of `contents` by other runs.
     """
 
     key: str
@@ -152,6 +169,7 @@ class Model:
     readers: tuple[RunFacts, ...]
     deployments: tuple[Deployment, ...]
     documents: tuple[DocumentRow, ...] = ()
+    beside: tuple[CheckBeside, ...] = ()
 
     @property
     def dataset(self) -> DatasetRef:
@@ -173,6 +191,19 @@ class Model:
         """The digests of the models that went into it."""
         kinds = {(traced.dataset.digest, traced.dataset.kind) for traced in self.datasets.values()}
         return frozenset(digest for digest, kind in kinds if kind == "model" and digest and digest != self.key)
+
+    @cached_property
+    def contents(self) -> frozenset[str]:
+        """The digests of the data sets behind it, and of what evaluations of it read."""
+        evaluations = (run.run_id for run in self.readers if run.role == "evaluate")
+        read = (use.dataset.digest for run_id in evaluations for use in self.inputs[run_id])
+        return frozenset(filter(None, (*(traced.dataset.digest for traced in self.datasets.values()), *read)))
+
+    def checks_of(self, kind: str) -> list[tuple[RunFacts, Check]]:
+        """Give the checks of a kind: those of the runs behind and after it, and those of its data, whoever made them."""
+        own = [(self.by_id[run_id], check) for run_id, checks in self.checks.items() for check in checks]
+        every = [*own, *((each.run, each.check) for each in self.beside)]
+        return [(run, check) for run, check in every if check.kind == kind and not check.metric]
 
     def can(self, run: RunFacts, capability: str) -> bool:
         """Say whether the adapter that recorded a run could have seen something."""
@@ -258,7 +289,7 @@ def model(connection: Connection, key: str) -> Model | None:
     written_by = list(dict.fromkeys(each.run_id for each in written))
     facts = load_facts(connection, [*ids, *written_by, *read_by])
     uses = load_uses(connection, facts)
-    return Model(
+    found = Model(
         key=key,
         written=tuple(written),
         writers=tuple(facts[run_id] for run_id in written_by),
@@ -279,6 +310,16 @@ def model(connection: Connection, key: str) -> Model | None:
             each for each in deployments(connection, [*read_by, *_serving(connection, key)]) if each.digest == key
         ),
     )
+    return replace(found, beside=tuple(_beside(connection, found)))
+
+
+def _beside(connection: Connection, known: Model) -> Iterator[CheckBeside]:
+    of_data = load_checks_of(connection, known.contents)
+    others = [(check, run) for each in of_data.values() for check, run in each if run.run_id not in known.by_id]
+    uses = load_uses(connection, dict.fromkeys(run.run_id for _, run in others))
+    for check, run in sorted(others, key=lambda each: each[1].first_seq):
+        read = (use.dataset.digest for use in uses[run.run_id, "input"])
+        yield CheckBeside(check, run, frozenset(filter(None, read)))
 
 
 def described(connection: Connection, keys: Iterable[str]) -> Iterator[Described]:

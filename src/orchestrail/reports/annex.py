@@ -26,11 +26,13 @@ class Filling:
         tables: figures; without those in which nothing stands.
         diagrams: drawn from what ran.
         stated: True where the manifest says all that a person has to state here.
+        partial: True where the record has less than the point asks of it, whatever a person states.
     """
 
     tables: tuple[Table, ...] = ()
     diagrams: tuple[Diagram, ...] = ()
     stated: bool = False
+    partial: bool = False
 
 
 def fill(point: str, evidence: Evidence) -> Filling:
@@ -351,7 +353,8 @@ def _data(evidence: Evidence) -> Filling:
                 ("operation", "version", "code", "parameters", "fitted state", "serving applies it"),
                 operations,
             ),
-            _checks(_steps(evidence)),
+            ("Checks", _CHECKED, _checks(_steps(evidence))),
+            ("Checks of the same contents by other runs", _CHECKED, _checks_beside(evidence)),
         )
     )
 
@@ -361,36 +364,54 @@ def _writer(evidence: Evidence, run_id: str | None) -> str:
     return row.job.name if row is not None else "outside the record"
 
 
-def _checks(rows: Iterable[RunRow]) -> tuple[str, Sequence[str], list[Sequence[Figure]]]:
-    found: list[Sequence[Figure]] = [
-        [
-            _of_run(row, value)
-            for value in (
-                row.job.name,
-                check.get("name"),
-                check.get("kind"),
-                "holds"
-                if check.get("success") is True
-                else "does not hold"
-                if check.get("success") is False
-                else "not told",
-                check.get("expected"),
-                check.get("actual"),
-            )
-        ]
-        for row in rows
+_CHECKED = ("step", "check", "kind", "data set", "result", "expected", "actual")
+
+
+def _checks(rows: Iterable[RunRow]) -> list[Sequence[Figure]]:
+    return [_check(row, check) for row in rows for check in row.checks]
+
+
+def _checks_beside(evidence: Evidence) -> list[Sequence[Figure]]:
+    """The checks of data behind the model that runs made which are not: of their others, nothing is said here."""
+    contents = evidence.model.contents
+    return [
+        _check(row, check)
+        for row in evidence.beside
         for check in row.checks
+        if isinstance(dataset := check.get("dataset"), dict) and dataset.get("digest") in contents
     ]
-    return "Checks", ("step", "check", "kind", "result", "expected", "actual"), found
 
 
-def _metrics(rows: Iterable[RunRow]) -> tuple[str, Sequence[str], list[Sequence[Figure]]]:
-    found: list[Sequence[Figure]] = [
+def _check(row: RunRow, check: Mapping[str, object]) -> Sequence[Figure]:
+    success = check.get("success")
+    result = "holds" if success is True else "does not hold" if success is False else "not told"
+    values = (
+        check.get("name"),
+        check.get("kind"),
+        _dataset_of(check),
+        result,
+        check.get("expected"),
+        check.get("actual"),
+    )
+    return [_of_run(row, value) for value in (row.job.name, *values)]
+
+
+_MEASURED = ("step", "metric", "value", "data set")
+
+
+def _metrics(rows: Iterable[RunRow]) -> list[Sequence[Figure]]:
+    return [
         [_of_run(row, value) for value in (row.job.name, metric.get("name"), metric.get("value"), _dataset_of(metric))]
         for row in rows
         for metric in row.metrics
     ]
-    return "Metrics", ("step", "metric", "value", "data set"), found
+
+
+def _measured(evidence: Evidence) -> tuple[tuple[str, Sequence[str], list[Sequence[Figure]]], ...]:
+    """The metrics of evaluations, and apart from them what a training step measured, maybe before the model was what it is now."""
+    trained = [row for row in _steps(evidence) if row.role == "train"]
+    own = "Metrics that training steps recorded themselves, which are no evaluation"
+    return ("Metrics", _MEASURED, _metrics(_evaluations(evidence))), (own, _MEASURED, _metrics(trained))
 
 
 def _dataset_of(metric: Mapping[str, object]) -> object:
@@ -411,7 +432,12 @@ def _testing(evidence: Evidence) -> Filling:
         for use in row.inputs
     ]
     return Filling(
-        _tables(("What evaluations read", ("run", "role", "name", "content"), tested), _metrics(rows), _checks(rows))
+        _tables(
+            ("What evaluations read", ("run", "role", "name", "content"), tested),
+            *_measured(evidence),
+            ("Checks", _CHECKED, _checks(rows)),
+        ),
+        partial=not rows,
     )
 
 
@@ -430,7 +456,6 @@ def _security(evidence: Evidence) -> Filling:
 
 
 def _functioning(evidence: Evidence) -> Filling:
-    rows = _evaluations(evidence)
     fields = [
         (_of_use(use, use.dataset.name), _of_use(use, name), _of_use(use, kind or None))
         for row in _steps(evidence)
@@ -438,11 +463,12 @@ def _functioning(evidence: Evidence) -> Filling:
         for use in row.inputs
         for name, kind in use.dataset.fields
     ]
-    return Filling(_tables(_metrics(rows), ("Fields of what was trained on", ("data set", "field", "type"), fields)))
+    of_data = "Fields of what was trained on", ("data set", "field", "type"), fields
+    return Filling(_tables(*_measured(evidence), of_data))
 
 
 def _metric_names(evidence: Evidence) -> Filling:
-    return Filling(_tables(_metrics(_evaluations(evidence))))
+    return Filling(_tables(*_measured(evidence)))
 
 
 def _changes(evidence: Evidence) -> Filling:

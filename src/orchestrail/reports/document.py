@@ -78,6 +78,8 @@ def _marks(asked: Asked, filled: Filling, complete: bool) -> Iterator[Mark]:
     there = bool(filled.tables or any(diagram.nodes for diagram in filled.diagrams))
     if there:
         yield Mark.FACT
+        if filled.partial:
+            yield Mark.PARTIAL
     if complete:
         yield Mark.STATEMENT
     elif "partial" in asked.unstated:

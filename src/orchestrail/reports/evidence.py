@@ -25,6 +25,7 @@ class Evidence:
     Attributes:
         model: the model with all behind and after it.
         runs: the runs behind it and those that read it, by id, whole.
+        beside: the other runs that checked the same data.
         statements: what persons state about it, its system, or points of Annex IV.
         manifest: the manifest in force; None where none was recorded.
         system: what that says of the model's system.
@@ -36,6 +37,7 @@ class Evidence:
 
     model: Model
     runs: Mapping[str, RunRow]
+    beside: Sequence[RunRow]
     statements: Sequence[Statement]
     manifest: ManifestRow | None
     system: System | None
@@ -67,6 +69,7 @@ def gather(record: Snapshot, given: str, day: date) -> Evidence:
             "Name a model file, or its digest; `orchestrail check` lists what is on the record.",
         )
     runs = load_runs(record, [*found.by_id, *(each.run.run_id for each in found.deployments)])
+    beside = load_runs(record, dict.fromkeys(each.run.run_id for each in found.beside))
     manifest = manifest_in_force(record)
     names = [run.system for run in found.closure if run.system is not None]
     name = names[-1] if names else None
@@ -77,10 +80,12 @@ def gather(record: Snapshot, given: str, day: date) -> Evidence:
         seq for row in runs.values() for seq in (row.first_seq, row.last_seq, *(use.seq for use in row.inputs))
     }
     sequences |= {use.seq for row in runs.values() for use in row.outputs} | {use.seq for use in found.written}
+    sequences |= {row.last_seq for row in beside.values()}
     sequences |= {one.seq for one in stated} | ({manifest.seq} if manifest is not None else set())
     return Evidence(
         found,
         runs,
+        list(beside.values()),
         [one for one in stated if _concerns(one, found, name)],
         manifest,
         next((system for system in systems if system.name == name), None),

@@ -153,6 +153,28 @@ def test_a_documentation_that_was_made_since_is_seen():
     assert kept(log)["DOC-02"].counts == {Status.ATTESTED: 1}
 
 
+def test_a_check_of_what_a_model_was_trained_on_has_it_judged_anew():
+    """A later run may make it, of which nothing else has to do with the model."""
+    log = made.MemoryLog()
+    step, trained = {"role": "train"}, made.dataset("/train", "t", role="train")
+    model, test = made.dataset("/m", "m", kind="model"), made.dataset("/test", "s", role="test")
+    log.add(
+        made.event("COMPLETE", 1, orchestrail_step=step, inputs=[trained], outputs=[model]),
+        made.event("COMPLETE", 2, orchestrail_step={"role": "evaluate"}, inputs=[model, test]),
+    )
+    same(kept(log), fresh(log))
+    for success, status in ((True, Status.PASS), (False, Status.FAIL)):
+        check = {"name": "keys", "kind": "overlap", "success": success}
+        check["dataset"] = {"namespace": "file", "name": "/test", "digest": made.digest("s")}
+        inputs = [made.dataset("/train", "t"), made.dataset("/test", "s")]
+        log.add(made.event("COMPLETE", 3 + success, orchestrail_checks={"checks": [check]}, inputs=inputs))
+        apply(log)
+        anew = kept(log)
+        same(anew, fresh(log))
+        assert anew["DATA-01"].status is status
+        assert misjudged(log) == []
+
+
 def test_what_a_model_rests_on_is_held_against_the_record():
     """Who changes it has a verdict stand that should be made anew."""
     log = made.MemoryLog()

@@ -21,6 +21,7 @@ from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.statements.content import content_of
 
 DAY = date(2026, 3, 1)
+OWN = "Metrics that training steps recorded themselves, which are no evaluation"
 MARKUP = '<script>alert(1)</script> | "quoted" | `code`'
 
 
@@ -103,6 +104,42 @@ def test_models_are_none_of_the_data_behind_a_model(made, documented):
     named = [row[0]["text"] for row in listed["rows"]]
     assert "/m" not in named
     assert "/raw" in named
+
+
+def test_checks_of_data_behind_a_model_stand_there_whoever_made_them(made, documented):
+    """Those that another run made of other data do not, nor what it ran on; each rests on what told it."""
+    of = {name: {"namespace": "file", "name": f"/{name}", "digest": made.digest(name)} for name in ("clean", "else")}
+    checks = [{"name": f"of-{name}", "kind": "bias", "success": True, "dataset": of[name]} for name in of]
+    facts = {"python": {"implementation": "cpython", "version": "2.7.18"}}
+    beside = made.event("COMPLETE", 9, orchestrail_checks={"checks": checks}, orchestrail_environment=facts)
+    document = document_json(documented(*story(made), beside))
+    tables = {table["title"]: table["rows"] for table in point(document, "2(d)")["tables"]}
+    (row,) = tables["Checks of the same contents by other runs"]
+    assert [figure["text"] for figure in row[:5]] == ["job-9", "of-clean", "bias", "/clean", "holds"]
+    assert {source["run_id"] for figure in row for source in figure["sources"]} == {made.run_id(9)}
+    assert made.run_id(9) in {event["run_id"] for event in document["events"]}
+    assert not any("2.7.18" in figure for row in texts(point(document, "1(c)")) for figure in row)
+
+
+def test_what_a_training_step_measured_is_shown_as_that(made, documented):
+    """It is a part of what is asked for testing, and no more than a part whatever a person states; an evaluation is more."""
+    events = story(made)
+    of = {"namespace": "file", "name": "/clean", "digest": made.digest("clean")}
+    metrics = {"metrics": [{"name": "auc", "value": 0.83, "dataset": of}, {"name": "f1", "value": 0.7}]}
+    events[2]["run"]["facets"]["orchestrail_metrics"] = metrics
+    own = [["job-3", "auc", "0.83", "/clean"], ["job-3", "f1", "0.7", "not recorded"]]
+    said = statement(made, "IV(2)(g)", "test_responsible")
+    for more, marks in (([], ["fact", "partial", "missing"]), ([said], ["fact", "partial", "statement"])):
+        found = point(document_json(documented(*events[:3], *more)), "2(g)")
+        assert found["marks"] == marks
+        assert [table["title"] for table in found["tables"]] == [OWN]
+        assert texts(found) == own
+    whole = document_json(documented(*events))
+    assert point(whole, "2(g)")["marks"] == ["fact", "missing"]
+    for name in ("2(g)", "3", "4"):
+        tables = {table["title"]: texts({"tables": [table]}) for table in point(whole, name)["tables"]}
+        assert tables["Metrics"] == [["job-4", "auc", "0.91", "not recorded"]]
+        assert tables[OWN] == own
 
 
 def test_that_marks_overlap_is_said(made, documented):

@@ -84,6 +84,51 @@ def test_only_a_check_of_keys_says_that_rows_are_apart(made, judged):
     assert (verdict.status, [one.detail for one in verdict.results[0].witnesses]) == (Status.FAIL, ["again"])
 
 
+def beside(made, kind, *, of="train", read=("train",), success=True, parent=None):
+    """Run 6, which checks data and that nothing comes of; reads what is named."""
+    dataset = {"namespace": "file", "name": f"/{of}", "digest": made.digest(of)}
+    check = {"name": f"beside-{of}", "success": success, "kind": kind, "dataset": dataset}
+    inputs = [made.dataset(f"/{name}", name) for name in read]
+    return made.event("COMPLETE", 6, second=4, parent=parent, orchestrail_checks={"checks": [check]}, inputs=inputs)
+
+
+@pytest.mark.parametrize(
+    ("change", "status"),
+    [
+        ({"parent": 1}, Status.PASS),
+        ({"parent": 1, "success": False}, Status.FAIL),
+        ({"parent": 1, "of": "else"}, Status.UNKNOWN),
+        ({"read": ("train", "test")}, Status.PASS),
+        ({"read": ("train", "test"), "of": "test", "success": False}, Status.FAIL),
+        ({"read": ("train",)}, Status.UNKNOWN),
+        ({"read": ("train", "other"), "success": False}, Status.UNKNOWN),
+    ],
+)
+def test_shared_rows_are_looked_for_by_whom_ever(made, judged, change, status):
+    """In a step beside the training of the same process; in another process where both sides are read, not one and a third."""
+    events = training(made)
+    del checks(events)[1]
+    flow = {"run": {"runId": made.run_id(1)}, "job": {"namespace": "default", "name": "job-1"}}
+    events["train"]["run"]["facets"]["parent"] = flow
+    events["train"]["inputs"].append(made.dataset("/else", "else"))
+    verdict = judged("DATA-01", *events.values(), made.event("START", 1), beside(made, "overlap", **change))
+    assert verdict.status is status, verdict
+    if status is Status.FAIL:
+        assert [one.run_id for one in verdict.results[0].witnesses] == [made.run_id(6)]
+
+
+@pytest.mark.parametrize(("of", "status"), [("train", Status.ATTESTED), ("test", Status.UNKNOWN)])
+def test_bias_in_the_training_data_is_looked_for_by_whom_ever(made, judged, attested, of, status):
+    """By content: another process may have checked it, after the training too. That of other data is none of it, and is shown."""
+    events = training(made)
+    del events["train"]["run"]["facets"]["orchestrail_checks"]
+    word = attested("DATA-03", "model", "file:/m", made.digest("m"))
+    verdict = judged("DATA-03", *events.values(), beside(made, "bias", of=of), word)
+    assert verdict.status is status, verdict
+    if status is Status.UNKNOWN:
+        assert {one.detail for one in verdict.results[0].witnesses} == {"ratio", "beside-test"}
+
+
 def test_validation_data_is_apart_from_training_data_too(made, judged):
     """Each use of the content is a witness; what has no digest is not taken for the same."""
     events = training(made)

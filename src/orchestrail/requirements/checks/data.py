@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from orchestrail.model import DatasetRef, State
-from orchestrail.queries.facts import Use
+from orchestrail.queries.facts import Check, RunFacts, Use
 from orchestrail.queries.impact import Withdrawn
 from orchestrail.queries.loading import dataset_key
 from orchestrail.queries.models import Model
@@ -33,6 +33,23 @@ def _read(use: Use) -> Witness:
     return Witness(use.run_id, use.seq, "inputs", f"{use.dataset.name} as {use.dataset.role}")
 
 
+def _checked(run: RunFacts, check: Check) -> Witness:
+    return Witness(run.run_id, run.last_seq, "checks", check.name)
+
+
+def _of_both(model: Model, train: Sequence[Use], test: Sequence[Use]) -> list[tuple[RunFacts, Check]]:
+    """Give the checks of shared rows; of another process, those of a run that read both sides: else it held one against a third."""
+    sides = [{use.dataset.digest for use in side} - {None} for side in (train, test)]
+    roots = {run.root_run_id for run in model.by_id.values()}
+    others = {
+        each.check
+        for each in model.beside
+        if each.check.digest not in sides[0] | sides[1]
+        or not (each.run.root_run_id in roots or all(each.read & side for side in sides))
+    }
+    return [(run, check) for run, check in model.checks_of(OVERLAP) if check not in others]
+
+
 @judges("DATA-01", of=Model, subject="a model", beyond={CONTRADICTED})
 def data_sets_are_named_and_apart(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """Training and test data are named, and no content is both. Whether rows are shared only a check of their keys can tell."""
@@ -41,19 +58,14 @@ def data_sets_are_named_and_apart(model: Model, circumstances: Circumstances) ->
     here = Witness(model.written[0].run_id, model.written[0].seq, "outputs", model.dataset.name)
     both = {use.dataset.digest for use in train} & {use.dataset.digest for use in (*test, *_used(model, "validation"))}
     shared = [use for use in (*train, *test) if use.dataset.digest in both - {None}]
-    checks = [
-        (run_id, check)
-        for run_id, each in model.checks.items()
-        for check in each
-        if check.kind == OVERLAP and not check.metric
-    ]
-    broken = [(run_id, check) for run_id, check in checks if check.success is False]
+    checks = _of_both(model, train, [*test, *_used(model, "validation")])
+    broken = [(run, check) for run, check in checks if check.success is False]
     if shared:
         yield failed(
             model.key, f"{shared[0].dataset.name} is both trained and tested on", *map(_read, shared), label=label
         )
     elif broken:
-        shown = [Witness(run_id, model.by_id[run_id].last_seq, "checks", check.name) for run_id, check in broken]
+        shown = [_checked(run, check) for run, check in broken]
         yield failed(model.key, "training and test data share rows", *shown, label=label)
     elif not train or not test:
         lacking = " and ".join(name for name, uses in (("train", train), ("test", test)) if not uses)
@@ -98,24 +110,19 @@ def _model(model: Model) -> Subject:
 def bias_was_examined(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """A check of bias ran on what was trained on and at an evaluation, and a person states the conclusion."""
     label = model.dataset.name
-    biased = [
-        (run_id, check)
-        for run_id, each in model.checks.items()
-        for check in each
-        if check.kind == "bias" and not check.metric
-    ]
+    biased = model.checks_of("bias")
     read = [use for run in model.in_role("train") for use in model.inputs.get(run.run_id, ())]
     trained = {use.dataset.digest for use in (*_used(model, "train"), *read)} - {None}
-    of_data = [run_id for run_id, check in biased if check.digest in trained]
+    of_data = [check for _, check in biased if check.digest in trained]
     tested = {run.run_id for run in model.readers if run.role == "evaluate"}
-    of_model = [run_id for run_id, _ in biased if run_id in tested]
+    of_model = [check for run, check in biased if run.run_id in tested]
     if not of_data or not of_model:
         lacking = " and ".join(
             what
             for what, there in (("the training data", of_data), ("an evaluation of the model", of_model))
             if not there
         )
-        shown = [Witness(run_id, model.by_id[run_id].last_seq, "checks", check.name) for run_id, check in biased]
+        shown = [_checked(run, check) for run, check in biased]
         yield unknown(model.key, Why.NOT_CAPTURED, f"no check of the kind `bias` on {lacking}", *shown, label=label)
         return
     yield attested(model.key, word("DATA-03", _model(model), circumstances), label)
