@@ -166,7 +166,7 @@ def create_app(
 
     bodies = Bodies(limits)
     app.include_router(sign_in.create_router(access, bodies, rate, flow))
-    app.include_router(ingest.create_router(store, committer, bodies, metrics, writer))
+    app.include_router(ingest.create_router(settings.home, store, committer, bodies, metrics, writer))
     app.include_router(read.create_router(store, catalogue, reading(), reader, reader_of_all, administrator))
     app.include_router(tlog.create_router(store, reader_of_all))
     app.include_router(

@@ -1,15 +1,18 @@
 """Events in: OpenLineage's two addresses, and ours for what was spooled elsewhere. Acknowledged when they are on disk."""
 
 # Not `from __future__ import annotations`: FastAPI reads these, and what they name is local.
+import hashlib
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
+from orchestrail import pseudonyms
 from orchestrail.errors import EventRefused, Forbidden
 from orchestrail.operations.arrivals import MEDIA_TYPE
 from orchestrail.operations.arrivals import read as read_arrivals
@@ -82,11 +85,17 @@ class _Sorted:
 
 
 def create_router(
-    store: Store, committer: Committer, bodies: Bodies, metrics: Metrics, writer: Callable[[Request], Caller]
+    home: Path,
+    store: Store,
+    committer: Committer,
+    bodies: Bodies,
+    metrics: Metrics,
+    writer: Callable[[Request], Caller],
 ) -> APIRouter:
     """Make the addresses that take events.
 
     Args:
+        home: of the server: its key tells refused bytes apart.
         store: where they go.
         committer: through which they go.
         bodies: reads what is sent.
@@ -102,7 +111,7 @@ def create_router(
         What is no event is kept in quarantine, and answered with 400 (no JSON), 413 (too large) or 422 (no OpenLineage event).
         """
         async with bodies.read(request, JSON) as body:
-            found = await run_in_threadpool(_sorted, [Piece(body)], caller)
+            found = await run_in_threadpool(_sorted, [Piece(body)], caller, home)
             await committer.append(found.items, found.refused)
         metrics.taken(len(found.items), len(found.failed))
         if found.failed:
@@ -123,7 +132,7 @@ def create_router(
         What is no event is kept in quarantine. An array that ends in the middle is not taken at all.
         """
         async with bodies.read(request, JSON) as body:
-            found = await run_in_threadpool(_sorted_batch, body, bodies.limits.batch, caller)
+            found = await run_in_threadpool(_sorted_batch, body, bodies.limits.batch, caller, home)
             if found.items or found.refused:
                 await committer.append(found.items, found.refused)
         metrics.taken(len(found.items), len(found.failed))
@@ -135,7 +144,7 @@ def create_router(
     async def spool(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:
         """Take spooled events with their nonces and numbers, as `orchestrail ship` sends them: all of a batch, or nothing."""
         async with bodies.read(request, ARRIVALS) as body:
-            items, refused = await run_in_threadpool(_arrived, body, caller)
+            items, refused = await run_in_threadpool(_arrived, body, caller, home)
             done = await run_in_threadpool(store.append, items, refused)
         metrics.taken(len(items), len(refused))
         return Document(
@@ -172,11 +181,11 @@ def _pieces(body: bytes, most: int) -> list[Piece]:
     return pieces
 
 
-def _sorted_batch(body: bytes, most: int, caller: Caller) -> _Sorted:
-    return _sorted(_pieces(body, most), caller)
+def _sorted_batch(body: bytes, most: int, caller: Caller, home: Path) -> _Sorted:
+    return _sorted(_pieces(body, most), caller, home)
 
 
-def _sorted(pieces: Sequence[Piece], caller: Caller) -> _Sorted:
+def _sorted(pieces: Sequence[Piece], caller: Caller, home: Path) -> _Sorted:
     found = _Sorted([], [], [])
     for index, piece in enumerate(pieces):
         try:
@@ -187,16 +196,25 @@ def _sorted(pieces: Sequence[Piece], caller: Caller) -> _Sorted:
         if isinstance(one, Incoming):
             found.items.append(one)
         else:
-            found.refused.append(one)
+            found.refused.append(_aside(one, caller.source, home))
             found.failed.append(_Failed(index, EventRefused(one.reason_code, one.reason)))
     return found
+
+
+def _aside(refused: Refused, where: str, home: Path) -> Refused:
+    """Say where refused bytes came from, first who sent them; and tell those of one sender apart, or each is looked for among all.
+
+    Without the key of the home the mark says nothing of bytes that are erased.
+    """
+    mark = pseudonyms.keyed_digest(home, "refused", hashlib.sha256(refused.body).hexdigest())[-16:]
+    return replace(refused, source=f"{where} {mark}")
 
 
 def _checked(item: Incoming, place: str, caller: Caller) -> Incoming | Refused:
     return checked(item, place, systems=caller.systems, records=caller.may(Scope.ADMIN))
 
 
-def _arrived(body: bytes, caller: Caller) -> tuple[list[Incoming], list[Refused]]:
+def _arrived(body: bytes, caller: Caller, home: Path) -> tuple[list[Incoming], list[Refused]]:
     items: list[Incoming] = []
     refused: list[Refused] = []
     for one in read_arrivals(body):
@@ -207,7 +225,7 @@ def _arrived(body: bytes, caller: Caller) -> tuple[list[Incoming], list[Refused]
         if isinstance(found, Incoming):
             items.append(replace(found, source=f"{found.source} {caller.source}"))
         else:
-            refused.append(found)
+            refused.append(_aside(found, f"{caller.source} {found.source}", home))
     return items, refused
 
 

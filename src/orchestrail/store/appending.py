@@ -219,7 +219,7 @@ class Batch:
             self._keep()
             session.execute("UPDATE tree SET size = ?, frontier = ?", (after, self._frontier.to_bytes()))
             self.note = insert_checkpoint(session, self._signer, self._frontier)
-        aside = [one for one in self._refused if quarantine.insert(session, one, self._prepared.received_at)]
+        aside = quarantine.insert(session, self._refused, self._prepared.received_at)
         self._count(aside)
         return Appended(after - before, len(self._given) - len(new), len(aside), before if new else None, after)
 
@@ -233,10 +233,13 @@ class Batch:
 
     def _count(self, aside: Iterable[Refused]) -> None:
         """Write which numbers of their emitters have arrived."""
-        arrived = dict(self._prepared.arrived)
+        refused: dict[str, list[int]] = {}
         for one in aside:
             if one.emitter is not None and one.counter is not None:
-                arrived[one.emitter] = counters.add(arrived.get(one.emitter, ()), [one.counter])
+                refused.setdefault(one.emitter, []).append(one.counter)
+        arrived = dict(self._prepared.arrived)
+        for emitter, numbers in refused.items():
+            arrived[emitter] = counters.add(arrived.get(emitter, ()), numbers)
         rows = [
             (emitter, counters.format_ranges(counters.union(ranges(self._counted[emitter] or ""), numbers)))
             for emitter, numbers in arrived.items()

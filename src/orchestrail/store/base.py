@@ -55,7 +55,8 @@ class Refused:
         body: the bytes, whole.
         reason_code: stable reason: not_json, not_openlineage, too_large, cut_off, malformed_line.
         reason: the reason in words.
-        source: where the bytes stood, precise enough to tell equal bytes at two places apart.
+        source: where the bytes stood, precise enough to tell equal bytes at two places apart, and so that few others have the same:
+            among those they are looked for.
         nonce: the nonce they were spooled with, so that a later retry gives the same event id.
         emitter: id of the spool segment.
         counter: number within the segment, where it could be read.

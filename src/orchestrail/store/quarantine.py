@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import replace
 
 from orchestrail.store.base import Quarantined, Refused
@@ -11,6 +12,24 @@ from orchestrail.store.session import Session, storable
 
 _WAITS = "event_id IS NULL"
 _COLUMNS = "id, body, reason_code, reason, source, nonce, emitter, counter, received_at, event_id"
+_ASKED = {"place": int, "source": str, "body": bytes}
+_KNOWN = (
+    "SELECT place, (SELECT 1 FROM quarantine WHERE quarantine.source = new.source AND quarantine.body = new.body LIMIT 1)"
+    " FROM {new}"
+)
+_ROW = {
+    "id": int,
+    "body": bytes,
+    "nonce": bytes,
+    "reason_code": str,
+    "reason": str,
+    "source": str,
+    "emitter": str,
+    "counter": int,
+    "received_at": str,
+    "digest": bytes,
+}
+_INSERT = f"INSERT INTO quarantine ({', '.join(_ROW)}) SELECT {', '.join(_ROW)} FROM {{new}} ORDER BY id"  # noqa: S608
 
 
 def row_digest(entry_id: int, refused: Refused, received_at: str) -> bytes:
@@ -29,38 +48,45 @@ def row_digest(entry_id: int, refused: Refused, received_at: str) -> bytes:
     return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).digest()
 
 
-def insert(session: Session, refused: Refused, received_at: str) -> bool:
-    """Write an entry; False where the same bytes from the same source are there already."""
+def insert(session: Session, refused: Iterable[Refused], received_at: str) -> list[Refused]:
+    """Write entries; return those whose bytes were not there from the same source already."""
+    # Who appends waits for it: all are looked up together, and few entries share a source.
+    first_of: dict[tuple[str, bytes], Refused] = {}
+    for one in map(_storable, refused):
+        first_of.setdefault((one.source, one.body), one)
+    wanted = [*first_of.values()]
+    asked = [(place, one.source, one.body) for place, one in enumerate(wanted)]
+    known = {place for place, found in session.each(_KNOWN, _ASKED, asked) if found is not None}
+    new = [one for place, one in enumerate(wanted) if place not in known]
+    if new:
+        (first,) = session.execute("SELECT coalesce(max(id) + 1, 1) FROM quarantine").fetchone()
+        session.each(_INSERT, _ROW, [_row(entry_id, one, received_at) for entry_id, one in enumerate(new, first)])
+    return new
+
+
+def _storable(refused: Refused) -> Refused:
     # A reason may repeat what stood in the bytes, which are kept as they are.
-    refused = replace(
+    return replace(
         refused,
         reason_code=storable(refused.reason_code),
         reason=storable(refused.reason),
         source=storable(refused.source),
     )
-    known = session.execute(
-        "SELECT 1 FROM quarantine WHERE source = ? AND body = ?", (refused.source, refused.body)
-    ).fetchone()
-    if known is not None:
-        return False
-    (entry_id,) = session.execute("SELECT coalesce(max(id) + 1, 1) FROM quarantine").fetchone()
-    session.execute(
-        "INSERT INTO quarantine (id, body, nonce, reason_code, reason, source, emitter, counter, received_at, digest)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            entry_id,
-            refused.body,
-            refused.nonce,
-            refused.reason_code,
-            refused.reason,
-            refused.source,
-            refused.emitter,
-            refused.counter,
-            received_at,
-            row_digest(entry_id, refused, received_at),
-        ),
+
+
+def _row(entry_id: int, refused: Refused, received_at: str) -> tuple[object, ...]:
+    return (
+        entry_id,
+        refused.body,
+        refused.nonce,
+        refused.reason_code,
+        refused.reason,
+        refused.source,
+        refused.emitter,
+        refused.counter,
+        received_at,
+        row_digest(entry_id, refused, received_at),
     )
-    return True
 
 
 def read(session: Session, *, resolved: bool) -> list[Quarantined]:

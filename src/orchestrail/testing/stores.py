@@ -275,6 +275,16 @@ class StoreConformance:
         assert store.size() == 0
         assert store.verify().ok
 
+    def test_quarantine_takes_many_at_once(self, store: Store) -> None:
+        """In the order in which they came; what was there, and what comes twice, is there once."""
+        given = [Refused(b"%d" % (number % 50), "not_json", "No.", f"a: {number % 2}") for number in range(100)]
+        assert store.append([], given[20:30]).quarantined == 10
+        assert store.append([], given).quarantined == 40
+        kept = [(entry.id, entry.body) for entry in store.quarantined()]
+        places = [*range(20, 30), *range(20), *range(30, 50)]
+        assert kept == [(number, b"%d" % place) for number, place in enumerate(places, 1)]
+        assert store.verify().ok
+
     def test_quarantine_holds_any_words(self, store: Store) -> None:
         """What no database can hold of a reason, or of a place, is marked; the bytes beside it are whole, and kept once."""
         refused = Refused(b"\x00\xff", "not\0", "Found `\0` and `\ud800`.", "a\0: \udfff")
