@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from serving import COMMAND, Serving
 
-from orchestrail.operations import remote
+from orchestrail.operations import open_record, remote
 from orchestrail.settings import load_settings
 from orchestrail.transport.segments import segments
 from orchestrail.transport.spool import Spool
@@ -63,6 +63,29 @@ def test_what_is_sent_twice_is_there_once(
 
     assert json.loads(again.stdout) == {"appended": 0, "duplicates": 3, "quarantined": 0}
     assert len(server.records()) == 3
+
+
+def test_what_was_collected_here_before_is_told_of_and_sent_on_request(
+    server: Serving, spooled: Callable[..., Path], command: Callable[..., Any], made: ModuleType
+) -> None:
+    """A home that was read from before its spool went to a server keeps the first half; it goes with ids and numbers, once."""
+    home = spooled(made.event("START", 1), made.event("START", 2))
+    command("runs", "--home", str(home))
+    spooled(made.event("COMPLETE", 2, second=1), made.event("COMPLETE", 1, second=2))
+
+    half = command("ship", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
+    assert json.loads(half.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 0}
+    assert "has 2 events that were collected here before: `orchestrail ship --record`" in half.stderr
+
+    whole = command("ship", "--record", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
+    assert json.loads(whole.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 0}
+    here = [record.event_id for record in open_record(load_settings(home=home)).records()]
+    assert {record.event_id for record in server.records()} >= {*here}
+    assert server.store().gaps() == []
+
+    again = command("ship", "--record", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
+    assert json.loads(again.stdout) == {"appended": 0, "duplicates": 2, "quarantined": 0}
+    assert "collected here before" not in command("ship", "--home", str(home), ORCHESTRAIL_URL=server.url).stderr
 
 
 def test_lost_event_shows_as_a_gap_at_the_server(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Annotated
 
@@ -14,7 +15,9 @@ from orchestrail.cli.options import Home, Json
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
 from orchestrail.errors import ConfigurationError
+from orchestrail.operations.moving import left_behind, send_record
 from orchestrail.operations.remote import send as send_to_server
+from orchestrail.operations.remote import server_of
 from orchestrail.operations.ship import ship as send_to_folder
 from orchestrail.queries.words import counted
 from orchestrail.settings import Settings
@@ -28,6 +31,9 @@ def ship(
     every: Annotated[
         float, typer.Option(metavar="SECONDS", min=0.1, help="With --watch: the pause between two looks at the spool.")
     ] = 5.0,
+    collected: Annotated[
+        bool, typer.Option("--record", help="Send what was collected into the store of this home before, too.")
+    ] = False,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
@@ -42,6 +48,8 @@ def ship(
         raise ConfigurationError(
             "--watch sends to the server, and ends with no answer.", "", "Leave --json and --to out."
         )
+    if collected and (watch or to is not None):
+        raise ConfigurationError("--record sends to the server, once.", "", "Leave --watch and --to out.")
     if to is not None:
         _to_folder(settings, to, output)
     elif watch:
@@ -56,10 +64,18 @@ def ship(
         done = send_to_server(settings, progress=output.progress("sending segments"))
         for why in done.kept:
             output.remark(why)
-        print_counts(
-            {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined}, output
-        )
-        raise typer.Exit(1 if done.quarantined else 0)
+        counts = Counter({"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined})
+        server = server_of(settings)
+        if collected:
+            also = send_record(settings, server, output.progress("sending entries"))
+            counts.update(appended=also.appended, duplicates=also.duplicates, quarantined=also.quarantined)
+        elif left := left_behind(settings, server):
+            of = counted(left, "event that was", "events that were")
+            output.remark(
+                f"The store of this home has {of} collected here before: `orchestrail ship --record` sends them, too."
+            )
+        print_counts(counts, output)
+        raise typer.Exit(1 if counts["quarantined"] else 0)
 
 
 def _to_folder(settings: Settings, to: Path, output: Output) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 from orchestrail.capture.digest import digest_file
 from orchestrail.errors import ConfigurationError, ServerError
 from orchestrail.operations.checking import Question
-from orchestrail.operations.remote import Server
+from orchestrail.operations.remote import server_of
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.report import Report, report_of
 from orchestrail.settings import Settings
@@ -39,7 +39,7 @@ def check_there(settings: Settings, catalogue: Catalogue, asked: Question) -> Re
         raise ConfigurationError(
             "The log is not recomputed from here.", why, "`orchestrail verify URL` does, entry by entry."
         )
-    server = Server(settings.url or "", settings.token.get_secret_value() if settings.token else None)
+    server = server_of(settings)
     said = server.ask(
         "/api/v1/check",
         target=_by_content(asked.target),

@@ -184,6 +184,19 @@ class Server:
         )
 
 
+def server_of(settings: Settings) -> Server:
+    """Give the server of the settings.
+
+    Raises:
+        ConfigurationError: none is named, or its address cannot be used.
+    """
+    if settings.url is None:
+        raise ConfigurationError(
+            "Where the spool shall go is not said.", "", "Set ORCHESTRAIL_URL, or name a folder with --to DIR."
+        )
+    return Server(settings.url, settings.token.get_secret_value() if settings.token else None)
+
+
 def send(settings: Settings, *, patient: bool = False, progress: Progress | None = None) -> CollectResult:
     """Send the spool to the server of the settings; tried again, after longer and longer pauses, where that may help.
 
@@ -199,11 +212,7 @@ def send(settings: Settings, *, patient: bool = False, progress: Progress | None
         ServerError: it cannot be reached, or refuses; the spool keeps what did not arrive.
         SpoolError: a segment cannot be read; what could be read was sent.
     """
-    if settings.url is None:
-        raise ConfigurationError(
-            "Where the spool shall go is not said.", "", "Set ORCHESTRAIL_URL, or name a folder with --to DIR."
-        )
-    server = Server(settings.url, settings.token.get_secret_value() if settings.token else None)
+    server = server_of(settings)
     pauses = stamina.retry_context(
         on=_pause,
         attempts=None if patient else TRIES,
