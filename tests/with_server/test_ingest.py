@@ -174,14 +174,14 @@ def test_what_is_no_event_is_refused_and_kept(server: Serving, name: str) -> Non
 
 
 def test_refused_bytes_are_looked_for_among_few(server: Serving) -> None:
-    """Each has a place of its own, which begins with who sent it: however many there are, none is looked for among all."""
+    """Each has a place of its own, which ends with who sent it: however many there are, none is looked for among all."""
     bodies = [b"1", b"2", b"1"]
     assert post(server, b"[" + b",".join(bodies) + b"]", "/lineage/batch").status_code == 422
     assert post(server, b"2").status_code == 422
 
     entries = server.store().quarantined()
     assert [entry.body for entry in entries] == [b"1", b"2"]
-    senders, marks = zip(*(entry.source.split(" ") for entry in entries), strict=True)
+    marks, senders = zip(*(entry.source.split(" ") for entry in entries), strict=True)
     assert senders == ("http", "http")
     assert len({*marks}) == 2
 

@@ -196,18 +196,18 @@ def _sorted(pieces: Sequence[Piece], caller: Caller, home: Path) -> _Sorted:
         if isinstance(one, Incoming):
             found.items.append(one)
         else:
-            found.refused.append(_aside(one, caller.source, home))
+            found.refused.append(_aside(one, "", caller, home))
             found.failed.append(_Failed(index, EventRefused(one.reason_code, one.reason)))
     return found
 
 
-def _aside(refused: Refused, where: str, home: Path) -> Refused:
-    """Say where refused bytes came from, first who sent them; and tell those of one sender apart, or each is looked for among all.
+def _aside(refused: Refused, where: str, caller: Caller, home: Path) -> Refused:
+    """Say where refused bytes came from, last who sent them; and tell those of one sender apart, or each is looked for among all.
 
     Without the key of the home the mark says nothing of bytes that are erased.
     """
     mark = pseudonyms.keyed_digest(home, "refused", hashlib.sha256(refused.body).hexdigest())[-16:]
-    return replace(refused, source=f"{where} {mark}")
+    return replace(refused, source=f"{where} {mark} {caller.source}".lstrip())
 
 
 def _checked(item: Incoming, place: str, caller: Caller) -> Incoming | Refused:
@@ -225,7 +225,7 @@ def _arrived(body: bytes, caller: Caller, home: Path) -> tuple[list[Incoming], l
         if isinstance(found, Incoming):
             items.append(replace(found, source=f"{found.source} {caller.source}"))
         else:
-            refused.append(_aside(found, f"{caller.source} {found.source}", home))
+            refused.append(_aside(found, found.source, caller, home))
     return items, refused
 
 
