@@ -7,6 +7,7 @@ import sqlite3
 import subprocess
 from collections.abc import Callable
 from contextlib import closing
+from hashlib import sha256
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -139,6 +140,29 @@ def test_tokens_are_nowhere(serve: Callable[..., Serving], token: Callable[..., 
     kept = said.encode() + b"".join(path.read_bytes() for path in (tmp_path / "server").rglob("*") if path.is_file())
     for text in (reads, writes, "orct_00000000_" + "a" * 43):
         assert text[len("orct_00000000_") :].encode() not in kept
+
+
+def test_who_is_refused_fills_no_disk(serve: Callable[..., Serving], token: Callable[..., str], tmp_path: Path) -> None:
+    """Of many refusals a hundred are lines, none of them long; the others are counted. What is granted is written down whole."""
+    reads = token("read", name="auditor")
+    server = serve()
+    long = "x" * 20_000
+    with server.client() as client:
+        for number in range(130):
+            assert client.get(f"/runs?{number}={long}").status_code == 401
+    with server.client(reads) as client:
+        assert client.get(f"/runs?job={long}").status_code == 200
+    server.stop()
+
+    lines = (tmp_path / "server" / "access.jsonl").read_text().splitlines()
+    refused = [json.loads(line) for line in lines if '"sign-in-needed"' in line]
+    assert [entry["query"].partition("=")[0] for entry in refused] == [str(number) for number in range(100)]
+    digest = sha256(f"0={long}".encode()).hexdigest()
+    assert refused[0]["query"].endswith(f"xxx... 20002 characters, sha256:{digest}")
+    assert len(refused[0]["query"]) < 2200
+    granted, more = (json.loads(line) for line in lines[100:])
+    assert (granted["who"], granted["refused"], granted["query"]) == ("auditor", None, f"job={long}")
+    assert (more["sender"], more["refused"], more["count"]) == ("127.0.0.1", "more", 30)
 
 
 def test_no_token_is_needed_on_this_machine_alone(

@@ -8,7 +8,9 @@ What cannot be written down is not granted.
 from __future__ import annotations
 
 import json
+import math
 import os
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -21,6 +23,7 @@ from orchestrail.server.addresses import host_name, is_loopback
 from orchestrail.server.caller import LOCAL, Caller
 from orchestrail.server.openid import Identity, NotCounted, Provider
 from orchestrail.server.problems import SignInNeeded
+from orchestrail.server.refusals import Counted, Refusals, short
 from orchestrail.server.sessions import Sessions
 
 COOKIE = "orchestrail"
@@ -47,6 +50,7 @@ class Access:
         self._provider = provider
         self.sessions = Sessions()
         self._log = home / "access.jsonl"
+        self._refusals = Refusals()
         self.required = self._tokens.exist or provider is not None
         """Whether a token is needed at all: said once, so that nobody opens a running server by taking a file away."""
 
@@ -132,26 +136,53 @@ class Access:
     def _write(
         self, connection: HTTPConnection, caller: Caller | None, refusal: OrchestrailError | None, *, query: str
     ) -> None:
+        now = datetime.now(UTC)
+        peer = connection.client.host if connection.client else None
+        token = caller.token if caller else None
         entry = {
-            "at": datetime.now(UTC).isoformat(),
+            "at": now.isoformat(),
             "who": caller.name if caller else None,
-            "token": caller.token if caller else None,
-            "peer": connection.client.host if connection.client else None,
+            "token": token,
+            "peer": peer,
             "method": connection.scope.get("method"),
             "path": connection.url.path,
             "query": query,
             "refused": refusal.code if refusal else None,
             "why": refusal.reason if isinstance(refusal, SignInNeeded) else None,
         }
+        lines = [_left_out(each, now) for each in self._refusals.ended(now.timestamp())]
+        if refusal is None:
+            lines.append(entry)
+        elif self._refusals.take(token or peer or "", now.timestamp()):
+            lines.append({name: short(value) if value else value for name, value in entry.items()})
+        self._add(lines)
+
+    def close(self) -> None:
+        """Write down how many refusals were left out by now."""
+        self._add([_left_out(each, datetime.now(UTC)) for each in self._refusals.ended(math.inf)])
+
+    def _add(self, lines: Sequence[Mapping[str, object]]) -> None:
+        if not lines:
+            return
         try:
             descriptor = os.open(self._log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
             with os.fdopen(descriptor, "ab", buffering=0) as file:
-                file.write(json.dumps(entry).encode() + b"\n")
+                file.write(b"".join(json.dumps(line).encode() + b"\n" for line in lines))
         except OSError as error:
             why = f"{error.strerror} ({self._log.name}): what cannot be written down is not granted."
             raise StoreError(
                 "The access cannot be written down.", why, "Make the home of the server writable."
             ) from error
+
+
+def _left_out(counted: Counted, now: datetime) -> dict[str, object]:
+    return {
+        "at": now.isoformat(),
+        "sender": counted.sender,
+        "since": datetime.fromtimestamp(counted.since, UTC).isoformat(),
+        "refused": "more",
+        "count": counted.left_out,
+    }
 
 
 def _refusal(caller: Caller, scope: Scope, whole: bool) -> Forbidden | None:

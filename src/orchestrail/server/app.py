@@ -129,6 +129,10 @@ def create_app(
             with suppress(asyncio.CancelledError):
                 await task
         await committer.close()
+        try:
+            access.close()
+        except OrchestrailError as error:
+            _log.error("%s", error)
 
     app = FastAPI(
         title="orchestrail",
