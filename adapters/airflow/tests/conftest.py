@@ -92,6 +92,7 @@ def _scheduled(home: Home) -> Scheduled:
         home.finished("failing", runs["failing"])
         server.mark("failing", runs["failing"], "never", "success", "not needed")
         home.finished("failing", runs["failing"])
+        server.mark("failing", runs["failing"], "fails", "success", "shipped by hand")
         runs["cleared"] = server.trigger("triggered")
         home.finished("triggered", runs["cleared"])
         server.clear("triggered", runs["cleared"])

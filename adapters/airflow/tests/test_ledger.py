@@ -53,6 +53,21 @@ def test_when_a_run_was_first_begun(tmp_path: Path) -> None:
     assert ledger.read()[OTHER].begun_at is None
 
 
+def test_below_which_pass_a_run_was_first_told(tmp_path: Path) -> None:
+    """Whatever is noted later; and who asks for the pass gets none of the tries below it."""
+    ledger = Ledger.of(tmp_path, "dag", "run")
+    ledger.begun("first pass")
+    ledger.begun(RUN, "task", parent="first pass")
+    ledger.ended(RUN, "task", parent="second pass")
+    ledger.ended(OTHER, "task", parent="second pass")
+    assert {run_id: entry.parent for run_id, entry in ledger.read().items()} == {
+        "first pass": None,
+        RUN: "first pass",
+        OTHER: "second pass",
+    }
+    assert set(ledger.read(runs=["first pass"])) == {"first pass"}
+
+
 def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     """By run or by task: a DAG of ten thousand tasks asks for a few."""
     ledger = Ledger.of(tmp_path, "dag", "run")

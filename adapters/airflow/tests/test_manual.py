@@ -32,6 +32,7 @@ def test_a_mark_says_who_and_why() -> None:
         "toldBy": "person",
         "manual": True,
         "changedBy": pseudonym("anna"),
+        "changedAt": NOW.isoformat(),
         "reason": "checked the data",
     }
     assert "anna" not in str(found)
@@ -55,6 +56,19 @@ def test_actions_of_both_versions(event: str, extra: dict[str, object], what: st
     found = change(event, None, **extra)
     assert found is not None
     assert (found.what, found.state) == (what, state)
+
+
+def test_a_clear_names_its_tasks() -> None:
+    """By id, or by id and index of a mapped instance; anything else names none."""
+
+    def cleared(task_ids: object) -> str | None:
+        found = change("post_clear_task_instances", None, task_ids=task_ids)
+        assert found is not None
+        return found.task_id
+
+    assert cleared(["clean"]) == "clean"
+    assert cleared(["clean", ["train", 0], ["train", 1]]) == "clean, train"
+    assert cleared([]) is cleared("clean") is cleared([7, []]) is None
 
 
 def test_what_only_tries_or_is_about_something_else_is_no_change() -> None:

@@ -249,7 +249,9 @@ def test_why_a_task_never_ran_is_told_in_words(tmp_path: Path) -> None:
     assert told("removed", "removed")["reason"].startswith("Airflow removed it")
     assert "its DAG run was ended" in told("ended", "skipped", cut_off=True)["reason"]
     by_hand = told("by-hand", "skipped", changes=(replace(MARKED, state="skipped"),))
-    assert (by_hand["reason"], by_hand["changedBy"]) == ("marked as skipped", "sha256:somebody")
+    assert (by_hand["reason"], by_hand["changedBy"]) == ("looked at it", "sha256:somebody")
+    silent = told("without-a-word", "skipped", changes=(replace(MARKED, state="skipped", note=None),))
+    assert "reason" not in silent  # which is for the person to give, and CHG-02 asks for it
     assert "branch" in told("another-mark", "skipped", changes=(MARKED,))["reason"]
 
 

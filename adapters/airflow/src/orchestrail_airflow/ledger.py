@@ -38,6 +38,7 @@ class Entry:
         ended: whether its end was told.
         state: the end that was told last; None where it is not known.
         begun_at: when its beginning was first noted, in seconds since 1970; None where it was not.
+        parent: the pass of the DAG run that it was first told below; None where that was not noted.
     """
 
     run_id: str
@@ -48,6 +49,7 @@ class Entry:
     ended: bool
     state: str | None = None
     begun_at: float | None = None
+    parent: str | None = None
 
     @property
     def is_alive(self) -> bool | None:
@@ -71,20 +73,30 @@ class Ledger:
         name = hashlib.sha256(json.dumps([dag_id, run_id]).encode()).hexdigest()[:32]
         return cls(spool / FOLDER / name)
 
-    def begun(self, run_id: str, task_id: str = "", map_index: int = -1, try_number: int = 0) -> int:
-        """Note that the beginning of a run was told, by this process.
+    def begun(
+        self, run_id: str, task_id: str = "", map_index: int = -1, try_number: int = 0, *, parent: str | None = None
+    ) -> int:
+        """Note that the beginning of a run was told, by this process, and below which pass of its DAG run.
 
         Returns:
             Where the ledger goes on after this note, in bytes.
         """
-        about = {"begun": run_id, "task": task_id, "map": map_index, "try": try_number}
+        about = {"begun": run_id, "task": task_id, "map": map_index, "try": try_number, "parent": parent}
         return self._append({**about, "owner": this_process().as_dict(), "at": time.time()})
 
     def ended(
-        self, run_id: str, task_id: str = "", map_index: int = -1, try_number: int = 0, *, state: State | None = None
+        self,
+        run_id: str,
+        task_id: str = "",
+        map_index: int = -1,
+        try_number: int = 0,
+        *,
+        state: State | None = None,
+        parent: str | None = None,
     ) -> None:
-        """Note that the end of a run was told, and which."""
-        self._append({"ended": run_id, "task": task_id, "map": map_index, "try": try_number, "state": state})
+        """Note that the end of a run was told, and which, and below which pass of its DAG run."""
+        about = {"ended": run_id, "task": task_id, "map": map_index, "try": try_number, "parent": parent}
+        self._append({**about, "state": state})
 
     def read(self, *, runs: Iterable[str] = (), tasks: Iterable[str] = (), since: int = 0) -> dict[str, Entry]:
         """Give what was told, by run id; empty where nothing was, or where it cannot be read.
@@ -94,7 +106,7 @@ class Ledger:
             tasks: ids of the tasks whose tries are asked for.
             since: where to begin, as `begun` gave it.
         """
-        wanted = [f'"{run_id}"'.encode() for run_id in runs]
+        wanted = [f'"{what}":"{run_id}"'.encode() for run_id in runs for what in ("begun", "ended")]
         wanted += [b'"task":%s,' % json.dumps(task_id).encode() for task_id in tasks]
         entries: dict[str, Entry] = {}
         try:
@@ -120,6 +132,7 @@ class Ledger:
                     "ended" in said,
                     said.get("state"),
                     before.begun_at if before and before.begun_at is not None else said.get("at"),
+                    before.parent if before and before.parent is not None else said.get("parent"),
                 )
         return entries
 

@@ -54,7 +54,7 @@ class Change:
 
     Attributes:
         what: `marked`, `cleared` or `noted`.
-        task_id: the task or the group of tasks that it names; None for the DAG run, or for several tasks.
+        task_id: the task or the group of tasks that it names; several are told with commas between them; None for the DAG run.
         state: the new state, where it names one.
         at: when.
         actor: a pseudonym of who did it, None where Airflow does not know.
@@ -136,12 +136,19 @@ def change_of(
         what = "noted"
     return Change(
         what,
-        task_id or texts.get("task_id") or texts.get("group_id") or texts.get("task_group_id"),
+        task_id or texts.get("task_id") or texts.get("group_id") or texts.get("task_group_id") or _several(said),
         state,
         at,
         pseudonym(owner),
         note if isinstance(note, str) and note else None,
     )
+
+
+def _several(said: Mapping[str, object]) -> str | None:
+    """Name the tasks of a clear: each an id, or an id with the index of one mapped instance."""
+    given = said.get("task_ids")
+    ids = [one[0] if isinstance(one, list) and one else one for one in given] if isinstance(given, list) else []
+    return ", ".join(dict.fromkeys(one for one in ids[:_MOST] if isinstance(one, str))) or None
 
 
 def last_of(
@@ -165,7 +172,9 @@ def last_of(
 
 def told_by(change: Change | None) -> dict[str, object]:
     """Give the facts of an end that a person told; what is known of them where the change is."""
-    known = {"changedBy": change.actor, "reason": change.note} if change is not None else {}
+    known: dict[str, object] = {}
+    if change is not None:
+        known = {"changedBy": change.actor, "changedAt": change.at.isoformat(), "reason": change.note}
     return {"toldBy": "person", "manual": True} | {name: value for name, value in known.items() if value is not None}
 
 

@@ -112,10 +112,11 @@ class Reconciling:
             task = tasks.get(one.task_id)
             run_id = translate.task_run_id(self.namespace, self.dag_run, one.task_id, one.try_number, one.map_index)
             entry = told.get(run_id)
+            parent = translate.in_pass(self.parent, entry)
             start = translate.task_start(
                 self.namespace,
                 self.dag_run,
-                self.parent,
+                parent,
                 one.task_id,
                 one.try_number,
                 one.map_index,
@@ -134,7 +135,8 @@ class Reconciling:
             else:
                 state = self._not_ended(one, start, entry)
             if state is not None:
-                self.ledger.ended(start.run_id, one.task_id, one.map_index, one.try_number, state=state)
+                what = (start.run_id, one.task_id, one.map_index, one.try_number)
+                self.ledger.ended(*what, state=state, parent=parent.run_id)
 
     def _never_told(self, one: Instance, start: RunStart, *, is_covered: bool, does_nothing: bool) -> State | None:
         if one.state in _NEVER_RAN and not (one.host and one.state == "skipped"):
@@ -170,11 +172,11 @@ class Reconciling:
         self._finish(one, start, error=error, inferred=concluded, change=change)
         return one.end
 
-    def _skip(self, one: Instance, start: RunStart, reason: str) -> None:
+    def _skip(self, one: Instance, start: RunStart, reason: str | None) -> None:
         facts = {**start.facts, "orchestratorState": one.state}
         change = manual.last_of(self.changes, one.task_id, "skipped")
         if one.state == "skipped" and change is not None and change.state == "skipped":
-            facts, reason = facts | manual.told_by(change), "marked as skipped"
+            facts, reason = facts | manual.told_by(change), change.note
         elif one.state == "skipped" and self.cut_off:
             reason = "Airflow skipped it; its DAG run was ended before all its tasks were"
         self.recorder.skip(replace(start, at=one.ended, facts=facts), reason)

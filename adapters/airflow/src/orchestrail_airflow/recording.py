@@ -176,6 +176,7 @@ class Recording:
         with guard("airflow: a task's DAG run"):
             self._told_of(dag_run, dag, ledger, entries, parent)
         before = entries.get(run_id)
+        parent = translate.in_pass(parent, before)
         again = (before is not None and not before.ended) or host.is_resumed(instance, task)
         given_by: set[str] | None = None
         with guard("airflow: whose values a task is given"):
@@ -199,7 +200,7 @@ class Recording:
         note = (run_id, instance.task_id, instance.map_index, instance.try_number)
         since = 0
         with guard("airflow: note a task"):
-            since = ledger.begun(*note)
+            since = ledger.begun(*note, parent=parent.run_id)
         with guard("airflow: name the parent of a triggered DAG run"):
             host.hand_on(task, conf_of(ref))
         at_work = self._at_work = _AtWork(ref, task, note, ledger, since, ChildEnvironment(ref))
@@ -270,8 +271,11 @@ class Recording:
         if dag_run is None:
             return
         self.is_served |= by_hand
-        parent = self._dag_run_ref(dag_run)
         ledger = self._ledger(dag_run)
+        run_id = self._task_run_id(dag_run, instance)
+        entry = ledger.read(runs=[run_id]).get(run_id)
+        # A mark clears what failed after the task: by now Airflow counts another pass of the DAG run.
+        parent = translate.in_pass(self._dag_run_ref(dag_run), entry)
         start = translate.task_start(
             self.namespace,
             dag_run,
@@ -282,19 +286,19 @@ class Recording:
             instance=instance,
             closed_by=self._closed_by,
         )
-        entry = ledger.read(runs=[start.run_id]).get(start.run_id)
         end = _STATES[state]
         if entry is not None and entry.state == end and not by_hand:
             return
         facts: dict[str, object] = {"toldBy": "scheduler"}
+        why: str | None = "marked as skipped"
         if by_hand:
             change: manual.Change | None = None
             with guard("airflow: what people did to a task"):
                 change = manual.last_of(self._changes(dag_run), instance.task_id, state)
-            facts = manual.told_by(change)
+            facts, why = manual.told_by(change), change.note if change is not None else None
         if entry is None and state == "skipped":
             start = replace(start, facts={**start.facts, **facts})
-            self.recorder.skip(start, "marked as skipped")
+            self.recorder.skip(start, why)
         else:
             if entry is None and not by_hand and (began := host.began(instance)) is not None:
                 self.recorder.resume(replace(start, at=began))  # its process was killed before it could tell
@@ -307,7 +311,8 @@ class Recording:
                 start=start,
                 changed=entry is not None and entry.ended,
             )
-        ledger.ended(start.run_id, instance.task_id, instance.map_index, instance.try_number, state=end)
+        what = (run_id, instance.task_id, instance.map_index, instance.try_number)
+        ledger.ended(*what, state=end, parent=parent.run_id)
 
     # -- where things are
 

@@ -7,6 +7,7 @@ a task), so attributes are asked for by name, and what is not there is not said.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence, Set
+from dataclasses import replace
 from datetime import datetime
 from itertools import islice
 from pathlib import Path
@@ -64,6 +65,20 @@ def dag_run_ref(namespace: str, dag_run: Any, carrier: Carrier | None) -> RunRef
     if carrier is None or carrier.run_id == run_id:
         return RunRef(run_id, job, run_id, job)
     return RunRef(run_id, job, carrier.root_run_id or carrier.run_id, carrier.root_job or carrier.job, carrier.run_id)
+
+
+def in_pass(parent: RunRef, entry: Entry | None) -> RunRef:
+    """Give the place of that pass of a DAG run below which a try was first told: clearing makes another pass of the DAG run.
+
+    Args:
+        parent: the place of the DAG run as Airflow has it now.
+        entry: what the ledger says of the try.
+    """
+    if entry is None or entry.parent is None or entry.parent == parent.run_id:
+        return parent
+    if parent.root_run_id == parent.run_id:
+        return RunRef(entry.parent, parent.job, entry.parent, parent.job)
+    return replace(parent, run_id=entry.parent)
 
 
 def job_of(dag_id: str, task_id: str) -> str:
