@@ -388,14 +388,19 @@ class Recorder:
             if run is not None and len(self._open) < _REMEMBERED:
                 self._open.setdefault(run_id, run)
 
-    def skip(self, start: RunStart, reason: str) -> None:
-        """Put a run on the record that the orchestrator decided not to begin: one OTHER event, no start."""
+    def skip(self, start: RunStart, reason: str | None) -> None:
+        """Put a run on the record that the orchestrator decided not to begin: one OTHER event, no start.
+
+        Args:
+            start: what is known of it.
+            reason: why; None where a person decided it, and wrote nothing.
+        """
         run = self._place(start)
         with self._lock:
             self._ended[start.run_id] = None
         where = self._where_is(run)
         facets = self._start_facets(run, where) | {
-            "orchestrail_run": self._run_facet(run, State.SKIPPED, facts={"reason": reason}),
+            "orchestrail_run": self._run_facet(run, State.SKIPPED, facts={"reason": reason} if reason else None),
         }
         self._emit("OTHER", run, facets, where=where, at=start.at)
 

@@ -12,7 +12,16 @@ from rich.text import Text
 from orchestrail.cli.output import Output, clean
 from orchestrail.model import IN_MEMORY, DatasetRef
 from orchestrail.queries import RunRow
-from orchestrail.queries.words import STATE_SYMBOLS, byte_count, counted, data_name, duration, short_job, size
+from orchestrail.queries.words import (
+    STATE_SYMBOLS,
+    byte_count,
+    counted,
+    data_name,
+    duration,
+    error_apart,
+    short_job,
+    size,
+)
 from orchestrail.queries.words import orchestrator as name_of_orchestrator
 
 SHORT = 12
@@ -89,7 +98,9 @@ def dataset_text(dataset: DatasetRef, output: Output) -> Text:
 def heading(row: RunRow, output: Output, parent: RunRow | None = None, apart: str | None = None) -> Text:
     """Give the first line of a run: name, state, role, attempt, duration and the end of its id."""
     text = Text(job_name(row, output, parent, apart), style="bold").append("  ").append(state_mark(row.state))
-    if row.state == "ABORT" and "state" in row.inferred:
+    if row.given_end:
+        text.append(" (by hand)", style=GAP)
+    elif row.state == "ABORT" and "state" in row.inferred:
         text.append(" (concluded)", style=GAP)
     if row.role:
         text.append(f"  {row.role}")
@@ -148,6 +159,7 @@ def facts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
     for finding in row.findings:
         style = "red" if finding.verdict == "fail" else GAP
         yield finding.verdict, Text(clean(f"{finding.requirement}  {finding.reason}"), style=style)
+    yield from _acts(row, output)
     yield from _endings(row)
     yield from _results(row, output)
     if row.seeds:
@@ -191,12 +203,39 @@ def _services(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
                 yield "prep", Text(clean(prepared))
 
 
+def _acts(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
+    """Give what people did, with who, when and why: the states that they gave the run, then what its orchestrator's log has."""
+    given, own = [end for end in row.ends if end.by_hand], row.own_end
+    for end in given:
+        text = state_mark(end.state).append(" ").append_text(_by(end.changed_by, end.changed_at, end.reason, output))
+        if end is given[0] and own is not None:
+            why = _first_line(own.error or own.reason or "")
+            text.append("; before that ").append_text(state_mark(own.state)).append(f" {why}" if why else "")
+        yield "marked", text
+    told = {end.changed_at for end in given if end.changed_at}
+    for change in row.changes:
+        if change.task is None and change.what == "marked" and change.at in told:
+            continue  # as its end has it
+        text = Text(clean("".join(f"{word} " for word in (change.task, change.state) if word)))
+        yield clean(change.what), text.append_text(_by(change.by, change.at, change.reason, output))
+
+
+def _by(who: str | None, at: str | None, why: str | None, output: Output) -> Text:
+    text = Text("by ").append(short_digest(who, output) if who else "somebody", style="" if who else GAP)
+    if at:
+        text.append(f", {output.time(at)}")
+    return text.append(f": {_first_line(why)}") if why else text.append(", no reason given", style=GAP)
+
+
+def _first_line(text: str) -> str:
+    return next(iter(clean(text).splitlines()), "")
+
+
 def _endings(row: RunRow) -> Iterator[tuple[str, Text]]:
-    if row.error:
-        lines = clean(row.error).splitlines() or [""]
+    if error := error_apart(row):
         yield (
             "skipped" if row.state == "SKIPPED" else "error",
-            Text(lines[0], style="red" if row.state == "FAIL" else GAP),
+            Text(_first_line(error), style="red" if row.state == "FAIL" else GAP),
         )
     fields = ", ".join(field for field in row.inferred if field != "role")  # which is marked where it stands
     if fields and row.state != "CACHED":
@@ -204,11 +243,11 @@ def _endings(row: RunRow) -> Iterator[tuple[str, Text]]:
         yield "concluded", Text(clean(f"{fields}{f': {why}' if why else ''}"), style=GAP)
     if row.ends_before_start:
         yield "clock", Text("it ends before it starts: a clock was set back, or two clocks differ", style=GAP)
-    reported = {end.state for end in row.ends if not end.inferred}
+    reported = {end.state for end in row.ends if not (end.inferred or end.by_hand)}
     if row.state in ("SKIPPED", "CACHED"):
         reported.discard("COMPLETE")  # what other producers call it: OpenLineage has no word for either
     if len(reported) > 1:
-        told = "; ".join(f"{end.state} by {end.producer}" for end in row.ends if not end.inferred)
+        told = "; ".join(f"{end.state} by {end.producer}" for end in row.ends if not (end.inferred or end.by_hand))
         yield "differs", Text(clean(f"producers report different ends: {told}"), style=GAP)
     for what, reason in row.not_captured:
         yield "gap", Text(clean(f"not captured: {what}{f' ({reason})' if reason else ''}"), style=GAP)

@@ -246,7 +246,7 @@ def facts_of(row: RunRow, events: Sequence[StoredEvent]) -> Facts:
         tuple(_checks(row)),
         tuple(dict.fromkeys(_served(row))),
         tuple(dict.fromkeys(_operations(row))),
-        tuple(_acts(told)),
+        tuple(Act(row.run_id, one.what, one.task, one.by, one.reason is not None, one.seq) for one in row.changes),
         _ran(row, step),
     )
 
@@ -265,7 +265,7 @@ def _step(row: RunRow, told: Sequence[StoredEvent]) -> StepFacts:
     began = next((event for event in told if event.type in ("START", "RUNNING") and event.at == row.started_at), None)
     stated = mapping(began.facets.get("orchestrail_step")) if began else {}
     python = mapping(environment.get("python"))
-    ours = [mapping(event.facets.get("orchestrail_run")) for event in told if event.ours]
+    given = [end for end in row.ends if end.by_hand]
     return StepFacts(
         run_id=row.run_id,
         ours=any(event.ours and not event.inferred for event in told),
@@ -285,8 +285,7 @@ def _step(row: RunRow, told: Sequence[StoredEvent]) -> StepFacts:
         has_parameters=row.parameters is not None,
         parameters_digest=_parameters_digest(told),
         state_digest=prepared.state_digest if prepared else None,
-        has_error=row.error is not None
-        or any(end.inferred and end.reason for end in row.ends if end.state == row.state),
+        has_error=row.error is not None or any(end.reason for end in row.ends if end.state == row.state),
         environment_digest=sha256(environment.get("digest")),
         distributions_digest=sha256(environment.get("distributionsDigest")),
         image_digest=text(mapping(environment.get("container")).get("imageDigest")),
@@ -294,9 +293,9 @@ def _step(row: RunRow, told: Sequence[StoredEvent]) -> StepFacts:
         interpreter=" ".join(filter(None, (text(python.get("implementation")), text(python.get("version"))))) or None,
         seeds=len(row.seeds),
         not_captured=len(row.not_captured),
-        manual=any(truth(said.get("manual")) for said in ours),
-        changed_by=next((by for said in ours if (by := text(said.get("changedBy")))), None),
-        change_reason=any(truth(said.get("manual")) and text(said.get("reason")) for said in ours),
+        manual=bool(given),
+        changed_by=next((end.changed_by for end in given if end.changed_by), None),
+        change_reason=any(end.reason for end in given),
     )
 
 
@@ -313,30 +312,13 @@ def _claims(row: RunRow, told: Sequence[StoredEvent]) -> Iterator[Claim]:
             said.setdefault(field, {}).setdefault(value, event.seq)
     # Lifecycle is judged by producer, ours first; a reported end supersedes one that was concluded. A state that a person gave to a
     # run that had ended is an act of that person, and no other end of the run.
-    by_hand = {event.seq for event in told if _is_by_hand(event)}
-    reported = [end for end in row.ends if not end.inferred and end.producer == row.producer and end.seq not in by_hand]
+    reported = [end for end in row.ends if not end.inferred and end.producer == row.producer and not end.by_hand]
     said["end"] = {}
     for end in reported:
         said["end"].setdefault(end.state, end.seq)
     for field, values in said.items():
         if len(values) > 1:
             yield from (Claim(row.run_id, field, value, seq) for value, seq in values.items())
-
-
-def _is_by_hand(event: StoredEvent) -> bool:
-    return event.ours and truth(mapping(event.facets.get("orchestrail_run")).get("manual")) is True
-
-
-def _acts(told: Sequence[StoredEvent]) -> Iterator[Act]:
-    """Find what persons did: each act once, though every end of a run may list all of them."""
-    found: dict[str, Act] = {}
-    for event in told:
-        for said in objects(mapping(event.facets.get("orchestrail_run")).get("changes")) if event.ours else ():
-            what = text(said.get("what")) or ""
-            task, actor, reason = text(said.get("task")), text(said.get("changedBy")), text(said.get("reason"))
-            act = Act(event.run_id, what, task, actor, reason is not None, event.seq)
-            found.setdefault(repr((what, task, actor, said.get("at"), said.get("state"))), act)
-    yield from found.values()
 
 
 def _singular(event: StoredEvent) -> Iterator[tuple[str, str]]:

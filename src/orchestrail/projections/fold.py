@@ -14,7 +14,7 @@ from typing import Any
 from orchestrail.model import ROLES, Finding, Job, PreprocessingVersion, State
 from orchestrail.projections import results
 from orchestrail.projections.datasets import uses, without_read_back
-from orchestrail.projections.rows import Code, End, RunRow
+from orchestrail.projections.rows import Change, Code, End, RunRow
 from orchestrail.projections.values import (
     amount,
     mapping,
@@ -165,6 +165,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
         closed_by=text(ours.get("closedBy")),
         upstream=_linked(told, "upstream"),
         downstream=_linked(told, "downstream"),
+        changes=_changes(told),
         order_only=tuple(found for name in texts(ours.get("orderOnly")) if (found := run_id(name))),
         inputs=without_read_back(uses(told, "input"), told),
         outputs=uses(told, "output"),
@@ -186,7 +187,10 @@ def _merged(facets: Iterable[Mapping[str, Any]]) -> dict[str, Any]:
 
 
 def _with_lifecycle(row: RunRow, told: Sequence[StoredEvent]) -> RunRow:
-    """Judge by producer, ours first: a reported end, then an inferred one, then whether the run was seen open."""
+    """Judge by producer, ours first: a reported end, then an inferred one, then whether the run was seen open.
+
+    A state that a person gave goes before what the run told by itself. When it ended, and what went wrong, stays its own.
+    """
     ends = tuple(end for event in told if (end := _end(event)))
     starts = [event for event in told if event.type == "START"]
     entries = [event for event in told if event.type == "RUNNING"]
@@ -195,33 +199,33 @@ def _with_lifecycle(row: RunRow, told: Sequence[StoredEvent]) -> RunRow:
     )
     notes = {event.seq for event in told if event.type == "OTHER"}
     end = _deciding(ends, opened, notes)
-    if end and end.seq in notes:
+    if end and end.seq in notes and opened and not opened.ours:
         opened = None  # it never began: a start that another producer tells of is none of its own
     inferred: set[str] = {"role"} if row.role_source == "inferred" else set()
     if opened and not starts:
         inferred.add("started_at")
     state: str | None = end.state if end else "RUNNING" if opened else None
-    error = None
-    if end:
+    row = replace(row, ends=ends)
+    own = row.own_end or end
+    if end and end.inferred:
         event = next(event for event in told if event.seq == end.seq)
-        if end.inferred:
-            inferred |= set(texts(event.inferred.get("fields"))) or {"state"}
-        error = text(mapping(event.facets.get("errorMessage")).get("message"))
-    if error is None and state in (State.FAIL, State.ABORT):
+        inferred |= set(texts(event.inferred.get("fields"))) or {"state"}
+    error = (own and own.error) or (end and end.error) or None
+    if error is None and own and own.state in (State.FAIL, State.ABORT):
         error = _last(text(mapping(event.facets.get("errorMessage")).get("message")) for event in told)
     skipped = state == State.SKIPPED
     if skipped and error is None:
         error = _last(text(mapping(event.facets.get("orchestrail_run")).get("reason")) for event in told)
+    last = own if opened and own and not own.inferred else end
     return replace(
         row,
         state=state,
         started_at=opened.at if opened else None,
-        ended_at=end.at if end and (opened or not skipped) else None,
+        ended_at=last.at if last and (opened or not skipped) else None,
         ended_seq=min(other.seq for other in ends if other.state == end.state) if end else None,
         seen_at=min((event.at for event in told if event.at), default=None),
         error=error,
         inferred=tuple(sorted(inferred)),
-        ends=ends,
         not_captured=(*row.not_captured, *_late(told, end)),
     )
 
@@ -235,7 +239,8 @@ def _late(told: Sequence[StoredEvent], end: End | None) -> Iterator[tuple[str, s
 
 
 def _end(event: StoredEvent) -> End | None:
-    said = text(mapping(event.facets.get("orchestrail_run")).get("state"))
+    run = mapping(event.facets.get("orchestrail_run"))
+    said = text(run.get("state"))
     if event.type in _ENDS:
         state = _ENDS[event.type]
         if state is State.COMPLETE and said in (State.CACHED, State.SKIPPED):
@@ -244,9 +249,33 @@ def _end(event: StoredEvent) -> End | None:
         state = State.SKIPPED
     else:
         return None
+    by_hand = event.ours and truth(run.get("manual")) is True
     return End(
-        event.producer, state.value, event.at, event.seq, bool(event.inferred), text(event.inferred.get("reason"))
+        event.producer,
+        state.value,
+        event.at,
+        event.seq,
+        inferred=bool(event.inferred),
+        reason=text(event.inferred.get("reason"))
+        or (text(run.get("reason")) if by_hand or state is State.SKIPPED else None),
+        error=text(mapping(event.facets.get("errorMessage")).get("message")),
+        by_hand=by_hand,
+        changed_by=text(run.get("changedBy")) if by_hand else None,
+        changed_at=moment(run.get("changedAt")) if by_hand else None,
     )
+
+
+def _changes(told: Sequence[StoredEvent]) -> tuple[Change, ...]:
+    """Find what people did: each act once, though every end of a run may list all of them."""
+    found: dict[str, Change] = {}
+    for event in told:
+        for said in objects(mapping(event.facets.get("orchestrail_run")).get("changes")) if event.ours else ():
+            what, task, state, by, reason = (
+                text(said.get(name)) for name in ("what", "task", "state", "changedBy", "reason")
+            )
+            change = Change(what or "", task, state, moment(said.get("at")), by, reason, event.seq)
+            found.setdefault(repr((what, task, by, said.get("at"), state)), change)
+    return tuple(found.values())
 
 
 def _deciding(ends: Sequence[End], opened: StoredEvent | None, notes: Set[int]) -> End | None:
@@ -261,8 +290,10 @@ def _deciding(ends: Sequence[End], opened: StoredEvent | None, notes: Set[int]) 
             if end.inferred != reported
             and end.producer.startswith(OURS) == ours
             # A run that was started, or ended, was not skipped by its orchestrator; its own code may still have skipped the rest.
-            and not (end.seq in notes and outranked(ours))
+            and (end.by_hand or not (end.seq in notes and outranked(ours)))
         ]
+        # The process of a run that is marked while it runs is killed, and may tell of that later than others of the mark.
+        fitting = [end for end in fitting if end.by_hand] or fitting
         # Producers are judged one by one: with several foreign ones, the one that spoke first counts.
         return next((end for end in reversed(fitting) if ours or end.producer == fitting[0].producer), None)
 

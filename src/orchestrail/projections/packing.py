@@ -29,8 +29,8 @@ _USUAL = (
     b'"capabilities":null,"findings":[],"tags":[],"metrics":[],"checks":[],"serving":[],"seeds":[],"usage":{"wall_seconds":0.0,'
     b'"processor_seconds":0.0,"thread_seconds":0.0,"child_seconds":0.0,"peak_memory_bytes":},"not_captured":[],"owner":{"host":"",'
     b'"bootId":"","pidNamespace":"pid:[4026531836]","pid":,"startTicks":},"inferred":[],"ends":[{"producer":'
-    b'"urn:orchestrail:prefect:0.1.0","state":"COMPLETE","at":"2026-","seq":,"inferred":false,"reason":null}],"upstream":[],'
-    b'"downstream":[],"order_only":[]}'
+    b'"urn:orchestrail:prefect:0.1.0","state":"COMPLETE","at":"2026-","seq":,"inferred":false,"reason":null,"error":null,"by_hand":'
+    b'false,"changed_by":null,"changed_at":null}],"changes":[],"upstream":[],"downstream":[],"order_only":[]}'
 )
 """What a run's facts look like; any change of it is another version of the tables."""
 

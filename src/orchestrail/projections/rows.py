@@ -64,7 +64,11 @@ class End:
         at: claimed time, RFC 3339 in UTC.
         seq: place in the log.
         inferred: True where the end was concluded, not reported.
-        reason: why it was concluded.
+        reason: why it was concluded, or skipped; of one that a person gave, the note that they wrote.
+        error: what went wrong.
+        by_hand: True where a person gave the run this state.
+        changed_by: a pseudonym of that person; None where nobody knows.
+        changed_at: when they did, RFC 3339 in UTC.
     """
 
     producer: str
@@ -73,6 +77,33 @@ class End:
     seq: int
     inferred: bool = False
     reason: str | None = None
+    error: str | None = None
+    by_hand: bool = False
+    changed_by: str | None = None
+    changed_at: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Something that a person did to a run or to a task of it, as its orchestrator's log has it.
+
+    Attributes:
+        what: `marked`, `cleared`, `noted` ...
+        task: the task that it was done to, or several; None for the run itself.
+        state: the state that was given.
+        at: when, RFC 3339 in UTC.
+        by: a pseudonym of the person; None where nobody knows.
+        reason: what the person wrote.
+        seq: place in the log where it was first told.
+    """
+
+    what: str
+    task: str | None
+    state: str | None
+    at: str | None
+    by: str | None
+    reason: str | None
+    seq: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -344,6 +375,7 @@ class RunRow:
         owner: process that the run lived in.
         closed_by: `process` or `host`: who reports the end.
         ends: every end that was told.
+        changes: what people did to it and to what runs in it.
         first_seq: place in the log of the run's first event.
         last_seq: of its last event.
         ended_seq: place in the log where the end that counts was first told.
@@ -401,11 +433,24 @@ class RunRow:
     closed_by: str | None = None
     inferred: tuple[str, ...] = ()
     ends: tuple[End, ...] = ()
+    changes: tuple[Change, ...] = ()
     upstream: tuple[str, ...] = ()
     downstream: tuple[str, ...] = ()
     order_only: tuple[str, ...] = ()
     inputs: tuple[Use, ...] = ()
     outputs: tuple[Use, ...] = ()
+
+    @property
+    def given_end(self) -> End | None:
+        """The state that a person gave it last, which is the one that it has; None where nobody gave one."""
+        return next((end for end in reversed(self.ends) if end.by_hand), None)
+
+    @property
+    def own_end(self) -> End | None:
+        """The end of its own that a run had to which a person gave a state; None where it had none."""
+        given = self.given_end
+        own = [end for end in self.ends if given and not end.by_hand and end.producer == given.producer]
+        return max(own, key=lambda end: (not end.inferred, end.seq), default=None)
 
     @property
     def ends_before_start(self) -> bool:

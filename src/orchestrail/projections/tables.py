@@ -34,6 +34,7 @@ from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.facts import Act, Check, Claim, Facts, Ran, Served, ServedOperation, StepFacts
 from orchestrail.projections.packing import Packed
 from orchestrail.projections.rows import (
+    Change,
     Code,
     End,
     ErasureRow,
@@ -51,7 +52,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "31"
+VERSION = "32"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -474,6 +475,7 @@ def run_columns(row: RunRow) -> dict[str, Any]:
         "owner": row.owner,
         "inferred": row.inferred,
         "ends": [asdict(end) for end in row.ends],
+        "changes": [asdict(change) for change in row.changes],
         "upstream": row.upstream,
         "downstream": row.downstream,
         "order_only": row.order_only,
@@ -706,6 +708,7 @@ def run_row(columns: RowMapping, uses: Iterable[Use] = ()) -> RunRow:
             name for name in facts["inferred"] if name != "cached_from" or columns["cached_from"] is not None
         ),
         ends=tuple(End(**end) for end in facts["ends"]),
+        changes=tuple(Change(**change) for change in facts["changes"]),
         upstream=tuple(facts["upstream"]),
         downstream=tuple(facts["downstream"]),
         order_only=tuple(facts["order_only"]),

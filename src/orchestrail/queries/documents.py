@@ -83,6 +83,7 @@ def run_document(row: RunRow) -> Document:
         "owner": row.owner,
         "closed_by": row.closed_by,
         "ends": [asdict(end) for end in row.ends],
+        "changes": [asdict(change) for change in row.changes],
         "sequence": {"first": row.first_seq, "last": row.last_seq},
     }
 

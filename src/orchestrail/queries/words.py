@@ -63,6 +63,13 @@ def duration(row: RunRow) -> str | None:
     return f"{hours} h {minutes:02} min" if hours else f"{minutes} min {rest:02} s"
 
 
+def error_apart(row: RunRow) -> str | None:
+    """Give what went wrong in a run, or why it was skipped, unless that is told with what people did to it."""
+    given, own = row.given_end, row.own_end
+    told = (given.reason if given else None, own.error if own else None)
+    return None if row.error in told else row.error
+
+
 def short_job(name: str, parent: str | None) -> str:
     """Give a job's name without that of the job that it runs in."""
     return name[len(parent) + 1 :] if parent is not None and name.startswith(f"{parent}.") else name

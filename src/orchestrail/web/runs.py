@@ -22,7 +22,7 @@ from orchestrail.queries.runs import runs as find_runs
 from orchestrail.queries.show import Shown, show
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.times import utc
-from orchestrail.queries.words import counted, short_job
+from orchestrail.queries.words import counted, error_apart, short_job
 from orchestrail.web import addresses
 
 PAGE = 50
@@ -169,6 +169,8 @@ def one(record: Snapshot, row: RunRow, *, live: bool) -> dict[str, Any]:
         "span": _span(each for each in (step.row for step in steps)),
         "facts": sorted(flat({k: v for k, v in (row.environment_facts or {}).items() if k not in _LONG}).items()),
         "packages": _packages(row),
+        "error": error_apart(row),
+        "given_at": {end.changed_at for end in row.ends if end.changed_at},
         "unseen": sorted(set(Capability) - set(row.capabilities)) if row.capabilities is not None else [],
         "places": places[:_EVENTS],
         "more_places": len(places) > _EVENTS,

@@ -316,6 +316,59 @@ def test_states_and_attempts_are_told(made, spooled, run):
         assert expected in text
 
 
+def test_show_says_who_changed_a_state_by_hand_and_why(made, spooled, run, answer):
+    """And the end before it, what was noted and cleared; in the document too, with pseudonyms as they are."""
+    by_hand = {
+        "manual": True,
+        "changedBy": "hmac-sha256:abcdef0123456789",
+        "changedAt": made.at(20),
+        "reason": "shipped",
+    }
+    who = {"changedBy": "hmac-sha256:abcdef0123456789"}
+    stopped = {"what": "marked", "state": "failed", "at": made.at(40), **who}
+    changes = [
+        {"what": "noted", "at": made.at(1), "reason": "monthly reload"},
+        {"what": "cleared", "task": "f.train", "at": made.at(10), **who, "reason": "more memory"},
+        stopped,
+    ]
+    last = {"manual": True, **who, "changedAt": made.at(40), "changes": changes}
+    spooled(
+        made.event("START", 1, job="f"),
+        made.event("START", 2, second=2, job="f.train", parent=1),
+        made.event(
+            "FAIL", 2, second=3, job="f.train", parent=1, errorMessage={"message": "ValueError: no\nmore of it"}
+        ),
+        made.event("COMPLETE", 2, second=3, job="f.train", parent=1, ours=by_hand),
+        made.event("OTHER", 3, second=4, job="f.join", parent=1, ours=by_hand | {"state": "SKIPPED"}),
+        made.event("FAIL", 1, second=40, job="f", ours=last),
+    )
+    shown = run("show", made.run_id(1), "--tz", "UTC").stdout
+    lines = [line.strip(" │") for line in shown.splitlines()]
+    for expected in (
+        "marked   ✘ FAIL by abcdef012345, 2026-03-01 12:00:40, no reason given",
+        "noted    by somebody, 2026-03-01 12:00:01: monthly reload",
+        "cleared  f.train by abcdef012345, 2026-03-01 12:00:10: more memory",
+        "marked  ✔ COMPLETE by abcdef012345, 2026-03-01 12:00:20: shipped; before that ✘ FAIL ValueError: no",
+        "marked  ○ SKIPPED by abcdef012345, 2026-03-01 12:00:20: shipped",
+    ):
+        assert expected in lines, shown
+    assert [line for line in lines if line.startswith(("error", "differs", "skipped"))] == []
+    assert "train  ✔ COMPLETE (by hand)" in shown
+    assert "by hmac-sha256:abcdef0123456789, 2026" in run("show", made.run_id(1), "--full", "--tz", "UTC").stdout
+    root, train, _ = answer("show", made.run_id(1))["runs"]
+    assert [(one["what"], one["by"], one["reason"]) for one in root["changes"]] == [
+        ("noted", None, "monthly reload"),
+        ("cleared", who["changedBy"], "more memory"),
+        ("marked", who["changedBy"], None),
+    ]
+    assert (train["state"], train["error"]) == ("COMPLETE", "ValueError: no\nmore of it")
+    told = [(one["state"], one["by_hand"], one["changed_by"], one["reason"], one["error"]) for one in train["ends"]]
+    assert told == [
+        ("FAIL", False, None, None, train["error"]),
+        ("COMPLETE", True, who["changedBy"], "shipped", None),
+    ]
+
+
 def test_what_openlineage_has_no_word_for_is_no_difference(made, spooled, run):
     """Airflow's provider calls a skipped task complete."""
     spooled(

@@ -143,17 +143,70 @@ def test_a_foreign_end_counts_where_ours_is_missing(made):
     assert (run.state, run.ended_at, run.inferred) == ("FAIL", made.at(5), ())
 
 
+BY_HAND = {"manual": True, "changedBy": "hmac-sha256:a", "changedAt": "2026-03-01T14:00:00+01:00", "reason": "seen"}
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(4))))
+def test_a_state_that_a_person_gave_counts_and_the_end_before_it_stays(made, order):
+    """Whichever reaches the log first; what went wrong, and when it ended, is what the run itself told."""
+    error = {"message": "ValueError: no"}
+    run = row(
+        made,
+        made.event("START", 1, second=1),
+        made.event("FAIL", 1, second=4, errorMessage=error),
+        made.event("COMPLETE", 1, second=8, ours=BY_HAND),
+        made.event("COMPLETE", 1, second=9, producer=made.AIRFLOW),
+        order=order,
+    )
+    assert (run.state, run.ended_at, run.error) == ("COMPLETE", made.at(4), "ValueError: no")
+    given, own = run.given_end, run.own_end
+    assert (given.state, given.changed_by, given.reason) == ("COMPLETE", "hmac-sha256:a", "seen")
+    assert given.changed_at == "2026-03-01T13:00:00.000000Z"
+    assert (own.state, own.at, own.error, own.by_hand) == ("FAIL", made.at(4), "ValueError: no", False)
+
+
+def test_a_state_that_a_person_gave_is_the_only_end_of_what_ran_or_never_began(made):
+    """Marked while it ran, and marked where it had been skipped."""
+    ran = row(made, made.event("START", 1), made.event("FAIL", 1, second=4, ours=BY_HAND))
+    assert (ran.state, ran.ended_at, ran.own_end, ran.error) == ("FAIL", made.at(4), None, None)
+    skipped = made.event("OTHER", 1, ours={"state": "SKIPPED", "reason": "a task before it failed"})
+    never = row(made, skipped, made.event("COMPLETE", 1, second=4, ours=BY_HAND))
+    assert (never.state, never.started_at, never.own_end.reason) == ("COMPLETE", None, "a task before it failed")
+
+
+def test_nobody_but_our_adapter_says_that_a_person_gave_a_state(made):
+    """A foreign event may hold any facet."""
+    run = row(made, made.event("FAIL", 1), made.event("COMPLETE", 1, producer=made.AIRFLOW, ours=BY_HAND))
+    assert (run.state, run.given_end) == ("FAIL", None)
+
+
+def test_what_people_did_is_told_once(made):
+    """Every end of a run lists all that was done until then; what one of them cannot have meant is left out."""
+    noted = {"what": "noted", "at": made.at(1), "reason": "monthly reload"}
+    marked = {"what": "marked", "task": "train", "state": "success", "at": made.at(5), "changedBy": "a", "reason": 7}
+    run = row(
+        made,
+        made.event("FAIL", 1, second=3, ours={"changes": [noted, "junk"]}),
+        made.event("FAIL", 1, second=9, ours={"changes": [noted, marked]}),
+    )
+    assert [(one.what, one.task, one.state, one.at, one.by, one.reason, one.seq) for one in run.changes] == [
+        ("noted", None, None, made.at(1), None, "monthly reload", 0),
+        ("marked", "train", "success", made.at(5), "a", None, 1),
+    ]
+
+
+@pytest.mark.parametrize("by_hand", [{}, BY_HAND])
 @pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
-def test_a_run_that_our_adapter_says_was_skipped_is_no_other_producers_to_complete(made, order):
+def test_a_run_that_our_adapter_says_was_skipped_is_no_other_producers_to_complete(made, order, by_hand):
     """Airflow's provider has no word for a skip: of a task that somebody marked as skipped it tells START and COMPLETE."""
     run = row(
         made,
-        made.event("OTHER", 1, second=3, ours={"state": "SKIPPED", "reason": "marked as skipped"}),
+        made.event("OTHER", 1, second=3, ours=by_hand | {"state": "SKIPPED", "reason": "not needed"}),
         made.event("START", 1, second=1, producer=made.AIRFLOW),
         made.event("COMPLETE", 1, second=3, producer=made.AIRFLOW),
         order=order,
     )
-    assert (run.state, run.started_at, run.ended_at, run.error) == ("SKIPPED", None, None, "marked as skipped")
+    assert (run.state, run.started_at, run.ended_at, run.error) == ("SKIPPED", None, None, "not needed")
 
 
 theirs = st.lists(
