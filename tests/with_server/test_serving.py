@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 import ssl
 import subprocess
 import time
@@ -19,7 +20,9 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from serving import Serving
 
+from orchestrail.operations import open_record
 from orchestrail.settings import load_settings
+from orchestrail.store.base import Incoming
 from orchestrail.transport.spool import Spool
 
 
@@ -142,3 +145,40 @@ def test_addresses_are_listed_for_people_and_for_programs(shared: Serving) -> No
     assert set(described["paths"]) >= {"/api/v1/lineage", "/api/v1/lineage/batch", "/api/v1/spool", "/api/v1/trace"}
     assert all(path in page for path in described["paths"])
     assert "http" not in page.replace("HTTP", "")
+
+
+def test_the_page_of_a_run_tells_what_people_did(
+    serve: Callable[..., Serving], made: ModuleType, tmp_path: Path
+) -> None:
+    """Who marked it, when and why, and the end before; what was noted and cleared; persons as pseudonyms, notes as text."""
+    who = {"changedBy": "hmac-sha256:abcdef0123456789"}
+    by_hand = {"manual": True, **who, "changedAt": made.at(20), "reason": "<b>shipped</b>"}
+    changes = [
+        {"what": "noted", "at": made.at(1), "reason": "monthly reload"},
+        {"what": "cleared", "task": "train", "at": made.at(10), **who},
+    ]
+    events = [
+        made.event("START", 1, job="f"),
+        made.event("START", 2, second=2, job="f.train", parent=1),
+        made.event("FAIL", 2, second=3, job="f.train", parent=1, errorMessage={"message": "ValueError: no"}),
+        made.event("COMPLETE", 2, second=3, job="f.train", parent=1, ours=by_hand),
+        made.event("COMPLETE", 1, second=40, job="f", ours={"changes": changes}),
+    ]
+    record = open_record(load_settings(home=tmp_path / "server"), create=True)
+    record.append([Incoming(made.body(event), "test", event_time=event["eventTime"]) for event in events])
+    server = serve()
+    with httpx.Client(base_url=server.url, timeout=60) as client:
+        train, whole = (plain(client.get(f"/runs/{made.run_id(number)}").text) for number in (2, 1))
+    assert "✔ COMPLETE (by hand)" in train
+    marked = (
+        "✔ COMPLETE by abcdef012345, 2026-03-01 12:00:20: &lt;b&gt;shipped&lt;/b&gt;; before that ✘ FAIL ValueError: no"
+    )
+    assert f"Marked {marked}" in train
+    assert "Noted by somebody, 2026-03-01 12:00:01: monthly reload" in whole
+    assert "Cleared train by abcdef012345, 2026-03-01 12:00:10, no reason given" in whole
+    assert "✔ COMPLETE (by hand)" in whole
+
+
+def plain(page: str) -> str:
+    """Give the text of a page."""
+    return " ".join(re.sub(r"<[^>]*>", " ", page).split()).replace(" ,", ",").replace(" :", ":").replace(" ;", ";")
