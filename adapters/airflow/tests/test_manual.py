@@ -68,6 +68,7 @@ def test_a_clear_names_its_tasks() -> None:
 
     assert cleared(["clean"]) == "clean"
     assert cleared(["clean", ["train", 0], ["train", 1]]) == "clean, train"
+    assert str(cleared([f"task-{number}" for number in range(30)])).endswith("task-19, 10 more")
     assert cleared([]) is cleared("clean") is cleared([7, []]) is None
 
 

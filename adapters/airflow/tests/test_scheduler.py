@@ -49,6 +49,18 @@ def test_same_record_as_in_one_process(scheduled: Scheduled, recorded) -> None:
     assert told(scheduled.home, "shapes") == told(recorded.home, "shapes")
 
 
+def test_what_does_nothing_is_given_nothing(scheduled: Scheduled) -> None:
+    """Airflow sets it to success without running it: it waited for others, and that is all."""
+    (begun,) = [
+        one
+        for one in of_dag(scheduled.home, "shapes")
+        if (one["job"]["name"], one["eventType"]) == ("shapes.taken", "START")
+    ]
+    upstream = [one["run"]["runId"] for one in begun["run"]["facets"]["jobDependencies"]["upstream"]]
+    assert upstream
+    assert facts(begun)["orderOnly"] == upstream
+
+
 def test_every_try_has_exactly_one_end(scheduled: Scheduled) -> None:
     """Where nobody changed anything by hand."""
     for dag_id in ("shapes", "slow", "dying", "on_report"):

@@ -14,7 +14,7 @@ from rich.table import Table
 from orchestrail.cli.options import Full, Home, Json, NoCollect, StoreUrl, TimeZone
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
-from orchestrail.cli.words import orchestrator, short_id, state_mark
+from orchestrail.cli.words import GAP, orchestrator, short_id, state_mark
 from orchestrail.model import State
 from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import Beginning, beginnings
@@ -85,7 +85,7 @@ def print_runs(rows: Sequence[RunRow], output: Output) -> None:
             short_id(row.run_id, output),
             output.time(row.started_at or row.seen_at),
             duration(row) or "",
-            state_mark(row.state),
+            state_mark(row.state).append(" (by hand)" if row.given_end else "", style=GAP),
             orchestrator(row),
             clean(row.job.name),
             clean(row.system or ""),

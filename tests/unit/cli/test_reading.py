@@ -355,6 +355,7 @@ def test_show_says_who_changed_a_state_by_hand_and_why(made, spooled, run, answe
     assert [line for line in lines if line.startswith(("error", "differs", "skipped"))] == []
     assert "train  ✔ COMPLETE (by hand)" in shown
     assert "by hmac-sha256:abcdef0123456789, 2026" in run("show", made.run_id(1), "--full", "--tz", "UTC").stdout
+    assert "✘ FAIL (by hand)" in run("runs").stdout
     root, train, _ = answer("show", made.run_id(1))["runs"]
     assert [(one["what"], one["by"], one["reason"]) for one in root["changes"]] == [
         ("noted", None, "monthly reload"),

@@ -44,6 +44,8 @@ _PREFIXES = ("", "api.", "ui.")
 _OF_AIRFLOW_ITSELF = ("success", "failed")
 """In 3 not what a person does, but one entry for each try: left out of the question, which is asked in the scheduler."""
 _MOST = 1000
+_NAMED = 20
+"""Tasks of one clear that are named."""
 Pseudonym = Callable[[str | None], str | None]
 _TEXTS = ("task_id", "group_id", "task_group_id", "new_state", "state")
 
@@ -148,7 +150,9 @@ def _several(said: Mapping[str, object]) -> str | None:
     """Name the tasks of a clear: each an id, or an id with the index of one mapped instance."""
     given = said.get("task_ids")
     ids = [one[0] if isinstance(one, list) and one else one for one in given] if isinstance(given, list) else []
-    return ", ".join(dict.fromkeys(one for one in ids[:_MOST] if isinstance(one, str))) or None
+    names = list(dict.fromkeys(one for one in ids if isinstance(one, str)))
+    more = [f"{len(names) - _NAMED} more"] if len(names) > _NAMED else []
+    return ", ".join([*names[:_NAMED], *more]) or None
 
 
 def last_of(

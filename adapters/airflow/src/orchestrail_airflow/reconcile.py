@@ -123,6 +123,8 @@ class Reconciling:
                 upstream=[]
                 if entry is not None
                 else translate.upstream_of(self.dag_run.dag_id, self.parent, waited_for(task), told.values()),
+                # What does nothing is given nothing; of any other task the scheduler does not know.
+                given_by=set() if getattr(task, "inherits_from_empty_operator", False) else None,
                 at=one.started,
                 closed_by=self.closed_by,
             )
