@@ -162,6 +162,20 @@ def test_what_was_cut_off_did_not_fail_by_itself() -> None:
     assert translate.end_of("told by the executor") is State.FAIL
 
 
+def test_a_try_keeps_the_place_below_which_it_was_first_told() -> None:
+    """Whatever passes its DAG run has made since, a root or below another run. What nobody noted is as it is now."""
+
+    def entry(parent: str | None) -> Entry:
+        return Entry("a1", "a", -1, 1, None, True, parent=parent)
+
+    now = RunRef("second", Job("bank", "dag"), "second", Job("bank", "dag"))
+    assert translate.in_pass(now, entry("first")) == RunRef("first", now.job, "first", now.job)
+    below = RunRef("second", now.job, "root", Job("bank", "outer"), "outer")
+    assert translate.in_pass(below, entry("first")) == RunRef("first", now.job, "root", Job("bank", "outer"), "outer")
+    for said in (None, entry(None), entry("second")):
+        assert translate.in_pass(below, said) == below
+
+
 def test_upstream_is_the_last_try_that_ended() -> None:
     """Of each mapped instance; tries before it, and what is not waited for, are left out."""
     entries = [
