@@ -315,6 +315,15 @@ def test_files_of_the_server_are_not_looked_at(server: Serving, tmp_path: Path, 
     assert there.json()["why"] == absent.json()["why"]
 
 
+def test_any_day_of_the_calendar_is_judged(server: Serving, made: ModuleType) -> None:
+    """The first and the last too, by which a run that has not ended is young or old."""
+    send(server, made.body(made.event("START", 1)))
+    with server.client() as client:
+        for day in ("0001-01-01", "9999-12-31"):
+            answer = client.get("/check", params={"date": day, "profile": "operate"})
+            assert (answer.status_code, answer.json()["date"]) == (200, day)
+
+
 def test_too_many_requests_are_told_to_wait(serve: Callable[..., Serving]) -> None:
     """429, with when to come again; ten seconds' worth may come at once."""
     server = serve("--rate", "0.5")

@@ -13,9 +13,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from orchestrail.errors import EventRefused
 from orchestrail.store.base import Incoming, Refused
@@ -35,6 +35,12 @@ class _Heading(BaseModel):
     counter: int | None = Field(default=None, ge=1, lt=10**18)
     reason: str | None = Field(default=None, max_length=64)
     why: str | None = Field(default=None, max_length=4096)
+
+    @model_validator(mode="after")
+    def _is_numbered_whole(self) -> Self:
+        if (self.emitter is None) != (self.counter is None):
+            raise ValueError("a number is one of an emitter")
+        return self
 
 
 def write(items: Sequence[Incoming], refused: Sequence[Refused]) -> bytes:

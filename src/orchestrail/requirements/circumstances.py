@@ -113,5 +113,7 @@ class Circumstances:
         """Say whether a time, RFC 3339 in UTC, lies more than a limit before the end of the day; an unknown time does not."""
         if moment is None:
             return False
-        end = datetime.combine(self.day, datetime.min.time()) + timedelta(days=1)
-        return end - datetime.fromisoformat(moment.rstrip("Z")) > limit
+        begun = datetime.combine(
+            self.day, datetime.min.time()
+        )  # the last day of the calendar has an end, but no day behind it
+        return begun - datetime.fromisoformat(moment.rstrip("Z")) > limit - timedelta(days=1)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -15,10 +16,11 @@ from orchestrail.store.base import Incoming, Refused
 hexadecimal = st.text("0123456789abcdef", min_size=32, max_size=32)
 numbers = st.integers(1, 10**18 - 1)
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+numbered = st.just((None, None)) | st.tuples(hexadecimal, numbers)
 nonces = st.none() | st.binary(min_size=32, max_size=32)
-events = st.builds(Incoming, st.binary(max_size=200), texts, nonces, st.none() | hexadecimal, st.none() | numbers)
+events = st.builds(lambda *told: Incoming(*told[:3], *told[3]), st.binary(max_size=200), texts, nonces, numbered)
 refusals = st.builds(
-    Refused, st.binary(max_size=200), texts, texts, texts, nonces, st.none() | hexadecimal, st.none() | numbers
+    lambda *told: Refused(*told[:5], *told[5]), st.binary(max_size=200), texts, texts, texts, nonces, numbered
 )
 
 
@@ -39,6 +41,13 @@ def test_batch_that_is_cut_off_is_none(items: list[Incoming], data: st.DataObjec
     else:
         with pytest.raises(EventRefused):
             list(read(cut))
+
+
+@pytest.mark.parametrize("number", [{"emitter": "0" * 32}, {"counter": 1}], ids=["emitter", "counter"])
+def test_number_is_one_of_an_emitter(number: dict[str, Any]) -> None:
+    """One of the two says nothing without the other."""
+    with pytest.raises(EventRefused):
+        list(read(write([Incoming(b"{}", "spool", b"n" * 32, **number)], ())))
 
 
 @given(st.binary(max_size=300))
