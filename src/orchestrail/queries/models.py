@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from sqlalchemy import ColumnElement, Connection, and_, func, select
@@ -34,8 +34,9 @@ from orchestrail.queries.facts import (
 )
 from orchestrail.queries.loading import Edge, dataset_key, load_runs
 from orchestrail.queries.loading import load_uses as load_whole_uses
+from orchestrail.queries.origin import Reading
 from orchestrail.queries.targets import Target
-from orchestrail.queries.trace import TracedDataset, trace
+from orchestrail.queries.trace import TracedDataset, trace, trace_read
 
 __all__ = [
     "DeployedModel", "Deployment", "Described", "DocumentRow", "Model", "deployed_models", "deployment_runs", "deployments",
@@ -127,6 +128,29 @@ class CheckBeside:
     read: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class BehindTests:
+    """What made the data that a model was tested and validated on, where that is not behind the model itself.
+
+    Attributes:
+        runs: the runs, those that enclose them included.
+        inputs: what these read.
+        outputs: what they wrote.
+        datasets: the data sets, by key, each with who wrote it.
+        sources: those that no recorded run wrote.
+        edges: what leads from one to the other.
+        missing: runs that others name and that are not recorded.
+    """
+
+    runs: tuple[RunFacts, ...] = ()
+    inputs: Mapping[str, tuple[Use, ...]] = field(default_factory=dict)
+    outputs: Mapping[str, tuple[Use, ...]] = field(default_factory=dict)
+    datasets: Mapping[str, TracedDataset] = field(default_factory=dict)
+    sources: tuple[TracedDataset, ...] = ()
+    edges: tuple[Edge, ...] = ()
+    missing: tuple[str, ...] = ()
+
+
 @dataclass(frozen=True)
 class Model:
     """A model with what made it and what became of it.
@@ -150,6 +174,7 @@ class Model:
         deployments: services and deploy steps of it.
         documents: technical documentations that were made of it, by place in the log.
         beside: checks of `contents` by other runs.
+        tests: what made the data that it was tested on.
     """
 
     key: str
@@ -170,6 +195,7 @@ class Model:
     deployments: tuple[Deployment, ...]
     documents: tuple[DocumentRow, ...] = ()
     beside: tuple[CheckBeside, ...] = ()
+    tests: BehindTests = BehindTests()
 
     @property
     def dataset(self) -> DatasetRef:
@@ -198,6 +224,20 @@ class Model:
         evaluations = (run.run_id for run in self.readers if run.role == "evaluate")
         read = (use.dataset.digest for run_id in evaluations for use in self.inputs[run_id])
         return frozenset(filter(None, (*(traced.dataset.digest for traced in self.datasets.values()), *read)))
+
+    @cached_property
+    def with_tests(self) -> Model:
+        """The model as if what made the data that it was tested on lay behind it too."""
+        more = self.tests
+        return replace(
+            self,
+            closure=tuple({run.run_id: run for run in (*self.closure, *more.runs)}.values()),
+            inputs={**more.inputs, **self.inputs},
+            outputs={**more.outputs, **self.outputs},
+            datasets={**more.datasets, **self.datasets},
+            sources=(*self.sources, *more.sources),
+            edges=(*self.edges, *more.edges),
+        )
 
     def checks_of(self, kind: str) -> list[tuple[RunFacts, Check]]:
         """Give the checks of a kind: those of the runs behind and after it, and those of its data, whoever made them."""
@@ -310,7 +350,33 @@ def model(connection: Connection, key: str) -> Model | None:
             each for each in deployments(connection, [*read_by, *_serving(connection, key)]) if each.digest == key
         ),
     )
-    return replace(found, beside=tuple(_beside(connection, found)))
+    return replace(found, beside=tuple(_beside(connection, found)), tests=_behind_tests(connection, found))
+
+
+def _behind_tests(connection: Connection, known: Model) -> BehindTests:
+    made = {traced.dataset.digest for traced in known.datasets.values() if traced.writer is not None} - {None}
+    read = {
+        use.dataset.digest or dataset_key(use.dataset): Reading(
+            use.dataset, use.seq, use.at, run.run_id, run.root_run_id
+        )
+        for run in known.readers
+        for use in known.inputs[run.run_id]
+        if use.dataset.role in ("test", "validation") and use.dataset.digest not in made
+    }
+    if not read:
+        return BehindTests()
+    traced = trace_read(connection, read.values())
+    facts = load_facts(connection, [row.run_id for row in traced.runs])
+    uses = load_uses(connection, facts)
+    return BehindTests(
+        tuple(facts.values()),
+        {run_id: uses[run_id, "input"] for run_id in facts},
+        {run_id: uses[run_id, "output"] for run_id in facts},
+        traced.datasets,
+        tuple(traced.sources),
+        tuple(traced.edges),
+        tuple(traced.missing),
+    )
 
 
 def _beside(connection: Connection, known: Model) -> Iterator[CheckBeside]:

@@ -161,14 +161,20 @@ def trace(connection: Connection, target: Target) -> Trace:
         tracer.begin_at_run(target.run)
     elif target.dataset is not None:
         tracer.begin_at_dataset(Reading(target.dataset))
-    tracer.follow()
-    return Trace(
-        target,
-        sorted(tracer.included.values(), key=began),
-        tracer.datasets,
-        list(tracer.edges.values()),
-        tuple(tracer.missing),
-    )
+    return tracer.trace(target)
+
+
+def trace_read(connection: Connection, readings: Iterable[Reading]) -> Trace:
+    """Follow back what runs read, as they met it.
+
+    Args:
+        connection: a snapshot of the store.
+        readings: what was read, and when.
+    """
+    tracer = _Tracer(_Seen(connection))
+    for reading in readings:
+        tracer.begin_at_dataset(reading)
+    return tracer.trace(Target(given="", kind="dataset"))
 
 
 class _Seen:
@@ -336,12 +342,14 @@ class _Tracer:
         """Ask for what produced a data set."""
         self._add(reading.dataset, self.seen.origins.of(reading))
 
-    def follow(self) -> None:
+    def trace(self, target: Target) -> Trace:
         """Go back, run by run, until nothing is left to ask."""
         while self._waiting:
             row = self._row(self._waiting.popleft())
             if row is not None:
                 self._expand(row)
+        runs = sorted(self.included.values(), key=began)
+        return Trace(target, runs, self.datasets, list(self.edges.values()), tuple(self.missing))
 
     def step(self, run_id: str) -> Step | None:
         """Go back from one run, and no further."""

@@ -44,16 +44,17 @@ def _system(runs: Iterable[RunFacts]) -> str | None:
 
 
 def _behind(model: Model) -> Iterator[str]:
-    """Runs behind and after it and those that checked its data; new ones of these; new readers of it and of its parts; new writers
-    of it, of its sources and under their names.
+    """Runs behind and after it, behind what it was tested on, and those that checked its data; new ones of these; new readers of it
+    and of its parts; new writers of it, of its sources and under their names.
     """
-    yield from model.by_id
-    yield from model.missing
+    yield from model.with_tests.by_id
+    yield from (*model.missing, *model.tests.missing)
     yield from {each.run.run_id for each in model.beside}
     yield from (f"checks:{digest}" for digest in model.contents)
     yield from (each.run.run_id for each in model.deployments)
     yield from (f"reads:{digest}" for digest in (model.key, *model.parts))
-    for dataset in (*(use.dataset for use in model.written), *(source.dataset for source in model.sources)):
+    sources = (source.dataset for source in model.with_tests.sources)
+    for dataset in (*(use.dataset for use in model.written), *sources):
         yield f"writes:{dataset.digest}"
         yield f"writes:{dataset.namespace}:{dataset.name}"
 

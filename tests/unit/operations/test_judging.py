@@ -175,6 +175,34 @@ def test_a_check_of_what_a_model_was_trained_on_has_it_judged_anew():
         assert misjudged(log) == []
 
 
+def test_what_made_the_test_data_has_a_model_judged_anew():
+    """Told later than the model and its evaluation, as the spool of another host is."""
+    log = made.MemoryLog()
+
+    def prepared(run, second, reads, writes):
+        step = {"role": "preprocess", "roleSource": "declared", "operation": "clean", "version": "1"}
+        parameters = {"parameters": {}, "digest": made.digest("p")}
+        inputs, outputs = ([made.dataset(f"/{name}", name)] for name in (reads, writes))
+        facets = {"orchestrail_step": step, "orchestrail_parameters": parameters}
+        return made.event("COMPLETE", run, second=second, inputs=inputs, outputs=outputs, **facets)
+
+    model, trained = made.dataset("/m", "m", kind="model"), made.dataset("/train", "train", role="train")
+    tested = made.dataset("/test", "test", role="test")
+    log.add(
+        prepared(1, 0, "a", "train"),
+        made.event("COMPLETE", 2, second=2, orchestrail_step={"role": "train"}, inputs=[trained], outputs=[model]),
+        made.event("COMPLETE", 3, second=3, orchestrail_step={"role": "evaluate"}, inputs=[model, tested]),
+    )
+    before = kept(log)
+    same(before, fresh(log))
+    assert before["PREP-05"].status is Status.UNKNOWN
+    log.add(prepared(4, 1, "b", "test"))
+    anew = kept(log)
+    same(anew, fresh(log))
+    assert anew["PREP-05"].status is Status.PASS
+    assert misjudged(log) == []
+
+
 def test_what_a_model_rests_on_is_held_against_the_record():
     """Who changes it has a verdict stand that should be made anew."""
     log = made.MemoryLog()

@@ -373,12 +373,42 @@ def test_a_source_that_was_copied_is_one_all_the_same(made, judged):
 def test_how_the_test_data_was_made_may_not_be_known(made, judged):
     """Nothing behind the model tells of it: that is no other treatment."""
     events = fresh(splits(made))
-    del events["package"]
+    del events["package"], events["test"]
     verdict = judged("PREP-05", *events.values())
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NOT_CAPTURED)
-    assert verdict.reason == "how /test was made, the test data, is not known behind the model"
+    assert verdict.reason == "how /test was made, the test data, is not known"
     events["clean"]["outputs"].append(made.dataset("/test", "test"))
     assert "test data was not treated as" in judged("PREP-05", *events.values()).reason
+
+
+def test_what_made_the_test_data_is_found_from_the_evaluation(made, judged):
+    """It lies behind what the evaluation read, and behind the model only where that was made of the evaluation's result."""
+    events = fresh(splits(made))
+    del events["package"]
+    assert judged("PREP-05", *events.values()).status is Status.PASS
+    events["test"]["run"]["facets"]["orchestrail_step"]["version"] = "2"
+    verdict = judged("PREP-05", *events.values())
+    assert verdict.reason == "test data was not treated as training data was: impute 1, impute 2"
+    assert [witness.run_id for witness in verdict.results[0].witnesses] == [made.run_id(4), made.run_id(5)]
+    events = fresh(splits(made))
+    del events["package"]
+    events["test"]["inputs"] = [made.dataset("/other", "other")]
+    assert "test data was not treated as training data was: clean 1" in judged("PREP-05", *events.values()).reason
+
+
+def test_an_operation_that_may_have_been_passed_unseen_is_not_said_to_lack(made, judged):
+    """What was handed on to the step that made the test data is not known; what is known to be lacking fails all the same."""
+    events = fresh(splits(made))
+    events["test"]["inputs"] = [made.dataset("/other", "other")]
+    after = made.event("COMPLETE", 9, second=2, outputs=[made.dataset("/unread", "unread")])
+    known = {"job": {"namespace": "default", "name": "job-9"}, "run": {"runId": made.run_id(9)}}
+    events["test"]["run"]["facets"]["jobDependencies"] = {"upstream": [known]}
+    verdict = judged("PREP-05", *events.values(), after)
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL), verdict
+    assert verdict.reason.startswith("whether test data was treated as training data was is not known: clean 1,")
+    assert [witness.run_id for witness in verdict.results[0].witnesses] == [made.run_id(5)]
+    events["test"]["run"]["facets"]["orchestrail_step"]["version"] = "2"
+    assert judged("PREP-05", *events.values(), after).status is Status.FAIL
 
 
 def validated(made):

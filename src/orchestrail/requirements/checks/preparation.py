@@ -7,7 +7,7 @@ from itertools import takewhile
 
 from orchestrail.model import WHOLES, Capability, State
 from orchestrail.queries.facts import DatasetRef, Process, RunFacts, Use
-from orchestrail.queries.loading import dataset_key
+from orchestrail.queries.loading import Edge, dataset_key
 from orchestrail.queries.models import Model
 from orchestrail.queries.versions import CodeOf, Operation
 from orchestrail.queries.words import counted
@@ -131,9 +131,12 @@ def splits_are_treated_alike(model: Model, circumstances: Circumstances) -> Iter
         why = f"no data set behind the model is said to be for: {lacking}"
         yield unknown(model.key, Why.NOT_CAPTURED, why, here, label=label)
         return
+    model = model.with_tests
     before = _before_each(model)
     operations = {role: _applied(model, _behind(before, found)) for role, found in parts.items()}
     unlike = [role for role in parts if operations[role].keys() != operations["train"].keys()]
+    gaps = {role: _untold(model, before, parts, operations, role) for role in unlike}
+    certain = [role for role in unlike if not gaps[role]]
     unmade = [use for role in unlike for node, use in parts[role].items() if node not in before]
     leaks, doubtful = _learnt_from_tests(model, before, parts)
     if leaks:
@@ -142,15 +145,20 @@ def splits_are_treated_alike(model: Model, circumstances: Circumstances) -> Iter
         yield failed(model.key, f"{name} learns from data and read the test data", *shown, label=label)
     elif unmade:
         shown = [_read(use, f"{use.dataset.role} data") for use in unmade]
-        why = f"how {unmade[0].dataset.name} was made, the {unmade[0].dataset.role} data, is not known behind the model"
+        why = f"how {unmade[0].dataset.name} was made, the {unmade[0].dataset.role} data, is not known"
         yield unknown(model.key, Why.NOT_CAPTURED, why, *shown, label=label)
-    elif unlike:
-        role = unlike[0]
+    elif certain:
+        role = certain[0]
         one, other = operations["train"], operations[role]
         differing = sorted(one.keys() ^ other.keys())
         shown = [_declared({**one, **other}[key][0], key) for key in differing]
         names = ", ".join(differing)
         yield failed(model.key, f"{role} data was not treated as training data was: {names}", *shown, label=label)
+    elif unlike:
+        shown = [Witness(edge.end, None, edge.kind, f"{edge.start} -> {edge.end}") for edge in gaps[unlike[0]]]
+        names = ", ".join(sorted(operations["train"].keys() ^ operations[unlike[0]].keys()))
+        why = f"whether {unlike[0]} data was treated as training data was is not known: {names}, and on its way a step is unproven"
+        yield unknown(model.key, Why.PARTIAL, why, *shown, label=label)
     elif not operations["train"]:
         yield unknown(
             model.key, Why.NO_SUBJECTS, "no operation that prepares data is known behind the splits", here, label=label
@@ -174,6 +182,23 @@ def splits_are_treated_alike(model: Model, circumstances: Circumstances) -> Iter
 
 Applied = Mapping[str, Sequence[RunFacts]]
 """By name and version of an operation, the runs of it."""
+
+
+def _untold(
+    model: Model,
+    before: Before,
+    parts: Mapping[str, Collection[str]],
+    operations: Mapping[str, Applied],
+    role: str,
+) -> list[Edge]:
+    """Find where a part, or training data, may have passed the operation that it lacks: what was handed on there is not known."""
+    one, other = operations["train"].keys(), operations[role].keys()
+    lacking = [part for part, lacks in ((role, one - other), ("train", other - one)) if lacks]
+    found = []
+    for part in lacking:
+        behind = _behind(before, parts[part])
+        found.append([edge for edge in model.edges if not edge.captured and edge.end in behind])
+    return [edge for edges in found for edge in edges] if all(found) else []
 
 
 def _otherwise_set(operations: Mapping[str, Applied]) -> tuple[str, str, str, list[RunFacts]] | None:
