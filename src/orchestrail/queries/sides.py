@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -11,11 +12,11 @@ from sqlalchemy import Connection
 from orchestrail.errors import NotRecorded
 from orchestrail.model import DatasetRef
 from orchestrail.projections.rows import RunRow
-from orchestrail.queries.loading import load_runs
+from orchestrail.queries.loading import dataset_key, load_runs
 from orchestrail.queries.mapped import last_attempts
 from orchestrail.queries.show import began, show
 from orchestrail.queries.targets import Target, find_target
-from orchestrail.queries.trace import trace
+from orchestrail.queries.trace import Trace, trace
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,15 +101,39 @@ def _of_target(connection: Connection, target: Target) -> Side:
             "Recorded runs only read it, so there is nothing behind it that could be compared.",
             "Name a run, or something that a recorded run wrote.",
         )
-    named = dict.fromkeys(row.root_run_id for row in found.runs)
-    roots = load_runs(connection, named)
+    roots = load_runs(connection, _processes(found))
     runs = {row.run_id: row for root in roots.values() for row in show(connection, root).runs}
     return Side(target, sorted(roots.values(), key=began), sorted(runs.values(), key=began), found.missing)
 
 
+def _processes(found: Trace) -> list[str]:
+    """Name the processes behind something, without those of which it has no more than stored results.
+
+    The run that took a stored result stands in its own process; that of the run which made it did all else for something else.
+    """
+    roots = {row.run_id: row.root_run_id for row in found.runs}
+    cached = [edge for edge in found.edges if edge.kind == "cached_from"]
+    lent = {edge.start for edge in cached if roots.get(edge.start) != roots.get(edge.end)}
+    target = dataset_key(found.target.dataset) if found.target.dataset else ""
+    before: dict[str, set[str]] = defaultdict(set)
+    for edge in found.edges:
+        if edge.start not in lent or edge.end == target:
+            before[edge.end].add(edge.start)
+        if edge.kind == "parent" and edge.end not in lent:
+            before[edge.start].add(edge.end)
+    reached, waiting = {target}, [target]
+    while waiting:
+        new = before[waiting.pop()] - reached
+        reached |= new
+        waiting += new
+    return list(dict.fromkeys(roots[run_id] for run_id in roots if run_id in reached))
+
+
 def _traced_alone(connection: Connection, whole: Side) -> Side:
     found = trace(connection, whole.target)
-    return replace(whole, runs=found.runs, missing=found.missing, whole=False)
+    roots = {row.run_id for row in whole.roots}
+    runs = [row for row in found.runs if row.root_run_id in roots]
+    return replace(whole, runs=runs, missing=found.missing, whole=False)
 
 
 def _training(connection: Connection, service: Side) -> Side:

@@ -449,3 +449,35 @@ def test_calls_are_compared_and_time_is_told_beside(made, compared):
     assert told["train.step", "wall_seconds"] == (1.0, 2.0)
     assert told["train.step", "peak_memory_bytes"] == (10_000_000, 10_000_000)
     assert not [one for one in document["changed"] if "seconds" in one["fact"]]
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_a_process_that_lent_a_stored_result_stands_on_no_side_by_that(made, compared, known):
+    """Two models are compared by the processes that made them, as these are by themselves, whether or not the value is known."""
+
+    def training(first, number, **weights):
+        value = made.dataset("value", "weights") | {"namespace": "inmemory"}
+        trained = {
+            "inputs": [value] if known else [],
+            "outputs": [made.dataset(f"/m{first}", f"m{first}", kind="model")],
+        }
+        return [
+            made.event("COMPLETE", first, job="flow", second=first, **parameters(n=number)),
+            made.event("COMPLETE", first + 1, job="flow.weights", parent=first, second=first, **weights),
+            made.event("COMPLETE", first + 2, job="flow.part", parent=first, second=first + 1),
+            made.event("COMPLETE", first + 3, job="flow.part", parent=first, second=first + 1),
+            made.event(
+                "COMPLETE", first + 4, job="flow.fit", parent=first, second=first + 2, upstream=(first + 1,), **trained
+            ),
+        ]
+
+    made_it = {"outputs": [made.dataset("value", "weights") | {"namespace": "inmemory"}]} if known else {}
+    took = {"ours": {"state": "CACHED", "cachedFrom": made.run_id(11)}}
+    events = [*training(10, 30, **made_it), *training(20, 60, **took)]
+    document = compared(made.digest("m10"), made.digest("m20"), *events)
+    assert [document[side]["root_run_ids"] for side in ("a", "b")] == [[made.run_id(10)], [made.run_id(20)]]
+    assert entries(document, "changed", "parameters") == {("flow", "parameter n"): (30, 60)}
+    assert entries(document, "changed", "steps") == {("flow.weights", "state"): ("COMPLETE", "CACHED")}
+    runs = compared(made.run_id(10), made.run_id(20), *events)
+    for category in ("parameters", "steps"):
+        assert entries(runs, "changed", category) == entries(document, "changed", category)
