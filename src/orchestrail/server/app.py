@@ -88,17 +88,19 @@ def create_app(
     def writer(request: Request) -> Caller:
         return granted(request, Scope.WRITE, evidence=False)
 
-    def reader(request: Request) -> Caller:
-        return granted(request, Scope.READ)
-
     def counter(request: Request) -> Caller:
         return granted(request, Scope.READ, whole=True, evidence=False)
 
-    def reader_of_all(request: Request) -> Caller:
-        return granted(request, Scope.READ, whole=True)
+    def asking(scope: Scope, *, whole: bool = False) -> Callable[[Request], AsyncIterator[Caller]]:
+        # What is asked of the store waits for its turn before it takes one of the threads, which who sends events needs too.
+        async def asked(request: Request) -> AsyncIterator[Caller]:
+            caller = await run_in_threadpool(granted, request, scope, whole=whole)
+            async with answering:
+                yield caller
 
-    def administrator(request: Request) -> Caller:
-        return granted(request, Scope.ADMIN, whole=True)
+        return asked
+
+    reader_of_all = asking(Scope.READ, whole=True)
 
     def reading(*, whole: bool = False, waits: bool = True) -> Callable[[Request], AsyncIterator[Snapshot]]:
         async def opened(request: Request) -> AsyncIterator[Snapshot]:
@@ -171,7 +173,11 @@ def create_app(
     bodies = Bodies(limits)
     app.include_router(sign_in.create_router(access, bodies, rate, flow))
     app.include_router(ingest.create_router(settings.home, store, committer, bodies, metrics, writer))
-    app.include_router(read.create_router(store, catalogue, reading(), reader, reader_of_all, administrator))
+    app.include_router(
+        read.create_router(
+            store, catalogue, reading(), asking(Scope.READ), reader_of_all, asking(Scope.ADMIN, whole=True)
+        )
+    )
     app.include_router(tlog.create_router(store, reader_of_all))
     app.include_router(
         pages.create_router(store, judge, reading(waits=False), reading(whole=True, waits=False), _systems_of)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-
-from starlette.concurrency import run_in_threadpool
 
 from orchestrail.errors import StoreError, Unstorable
 from orchestrail.operations.intake import BATCH, BATCH_BYTES, Appended, Incoming, Refused
@@ -35,6 +34,8 @@ class Committer:
         self._store = store
         self._waiting: list[_Waiting] = []
         self._working: asyncio.Task[None] | None = None
+        # Its own, so that no append waits until somebody else's work lets go of one.
+        self._thread = ThreadPoolExecutor(1, "append")
 
     async def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
         """Append events and put refused bytes aside; returns when the transaction that holds them is on disk.
@@ -56,6 +57,7 @@ class Committer:
         """Wait until nothing waits."""
         while self._working is not None:
             await asyncio.wait([self._working])
+        self._thread.shutdown()
 
     async def _work(self) -> None:
         try:
@@ -77,7 +79,8 @@ class Committer:
         items = [item for each in taken for item in each.items]
         refused = [item for each in taken for item in each.refused]
         try:
-            appended = await run_in_threadpool(self._store.append, items, refused)
+            loop = asyncio.get_running_loop()
+            appended = await loop.run_in_executor(self._thread, self._store.append, items, refused)
         except Exception as error:  # each sender is told, and the next transaction is tried all the same
             if len(taken) > 1 and (isinstance(error, Unstorable) or not isinstance(error, StoreError)):
                 # It is one of them that cannot be stored, which is nothing to the others.

@@ -59,9 +59,9 @@ def create_router(
     store: Store,
     catalogue: Catalogue,
     read: Callable[[Request], AsyncIterator[Snapshot]],
-    reader: Callable[[Request], Caller],
-    reader_of_all: Callable[[Request], Caller],
-    administrator: Callable[[Request], Caller],
+    reader: Callable[[Request], AsyncIterator[Caller]],
+    reader_of_all: Callable[[Request], AsyncIterator[Caller]],
+    administrator: Callable[[Request], AsyncIterator[Caller]],
 ) -> APIRouter:
     """Make the addresses that answer.
 

@@ -4,7 +4,7 @@ All of it is of all systems. What is served here is in the log for good, so it m
 """
 
 # Not `from __future__ import annotations`: FastAPI reads these, and what they name is local.
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated
 
@@ -31,7 +31,7 @@ Size = Annotated[
 Name = Annotated[str, Path(description="LEVEL/NUMBER, such as 0/x001/x234/067; .p/WIDTH after it where partial")]
 
 
-def create_router(store: Store, reader: Callable[[Request], Caller]) -> APIRouter:
+def create_router(store: Store, reader: Callable[[Request], AsyncIterator[Caller]]) -> APIRouter:
     """Make the addresses.
 
     Args:

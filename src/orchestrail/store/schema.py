@@ -7,6 +7,7 @@ up to date must stay cheap.
 from __future__ import annotations
 
 import sqlite3
+import threading
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -28,6 +29,9 @@ HEAD = REVISIONS[-1]
 
 PROJECTION_PREFIX = "proj_"
 """Tables of this prefix are derived, may be dropped, and are no part of the schema."""
+
+_MIGRATING = threading.Lock()
+"""Alembic keeps what it migrates for the whole process."""
 
 _VERSION_TABLE = "CREATE TABLE IF NOT EXISTS alembic_version (version_num VARCHAR(32) NOT NULL PRIMARY KEY)"
 
@@ -66,7 +70,8 @@ def upgrade(connection: Connection) -> list[Candidate]:
     # Made here and not by alembic: its wording must not depend on the version of a library, since it is compared.
     connection.exec_driver_sql(_VERSION_TABLE)
     config.attributes["connection"] = connection
-    command.upgrade(config, HEAD)
+    with _MIGRATING:
+        command.upgrade(config, HEAD)
     return cast("list[Candidate]", config.attributes.get("waited", []))
 
 
