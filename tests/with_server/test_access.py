@@ -187,6 +187,30 @@ def test_a_page_cannot_have_a_browser_write(
         assert client.post("/lineage", content=made.body(made.event("START", 1)), headers=JSON).status_code == 401
 
 
+ELSEWHERE = (
+    {"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"},
+    {"Sec-Fetch-Site": "same-site"},
+    {"Origin": "https://evil.example"},
+    {"Origin": "null"},
+)
+
+
+def test_a_page_of_another_site_changes_nothing(server: Serving, made: ModuleType) -> None:
+    """Where no token is needed neither; programs, and pages of this server, whatever a proxy calls it, go on."""
+    body = made.body(made.event("START", 1))
+    with server.client() as client:
+        for headers in ELSEWHERE:
+            assert client.post("/lineage", content=body, headers=JSON | headers).status_code == 403, headers
+            assert client.post("/quarantine/1/retry", headers=headers).json()["code"] == "forbidden", headers
+            assert client.post(f"{server.url}/sign-out", headers=headers).status_code == 403, headers
+        assert server.records() == []
+        assert client.get("/runs", headers=ELSEWHERE[0]).status_code == 200
+        own = {"Origin": server.url}, {"Origin": "https://audit.example", "Sec-Fetch-Site": "same-origin"}, {}
+        for headers in own:
+            assert client.post("/lineage", content=body, headers=JSON | headers).status_code == 200, headers
+    assert len(server.records()) == 1
+
+
 def test_writer_of_one_system_speaks_for_no_other(
     serve: Callable[..., Serving], token: Callable[..., str], made: ModuleType
 ) -> None:

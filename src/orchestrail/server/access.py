@@ -19,7 +19,7 @@ from starlette.requests import HTTPConnection
 from orchestrail import pseudonyms
 from orchestrail.errors import Forbidden, OrchestrailError, StoreError
 from orchestrail.operations.tokens import Scope, Token, Tokens
-from orchestrail.server.addresses import host_name, is_loopback
+from orchestrail.server.addresses import from_another_site, host_name, is_loopback
 from orchestrail.server.caller import LOCAL, Caller
 from orchestrail.server.openid import Identity, NotCounted, Provider
 from orchestrail.server.problems import SignInNeeded
@@ -56,6 +56,10 @@ class Access:
 
     def identify(self, connection: HTTPConnection) -> Caller | OrchestrailError:
         """Say who asks, or why that is not known."""
+        if connection.scope.get("method") not in SAFE and from_another_site(connection.headers):
+            # Whoever opened that page asked for nothing, and a server that needs no token has only this to know it by.
+            why = "A browser sent it for a page of another site."
+            return Forbidden("Pages of other sites change nothing here.", why, "Send it with a program.")
         if not self.required:
             if is_loopback(host_name(connection.headers.get("host", ""))):
                 return LOCAL

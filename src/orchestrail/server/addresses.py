@@ -34,6 +34,19 @@ def host_name(host: str) -> str:
     return host.rpartition(":")[0] if ":" in host and not host.endswith("]") else host
 
 
+def from_another_site(headers: Mapping[str, str]) -> bool:
+    """Say whether a browser sends a request for a page of another site; programs say nothing of where they come from.
+
+    What `Sec-Fetch-Site` says counts, also where a proxy in front has another name for this server. Browsers leave it out on plain
+    HTTP to another machine: there the `Origin` has to be the host that was asked.
+    """
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
+    origin = headers.get("origin")
+    return origin is not None and origin.lower().partition("://")[2] != headers.get("host", "").lower()
+
+
 def own_page(address: str) -> str:
     """Give an address back if it is one of a page here, or else that of the first page: nobody is led to another site."""
     fits = len(address) <= _LONGEST and _PAGE.fullmatch(address) and not address.startswith(SIGN_IN)

@@ -18,7 +18,7 @@ from starlette.concurrency import run_in_threadpool
 from orchestrail.errors import OrchestrailError
 from orchestrail.operations.tokens import Scope
 from orchestrail.server.access import COOKIE, Access
-from orchestrail.server.addresses import SIGN_IN, host_name, is_loopback, own_page
+from orchestrail.server.addresses import SIGN_IN, from_another_site, host_name, is_loopback, own_page
 from orchestrail.server.body import Bodies
 from orchestrail.server.caller import Caller
 from orchestrail.server.code_flow import BACK, BEGIN, OPEN, CodeFlow
@@ -179,5 +179,5 @@ def _own_page(request: Request) -> None:
     Raises:
         Problem: a browser says that it comes from elsewhere.
     """
-    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+    if from_another_site(request.headers):
         raise Problem(403, "another-site", "This form comes from another site.", "", "Open the page here.")
