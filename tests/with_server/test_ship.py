@@ -42,7 +42,7 @@ def test_spool_is_sent_and_gone(
 
     sent = command("ship", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
 
-    assert json.loads(sent.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 1}
+    assert json.loads(sent.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 1, "forbidden": 0}
     assert sent.returncode == 1
     assert segments(home / "spool") == []
     assert [event["eventType"] for event in server.bodies()] == ["START", "COMPLETE"]
@@ -61,7 +61,7 @@ def test_what_is_sent_twice_is_there_once(
 
     again = command("ship", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
 
-    assert json.loads(again.stdout) == {"appended": 0, "duplicates": 3, "quarantined": 0}
+    assert json.loads(again.stdout) == {"appended": 0, "duplicates": 3, "quarantined": 0, "forbidden": 0}
     assert len(server.records()) == 3
 
 
@@ -74,17 +74,17 @@ def test_what_was_collected_here_before_is_told_of_and_sent_on_request(
     spooled(made.event("COMPLETE", 2, second=1), made.event("COMPLETE", 1, second=2))
 
     half = command("ship", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
-    assert json.loads(half.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 0}
+    assert json.loads(half.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 0, "forbidden": 0}
     assert "has 2 events that were collected here before: `orchestrail ship --record`" in half.stderr
 
     whole = command("ship", "--record", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
-    assert json.loads(whole.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 0}
+    assert json.loads(whole.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 0, "forbidden": 0}
     here = [record.event_id for record in open_record(load_settings(home=home)).records()]
     assert {record.event_id for record in server.records()} >= {*here}
     assert server.store().gaps() == []
 
     again = command("ship", "--record", "--home", str(home), "--json", ORCHESTRAIL_URL=server.url)
-    assert json.loads(again.stdout) == {"appended": 0, "duplicates": 2, "quarantined": 0}
+    assert json.loads(again.stdout) == {"appended": 0, "duplicates": 2, "quarantined": 0, "forbidden": 0}
     assert "collected here before" not in command("ship", "--home", str(home), ORCHESTRAIL_URL=server.url).stderr
 
 
@@ -158,6 +158,39 @@ def test_token_that_does_not_count_keeps_the_spool(
     sent = command("ship", "--home", str(home), ORCHESTRAIL_URL=server.url, ORCHESTRAIL_TOKEN=writes)
     assert sent.returncode == 0
     assert len(server.records()) == 1
+
+
+def test_events_that_a_token_may_not_send_are_kept_aside(
+    serve: Callable[..., Serving],
+    token: Callable[..., str],
+    spooled: Callable[..., Path],
+    command: Callable[..., Any],
+    made: ModuleType,
+) -> None:
+    """They hold nothing up: the others are sent, `doctor` tells of these, and with the right token they go, with their numbers."""
+    scoring, both = token("write", systems=["scoring"]), token("write", systems=["fraud", "scoring"])
+    server = serve()
+    systems = ["scoring", "fraud", "scoring", "fraud", "scoring"]
+    home = spooled(*(made.event("START", number, ours={"system": name}) for number, name in enumerate(systems)))
+    at = {"ORCHESTRAIL_URL": server.url}
+
+    sent = command("ship", "--home", str(home), "--json", **at, ORCHESTRAIL_TOKEN=scoring)
+    assert json.loads(sent.stdout) == {"appended": 3, "duplicates": 0, "quarantined": 0, "forbidden": 2}
+    assert sent.returncode == 1
+    assert segments(home / "spool") == []
+    told = command("doctor", "--home", str(home), **at)
+    assert "2 events that the server does not take from here" in told.stdout
+    assert str(home / "spool" / "forbidden") in told.stdout
+    assert told.returncode == 1
+
+    still = command("ship", "--again", "--home", str(home), "--json", **at, ORCHESTRAIL_TOKEN=scoring)
+    assert (still.returncode, json.loads(still.stdout)["forbidden"]) == (1, 2)
+    again = command("ship", "--again", "--home", str(home), "--json", **at, ORCHESTRAIL_TOKEN=both)
+    assert json.loads(again.stdout) == {"appended": 2, "duplicates": 0, "quarantined": 0, "forbidden": 0}
+    assert again.returncode == 0
+    assert list((home / "spool" / "forbidden").iterdir()) == []
+    assert server.store().gaps() == []
+    assert command("doctor", "--home", str(home), **at).returncode == 0
 
 
 def test_commands_beside_it_leave_the_spool_to_the_server(

@@ -17,6 +17,7 @@ from orchestrail.cli.record import settings_of
 from orchestrail.errors import ConfigurationError, OrchestrailError
 from orchestrail.model import Gap, Problem, Severity
 from orchestrail.operations import open_record
+from orchestrail.operations.aside import Aside
 from orchestrail.operations.collect import collect
 from orchestrail.operations.sweep import abandoned
 from orchestrail.queries import ReconciliationRow
@@ -53,6 +54,7 @@ def doctor(
         trouble.clear(settings.home)
     if not no_collect and not met:
         met = _collect(settings, output)
+    met += _kept_aside(settings)
     health = examine(settings, lambda: open_record(settings), abandoned, met)
     if as_json:
         output.document(_document(health))
@@ -75,6 +77,20 @@ def _collect(settings: Settings, output: Output) -> list[Problem]:
     except OrchestrailError as error:
         return [problem_of(error)]
     return []
+
+
+def _kept_aside(settings: Settings) -> list[Problem]:
+    """Tell of events that a server does not take from here."""
+    aside = Aside(settings)
+    try:
+        count = aside.count()
+    except OrchestrailError as error:
+        return [problem_of(error)]
+    if not count:
+        return []
+    what = f"{counted(count, 'event')} that the server does not take from here, kept in {aside.folder}."
+    do = "See the token, and which system the runs name; `orchestrail ship --again` sends them."
+    return [Problem("forbidden", Severity.ERROR, what, do)]
 
 
 def _document(health: Health) -> dict[str, object]:

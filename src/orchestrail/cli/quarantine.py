@@ -12,6 +12,7 @@ from orchestrail.cli.output import Output
 from orchestrail.cli.record import collected, settings_of
 from orchestrail.operations import open_record
 from orchestrail.operations.quarantine import list_quarantined, retry_quarantined, show_quarantined
+from orchestrail.operations.tokens import Tokens
 from orchestrail.queries.documents import quarantined_document
 
 quarantine = typer.Typer(add_completion=False, rich_markup_mode=None)
@@ -80,11 +81,17 @@ def retry_entries(
 ) -> None:
     """Check entries again and append those that are acceptable by now."""
     output = Output(as_json=as_json)
-    done = retry_quarantined(open_record(settings_of(home, store)), entry_ids or None)
+    settings = settings_of(home, store)
+    done = retry_quarantined(open_record(settings), Tokens(settings.home), entry_ids or None)
     if as_json:
         output.document({"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined})
     else:
         output.line(
             f"{done.appended} appended, {done.duplicates} were there already, {done.quarantined} still refused."
+        )
+    if done.forbidden:
+        output.remark(
+            f"{done.forbidden} of them may not go on the record for whoever sent them: their token is gone or of other systems, or"
+            " they are records of orchestrail's own. `quarantine show` and `ingest` put them there in your name."
         )
     raise typer.Exit(1 if done.quarantined else 0)

@@ -15,6 +15,7 @@ from orchestrail.cli.options import Home, Json
 from orchestrail.cli.output import Output
 from orchestrail.cli.record import settings_of
 from orchestrail.errors import ConfigurationError
+from orchestrail.operations.aside import Aside
 from orchestrail.operations.moving import left_behind, send_record
 from orchestrail.operations.remote import send as send_to_server
 from orchestrail.operations.remote import server_of
@@ -34,13 +35,17 @@ def ship(
     collected: Annotated[
         bool, typer.Option("--record", help="Send what was collected into the store of this home before, too.")
     ] = False,
+    again: Annotated[
+        bool, typer.Option("--again", help="Send what the server did not take from here before, too.")
+    ] = False,
     as_json: Json = False,
     home: Home = None,
 ) -> None:
     """Send the spool to a server or another folder.
 
     The server is that of ORCHESTRAIL_URL, with ORCHESTRAIL_TOKEN. From a folder `orchestrail collect --from DIR` takes it. What
-    did not arrive stays in the spool. Exit code 1 where events were refused, 4 where the server cannot be reached or refuses.
+    did not arrive stays in the spool; events that the token may not send are kept beside it. Exit code 1 where events were refused
+    or kept so, 4 where the server cannot be reached or refuses all.
     """
     output = Output(as_json=as_json)
     settings = settings_of(home)
@@ -50,6 +55,8 @@ def ship(
         )
     if collected and (watch or to is not None):
         raise ConfigurationError("--record sends to the server, once.", "", "Leave --watch and --to out.")
+    if again and (watch or to is not None):
+        raise ConfigurationError("--again sends to the server, once.", "", "Leave --watch and --to out.")
     if to is not None:
         _to_folder(settings, to, output)
     elif watch:
@@ -58,24 +65,35 @@ def ship(
             done = send_to_server(settings, patient=True)
             if done.appended or done.quarantined:
                 output.remark(f"{counted(done.appended, 'event')} sent, {done.quarantined} refused.")
+            _tell_kept(settings, done.forbidden, output)
             time.sleep(every)
     else:
         set_on_retry_hooks([])
-        done = send_to_server(settings, progress=output.progress("sending segments"))
+        done = send_to_server(settings, again=again, progress=output.progress("sending segments"))
         for why in done.kept:
             output.remark(why)
         counts = Counter({"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined})
-        server = server_of(settings)
+        forbidden, server = done.forbidden, server_of(settings)
         if collected:
             also = send_record(settings, server, output.progress("sending entries"))
             counts.update(appended=also.appended, duplicates=also.duplicates, quarantined=also.quarantined)
+            forbidden += server.forbidden
         elif left := left_behind(settings, server):
             of = counted(left, "event that was", "events that were")
             output.remark(
                 f"The store of this home has {of} collected here before: `orchestrail ship --record` sends them, too."
             )
-        print_counts(counts, output)
-        raise typer.Exit(1 if counts["quarantined"] else 0)
+        print_counts(dict(counts) | ({"forbidden": forbidden} if output.as_json else {}), output)
+        _tell_kept(settings, forbidden, output)
+        raise typer.Exit(1 if counts["quarantined"] or forbidden else 0)
+
+
+def _tell_kept(settings: Settings, forbidden: int, output: Output) -> None:
+    if forbidden:
+        were = counted(forbidden, "event is", "events are")
+        output.remark(
+            f"{were} not for this token to send, and kept in {Aside(settings).folder}; `orchestrail ship --again` sends them."
+        )
 
 
 def _to_folder(settings: Settings, to: Path, output: Output) -> None:

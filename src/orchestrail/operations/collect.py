@@ -41,12 +41,14 @@ class CollectResult:
         duplicates: events that the log held already, such as those of a segment that is still being written.
         quarantined: refused lines that were not in quarantine before.
         kept: why segments that were collected whole could not be deleted.
+        forbidden: events that a server does not take from here; they are kept aside.
     """
 
     appended: int
     duplicates: int
     quarantined: int
     kept: tuple[str, ...] = ()
+    forbidden: int = 0
 
 
 class Sink(Protocol):

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
-from orchestrail.errors import ConfigurationError
-from orchestrail.operations.intake import checked
+from orchestrail.errors import ConfigurationError, Forbidden
+from orchestrail.operations.intake import Refused, checked
+from orchestrail.operations.speaking import of_others
+from orchestrail.operations.tokens import ANYBODY, Tokens, came_over_network, sent_by
 from orchestrail.store.base import Incoming, Quarantined, Store
 
 
@@ -18,11 +21,13 @@ class RetryResult:
         appended: entries that are in the log now.
         duplicates: entries whose event the log held already; they count as resolved.
         quarantined: entries that are still refused.
+        forbidden: those of them that their sender may not put on the record.
     """
 
     appended: int
     duplicates: int
     quarantined: int
+    forbidden: int = 0
 
 
 def list_quarantined(store: Store, *, resolved: bool = False) -> list[Quarantined]:
@@ -46,11 +51,14 @@ def show_quarantined(store: Store, entry_id: int) -> Quarantined:
     )
 
 
-def retry_quarantined(store: Store, entry_ids: Collection[int] | None = None) -> RetryResult:
+def retry_quarantined(store: Store, tokens: Tokens, entry_ids: Collection[int] | None = None) -> RetryResult:
     """Check entries by the rules of this version and append those that are acceptable, with the event id they would have had.
+
+    What came over the network goes on with the rights of whoever sent it, and never as a record of ours, whoever tries it again.
 
     Args:
         store: the store.
+        tokens: by which entries may have come.
         entry_ids: which entries; None for all that are still refused.
 
     Raises:
@@ -59,15 +67,36 @@ def retry_quarantined(store: Store, entry_ids: Collection[int] | None = None) ->
     """
     for entry_id in entry_ids or ():
         show_quarantined(store, entry_id)
-    appended = duplicates = refused = 0
+    appended = duplicates = refused = forbidden = 0
     for entry in store.quarantined():
         if entry_ids is not None and entry.id not in entry_ids:
             continue
-        found = checked(Incoming(entry.body, entry.source, entry.nonce, entry.emitter, entry.counter), entry.source)
+        try:
+            found = _checked(store, entry, tokens)
+        except Forbidden:
+            forbidden += 1
+            refused += 1
+            continue
         if not isinstance(found, Incoming):
             refused += 1
             continue
         result = store.resolve(entry.id, found)
         appended += result.appended
         duplicates += result.duplicates
-    return RetryResult(appended, duplicates, refused)
+    return RetryResult(appended, duplicates, refused, forbidden)
+
+
+def _checked(store: Store, entry: Quarantined, tokens: Tokens) -> Incoming | Refused:
+    item = Incoming(entry.body, entry.source, entry.nonce, entry.emitter, entry.counter)
+    by = sent_by(entry.source)
+    if not came_over_network(by):
+        return checked(item, entry.source)
+    token = tokens.behind(by)
+    if by != ANYBODY and (token is None or token.state(datetime.now(UTC)) != "active"):
+        raise Forbidden("What the sender may send is not known any more.")
+    systems = token.systems if token is not None else None
+    found = checked(item, entry.source, systems=systems, records=False)
+    if systems is not None and isinstance(found, Incoming):
+        for refusal in of_others(store, [found], by, systems, tokens).values():
+            raise refusal
+    return found

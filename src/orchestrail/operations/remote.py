@@ -1,6 +1,6 @@
 """A server of ours, asked from afar; and as the place where spooled events go: asked what it has, and sent the rest.
 
-What becomes of events is decided there.
+What becomes of events is decided there; those that it does not take from whoever has this token are kept aside, the others sent.
 
 Redirects are not followed: the token is sent to the address that was given, and to no other.
 """
@@ -14,7 +14,9 @@ import urllib.request
 import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import replace
 from http.client import HTTPException
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
@@ -31,6 +33,7 @@ from orchestrail.errors import (
 )
 from orchestrail.histories.http import NoRedirects
 from orchestrail.operations import arrivals
+from orchestrail.operations.aside import Aside
 from orchestrail.operations.collect import CollectResult, collect
 from orchestrail.settings import Settings
 from orchestrail.store.base import Appended, Incoming, Progress, Refused
@@ -50,18 +53,36 @@ _SAYINGS: dict[str, type[OrchestrailError]] = {
 _COMFORT = "Nothing is lost: the spool keeps what did not arrive. "
 
 
+class _TakenInPart(ServerError):
+    """A server takes a part of a batch, and does not take the rest from whoever sent it.
+
+    Attributes:
+        answer: of the server.
+    """
+
+    answer: dict[str, Any] = {}
+
+
 class Server:
     """A server of ours.
 
     Args:
         url: its address.
         token: good for what it is asked; None where it needs none.
+        aside: keeps the events that it does not take from here; None where there is no such place, and that is an error.
+
+    Attributes:
+        kept: batches that were kept aside.
+        forbidden: number of events in them.
 
     Raises:
         ConfigurationError: the address is none of HTTP.
     """
 
-    def __init__(self, url: str, token: str | None) -> None:
+    def __init__(self, url: str, token: str | None, aside: Aside | None = None) -> None:
+        self._aside = aside
+        self.kept: set[Path] = set()
+        self.forbidden = 0
         parts = urlsplit(url.strip())
         if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
             raise ConfigurationError(
@@ -88,19 +109,33 @@ class Server:
         return found
 
     def append(self, items: Sequence[Incoming], refused: Sequence[Refused] = ()) -> Appended:
-        """Send events; when this returns they are on the server's disk.
+        """Send events; when this returns they are on the server's disk, or are kept aside.
 
         Raises:
             ServerError: they are not, or not all; what is sent again is no duplicate.
+            SpoolError: they cannot be kept aside.
         """
         appended = duplicates = quarantined = size = 0
         for part in _parts(items, refused):
-            said = self._post("/api/v1/spool", arrivals.MEDIA_TYPE, arrivals.write(*part))
+            try:
+                said = self._post("/api/v1/spool", arrivals.MEDIA_TYPE, arrivals.write(*part))
+            except _TakenInPart as error:
+                said = error.answer
+                self._keep(part, error)
             appended += said["appended"]
             duplicates += said["duplicates"]
             quarantined += said["quarantined"]
             size = said["size"] or 0  # who may write for some systems alone is not told how long the log is
         return Appended(appended, duplicates, quarantined, None, size)
+
+    def _keep(self, part: tuple[list[Incoming], list[Refused]], refusal: _TakenInPart) -> None:
+        if self._aside is None:
+            raise refusal
+        sent = [*part[0], *part[1]]
+        forbidden = [sent[each["index"]] for each in refusal.answer["forbidden"]]
+        items = [each for each in forbidden if isinstance(each, Incoming)]
+        self.kept.add(self._aside.keep(items, [each for each in forbidden if isinstance(each, Refused)]))
+        self.forbidden += len(forbidden)
 
     def read(self, path: str) -> bytes:
         """Ask for what stands at an address.
@@ -174,7 +209,8 @@ class Server:
         what, because, do = (str(said.get(part, "")) for part in ("what", "why", "do"))
         why = f"{what} {because}".strip()
         kind = _SAYINGS.get(str(said.get("code")))
-        return ServerError(
+        in_part = error.code == 403 and isinstance(said.get("forbidden"), list)
+        refusal = (_TakenInPart if in_part else ServerError)(
             f"The server {self.address} answers with status {error.code}.",
             why or "It says nothing more.",
             "See ORCHESTRAIL_TOKEN." if error.code in (401, 403) else "See ORCHESTRAIL_URL, and the log of the server.",
@@ -182,10 +218,13 @@ class Server:
             retry_after=float(after) if after.isdecimal() else None,
             said=kind(what, because, do) if kind is not None else None,
         )
+        if isinstance(refusal, _TakenInPart):
+            refusal.answer = said
+        return refusal
 
 
 def server_of(settings: Settings) -> Server:
-    """Give the server of the settings.
+    """Give the server of the settings; what it does not take from here is kept aside.
 
     Raises:
         ConfigurationError: none is named, or its address cannot be used.
@@ -194,10 +233,12 @@ def server_of(settings: Settings) -> Server:
         raise ConfigurationError(
             "Where the spool shall go is not said.", "", "Set ORCHESTRAIL_URL, or name a folder with --to DIR."
         )
-    return Server(settings.url, settings.token.get_secret_value() if settings.token else None)
+    return Server(settings.url, settings.token.get_secret_value() if settings.token else None, Aside(settings))
 
 
-def send(settings: Settings, *, patient: bool = False, progress: Progress | None = None) -> CollectResult:
+def send(
+    settings: Settings, *, patient: bool = False, again: bool = False, progress: Progress | None = None
+) -> CollectResult:
     """Send the spool to the server of the settings; tried again, after longer and longer pauses, where that may help.
 
     It may be killed at any moment, and repeated: the server drops what it has.
@@ -205,6 +246,7 @@ def send(settings: Settings, *, patient: bool = False, progress: Progress | None
     Args:
         settings: name the spool, the server and the token.
         patient: try for ever, in place of a few times.
+        again: send what was kept aside too.
         progress: called with segments done and segments there are.
 
     Raises:
@@ -224,8 +266,27 @@ def send(settings: Settings, *, patient: bool = False, progress: Progress | None
     for attempt in pauses:
         with attempt:
             # Not within the lock of the spool: nobody else has to wait for a server that is away.
-            return collect(settings, server, progress=progress)
+            done = collect(settings, server, progress=progress)
+            return _with_the_rest(server, Aside(settings), done) if again else replace(done, forbidden=server.forbidden)
     raise AssertionError("the last try returns or raises")
+
+
+def _with_the_rest(server: Server, aside: Aside, done: CollectResult) -> CollectResult:
+    """Send what was kept aside; a batch goes once all of it has arrived, or what is left of it is kept as another."""
+    now = set(server.kept)
+    for path, items, refused in aside.batches():
+        if path in now:
+            continue
+        sent = server.append(items, refused)
+        done = replace(
+            done,
+            appended=done.appended + sent.appended,
+            duplicates=done.duplicates + sent.duplicates,
+            quarantined=done.quarantined + sent.quarantined,
+        )
+        if path not in server.kept:
+            path.unlink(missing_ok=True)
+    return replace(done, forbidden=server.forbidden)
 
 
 def _pause(error: Exception) -> bool | float:

@@ -24,6 +24,11 @@ from filelock import FileLock
 
 from orchestrail.errors import ConfigurationError, StoreError
 
+ANYBODY = "http"
+"""How the record names whoever sent something to a server that needs no token."""
+ELSEWHERE = "oidc:"
+"""How the names begin of those whom an OpenID provider speaks of."""
+_SOURCE = "token:"
 _FORM = re.compile(r"orct_([0-9a-f]{8})_[A-Za-z0-9_-]{43}")
 
 
@@ -58,6 +63,11 @@ class Token:
     created_at: str
     expires_at: str | None = None
     revoked_at: str | None = None
+
+    @property
+    def source(self) -> str:
+        """How the record names whoever sent an event with it."""
+        return f"{_SOURCE}{self.id}"
 
     def state(self, now: datetime) -> str:
         """Say whether it is `active`, `expired` or `revoked`."""
@@ -147,6 +157,16 @@ class Tokens:
             return None
         return token if token.state(datetime.now(UTC)) == "active" else None
 
+    def behind(self, source: str) -> Token | None:
+        """Give the token with which something was sent, one that ended too; None where it came otherwise, or none is kept of it.
+
+        Args:
+            source: how the record says that it came; whoever sent it is the last word of that.
+        """
+        self._refresh()
+        kind, _, identity = sent_by(source).partition(_SOURCE)
+        return self._known.get(identity) if not kind else None
+
     @contextmanager
     def _changing(self) -> Iterator[None]:
         try:
@@ -179,6 +199,17 @@ class Tokens:
             file.flush()
             os.fsync(file.fileno())
         temporary.rename(self._path)
+
+
+def sent_by(source: str) -> str:
+    """Name who sent something, by how the record says that it came: what senders say of it themselves stands before that."""
+    return source.rpartition(" ")[2]
+
+
+def came_over_network(source: str) -> bool:
+    """Say whether something was sent to a server, and did not come out of a file or spool where the store is."""
+    by = sent_by(source)
+    return by == ANYBODY or by.startswith((ELSEWHERE, _SOURCE))
 
 
 def _token(kept: dict[str, Any]) -> Token:

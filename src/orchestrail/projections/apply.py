@@ -14,7 +14,7 @@ from dataclasses import replace
 from itertools import islice
 from typing import Any, NamedTuple, Protocol
 
-from sqlalchemy import Connection, Table, bindparam, delete, func, insert, inspect, select, update
+from sqlalchemy import Connection, Table, bindparam, delete, insert, inspect, select, update
 
 from orchestrail.model import State
 from orchestrail.projections import outcomes, tables, tallies
@@ -23,7 +23,7 @@ from orchestrail.projections.facts import Facts, facts_of
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
 from orchestrail.projections.records import Kept, records_in
 from orchestrail.projections.rows import RunRow
-from orchestrail.projections.tree import Link, root_of
+from orchestrail.projections.tree import Link, named_by, root_of
 from orchestrail.store.base import Progress, Record
 from orchestrail.store.entries import entries_at, reader
 
@@ -253,30 +253,31 @@ def _belong(connection: Connection, runs: Collection[str]) -> dict[str, str | No
         connection: a transaction in which runs have the root that they have over the whole record.
         runs: those of which either may have changed.
     """
-    run, root = tables.run.c, tables.run.alias()
-    theirs = select(root.c.system).where(root.c.run_id == run.root_run_id).scalar_subquery()
-    belonging = update(tables.run).values(belongs_to=func.coalesce(run.system, theirs))
-    for chunk in chunks(runs):
-        connection.execute(belonging.where(run.run_id.in_(chunk)))
-    wanted = select(run.run_id, run.belongs_to, run.parent_run_id, run.stated_root_run_id)
-    systems: dict[str, str | None] = {}
-    links: dict[str | None, dict[str, Link]] = defaultdict(dict)
+    run = tables.run.c
+    wanted = select(run.run_id, run.system, run.parent_run_id, run.stated_root_run_id)
+    named: dict[str, str | None] = {}
+    links: dict[str, Link] = {}
     waiting, asked = set(runs), set(runs)
     while waiting:
         above: set[str | None] = set()
         for chunk in chunks(waiting):
             for run_id, system, parent, stated in connection.execute(wanted.where(run.run_id.in_(chunk))):
-                systems[run_id] = system
-                links[system][run_id] = Link(parent, stated)
+                named[run_id] = system
+                links[run_id] = Link(parent, stated)
                 above |= {parent, stated}
         waiting = {one for one in above if one is not None} - asked
         asked |= waiting
-    roots = [
-        {"run": run_id, "root": None if systems[run_id] is None else root_of(run_id, links[systems[run_id]].get)}
-        for run_id in sorted(runs)
+    systems = {run_id: named_by(run_id, links.get, named.get) for run_id in links}
+    within: dict[str | None, dict[str, Link]] = defaultdict(dict)
+    for run_id, system in systems.items():
+        within[system][run_id] = links[run_id]
+    placed = [
+        {"run": run_id, "theirs": system, "root": None if system is None else root_of(run_id, within[system].get)}
+        for run_id, system in sorted(systems.items())
+        if run_id in runs
     ]
-    placing = update(tables.run).where(run.run_id == bindparam("run")).values(system_root_run_id=bindparam("root"))
-    connection.execute(placing, roots)
+    placing = update(tables.run).where(run.run_id == bindparam("run"))
+    connection.execute(placing.values(belongs_to=bindparam("theirs"), system_root_run_id=bindparam("root")), placed)
     return systems
 
 

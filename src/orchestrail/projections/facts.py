@@ -23,7 +23,7 @@ class Claim:
 
     Attributes:
         run_id: the run.
-        field: `job`, `parent`, `root` or `end`.
+        field: `job`, `system`, `parent`, `root` or `end`.
         value: what was said.
         seq: place in the log where it was first said.
     """
@@ -325,6 +325,8 @@ def _singular(event: StoredEvent) -> Iterator[tuple[str, str]]:
     job = mapping(event.event.get("job"))
     if name := text(job.get("name")):
         yield "job", f"{text(job.get('namespace')) or ''}:{name}"
+    if event.system:
+        yield "system", event.system
     for key in ("parentRun", "parent"):
         facet = mapping(event.facets.get(key))
         for field, holder in (("parent", facet), ("root", mapping(facet.get("root")))):

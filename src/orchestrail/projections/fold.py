@@ -1,8 +1,9 @@
 """From the events of one run to its row: a pure function, the same for the same events in the same places of the log.
 
 Events may come in any order, repeated, from several producers, and with facets of any shape. Facets are merged field by field:
-our adapters' events outrank foreign ones, an ending event outranks a starting one, a later one an earlier one. Nothing here reads a
-database or looks at another run.
+our adapters' events outrank foreign ones, an ending event outranks a starting one, a later one an earlier one. Its AI system is the
+one that was named first: who may see a run does not change by what is said of it later. Nothing here reads a database or looks at
+another run.
 """
 
 from __future__ import annotations
@@ -64,6 +65,11 @@ class StoredEvent:
         return self.producer.startswith(OURS)
 
     @property
+    def system(self) -> str | None:
+        """The AI system that it names."""
+        return text(mapping(self.facets.get("orchestrail_run")).get("system"))
+
+    @property
     def inferred(self) -> Mapping[str, Any]:
         """What was concluded and not reported; empty for a reported event."""
         return mapping(self.facets.get("orchestrail_inferred"))
@@ -111,7 +117,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
     step = _step(ranked)
     code = _code(facets, job_facets)
     name, version = _orchestrator(ours, facets, job_facets)
-    parent, root = _parent(ranked)
+    parent, root = parents(ranked)
     best = next((event for event in told if event.ours and not event.inferred), told[0])
     row = RunRow(
         run_id=told[0].run_id,
@@ -133,7 +139,7 @@ def fold(events: Sequence[StoredEvent]) -> RunRow:
         previous_attempt=run_id(ours.get("previousAttempt")),
         role=step["role"],
         role_source=step["roleSource"],
-        system=text(ours.get("system")),
+        system=next((event.system for event in told if event.system), None),
         environment=text(ours.get("environment")),
         mode=text(ours.get("mode")),
         trigger=text(ours.get("trigger")),
@@ -309,7 +315,7 @@ def _last(values: Iterable[str | None]) -> str | None:
     return next((value for value in reversed(list(values)) if value), None)
 
 
-def _parent(ranked: Sequence[StoredEvent]) -> tuple[str | None, str | None]:
+def parents(ranked: Sequence[StoredEvent]) -> tuple[str | None, str | None]:
     """Find parent and stated root; some producers write the facet's earlier name `parentRun`."""
     parent = root = None
     for event in ranked:

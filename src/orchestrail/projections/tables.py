@@ -52,7 +52,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "32"
+VERSION = "33"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -146,9 +146,9 @@ run = Table(
     Column("system_root_run_id", TEXT),
     Column("facts", Packed, nullable=False),
 )
-"""Runs. The AI system that one belongs to is its own, or that of its root run where it names none. It has no index: rows are
-found by what is asked for, and then seen or not; with one SQLite would go through all of a system. The root of a run in its
-system is what its root is where no other system is recorded; none where it belongs to none."""
+"""Runs. The AI system that one belongs to is its own, or where it names none that of the nearest run above it that does. It has no
+index: rows are found by what is asked for, and then seen or not; with one SQLite would go through all of a system. The root of a
+run in its system is what its root is where no other system is recorded; none where it belongs to none."""
 Index("proj_run_root", run.c.root_run_id)
 Index("proj_run_system_root", run.c.system_root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)

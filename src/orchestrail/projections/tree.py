@@ -1,4 +1,6 @@
-"""The root of a run: pure, over the parent links of all runs. Links may name runs that are not recorded, or form circles."""
+"""The root of a run, and what runs have from those above them: pure, over the parent links of all runs. Links may name runs that
+are not recorded, or form circles.
+"""
 
 from __future__ import annotations
 
@@ -35,6 +37,24 @@ def root_of(run_id: str, link: Callable[[str], Link | None]) -> str:
             return min(path[place[following] :])
         place[following] = len(path)
         path.append(following)
+
+
+def named_by(run_id: str, link: Callable[[str], Link | None], name: Callable[[str], str | None]) -> str | None:
+    """Give the name that a recorded run says, or else the nearest one above it that says one; None where none does.
+
+    Args:
+        run_id: a recorded run.
+        link: gives the link of a run; None where it is not recorded.
+        name: gives what a recorded run says itself.
+    """
+    passed: set[str] = set()
+    here: str | None = run_id
+    while here is not None and here not in passed:
+        if (found := name(here)) is not None:
+            return found
+        passed.add(here)
+        here = _next(here, link)
+    return None
 
 
 def _next(run_id: str, link: Callable[[str], Link | None]) -> str | None:

@@ -4,10 +4,10 @@ Every query meets, under the name of each table that it reads, a common table ex
 the table. So no question has to think of it, and a new one cannot forget it. A table whose rows belong to no system, or of which
 nobody said how they belong to one, refuses the question instead: less is an answer here, and too much is none.
 
-A run belongs to the system that it names, or that its root run names where it names none. What names no system, as the events of
-other producers may not, is seen by those alone who may see all. A run whose root is not seen has the outermost run above it that
-is seen for its root, as if the others had never been recorded. That a run took the result of one that is not seen, and that only
-their common cache key told of, is not known either.
+A run belongs to the system that it names, or where it names none to that of the nearest run above it that does. What names no
+system, as the events of other producers may not, is seen by those alone who may see all. A run whose root is not seen has the
+outermost run above it that is seen for its root, as if the others had never been recorded. That a run took the result of one that
+is not seen, and that only their common cache key told of, is not known either.
 """
 
 from __future__ import annotations

@@ -18,7 +18,7 @@ from starlette.requests import HTTPConnection
 
 from orchestrail import pseudonyms
 from orchestrail.errors import Forbidden, OrchestrailError, StoreError
-from orchestrail.operations.tokens import Scope, Token, Tokens
+from orchestrail.operations.tokens import ELSEWHERE, Scope, Token, Tokens
 from orchestrail.server.addresses import from_another_site, host_name, is_loopback
 from orchestrail.server.caller import LOCAL, Caller
 from orchestrail.server.openid import Identity, NotCounted, Provider
@@ -92,7 +92,7 @@ class Access:
 
     def known_elsewhere(self, issuer: str, found: Identity) -> Caller:
         """Say who somebody is here of whom a provider speaks."""
-        source = f"oidc:{pseudonyms.person(self._home, issuer, found.subject)}"
+        source = f"{ELSEWHERE}{pseudonyms.person(self._home, issuer, found.subject)}"
         return Caller(found.name, f"oidc:{found.subject}", source, found.scopes, found.systems)
 
     def note(self, connection: HTTPConnection, caller: Caller | None, refusal: OrchestrailError | None = None) -> None:
@@ -205,4 +205,4 @@ def _refusal(caller: Caller, scope: Scope, whole: bool) -> Forbidden | None:
 
 def _caller(token: Token) -> Caller:
     systems = None if token.systems is None else frozenset(token.systems)
-    return Caller(token.name, token.id, f"token:{token.id}", frozenset(token.scopes), systems)
+    return Caller(token.name, token.id, token.source, frozenset(token.scopes), systems)

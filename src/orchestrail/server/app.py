@@ -24,7 +24,7 @@ from starlette.requests import ClientDisconnect
 from orchestrail import __version__
 from orchestrail.errors import OrchestrailError
 from orchestrail.operations.collect import collect
-from orchestrail.operations.tokens import Scope
+from orchestrail.operations.tokens import Scope, Tokens
 from orchestrail.queries.snapshot import STEP, Snapshot, Store, apply, is_behind, snapshot
 from orchestrail.requirements.catalogue import catalogue_in_force
 from orchestrail.server import ingest, read, sign_in, tlog
@@ -173,9 +173,10 @@ def create_app(
     bodies = Bodies(limits)
     app.include_router(sign_in.create_router(access, bodies, rate, flow))
     app.include_router(ingest.create_router(settings.home, store, committer, bodies, metrics, writer))
+    tokens = Tokens(settings.home)
     app.include_router(
         read.create_router(
-            store, catalogue, reading(), asking(Scope.READ), reader_of_all, asking(Scope.ADMIN, whole=True)
+            store, catalogue, tokens, reading(), asking(Scope.READ), reader_of_all, asking(Scope.ADMIN, whole=True)
         )
     )
     app.include_router(tlog.create_router(store, reader_of_all))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from orchestrail.operations.tokens import Scope
+from orchestrail.operations.tokens import ANYBODY, Scope
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,4 +30,4 @@ class Caller:
         return scope.value in self.scopes or Scope.ADMIN.value in self.scopes
 
 
-LOCAL = Caller("local", None, "http", frozenset(scope.value for scope in Scope), None)
+LOCAL = Caller("local", None, ANYBODY, frozenset(scope.value for scope in Scope), None)

@@ -18,7 +18,8 @@ from orchestrail.operations.arrivals import MEDIA_TYPE
 from orchestrail.operations.arrivals import read as read_arrivals
 from orchestrail.operations.ingest import Piece, split
 from orchestrail.operations.intake import Incoming, Refused, checked
-from orchestrail.operations.tokens import Scope
+from orchestrail.operations.speaking import of_others
+from orchestrail.operations.tokens import Scope, Tokens
 from orchestrail.queries.snapshot import Store
 from orchestrail.server.addresses import PREFIX
 from orchestrail.server.body import Bodies
@@ -71,8 +72,12 @@ class _Failed:
     index: int
     error: EventRefused | Forbidden
 
+    @property
+    def reason(self) -> str:
+        return f"{self.error.what} {self.error.why}"
+
     def document(self) -> dict[str, Any]:
-        return {"index": self.index, "reason": f"{self.error.what} {self.error.why}", "retriable": False}
+        return {"index": self.index, "reason": self.reason, "retriable": False}
 
 
 @dataclass(slots=True)
@@ -95,7 +100,7 @@ def create_router(
     """Make the addresses that take events.
 
     Args:
-        home: of the server: its key tells refused bytes apart.
+        home: of the server: its tokens say who sent what, and its key tells refused bytes apart.
         store: where they go.
         committer: through which they go.
         bodies: reads what is sent.
@@ -104,6 +109,16 @@ def create_router(
     """
     router = APIRouter(prefix=PREFIX, tags=["OpenLineage"])
 
+    def one_sorted(body: bytes, caller: Caller) -> _Sorted:
+        return _sorted(store, home, [Incoming(body, "")], caller)
+
+    def batch_sorted(body: bytes, caller: Caller) -> _Sorted:
+        pieces = _pieces(body, bodies.limits.batch)
+        return _sorted(store, home, [Incoming(piece.body, "") for piece in pieces], caller)
+
+    def spooled_sorted(body: bytes, caller: Caller) -> _Sorted:
+        return _sorted(store, home, list(read_arrivals(body)), caller)
+
     @router.post("/lineage", summary="Send an event of a run, a job or a data set", openapi_extra=_takes(_EVENT))
     async def lineage(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:
         """Take one event, as OpenLineage's clients send it: 200 when it is on disk, or was there already.
@@ -111,7 +126,7 @@ def create_router(
         What is no event is kept in quarantine, and answered with 400 (no JSON), 413 (too large) or 422 (no OpenLineage event).
         """
         async with bodies.read(request, JSON) as body:
-            found = await run_in_threadpool(_sorted, [Piece(body)], caller, home)
+            found = await run_in_threadpool(one_sorted, body, caller)
             await committer.append(found.items, found.refused)
         metrics.taken(len(found.items), len(found.failed))
         if found.failed:
@@ -132,7 +147,7 @@ def create_router(
         What is no event is kept in quarantine. An array that ends in the middle is not taken at all.
         """
         async with bodies.read(request, JSON) as body:
-            found = await run_in_threadpool(_sorted_batch, body, bodies.limits.batch, caller, home)
+            found = await run_in_threadpool(batch_sorted, body, caller)
             if found.items or found.refused:
                 await committer.append(found.items, found.refused)
         metrics.taken(len(found.items), len(found.failed))
@@ -142,19 +157,27 @@ def create_router(
 
     @router.post("/spool", tags=["orchestrail"], summary="Send what was spooled", openapi_extra=_takes({}, MEDIA_TYPE))
     async def spool(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:
-        """Take spooled events with their nonces and numbers, as `orchestrail ship` sends them: all of a batch, or nothing."""
+        """Take spooled events with their nonces and numbers, as `orchestrail ship` sends them.
+
+        200 when all of them are on disk, or in quarantine; 403 where the sender may not send some: `forbidden` says which, and why,
+        and the others are taken.
+        """
         async with bodies.read(request, ARRIVALS) as body:
-            items, refused = await run_in_threadpool(_arrived, body, caller, home)
-            done = await run_in_threadpool(store.append, items, refused)
-        metrics.taken(len(items), len(refused))
-        return Document(
-            {
-                "appended": done.appended,
-                "duplicates": done.duplicates,
-                "quarantined": done.quarantined,
-                "size": done.size if caller.systems is None else None,
-            }
-        )
+            found = await run_in_threadpool(spooled_sorted, body, caller)
+            done = await run_in_threadpool(store.append, found.items, found.refused)
+        forbidden = [each for each in found.failed if isinstance(each.error, Forbidden)]
+        metrics.taken(len(found.items), len(found.failed))
+        said: dict[str, Any] = {
+            "appended": done.appended,
+            "duplicates": done.duplicates,
+            "quarantined": done.quarantined,
+            "size": done.size if caller.systems is None else None,
+            "forbidden": [{"index": each.index, "reason": each.reason} for each in forbidden],
+        }
+        if not forbidden:
+            return Document(said)
+        # Whoever reads the status alone keeps all that it sent.
+        return Document(problem_document(forbidden[0].error) | said, 403)
 
     @router.post("/spool/known", tags=["orchestrail"], summary="Ask which events are there", openapi_extra=_takes(_IDS))
     async def known(request: Request, caller: Annotated[Caller, Depends(writer)]) -> Response:
@@ -181,23 +204,30 @@ def _pieces(body: bytes, most: int) -> list[Piece]:
     return pieces
 
 
-def _sorted_batch(body: bytes, most: int, caller: Caller, home: Path) -> _Sorted:
-    return _sorted(_pieces(body, most), caller, home)
-
-
-def _sorted(pieces: Sequence[Piece], caller: Caller, home: Path) -> _Sorted:
+def _sorted(store: Store, home: Path, sent: Sequence[Incoming | Refused], caller: Caller) -> _Sorted:
+    """Check what was sent, what its sender calls refused too: that alone brings nothing past the door."""
     found = _Sorted([], [], [])
-    for index, piece in enumerate(pieces):
+    passed: list[tuple[int, Incoming]] = []
+    for index, one in enumerate(sent):
+        place = f"{one.source}:{one.emitter}:{one.counter}" if one.emitter else one.source
+        item = Incoming(one.body, f"{one.source} {caller.source}".lstrip(), one.nonce, one.emitter, one.counter)
         try:
-            one = _checked(Incoming(piece.body, caller.source), caller.source, caller)
+            each = checked(item, place, systems=caller.systems, records=caller.may(Scope.ADMIN))
         except Forbidden as error:
             found.failed.append(_Failed(index, error))
             continue
-        if isinstance(one, Incoming):
-            found.items.append(one)
-        else:
-            found.refused.append(_aside(one, "", caller, home))
-            found.failed.append(_Failed(index, EventRefused(one.reason_code, one.reason)))
+        if isinstance(each, Incoming):
+            passed.append((index, each))
+            continue
+        refused = one if isinstance(one, Refused) else each
+        found.refused.append(_aside(refused, refused.source, caller, home))
+        found.failed.append(_Failed(index, EventRefused(each.reason_code, each.reason)))
+    if caller.systems is not None:
+        others = of_others(store, [item for _, item in passed], caller.source, caller.systems, Tokens(home))
+        found.failed += [_Failed(passed[place][0], error) for place, error in others.items()]
+        found.failed.sort(key=lambda each: each.index)
+        passed = [each for place, each in enumerate(passed) if place not in others]
+    found.items += [item for _, item in passed]
     return found
 
 
@@ -208,25 +238,6 @@ def _aside(refused: Refused, where: str, caller: Caller, home: Path) -> Refused:
     """
     mark = pseudonyms.keyed_digest(home, "refused", hashlib.sha256(refused.body).hexdigest())[-16:]
     return replace(refused, source=f"{where} {mark} {caller.source}".lstrip())
-
-
-def _checked(item: Incoming, place: str, caller: Caller) -> Incoming | Refused:
-    return checked(item, place, systems=caller.systems, records=caller.may(Scope.ADMIN))
-
-
-def _arrived(body: bytes, caller: Caller, home: Path) -> tuple[list[Incoming], list[Refused]]:
-    items: list[Incoming] = []
-    refused: list[Refused] = []
-    for one in read_arrivals(body):
-        found = one
-        if isinstance(one, Incoming):
-            place = f"{one.source}:{one.emitter}:{one.counter}" if one.emitter else one.source
-            found = _checked(one, place, caller)
-        if isinstance(found, Incoming):
-            items.append(replace(found, source=f"{found.source} {caller.source}"))
-        else:
-            refused.append(_aside(found, found.source, caller, home))
-    return items, refused
 
 
 def _ids(body: bytes) -> list[str]:

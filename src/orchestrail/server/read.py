@@ -15,6 +15,7 @@ from orchestrail.model import State
 from orchestrail.operations.checking import Question
 from orchestrail.operations.checking import check as judge
 from orchestrail.operations.quarantine import list_quarantined, retry_quarantined, show_quarantined
+from orchestrail.operations.tokens import Tokens
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.diff import diff as compare
 from orchestrail.queries.documents import (
@@ -58,6 +59,7 @@ Target = Annotated[str, Query(min_length=1, max_length=4096, description="A dige
 def create_router(
     store: Store,
     catalogue: Catalogue,
+    tokens: Tokens,
     read: Callable[[Request], AsyncIterator[Snapshot]],
     reader: Callable[[Request], AsyncIterator[Caller]],
     reader_of_all: Callable[[Request], AsyncIterator[Caller]],
@@ -68,6 +70,7 @@ def create_router(
     Args:
         store: the record.
         catalogue: the requirements.
+        tokens: with which what was refused may have come.
         read: gives a snapshot of what the caller may see.
         reader: says who asks, or refuses.
         reader_of_all: says who asks for what concerns all systems, or refuses.
@@ -194,7 +197,7 @@ def create_router(
     @router.post("/quarantine/{entry}/retry", summary="Try one again", dependencies=[Depends(administrator)])
     def retry(entry: int) -> Document:
         """Check one again by the rules of this version, as `orchestrail quarantine retry` does."""
-        done = retry_quarantined(store, [entry])
+        done = retry_quarantined(store, tokens, [entry])
         return Document({"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined})
 
     return router

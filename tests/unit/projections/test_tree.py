@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from orchestrail.projections.tree import Link, root_of
+from orchestrail.projections.tree import Link, named_by, root_of
 
 
 def test_the_root_is_the_outermost_recorded_run():
@@ -30,6 +30,21 @@ def test_a_circle_has_one_root():
     """Its smallest id, for the runs that hang on it too."""
     links = {"b": Link("c", None), "c": Link("b", None), "d": Link("c", None), "e": Link("e", None)}
     assert [root_of(run, links.get) for run in "bcde"] == ["b", "b", "b", "e"]
+
+
+def test_a_run_has_its_own_name_or_the_nearest_above():
+    """Not that of the root, where one between has a name; over a run that is missing by the stated root; none round a circle."""
+    links = {
+        "a": Link(None, None),
+        "b": Link("a", "a"),
+        "c": Link("b", "a"),
+        "d": Link("missing", "a"),
+        "e": Link("f", "a"),
+        "f": Link("e", "a"),
+    }
+    names = {"a": "fraud", "b": "scoring"}
+    named = [named_by(run, links.get, names.get) for run in "abcdef"]
+    assert named == ["fraud", "scoring", "scoring", "fraud", None, None]
 
 
 names = st.sampled_from("abcdefgh")

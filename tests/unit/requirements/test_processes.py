@@ -159,6 +159,7 @@ def add(name, event):
 # ruff: noqa: E501
 TURNS = [
     ("RUN-ID-01", put("end", "other", "job", "name"), "fail", "one run id is bound to several jobs", 1),
+    ("RUN-ID-01", both(put("start", "fraud", *OURS, "system"), put("prepare", "scoring", *OURS, "system")), "fail", "one run id is bound to several systems", 3),
     ("RUN-ID-01", add("odd", lambda made: {**made.event("START", 9), "run": {"runId": "x", "facets": {}}}), "fail", "is no UUID", None),
     ("RUN-ID-02", put("prepare", lambda made: {"run": {"runId": made.run_id(2)}}, *RUN, "parent"), "fail", "several parents", 3),
     ("RUN-ID-02", put("begin", lambda made: {"runId": made.run_id(7)}, *RUN, "parent", "root", "run"), "fail", "names another root", 2),

@@ -36,6 +36,8 @@ def run_means_one(process: Process, circumstances: Circumstances) -> Iterator[Re
         here = Witness(run.run_id, run.first_seq, "run_id", run.run_id)
         if claims := _contradiction(process, run, "job"):
             yield failed(run.run_id, "one run id is bound to several jobs", *_shown(claims), label=label)
+        elif claims := _contradiction(process, run, "system"):
+            yield failed(run.run_id, "one run id is bound to several systems", *_shown(claims), label=label)
         elif not _is_uuid(run.run_id):
             yield failed(run.run_id, "the run id is no UUID", here, label=label)
         elif not run.job.name:

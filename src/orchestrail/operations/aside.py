@@ -1,0 +1,90 @@
+"""Spooled events that a server does not take from here: kept beside the spool, in the form in which they are sent, until they are
+sent again or somebody takes them away. Nothing is sent here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from orchestrail.errors import EventRefused, SpoolError
+from orchestrail.operations import arrivals
+from orchestrail.settings import Settings
+from orchestrail.store.base import Incoming, Refused
+
+_SUFFIX = ".arrivals"
+
+
+class Aside:
+    """What is kept aside of a spool.
+
+    Args:
+        settings: name the spool.
+
+    Attributes:
+        folder: where it is.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self.folder = settings.spool / "forbidden"
+
+    def keep(self, items: Sequence[Incoming], refused: Sequence[Refused]) -> Path:
+        """Keep a batch; it is on disk when this returns, under a name that its content gives.
+
+        Raises:
+            SpoolError: it cannot be kept.
+        """
+        data = arrivals.write(items, refused)
+        path = self.folder / f"{hashlib.sha256(data).hexdigest()[:32]}{_SUFFIX}"
+        temporary = path.with_suffix(".part")
+        try:
+            self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            temporary.rename(path)
+            folder = os.open(self.folder, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
+        except OSError as error:
+            raise self._unusable(error) from error
+        return path
+
+    def batches(self) -> Iterator[tuple[Path, list[Incoming], list[Refused]]]:
+        """Read what is kept, batch by batch.
+
+        Raises:
+            SpoolError: it cannot be read.
+        """
+        try:
+            paths = sorted(self.folder.glob(f"*{_SUFFIX}"))
+            for path in paths:
+                kept = list(arrivals.read(path.read_bytes()))
+                yield (
+                    path,
+                    [each for each in kept if isinstance(each, Incoming)],
+                    [each for each in kept if isinstance(each, Refused)],
+                )
+        except (OSError, EventRefused) as error:
+            raise self._unusable(error) from error
+
+    def count(self) -> int:
+        """Count what is kept, each event once, though it may be in several batches.
+
+        Raises:
+            SpoolError: it cannot be read.
+        """
+        kept: set[tuple[bytes | None, bytes]] = set()
+        for _, items, refused in self.batches():
+            kept |= {(one.nonce, one.body) for one in items} | {(one.nonce, one.body) for one in refused}
+        return len(kept)
+
+    def _unusable(self, error: OSError | EventRefused) -> SpoolError:
+        why = error.strerror if isinstance(error, OSError) else error.why
+        return SpoolError(f"What is kept aside in {self.folder} cannot be used.", f"{why}", "See who owns the folder.")
