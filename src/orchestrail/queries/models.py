@@ -157,7 +157,7 @@ class Model:
 
     Attributes:
         key: its digest; the key of its data set where it has none.
-        written: everything that wrote it, by place in the log.
+        written: everything that wrote it, by place in the log; first under the name that it was asked for by.
         writers: the runs that did, in the same order.
         rewritten: the same by id, whole, where there are several: whether they did the same is asked of all that is known of them.
         closure: all runs behind it, those that enclose them included, in the order in which they began.
@@ -199,7 +199,7 @@ class Model:
 
     @property
     def dataset(self) -> DatasetRef:
-        """The model as it was first written."""
+        """The model as it was first written, under the name that it was asked for by."""
         return self.written[0].dataset
 
     @property
@@ -309,16 +309,26 @@ def models(connection: Connection, keys: Sequence[str]) -> Iterator[Model]:
             yield found
 
 
-def model(connection: Connection, key: str) -> Model | None:
-    """Load one model; None where no recorded run wrote it."""
+def model(connection: Connection, key: str, named: DatasetRef | None = None) -> Model | None:
+    """Load one model; None where no recorded run wrote it.
+
+    Args:
+        connection: a snapshot of the store.
+        key: its digest; the key of its data set where it has none.
+        named: as it is asked for. Where several trainings gave this content, what wrote it under this name lies behind it; of a
+            copy under another name, the last of them.
+    """
     use = tables.use.c
     if key.startswith("sha256:"):
         written = load_whole_uses(connection, use.direction == "output", use.digest == key)
     else:
-        named = load_whole_uses(connection, use.direction == "output", use.kind == "model", use.digest.is_(None))
-        written = [each for each in named if dataset_key(each.dataset) == key]
+        bare = load_whole_uses(connection, use.direction == "output", use.kind == "model", use.digest.is_(None))
+        written = [each for each in bare if dataset_key(each.dataset) == key]
     if not written:
         return None
+    if named is not None:
+        meant = named if any(_same_name(each.dataset, named) for each in written) else written[-1].dataset
+        written.sort(key=lambda each: not _same_name(each.dataset, meant))
     traced = trace(connection, Target(given=key, kind="dataset", dataset=written[0].dataset))
     contents = {traced.dataset.digest for traced in traced_models(traced.datasets.values())} | {
         written[0].dataset.digest
@@ -386,6 +396,10 @@ def _beside(connection: Connection, known: Model) -> Iterator[CheckBeside]:
     for check, run in sorted(others, key=lambda each: each[1].first_seq):
         read = (use.dataset.digest for use in uses[run.run_id, "input"])
         yield CheckBeside(check, run, frozenset(filter(None, read)))
+
+
+def _same_name(one: DatasetRef, other: DatasetRef) -> bool:
+    return (one.namespace, one.name) == (other.namespace, other.name)
 
 
 def described(connection: Connection, keys: Iterable[str]) -> Iterator[Described]:

@@ -82,7 +82,7 @@ def of_target(connection: Connection, given: str) -> Scope:
         within = deployment_runs(connection, run.root_run_id == root)
         return Scope("run", root, process_roots(connection, run.root_run_id == root), models, within)
     dataset = target.dataset
-    found = model(connection, dataset.digest or "") if dataset is not None and dataset.digest else None
+    found = model(connection, dataset.digest, dataset) if dataset is not None and dataset.digest else None
     if dataset is None or found is None:
         raise NotRecorded(
             f"{given} is on the record, and no recorded run wrote it.",

@@ -61,7 +61,7 @@ def gather(record: Snapshot, given: str, day: date) -> Evidence:
     """
     target = find_target(record, given)
     digest = target.dataset.digest if target.dataset is not None else None
-    found = model(record, digest) if digest is not None else None
+    found = model(record, digest, target.dataset) if digest is not None else None
     if found is None or not any(use.dataset.kind == "model" for use in found.written):
         raise NotRecorded(
             f"{given} is no model that a recorded run wrote.",

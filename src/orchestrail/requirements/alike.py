@@ -36,14 +36,15 @@ def same_parameters(one: RunFacts, other: RunFacts) -> bool | None:
 def same_but_for_places(one: RunRow, other: RunRow) -> bool | None:
     """Compare the values that runs were given, but for those that say where their own data lie: what lies there is compared itself.
 
-    Whether a relative path is one of these, or a value that only looks like a part of one, is not known.
+    A relative path is one of these where it names a file by its folder too, or a folder that another such value begins with.
+    Whether any other one is, or only looks like a part of one, is not known.
     """
     ours, theirs = one.parameters, other.parameters
     if ours is None or theirs is None:
         return None
     if ours.keys() != theirs.keys():
         return False
-    places = _places(one), _places(other)
+    sides = [(places := _places(row), _relative(row, places)) for row in (one, other)]
     found: list[bool | None] = []
     for name in ours:
         values = ours[name], theirs[name]
@@ -51,7 +52,7 @@ def same_but_for_places(one: RunRow, other: RunRow) -> bool | None:
         if not told:
             found.append(None)
         elif _written(values[0]) != _written(values[1]):
-            of_places = [_is_place(value, known) for value, known in zip(values, places, strict=True)]
+            of_places = [_is_place(value, *side) for value, side in zip(values, sides, strict=True)]
             found.append(False if False in of_places else None if None in of_places else True)
     if False in found or not found:  # where no value differs, what does is not among them
         return False
@@ -67,10 +68,17 @@ def _places(row: RunRow) -> set[str]:
     return {each.name for each in datasets} | {f"{each.namespace}/{each.name}" for each in datasets}
 
 
-def _is_place(value: object, places: Collection[str]) -> bool | None:
-    """Say whether a value names one of some places, or a folder of one."""
+def _relative(row: RunRow, places: Collection[str]) -> set[str]:
+    """Give the values of a run that name a file of its own from some folder on: so many parts are no other word by chance."""
+    given = [value for value in (row.parameters or {}).values() if isinstance(value, str) and value[:1] != "/"]
+    parts = {posixpath.normpath(value) for value in given if "/" in posixpath.normpath(value)}
+    return {part for part in parts if any(place.endswith(f"/{part}") for place in places)}
+
+
+def _is_place(value: object, places: Collection[str], relative: Collection[str]) -> bool | None:
+    """Say whether a value names one of some places, or a folder of one; the relative names of such places are known."""
     if isinstance(value, list):
-        found = [_is_place(each, places) for each in value]
+        found = [_is_place(each, places, relative) for each in value]
         return False if False in found or not found else None if None in found else True
     if not isinstance(value, str) or not value.strip("/."):
         return False
@@ -78,6 +86,8 @@ def _is_place(value: object, places: Collection[str]) -> bool | None:
         folder = value.rstrip("/")
         return any(place == folder or place.startswith(f"{folder}/") for place in places)
     part = posixpath.normpath(value)
+    if any(f"{known}/".startswith(f"{part}/") for known in relative):
+        return True
     return None if any(f"/{part}/" in f"{place}/" for place in places) else False
 
 

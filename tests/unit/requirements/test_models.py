@@ -226,11 +226,20 @@ def test_another_training_that_gave_the_same_content_is_another_version(made, ju
         ({"out": []}, {"out": ["/m2"]}, "fail"),
         ({"out": "m"}, {"out": "./m2"}, "unknown"),
         ({"out": "1"}, {"out": "2"}, "unknown"),
+        ({"card": "runs/1/card"}, {"card": "./runs/2/card"}, "pass"),
+        ({"out": "runs/1", "card": "runs/1/card"}, {"out": "runs/2", "card": "runs/2/card"}, "pass"),
+        ({"out": "1", "card": "1/card"}, {"out": "2", "card": "2/card"}, "pass"),
+        ({"out": "card", "card": "1/card"}, {"out": "card", "card": "2/card"}, "pass"),
+        ({"out": "m", "card": "1/card"}, {"out": "m2", "card": "2/card"}, "unknown"),
+        ({"out": "1", "card": "1/card"}, {"out": "2", "card": "2/other"}, "fail"),
+        ({"out": "1", "card": "1/card"}, {"out": "1/card", "card": "2/card"}, "fail"),
         ({"region": "north"}, {"region": "south"}, "fail"),
     ],
 )
 def test_where_a_training_wrote_makes_it_no_other_one(made, judged, mine, other, status):
-    """A value that names recorded data of its own run may differ: that data is compared by content. A relative one is in doubt."""
+    """A value that names recorded data of its own run may differ: that data is compared by content. A relative one has to name a
+    file with a folder, or such a folder; else it is in doubt.
+    """
     events = trained_again(made)
     for part, given, folder in (("train", mine, "/runs/1"), ("again", other, "/runs/2")):
         described = {name: {"type": "any", "value": value} for name, value in given.items()}
