@@ -179,8 +179,8 @@ def test_refused_bytes_are_looked_for_among_few(server: Serving) -> None:
     assert post(server, b"[" + b",".join(bodies) + b"]", "/lineage/batch").status_code == 422
     assert post(server, b"2").status_code == 422
 
-    entries = server.store().quarantined()
-    assert [entry.body for entry in entries] == [b"1", b"2"]
+    assert server.quarantined() == [b"1", b"2"]
+    entries = server.store().quarantined()[-2:]
     marks, senders = zip(*(entry.source.split(" ") for entry in entries), strict=True)
     assert senders == ("http", "http")
     assert len({*marks}) == 2
