@@ -169,8 +169,11 @@ def _print_result(result: Result, told: str, output: Output) -> None:
     label = f"{result.label} " if result.label else ""
     why = "" if result.reason == told else f": {result.reason}"
     output.line(f"      {clean(label)}{clean(subject)}{clean(why)}")
-    for witness in result.witnesses if output.full else result.witnesses[:_WITNESSES]:
+    shown = result.witnesses if output.full else result.witnesses[:_WITNESSES]
+    for witness in shown:
         output.line(f"        {_witness(witness, output)}", style="dim")
+    if hidden := len(result.witnesses) - len(shown):
+        output.line(f"        and {hidden:,} more; see them with --full", style="dim")
 
 
 def _witness(witness: Witness, output: Output) -> str:

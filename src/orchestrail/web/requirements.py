@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from orchestrail.errors import NotRecorded
@@ -15,6 +16,7 @@ from orchestrail.web.judging import Judge
 PROFILES = ("build", "release", "operate")
 SUBJECTS = 200
 """Subjects of one requirement that are listed."""
+_FOUND = re.compile(r"[0-9a-f]{8}-[0-9a-f-]{27}|sha256:[0-9a-f]{64}|[^\s:@]+:[^@]+")
 
 
 def matrix(record: Snapshot, judge: Judge, asked: Question) -> dict[str, Any]:
@@ -34,6 +36,11 @@ def matrix(record: Snapshot, judge: Judge, asked: Question) -> dict[str, Any]:
         "asked": asked,
         "disclaimer": disclaimer(),
     }
+
+
+def leads(subject: str) -> bool:
+    """Say whether there is a page of a subject: of a run, a content, a named data set; an orchestrator or the record has none."""
+    return bool(_FOUND.fullmatch(subject))
 
 
 def one(judge: Judge, identifier: str, asked: Question) -> dict[str, Any]:
@@ -60,6 +67,7 @@ def one(judge: Judge, identifier: str, asked: Question) -> dict[str, Any]:
         "verdict": verdict,
         "counts": [(status.value, verdict.counts.get(status, 0)) for status in ORDER] if verdict else [],
         "results": results[:SUBJECTS],
+        "leads": leads,
         "more": len(results) - min(len(results), SUBJECTS) + (verdict.not_listed if verdict else 0),
         "law": [(article, wording().of(article.ref)) for article in requirement.articles],
         "checked_on": wording().checked_on,

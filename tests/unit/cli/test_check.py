@@ -18,6 +18,22 @@ def test_a_contradiction_fails_with_its_witness(made, spooled, answer, run):
     assert "log entry 1: job default:other" in text
 
 
+def test_witnesses_that_are_not_shown_are_counted(made, spooled, answer, run):
+    """The first few of many unproven edges stand there, and how many more there are; so it is said what is not listed at all."""
+    steps = [
+        made.event("COMPLETE", number, second=number, outputs=[made.dataset(f"/{number}", f"{number}")])
+        for number in range(1, 13)
+    ]
+    model = [made.dataset("/m", "m", kind="model")]
+    spooled(*steps, made.event("COMPLETE", 13, second=13, upstream=tuple(range(1, 13)), outputs=model))
+    document = answer("check", made.digest("m"), "--date", "2026-03-02", code=1)
+    (verdict,) = [each for each in document["verdicts"] if each["id"] == "LIN-03"]
+    assert (len(verdict["witnesses"]), verdict["reason"].endswith("; 2 more are not listed")) == (10, True)
+    text, whole = run("check", made.digest("m")).stdout, run("check", made.digest("m"), "--full").stdout
+    assert "and 6 more; see them with --full" in text
+    assert "see them with --full" not in whole
+
+
 def test_an_empty_record_passes_nothing(answer):
     """Exit code 3: no `must` fails, and none is known to hold."""
     document = answer("check", "--profile", "operate", code=3)

@@ -18,6 +18,8 @@ TARGET = "accuracy_target"
 """Field of a statement about MOD-03: what the accuracy is to be at least."""
 ACCURACY = "accuracy"
 """Name of the metric that is held against it."""
+_EDGES = 10
+"""Unproven edges that are listed."""
 
 
 def _wrote(use: Use) -> Witness:
@@ -230,8 +232,10 @@ def no_dead_end(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     if blind or vague:
         edge = (blind or vague)[0]
         why = edge.note or "handed on in memory, not captured" if blind else "known by name only"
-        shown = [Witness(each.end, None, each.kind, f"{each.start} -> {each.end}") for each in (*blind, *vague)[:10]]
-        yield unknown(model.key, Why.PARTIAL, f"an edge behind it is unproven: {why}", *shown, label=label)
+        unproven = [*blind, *vague]
+        shown = [Witness(each.end, None, each.kind, f"{each.start} -> {each.end}") for each in unproven[:_EDGES]]
+        more = f"; {len(unproven) - _EDGES} more are not listed" if len(unproven) > _EDGES else ""
+        yield unknown(model.key, Why.PARTIAL, f"an edge behind it is unproven: {why}{more}", *shown, label=label)
         return
     ingested = {
         use.dataset.digest
