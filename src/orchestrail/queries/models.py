@@ -236,7 +236,7 @@ class Model:
             outputs={**more.outputs, **self.outputs},
             datasets={**more.datasets, **self.datasets},
             sources=(*self.sources, *more.sources),
-            edges=(*self.edges, *more.edges),
+            edges=tuple(dict.fromkeys((*self.edges, *more.edges))),
         )
 
     def checks_of(self, kind: str) -> list[tuple[RunFacts, Check]]:
