@@ -42,7 +42,8 @@ def test_an_earlier_log_verifies(tmp_path, revision):
     said = json.loads((KEPT / revision / "said.json").read_text())
     with open_store(url, home=tmp_path) as store:
         found = verify_store(url, tmp_path)
-        assert (found.problems, found.notes) == ((), ())
+        assert found.problems == ()
+        assert all("quarantine" in note for note in found.notes)
         assert (found.size, found.root_hash) == (said["size"], said["root_hash"])
         assert [[list(hole) for hole in gap.missing] for gap in store.gaps()] == said["gaps"]
         assert [(entry.id, entry.event_id is None) for entry in store.quarantined(resolved=True)] == [
