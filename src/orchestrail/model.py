@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,9 @@ ROLES = ("ingest", "preprocess", "split", "train", "evaluate", "package", "deplo
 
 IN_MEMORY = "inmemory"
 """Namespace of data sets that lie nowhere but in a process. Their names say where they were met, not what they are."""
+
+EMPTY = frozenset(f"sha256:{sha256(content).hexdigest()}" for content in (b"", b"orchestrail-manifest 1\n"))
+"""Digests of a file without a byte and of a folder without a file, which lie everywhere."""
 
 WHOLES = ("FLOW", "DAG", "SCRIPT")
 """Job types of what holds steps and is none itself."""
@@ -266,6 +270,16 @@ class DatasetRef:
     framework: str | None = None
     seen: str | None = None
     kind_source: str | None = None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is known to be in it: no byte of a file or folder, no row in memory.
+
+        Its digest says what it is and not where it came from: what is empty is equal to all else that is.
+        """
+        if self.namespace == IN_MEMORY:
+            return self.rows == 0
+        return self.digest in EMPTY or (self.type == "DIRECTORY" and self.bytes == 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -135,7 +135,8 @@ class _Looking:
             return None
         if found.digest is not None:
             self._left -= found.bytes or 0
-        return replace(found, name=name_of(self._root, found.digest, f"{self._job}{place}"))
+        content = None if found.is_empty else found.digest
+        return replace(found, name=name_of(self._root, content, f"{self._job}{place}"))
 
 
 def name_of(root: str, digest: str | None, name: str) -> str:
@@ -143,7 +144,7 @@ def name_of(root: str, digest: str | None, name: str) -> str:
 
     Args:
         root: id of the root run.
-        digest: of the value; without one it has no other name than this.
+        digest: of the value; without one it has no other name than this, nor has a frame without rows, which is equal to others.
         name: what it is called here.
     """
     if digest is None:

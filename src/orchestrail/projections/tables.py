@@ -25,12 +25,16 @@ from sqlalchemy import (
     RowMapping,
     String,
     Table,
+    and_,
+    case,
     func,
+    or_,
 )
+from sqlalchemy.sql.base import ReadOnlyColumnCollection
 from sqlalchemy.types import TypeEngine
 
 from orchestrail.manifest import Manifest
-from orchestrail.model import DatasetRef, Finding, Job, PreprocessingVersion
+from orchestrail.model import EMPTY, IN_MEMORY, DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.facts import Act, Check, Claim, Facts, Ran, Served, ServedOperation, StepFacts
 from orchestrail.projections.packing import Packed
 from orchestrail.projections.rows import (
@@ -207,6 +211,21 @@ _text_index(
     postgresql_where=IDENTIFIED,
 )
 _text_index("proj_use_seen", use.c.seen)
+
+
+def is_filled(columns: ReadOnlyColumnCollection[str, Any]) -> ColumnElement[bool]:
+    """Say of uses whether they are not known to be of something empty: `DatasetRef.is_empty`.
+
+    Args:
+        columns: of the table of uses, or of what stands for it.
+    """
+    empty = case(
+        (columns.namespace == IN_MEMORY, columns.rows == 0),
+        else_=or_(columns.digest.in_(sorted(EMPTY)), and_(columns.type == "DIRECTORY", columns.bytes == 0)),
+    )
+    return empty.is_not(True)
+
+
 NAMED_VERSION = use.c.version.is_not(None) & (use.c.digest.is_(None) | (use.c.version != use.c.digest))
 """Of uses whose version is a name, and no digest of the content."""
 _text_index(

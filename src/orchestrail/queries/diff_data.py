@@ -128,7 +128,7 @@ def _keyed(items: Iterable[_Item], way: Callable[[_Item], object]) -> dict[objec
 
 
 def _by_contents(item: _Item) -> object:
-    return item.digests or None
+    return item.digests if not any(ref.is_empty for ref in item.refs) else None
 
 
 def _by_step(item: _Item) -> object:

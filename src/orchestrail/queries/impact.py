@@ -10,15 +10,15 @@ from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, func, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, select
 
-from orchestrail.model import DatasetRef
+from orchestrail.model import EMPTY, DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow, Use
 from orchestrail.queries.loading import Edge, dataset_key, load_runs, load_uses
 from orchestrail.queries.models import Deployment, deployments, model_keys
-from orchestrail.queries.origin import Reading
+from orchestrail.queries.origin import Reading, is_or_may_be
 from orchestrail.queries.show import began
 from orchestrail.queries.targets import Target
 from orchestrail.queries.trace import Step, Steps, trace
@@ -51,7 +51,8 @@ class Impact:
 
     Attributes:
         target: what was asked for.
-        meant: the data sets that it stands for, by key: all versions of a name; equal bytes under any name. None for a run.
+        meant: the data sets that it stands for, by key: all versions of a name; equal bytes under any name, but for what is
+            empty. None for a run.
         readers: runs that read one of them.
         certain: what descends by digest or version, or by what encloses it.
         possible: what descends only if something is so that nothing shows: an edge by name, a value that was not captured.
@@ -185,7 +186,7 @@ def examined(connection: Connection) -> Examined:
 
 
 def _meant(connection: Connection, target: Target, version: str | None, room: _Room) -> dict[str, DatasetRef]:
-    """Find all that a target stands for: one content, or all that bore a name; equal bytes under any name."""
+    """Find all that a target stands for: one content, or all that bore a name; equal bytes under any name, unless they are none."""
     dataset = target.dataset
     if dataset is None:
         return {}
@@ -194,14 +195,15 @@ def _meant(connection: Connection, target: Target, version: str | None, room: _R
     if version is not None:
         named = and_(named, use.version == version)
     if dataset.digest is not None and not target.is_name:
-        digests, named = [dataset.digest], use.digest == dataset.digest
+        digests, same = [dataset.digest], use.digest == dataset.digest
+        named = and_(named, same) if dataset.is_empty else same
     else:
         digests = list(
             connection.execute(select(use.digest).where(named, use.digest.is_not(None)).distinct()).scalars()
         )
     found = _last_uses(connection, named, room)
-    for chunk in chunks(digests):
-        found += _last_uses(connection, use.digest.in_(chunk), room)
+    for chunk in chunks(set(digests) - EMPTY):
+        found += [each for each in _last_uses(connection, use.digest.in_(chunk), room) if not each.dataset.is_empty]
     return {dataset_key(each.dataset): each.dataset for each in found}
 
 
@@ -219,8 +221,8 @@ def _last_uses(connection: Connection, condition: ColumnElement[bool], room: _Ro
 def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef], room: _Room) -> dict[str, bool]:
     """Find the runs whose trace goes to one of these data sets by a single step; True where it is shown to be that one."""
     use = tables.use.c
-    digests = {dataset.digest for dataset in meant.values() if dataset.digest}
-    names = {(dataset.namespace, dataset.name) for dataset in meant.values() if not dataset.digest}
+    digests = {dataset.digest for dataset in meant.values() if dataset.digest and not dataset.is_empty}
+    names = {(each.namespace, each.name) for each in meant.values() if not each.digest or each.is_empty}
     read: dict[str, None] = {}
     for chunk in chunks(digests):
         read.update(dict.fromkeys(_using(connection, room, use.digest.in_(chunk))))
@@ -314,8 +316,7 @@ class _Search:
         read: dict[str, None] = {}
         for dataset in (each.dataset for each in row.outputs if each.run_id == own):
             named = and_(use.namespace == dataset.namespace, use.name == dataset.name)
-            unidentified = and_(named, use.digest.is_(None))
-            meant = or_(use.digest == dataset.digest, unidentified) if dataset.digest else named
+            meant = is_or_may_be(dataset) if dataset.digest else named
             read.update(dict.fromkeys(_using(self.connection, self.room, meant)))
         yield from _with_below(self.steps, read)
         yield from _with_below(self.steps, self.steps.leading(own))
@@ -350,7 +351,8 @@ def _descendants(connection: Connection, steps: Steps, run_ids: Sequence[str], m
                 writer = steps.origin(Reading(use.dataset)).writer
                 if writer is not None and writer.run_id in known:
                     datasets[key] = use.dataset
-    digests = {dataset.digest for dataset in datasets.values() if dataset.kind == "model" and dataset.digest}
+    models = [dataset for dataset in datasets.values() if dataset.kind == "model"]
+    digests = {dataset.digest for dataset in models if dataset.digest and not dataset.is_empty}
     served = tables.served.c
     stated = [
         run_id

@@ -49,6 +49,11 @@ def dataset_key(dataset: DatasetRef) -> str:
     return f"{dataset.namespace}:{dataset.name}{f'@{identity}' if identity else ''}"
 
 
+def content_key(dataset: DatasetRef) -> str | None:
+    """Name a content under whatever name it lies, and an empty one under its own name alone; None where it is not known."""
+    return dataset_key(dataset) if dataset.digest and dataset.is_empty else dataset.digest
+
+
 def proof_of(dataset: DatasetRef) -> str:
     """Say how far a data set is identified."""
     return "digest" if dataset.digest else "version" if dataset.version else "name"

@@ -73,7 +73,8 @@ class Others:
 
 
 def met(connection: Connection, dataset: DatasetRef, limit: int) -> list[Met]:
-    """List who wrote and read a data set, by place in the log: equal bytes under any name, where its digest is known.
+    """List who wrote and read a data set, by place in the log: equal bytes under any name, where its digest is known and it is
+    not empty.
 
     Args:
         connection: a snapshot of the store.
@@ -81,10 +82,12 @@ def met(connection: Connection, dataset: DatasetRef, limit: int) -> list[Met]:
         limit: no more than so many.
     """
     use = tables.use.c
+    named = (use.namespace == dataset.namespace) & (use.name == dataset.name)
     if dataset.digest:
         meant = use.digest == dataset.digest
+        meant = named & meant if dataset.is_empty else meant
     else:
-        meant = (use.namespace == dataset.namespace) & (use.name == dataset.name) & use.digest.is_(None)
+        meant = named & use.digest.is_(None)
         meant &= use.version == dataset.version if dataset.version else use.version.is_(None)
     places = connection.execute(select(use.seq).where(meant).order_by(use.seq).limit(limit)).scalars().all()
     uses = load_uses(connection, meant, use.seq <= places[-1])[:limit] if places else []

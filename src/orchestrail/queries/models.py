@@ -11,10 +11,10 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from sqlalchemy import ColumnElement, Connection, and_, func, select
+from sqlalchemy import ColumnElement, Connection, and_, func, or_, select
 from sqlalchemy.orm import aliased
 
-from orchestrail.model import DatasetRef
+from orchestrail.model import EMPTY, DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import DocumentRow, RunRow
@@ -32,7 +32,7 @@ from orchestrail.queries.facts import (
     load_served,
     load_uses,
 )
-from orchestrail.queries.loading import Edge, dataset_key, load_runs
+from orchestrail.queries.loading import Edge, content_key, dataset_key, load_runs
 from orchestrail.queries.loading import load_uses as load_whole_uses
 from orchestrail.queries.origin import Reading
 from orchestrail.queries.targets import Target
@@ -215,15 +215,18 @@ class Model:
     @cached_property
     def parts(self) -> frozenset[str]:
         """The digests of the models that went into it."""
-        kinds = {(traced.dataset.digest, traced.dataset.kind) for traced in self.datasets.values()}
-        return frozenset(digest for digest, kind in kinds if kind == "model" and digest and digest != self.key)
+        found = {
+            traced.dataset.digest for traced in traced_models(self.datasets.values()) if not traced.dataset.is_empty
+        }
+        return frozenset(digest for digest in found if digest and digest != self.key)
 
     @cached_property
     def contents(self) -> frozenset[str]:
-        """The digests of the data sets behind it, and of what evaluations of it read."""
+        """The digests of the data sets behind it, and of what evaluations of it read; what is empty tells nothing."""
         evaluations = (run.run_id for run in self.readers if run.role == "evaluate")
-        read = (use.dataset.digest for run_id in evaluations for use in self.inputs[run_id])
-        return frozenset(filter(None, (*(traced.dataset.digest for traced in self.datasets.values()), *read)))
+        read = (use.dataset for run_id in evaluations for use in self.inputs[run_id])
+        found = (*(traced.dataset for traced in self.datasets.values()), *read)
+        return frozenset(dataset.digest for dataset in found if dataset.digest and not dataset.is_empty)
 
     @cached_property
     def with_tests(self) -> Model:
@@ -264,7 +267,7 @@ class Model:
 
 
 def model_keys(connection: Connection, *conditions: ColumnElement[bool]) -> list[str]:
-    """List the models, by place in the log of who wrote them first: digests, and keys of those without one.
+    """List the models, by place in the log of who wrote them first: digests, and keys of those without one or that are empty.
 
     Args:
         connection: a snapshot of the store.
@@ -272,7 +275,7 @@ def model_keys(connection: Connection, *conditions: ColumnElement[bool]) -> list
     """
     use = tables.use.c
     wrote = list(load_whole_uses(connection, use.direction == "output", use.kind == "model", *conditions))
-    keys = list(dict.fromkeys(each.dataset.digest or dataset_key(each.dataset) for each in wrote))
+    keys = list(dict.fromkeys(content_key(each.dataset) or dataset_key(each.dataset) for each in wrote))
     parts = _parts(connection, [key for key in keys if key.startswith("sha256:")])
     return [key for key in keys if key not in parts]
 
@@ -310,7 +313,7 @@ def models(connection: Connection, keys: Sequence[str]) -> Iterator[Model]:
 
 
 def model(connection: Connection, key: str, named: DatasetRef | None = None) -> Model | None:
-    """Load one model; None where no recorded run wrote it.
+    """Load one model; None where no recorded run wrote it. One that is empty goes by its name: no digest tells it from another.
 
     Args:
         connection: a snapshot of the store.
@@ -321,8 +324,10 @@ def model(connection: Connection, key: str, named: DatasetRef | None = None) -> 
     use = tables.use.c
     if key.startswith("sha256:"):
         written = load_whole_uses(connection, use.direction == "output", use.digest == key)
+        written = [each for each in written if not each.dataset.is_empty]
     else:
-        bare = load_whole_uses(connection, use.direction == "output", use.kind == "model", use.digest.is_(None))
+        unknown = or_(use.digest.is_(None), use.digest.in_(EMPTY), use.bytes == 0, use.rows == 0)
+        bare = load_whole_uses(connection, use.direction == "output", use.kind == "model", unknown)
         written = [each for each in bare if dataset_key(each.dataset) == key]
     if not written:
         return None
@@ -330,9 +335,8 @@ def model(connection: Connection, key: str, named: DatasetRef | None = None) -> 
         meant = named if any(_same_name(each.dataset, named) for each in written) else written[-1].dataset
         written.sort(key=lambda each: not _same_name(each.dataset, meant))
     traced = trace(connection, Target(given=key, kind="dataset", dataset=written[0].dataset))
-    contents = {traced.dataset.digest for traced in traced_models(traced.datasets.values())} | {
-        written[0].dataset.digest
-    }
+    parts = [written[0].dataset, *(traced.dataset for traced in traced_models(traced.datasets.values()))]
+    contents = {dataset.digest for dataset in parts if not dataset.is_empty}
     readers = select(use.run_id).where(use.direction == "input", use.digest.in_(sorted(filter(None, contents))))
     read_by = list(dict.fromkeys(connection.execute(readers.order_by(use.seq)).scalars()))
     ids = [row.run_id for row in traced.runs]
@@ -364,14 +368,14 @@ def model(connection: Connection, key: str, named: DatasetRef | None = None) -> 
 
 
 def _behind_tests(connection: Connection, known: Model) -> BehindTests:
-    made = {traced.dataset.digest for traced in known.datasets.values() if traced.writer is not None} - {None}
+    made = {content_key(traced.dataset) for traced in known.datasets.values() if traced.writer is not None} - {None}
     read = {
-        use.dataset.digest or dataset_key(use.dataset): Reading(
+        content_key(use.dataset) or dataset_key(use.dataset): Reading(
             use.dataset, use.seq, use.at, run.run_id, run.root_run_id
         )
         for run in known.readers
         for use in known.inputs[run.run_id]
-        if use.dataset.role in ("test", "validation") and use.dataset.digest not in made
+        if use.dataset.role in ("test", "validation") and content_key(use.dataset) not in made
     }
     if not read:
         return BehindTests()

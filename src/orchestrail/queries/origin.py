@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Exists, and_, func, or_, select
 
-from orchestrail.model import DatasetRef, State
+from orchestrail.model import EMPTY, DatasetRef, State
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import Use
@@ -94,8 +94,8 @@ class Origins:
                 by_name[namespace, name].append((digest, namespace, name))
             namespaces, names = ({key[part] for key in by_name} for part in (0, 1))
             named = and_(use.name.in_(names), use.namespace.in_(namespaces))
-            unidentified = and_(named, use.digest.is_(None))
-            for each in _written(self._connection, or_(use.digest.in_(list(by_digest)), unidentified)):
+            here = and_(named, or_(use.digest.is_(None), use.digest.in_(sorted(EMPTY))))
+            for each in _written(self._connection, or_(use.digest.in_(by_digest.keys() - EMPTY), here)):
                 dataset = each.use.dataset
                 meant = by_digest[dataset.digest] if dataset.digest else by_name[dataset.namespace, dataset.name]
                 for key in meant:
@@ -105,9 +105,9 @@ class Origins:
         """Find the run that wrote what was read.
 
         The nearest earlier writer by place in the log; one that wrote under the same name before one that wrote equal bytes
-        elsewhere. A run is never the origin of what it read itself, and equal bytes that were written after the data set had been
-        seen are no origin of it. A writer later in the log counts where nothing earlier does and the order of the log does not
-        speak against it: spools of several hosts are collected one after the other.
+        elsewhere, which says nothing of what is empty. A run is never the origin of what it read itself, and equal bytes that were
+        written after the data set had been seen are no origin of it. A writer later in the log counts where nothing earlier does
+        and the order of the log does not speak against it: spools of several hosts are collected one after the other.
 
         Args:
             reading: what was read, and when.
@@ -134,15 +134,20 @@ class Origins:
         if chosen := _nearest([each for each in same if not each.use.dataset.digest], reading):
             matches = dataset.version is not None and chosen.use.dataset.version == dataset.version
             return Origin(chosen.use, "version" if matches else "name", others)
-        changed = "recorded runs wrote other contents under this name" if self._is_changed(reading) else None
-        return Origin(None, None, others, changed)
+        if self._is_changed(reading):
+            return Origin(None, None, others, "recorded runs wrote other contents under this name")
+        return Origin(None, None, others, "it is empty, as much else is" if dataset.is_empty else None)
 
     def _writings(self, reading: Reading) -> list[_Writing]:
         """Find who wrote this digest, or this name without saying what, but for the reader itself."""
         key = _key(reading.dataset)
         if key not in self._written:
             self._written[key] = _writings(self._connection, reading.dataset)
-        found = [each for each in self._written[key] if each.use.run_id != reading.run_id]
+        found = [
+            each
+            for each in self._written[key]
+            if each.use.run_id != reading.run_id and _may_be(each.use.dataset, reading.dataset)
+        ]
         # A run that took its result from a cache wrote nothing, whatever it reported, where the one that computed it is known.
         return [each for each in found if not each.cached] or found
 
@@ -194,6 +199,11 @@ def _same_name(first: DatasetRef, second: DatasetRef) -> bool:
     return (first.namespace, first.name) == (second.namespace, second.name)
 
 
+def _may_be(written: DatasetRef, read: DatasetRef) -> bool:
+    """Say whether what was written can be told to be what was read: what is empty only by its name, for it is so everywhere."""
+    return _same_name(written, read) or not (written.is_empty or read.is_empty)
+
+
 def _writings(connection: Connection, dataset: DatasetRef) -> list[_Writing]:
     """Find who wrote a digest, or a name without saying what.
 
@@ -201,8 +211,16 @@ def _writings(connection: Connection, dataset: DatasetRef) -> list[_Writing]:
     """
     use = tables.use.c
     named = and_(use.name == dataset.name, use.namespace == dataset.namespace)
-    condition = or_(use.digest == dataset.digest, and_(named, use.digest.is_(None))) if dataset.digest else named
-    return _written(connection, condition)
+    return _written(connection, is_or_may_be(dataset) if dataset.digest else named)
+
+
+def is_or_may_be(dataset: DatasetRef) -> ColumnElement[bool]:
+    """Say of uses whether they are of a content that is known, or bear its name and do not tell what they are of."""
+    use = tables.use.c
+    named, same = and_(use.name == dataset.name, use.namespace == dataset.namespace), use.digest == dataset.digest
+    if dataset.is_empty:
+        return and_(named, or_(same, use.digest.is_(None)))
+    return or_(same, and_(named, use.digest.is_(None)))
 
 
 def _written(connection: Connection, condition: ColumnElement[bool]) -> list[_Writing]:
@@ -292,5 +310,6 @@ def readers_of(connection: Connection, dataset: DatasetRef | None) -> list[tuple
     if dataset.digest:
         query = query.where(use.digest == dataset.digest)
     named = query.where(use.name == dataset.name, use.namespace == dataset.namespace)
-    found = connection.execute(named).all() or (connection.execute(query).all() if dataset.digest else [])
+    everywhere = dataset.digest and not dataset.is_empty
+    found = connection.execute(named).all() or (connection.execute(query).all() if everywhere else [])
     return [(run_id, name) for run_id, name in found]

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, case, func, select
 
 from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
-from orchestrail.queries.loading import dataset_key, load_runs, load_uses
+from orchestrail.queries.loading import content_key, dataset_key, load_runs, load_uses
 
 _AHEAD = 4
 """Of how many writings, as a multiple of what is asked for, the models are looked for: one model may be written several times."""
@@ -93,7 +93,7 @@ def latest_models(connection: Connection, limit: int, before: int | None = None)
     )
     rows = load_runs(connection, (each.run_id for each in wrote))
     for each in reversed(wrote):
-        key = each.dataset.digest or dataset_key(each.dataset)
+        key = content_key(each.dataset) or dataset_key(each.dataset)
         row = rows[each.run_id]
         made = Written(each.dataset, each.seq, each.at, each.run_id, row.job.name, row.system)
         if key not in found:

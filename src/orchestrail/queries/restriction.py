@@ -145,7 +145,8 @@ def _seen(schema: str, systems: tuple[str, ...]) -> Mapping[str, CTE]:
     shown = or_(edge.c.kind != "cached_from", ~is_hidden(edge.c.from_run, key_of))
     log = table("log", column("seq"), column("event_id"), schema=schema)
     named = and_(use.c.namespace == withdrawal.c.namespace, use.c.name == withdrawal.c.name)
-    used = and_(are_seen(use), or_(named, use.c.digest == withdrawal.c.digest))
+    same = and_(use.c.digest == withdrawal.c.digest, tables.is_filled(use.c))
+    used = and_(are_seen(use), or_(named, same))
     of_seen = one_seen(one.c.first_seq == happened.c.first_seq)
     modelled = [
         select(each.c.run_id).where(each.c.digest == document.c.model, are_seen(each)).exists()

@@ -10,6 +10,7 @@ from sqlalchemy import Connection, select
 from orchestrail.errors import NotRecorded
 from orchestrail.projections import tables
 from orchestrail.queries.facts import process_roots
+from orchestrail.queries.loading import content_key
 from orchestrail.queries.models import Model, deployment_runs, model, model_keys
 from orchestrail.queries.targets import find_target
 
@@ -82,7 +83,14 @@ def of_target(connection: Connection, given: str) -> Scope:
         within = deployment_runs(connection, run.root_run_id == root)
         return Scope("run", root, process_roots(connection, run.root_run_id == root), models, within)
     dataset = target.dataset
-    found = model(connection, dataset.digest, dataset) if dataset is not None and dataset.digest else None
+    key = content_key(dataset) if dataset is not None else None
+    found = model(connection, key, dataset) if key is not None else None
+    if found is None and dataset is not None and dataset.is_empty:
+        raise NotRecorded(
+            f"{given} is empty, and no model.",
+            "Nothing tells it from all else that is empty, so that no process behind it could be checked.",
+            "Name a run or a model.",
+        )
     if dataset is None or found is None:
         raise NotRecorded(
             f"{given} is on the record, and no recorded run wrote it.",

@@ -13,7 +13,16 @@ from orchestrail.model import State
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow
-from orchestrail.queries.loading import Edge, dataset_key, load_runs, proof_of, run_edges, run_ids, wrote_itself
+from orchestrail.queries.loading import (
+    Edge,
+    content_key,
+    dataset_key,
+    load_runs,
+    proof_of,
+    run_edges,
+    run_ids,
+    wrote_itself,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,8 +94,8 @@ def _judged(edge: Edge, rows: Mapping[str, RunRow]) -> Edge:
         return edge
     if State.SKIPPED in (rows[edge.start].state, rows[edge.end].state):
         return edge
-    given = {use.dataset.digest or dataset_key(use.dataset) for use in rows[edge.start].outputs}
-    taken = {use.dataset.digest or dataset_key(use.dataset) for use in rows[edge.end].inputs}
+    given = {content_key(use.dataset) or dataset_key(use.dataset) for use in rows[edge.start].outputs}
+    taken = {content_key(use.dataset) or dataset_key(use.dataset) for use in rows[edge.end].inputs}
     return replace(edge, captured=not given.isdisjoint(taken))
 
 

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from orchestrail.capture.digest import FileDigest, digest_file
 from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded
-from orchestrail.model import DatasetRef
+from orchestrail.model import EMPTY, DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow, Use
@@ -120,8 +120,9 @@ def _file(connection: Connection, given: str, path: Path) -> Target:
     columns = tables.use.c
     equal, here = columns.digest == found.digest, columns.name == name
     if last := _latest(connection, equal, here):
-        return Target(given, "file", last.dataset, written=_is_written(connection, equal))
-    if last := _latest(connection, equal):
+        meant = and_(equal, here) if last.dataset.is_empty else equal
+        return Target(given, "file", last.dataset, written=_is_written(connection, meant))
+    if found.digest not in EMPTY and (last := _latest(connection, equal)):
         return Target(given, "file", _elsewhere(last.dataset, name, found.size), written=last.direction == "output")
     under = here, columns.namespace == "file"
     if last := _latest(connection, *under, columns.digest.is_(None)):
@@ -132,6 +133,8 @@ def _file(connection: Connection, given: str, path: Path) -> Target:
         do = f"It was changed or replaced since. `file:{name}` in its place asks about what is on the record of that name."
         raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why}.", do)
     why = f"No recorded run read or wrote its contents ({short}), nor a file of its name."
+    if found.digest in EMPTY:
+        why = "No recorded run read or wrote a file of its name, and it is empty, which tells it from no other."
     do = "What was made before that is not on it. See `orchestrail doctor`, if a recorded run should have made it."
     raise NotRecorded(f"{given} is not produced by a recorded run.", f"{why} {since_when(connection)}", do)
 

@@ -18,7 +18,7 @@ class Withdrawal:
 
     Attributes:
         row: what was withdrawn, since when and why.
-        digests: the contents that are withdrawn by it: equal bytes are withdrawn under any name.
+        digests: the contents that are withdrawn by it: equal bytes are withdrawn under any name, what is empty under its own.
     """
 
     row: WithdrawalRow
@@ -26,10 +26,11 @@ class Withdrawal:
 
     def covers(self, dataset: DatasetRef) -> bool:
         """Say whether a data set is withdrawn by it; one without a digest is by its name, and its version if one was given."""
-        if dataset.digest is not None and dataset.digest in self.digests:
-            return True
         row = self.row
-        if (dataset.namespace, dataset.name) != (row.namespace, row.name):
+        named = (dataset.namespace, dataset.name) == (row.namespace, row.name)
+        if dataset.digest is not None and dataset.digest in self.digests and (named or not dataset.is_empty):
+            return True
+        if not named:
             return False
         if row.digest is not None:
             return dataset.digest is None and (row.version is None or dataset.version in (None, row.version))

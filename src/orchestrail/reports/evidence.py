@@ -9,7 +9,7 @@ from datetime import date
 from orchestrail.errors import NotRecorded
 from orchestrail.queries import RunRow
 from orchestrail.queries.diff import Compared, diff
-from orchestrail.queries.loading import load_runs
+from orchestrail.queries.loading import content_key, load_runs
 from orchestrail.queries.log_entries import LogEntry, log_entries
 from orchestrail.queries.manifests import ManifestRow, System, manifest_in_force
 from orchestrail.queries.models import Model, model, predecessor
@@ -60,8 +60,8 @@ def gather(record: Snapshot, given: str, day: date) -> Evidence:
         AmbiguousRun: it fits more than one thing.
     """
     target = find_target(record, given)
-    digest = target.dataset.digest if target.dataset is not None else None
-    found = model(record, digest, target.dataset) if digest is not None else None
+    key = content_key(target.dataset) if target.dataset is not None else None
+    found = model(record, key, target.dataset) if key is not None else None
     if found is None or not any(use.dataset.kind == "model" for use in found.written):
         raise NotRecorded(
             f"{given} is no model that a recorded run wrote.",

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+from orchestrail.model import EMPTY
 from orchestrail.queries.statements import SignatureState, State, Statement
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.verdicts import Result, Status, Verdict, Why, Witness, unknown
@@ -162,7 +163,8 @@ def _names(one: Statement, subject: Subject) -> bool:
     """Say whether a statement is about a subject, in whichever state or version that was."""
     if subject.kind == "system":
         return one.subject.kind == "system" and one.subject.name.partition("@")[0] == subject.name
-    return one.subject.name == subject.name or (subject.digest is not None and one.subject.digest == subject.digest)
+    telling = subject.digest is not None and subject.digest not in EMPTY
+    return one.subject.name == subject.name or (telling and one.subject.digest == subject.digest)
 
 
 def _is_bound(one: Statement, subject: Subject, circumstances: Circumstances) -> bool:

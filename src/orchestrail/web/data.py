@@ -12,7 +12,7 @@ from orchestrail.operations.checking import Question
 from orchestrail.queries.beginnings import since_when
 from orchestrail.queries.datasets import LOOKED_AT
 from orchestrail.queries.datasets import datasets as find_datasets
-from orchestrail.queries.loading import dataset_key
+from orchestrail.queries.loading import content_key, dataset_key
 from orchestrail.queries.meetings import contents, met
 from orchestrail.queries.models import model, predecessor
 from orchestrail.queries.overview import latest_models, place_of_mark
@@ -150,7 +150,7 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge, systems: frozenset[
         namespace, name = next(iter(names))
         dataset = replace(dataset, namespace=namespace, name=name)
     is_model = any(use.dataset.kind == "model" for use in uses)
-    found = model(record, dataset.digest or dataset_key(dataset)) if is_model else None
+    found = model(record, content_key(dataset) or dataset_key(dataset)) if is_model else None
     standing, report = None, None
     if found is not None and dataset.digest:
         standing = judge.standing(Question(dataset.digest, None, "release", today(), afar=True, systems=systems))

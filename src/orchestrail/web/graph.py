@@ -12,7 +12,7 @@ from markupsafe import Markup
 
 from orchestrail.model import DatasetRef
 from orchestrail.queries import RunRow
-from orchestrail.queries.loading import Edge, dataset_key, is_unidentified
+from orchestrail.queries.loading import Edge, content_key, dataset_key, is_unidentified
 from orchestrail.queries.neighbours import of_dataset, of_run, users
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.words import data_name
@@ -197,7 +197,7 @@ def _has_more(record: Snapshot, found: Found, drawn: Diagram) -> set[str]:
     """Name the boxes beside which the record has more than is drawn; where only a name is known of a data set, it may have."""
     kept = {node.key for node in drawn.nodes}
     named = {key: found.datasets[key] for key in kept if key in found.datasets}
-    contents = {key: dataset.digest or key for key, dataset in named.items() if not is_unidentified(dataset)}
+    contents = {key: content_key(dataset) or key for key, dataset in named.items() if not is_unidentified(dataset)}
     beside: dict[str, set[str]] = defaultdict(set)
     for arrow in drawn.arrows:
         for one, other in ((arrow.start, arrow.end), (arrow.end, arrow.start)):

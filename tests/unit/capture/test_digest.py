@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from orchestrail.capture import digest
 from orchestrail.capture.digest import digest_file, digest_folder
+from orchestrail.datasets import dataset_of
 
 LONG_AGO = (1_600_000_000, 1_600_000_000)
 
@@ -294,6 +295,17 @@ def test_an_empty_file_has_the_digest_of_nothing(tmp_path):
     """It need not be opened for that."""
     (tmp_path / "empty").touch()
     assert digest_file(tmp_path / "empty").digest == sha256(b"")
+
+
+def test_what_is_empty_says_so(tmp_path):
+    """A file without a byte, and a folder without a file or with such alone."""
+    for name, file in (("a", None), ("b", ""), ("c", "x")):
+        folder = tmp_path / name
+        folder.mkdir()
+        if file is not None:
+            (folder / "file").write_text(file)
+    found = [dataset_of(tmp_path / name) for name in ("a", "b", "b/file", "c", "c/file")]
+    assert [one.is_empty for one in found] == [True, True, True, False, False]
 
 
 def test_databases_that_nobody_uses_any_more_are_let_go(tmp_path, monkeypatch):

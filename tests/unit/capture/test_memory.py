@@ -69,6 +69,15 @@ def test_a_value_keeps_the_name_under_which_it_was_first_met(root):
     assert told(other.inputs) == [("train.data", identify(table(1)).digest)]
 
 
+def test_a_frame_without_rows_is_not_known_again(root):
+    """It is equal to others that nobody handed on."""
+    made, given = Handed("first", root), Handed("second", root)
+    made.gives(pd.DataFrame({"a": []}))
+    given.takes({"frame": pd.DataFrame({"a": []})})
+    assert (made.outputs[0].digest, made.outputs[0].name) == (given.inputs[0].digest, "first")
+    assert given.inputs[0].name == "second.frame"
+
+
 def test_what_a_step_changes_in_place_it_writes(root):
     """Read as it was, written as it became, and not twice where it is given back too; what it left as it was it did not write."""
     for back in (True, False):

@@ -162,7 +162,7 @@ def body(event: dict[str, Any]) -> bytes:
     return json.dumps(event, separators=(",", ":")).encode()
 
 
-_FILES = st.tuples(st.sampled_from(["/a", "/b", "/c"]), st.none() | st.sampled_from(["x", "y", "z"]))
+_FILES = st.tuples(st.sampled_from(["/a", "/b", "/c"]), st.none() | st.sampled_from(["x", "y", ""]))
 _NUMBERS = st.integers(1, 6)
 _DESCRIBED = st.fixed_dictionaries(
     {

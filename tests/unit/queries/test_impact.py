@@ -176,6 +176,25 @@ def test_what_was_read_after_the_withdrawal_is_told(made, asked):
     assert document["withdrawals"][0]["digests"] == [made.digest("r")]
 
 
+@pytest.mark.parametrize("target", ["/hr/_SUCCESS", "digest", "/salaries"])
+def test_nothing_descends_from_something_empty_under_another_name(made, asked, target):
+    """By name and by content, directly and further on; what is withdrawn with it is its own name alone."""
+    digest = made.digest("")
+    events = [
+        made.event("COMPLETE", 2, outputs=[made.dataset("/.ready", "")]),
+        made.event("COMPLETE", 1, inputs=[made.dataset("/salaries", "s")], outputs=[made.dataset("/hr/_SUCCESS", "")]),
+        made.event(
+            "COMPLETE", 3, inputs=[made.dataset("/.marker", "")], outputs=[made.dataset("/model", "m", kind="model")]
+        ),
+        made.event("COMPLETE", 4, inputs=[made.dataset("/hr/_SUCCESS", "")], outputs=[made.dataset("/report", "r")]),
+    ]
+    withdrawn = [withdrawal(made, name="/hr/_SUCCESS", digest=digest), withdrawal(made, name="/.ready")]
+    document = asked(digest if target == "digest" else target, *events, *withdrawn)
+    assert numbers(document["runs"]) == ({1, 4} if target == "/salaries" else {4})
+    assert document["models"] == document["possible"]["runs"] == []
+    assert [one["name"] for one in document["withdrawals"]] == ([] if target == "/salaries" else ["/hr/_SUCCESS"])
+
+
 def test_the_withdrawal_of_other_bytes_is_not_of_these(made, asked):
     """A digest withdraws its content alone."""
     assert asked("/raw", *story(made), withdrawal(made, digest=made.digest("other")))["withdrawals"] == []
@@ -234,6 +253,7 @@ WAYS = {
     "by name": [{"outputs": [("/a", None)]}, {"inputs": [("/a", "x")]}],
     "by a name without content": [{"outputs": [("/a", "x")]}, {"inputs": [("/a", None)]}],
     "as another file": [{"outputs": [("/a", "x")]}, {"inputs": [("/b", "x")]}],
+    "empty, under its own name": [{"outputs": [("/a", "")]}, {"inputs": [("/a", "")]}],
     "given back unchanged": [
         {"outputs": [("/a", "x")]},
         {"inputs": [("/a", "x")], "outputs": [("/a", "x")]},

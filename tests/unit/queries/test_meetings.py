@@ -58,6 +58,14 @@ def test_a_content_is_met_under_any_name(store, made):
     assert met(store, DatasetRef("file", "/m"), 10) == []
 
 
+def test_what_is_empty_is_met_under_its_own_name(made, recorded):
+    """Whatever else is empty."""
+    store = recorded(
+        *(made.event("COMPLETE", number, outputs=[made.dataset(name, "")]) for number, name in ((1, "/a"), (2, "/b")))
+    )
+    assert [one.run_id for one in met(store, DatasetRef("file", "/a", digest=made.digest("")), 9)] == [made.run_id(1)]
+
+
 def test_a_name_has_its_contents(store, made):
     """The newest first, with how often each was written and read."""
     found = contents(store, "file", "/m", 10)

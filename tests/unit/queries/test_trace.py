@@ -182,6 +182,53 @@ def test_a_copy_is_no_circle(made, traced):
     assert document["sources"] == []
 
 
+def empty(made, kind, name):
+    """Something with nothing in it: a file, a folder of empty files, a frame in memory."""
+    if kind == "file":
+        return made.dataset(name, "")
+    found = made.dataset(name, f"the form of an empty {kind}", **({"bytes": 0} if kind == "folder" else {"rows": 0}))
+    found["facets"]["datasetType"] = {"datasetType": "DIRECTORY" if kind == "folder" else "DATAFRAME"}
+    return found | ({"namespace": "inmemory"} if kind == "frame" else {})
+
+
+@pytest.mark.parametrize("kind", ["file", "folder", "frame"])
+def test_what_is_empty_leads_to_nothing_under_another_name(made, traced, kind):
+    """All that is empty is equal; under its own name it leads to who wrote it, as everything does."""
+    events = [
+        made.event("COMPLETE", 1, inputs=[made.dataset("/salaries", "s")], outputs=[empty(made, kind, "/hr/_SUCCESS")]),
+        made.event("COMPLETE", 2, outputs=[empty(made, kind, "/credit/.ready")]),
+        made.event(
+            "COMPLETE",
+            3,
+            inputs=[made.dataset("/train", "t"), empty(made, kind, "/credit/.marker")],
+            outputs=[made.dataset("/model", "m", kind="model")],
+        ),
+        made.event("COMPLETE", 4, inputs=[empty(made, kind, "/credit/.ready")], outputs=[made.dataset("/other", "o")]),
+    ]
+    document = traced("/model", *events)
+    assert ran(document) == {3}
+    assert names(document["datasets"]) == {"/model", "/train", "/credit/.marker"}
+    (marker,) = [dataset for dataset in document["datasets"] if dataset["name"] == "/credit/.marker"]
+    assert (marker["also_written_by"], marker["note"]) == ([], "it is empty, as much else is")
+    assert arrows(traced("/other", *events), "wrote") == {
+        (2, f"{'inmemory:' if kind == 'frame' else ''}/credit/.ready", "digest"),
+        (4, "/other", "digest"),
+    }
+
+
+def test_an_empty_file_is_not_recorded_by_its_content(made, traced, tmp_path):
+    """Another one was; and under its own name it is."""
+    file = tmp_path / "empty"
+    file.touch()
+    with pytest.raises(NotRecorded, match="it is empty, which tells it from no other"):
+        traced(str(file), made.event("COMPLETE", 1, outputs=[made.dataset("/a", "")]))
+    events = [
+        made.event("COMPLETE", number, outputs=[made.dataset(name, "")])
+        for number, name in enumerate(("/a", str(file)), 1)
+    ]
+    assert ran(traced(str(file), *events)) == {2}
+
+
 def test_a_run_that_gives_back_what_it_was_given_is_not_the_writer(made, traced):
     """Same name, same bytes, in and out: the bytes come from before."""
     document = traced(

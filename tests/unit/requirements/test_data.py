@@ -62,6 +62,14 @@ def test_one_content_for_training_and_testing_fails(made, judged):
     assert (verdict.status, "both trained and tested on" in verdict.reason) == (Status.FAIL, True)
 
 
+def test_empty_files_are_not_one_content(made, judged):
+    """A marker that was written beside each is no data that both hold."""
+    events = training(made)
+    events["train"]["inputs"].append(made.dataset("/train/_SUCCESS", "", role="train"))
+    events["evaluate"]["inputs"].append(made.dataset("/test/_SUCCESS", "", role="test"))
+    assert judged("DATA-01", *events.values()).status is Status.PASS
+
+
 def test_shared_rows_fail_and_rows_that_nobody_compared_are_unknown(made, judged):
     """Different files may share rows."""
     events = training(made)

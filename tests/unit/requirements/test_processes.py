@@ -207,6 +207,7 @@ TURNS = [
     ("CACHE-01", put("cached", lambda made: made.dataset("/clean", "other"), "outputs", 0), "fail", "had another output", 3),
     ("CACHE-01", both(put("again", "2", *STEP, "version"), put("again", {"digest": code("2")}, *RUN, "orchestrail_code")), "fail", "had another operation or version and another code", 3),
     ("PREP-06", put("train", "changed meanwhile", "inputs", 0, *DATASET, "weak"), "unknown", "its digest may not be of what was read", 5),
+    ("PREP-06", both(put("prepare", lambda made: made.digest(""), *RUN, "orchestrail_checks", "checks", 0, "dataset", "digest"), put("train", lambda made: made.dataset("/other", ""), "inputs", 0)), "fail", "/other: nothing checked it before training", 5),
     ("PREP-06", both(drop("prepare", *RUN, "orchestrail_checks"), put("train", lambda made: checks(made), *RUN, "orchestrail_checks")), "fail", "nothing checked it before training", 5),
     ("CHG-02", drop("flow", *OURS, "actor"), "fail", "its start was manual, and nothing says by whom", 1),
     ("CHG-02", put("train", {"manual": True}, *OURS), "fail", "its state was changed by hand, and nothing says by whom", 5),

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from orchestrail.model import DatasetRef, State
 from orchestrail.queries.facts import Check, RunFacts, Use
 from orchestrail.queries.impact import Withdrawn
-from orchestrail.queries.loading import dataset_key
+from orchestrail.queries.loading import content_key, dataset_key
 from orchestrail.queries.models import Model
 from orchestrail.queries.words import counted
 from orchestrail.requirements.circumstances import Circumstances
@@ -25,7 +25,7 @@ def _used(model: Model, role: str) -> list[Use]:
     for uses in model.inputs.values():
         for use in uses:
             if use.dataset.role == role:
-                found.setdefault(use.dataset.digest or f"{use.dataset.namespace}:{use.dataset.name}", use)
+                found.setdefault(content_key(use.dataset) or f"{use.dataset.namespace}:{use.dataset.name}", use)
     return list(found.values())
 
 
@@ -39,7 +39,7 @@ def _checked(run: RunFacts, check: Check) -> Witness:
 
 def _of_both(model: Model, train: Sequence[Use], test: Sequence[Use]) -> list[tuple[RunFacts, Check]]:
     """Give the checks of shared rows; of another process, those of a run that read both sides: else it held one against a third."""
-    sides = [{use.dataset.digest for use in side} - {None} for side in (train, test)]
+    sides = [{use.dataset.digest for use in side if not use.dataset.is_empty} - {None} for side in (train, test)]
     roots = {run.root_run_id for run in model.by_id.values()}
     others = {
         each.check
@@ -56,9 +56,10 @@ def data_sets_are_named_and_apart(model: Model, circumstances: Circumstances) ->
     label = model.dataset.name
     train, test = _used(model, "train"), _used(model, "test")
     here = Witness(model.written[0].run_id, model.written[0].seq, "outputs", model.dataset.name)
-    both = {use.dataset.digest for use in train} & {use.dataset.digest for use in (*test, *_used(model, "validation"))}
-    shared = [use for use in (*train, *test) if use.dataset.digest in both - {None}]
-    checks = _of_both(model, train, [*test, *_used(model, "validation")])
+    tried = (*test, *_used(model, "validation"))
+    both = {content_key(use.dataset) for use in train} & {content_key(use.dataset) for use in tried}
+    shared = [use for use in (*train, *test) if content_key(use.dataset) in both - {None}]
+    checks = _of_both(model, train, tried)
     broken = [(run, check) for run, check in checks if check.success is False]
     if shared:
         yield failed(
@@ -112,7 +113,7 @@ def bias_was_examined(model: Model, circumstances: Circumstances) -> Iterator[Re
     label = model.dataset.name
     biased = model.checks_of("bias")
     read = [use for run in model.in_role("train") for use in model.inputs.get(run.run_id, ())]
-    trained = {use.dataset.digest for use in (*_used(model, "train"), *read)} - {None}
+    trained = {use.dataset.digest for use in (*_used(model, "train"), *read) if not use.dataset.is_empty} - {None}
     of_data = [check for _, check in biased if check.digest in trained]
     tested = {run.run_id for run in model.readers if run.role == "evaluate"}
     of_model = [check for run, check in biased if run.run_id in tested]

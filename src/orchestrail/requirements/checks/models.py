@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from orchestrail.model import Capability, State
+from orchestrail.model import Capability, DatasetRef, State
 from orchestrail.queries.facts import RunFacts, Use
+from orchestrail.queries.loading import content_key
 from orchestrail.queries.models import Deployment, Model
 from orchestrail.requirements.alike import same_but_for_places, same_code, same_content, same_parameters
 from orchestrail.requirements.circumstances import Circumstances
@@ -217,9 +218,9 @@ def no_dead_end(model: Model, circumstances: Circumstances) -> Iterator[Result]:
     """Each data set behind a model was written by a recorded run, or is a source that an ingest step read with its digest."""
     label = model.dataset.name
     lost = [each for each in model.sources if (each.dataset.namespace, each.dataset.name) in model.known_names]
-    readers = {use.dataset.digest or use.dataset.name: use for uses in model.inputs.values() for use in uses}
+    readers = {content_key(use.dataset) or use.dataset.name: use for uses in model.inputs.values() for use in uses}
     if lost:
-        shown = [_reading(readers, each.dataset.digest, each.dataset.name) for each in lost]
+        shown = [_reading(readers, each.dataset) for each in lost]
         why = "no recorded run wrote this content, though recorded runs write a data set of that name"
         yield failed(model.key, f"{lost[0].dataset.name}: {why}", *shown, label=label)
         return
@@ -238,20 +239,20 @@ def no_dead_end(model: Model, circumstances: Circumstances) -> Iterator[Result]:
         yield unknown(model.key, Why.PARTIAL, f"an edge behind it is unproven: {why}{more}", *shown, label=label)
         return
     ingested = {
-        use.dataset.digest
+        content
         for run in model.in_role("ingest")
         for use in model.inputs.get(run.run_id, ())
-        if use.dataset.digest
+        if (content := content_key(use.dataset))
     }
-    bare = [each for each in model.sources if each.dataset.digest not in ingested]
+    bare = [each for each in model.sources if content_key(each.dataset) not in ingested]
     if bare:
-        shown = [_reading(readers, each.dataset.digest, each.dataset.name) for each in bare]
+        shown = [_reading(readers, each.dataset) for each in bare]
         why = f"{bare[0].dataset.name} comes from outside, and no ingest step says from where"
         yield unknown(model.key, Why.NOT_CAPTURED, why, *shown, label=label)
         return
     yield passed(model.key, label)
 
 
-def _reading(readers: dict[str, Use], digest: str | None, name: str) -> Witness:
-    use = readers.get(digest or name)
-    return Witness(use.run_id if use else None, use.seq if use else None, "inputs", digest or name)
+def _reading(readers: dict[str, Use], dataset: DatasetRef) -> Witness:
+    use = readers.get(content_key(dataset) or dataset.name)
+    return Witness(use.run_id if use else None, use.seq if use else None, "inputs", dataset.digest or dataset.name)

@@ -6,8 +6,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from itertools import takewhile
 
 from orchestrail.model import WHOLES, Capability, State
-from orchestrail.queries.facts import DatasetRef, Process, RunFacts, Use
-from orchestrail.queries.loading import Edge, dataset_key
+from orchestrail.queries.facts import Check, DatasetRef, Process, RunFacts, Use
+from orchestrail.queries.loading import Edge, content_key, dataset_key
 from orchestrail.queries.models import Model
 from orchestrail.queries.versions import CodeOf, Operation
 from orchestrail.queries.words import counted
@@ -226,7 +226,7 @@ def _declared(run: RunFacts, operation: str) -> Witness:
 
 
 def _node(dataset: DatasetRef) -> str:
-    return dataset.digest or dataset_key(dataset)
+    return content_key(dataset) or dataset_key(dataset)
 
 
 def _in_role(model: Model, role: str) -> dict[str, Use]:
@@ -323,6 +323,11 @@ def _of_tests(
     return certain, [use for use in read if use not in certain and _node(use.dataset) in test]
 
 
+def _is_about(check: Check, dataset: DatasetRef) -> bool:
+    """Say of a check of the same content whether it was of this data set; a check of something empty is of that alone."""
+    return not dataset.is_empty or (check.namespace, check.dataset) == (dataset.namespace, dataset.name)
+
+
 @judges("PREP-06", of=Process, subject="data that a training step read")
 def data_was_checked_before_training(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Every data set that a training step reads was checked by a run that ended before, and no check of severity error failed."""
@@ -344,7 +349,7 @@ def data_was_checked_before_training(process: Process, circumstances: Circumstan
                 yield unknown(subject, Why.PARTIAL, why, here, label=label)
                 continue
             checked = process.checked.get(dataset.digest, ())
-            before = [(check, by) for check, by in checked if _before(by, run)]
+            before = [(check, by) for check, by in checked if _before(by, run) and _is_about(check, dataset)]
             broken = [
                 (check, by) for check, by in before if check.success is False and check.severity in ("error", None)
             ]
