@@ -134,7 +134,7 @@ def test_a_tile_of_the_next_level_is_written(store, made, tamper):
             for level, number, hashes in tiles.append(leaf):
                 connection.execute("INSERT INTO tile VALUES (?, ?, ?)", (level, number, hashes))
         connection.execute("UPDATE tree SET size = ?, frontier = ?", (frontier.size, frontier.to_bytes()))
-        connection.execute("UPDATE checkpoint SET size = ? WHERE size = 1", (frontier.size,))
+        connection.execute("INSERT INTO checkpoint SELECT ?, note FROM checkpoint WHERE size = 1", (frontier.size,))
     store.append([made.spooled(1)])
     ((leaf,),) = sql(store, "SELECT leaf FROM log ORDER BY seq DESC LIMIT 1")
     expected = {(level, number): hashes for level, number, hashes in tiles.append(leaf)}

@@ -25,8 +25,9 @@ from orchestrail.operations.verify import verify
 from orchestrail.settings import Settings
 from orchestrail.store import open_store, postgresql, postgresql_schema, schema, store_name
 from orchestrail.store.appending import _EDGE, _FORGET, Batch, prepared
-from orchestrail.store.base import Placed
+from orchestrail.store.base import Incoming, Placed
 from orchestrail.store.envelope import timestamp
+from orchestrail.store.note import Head
 from orchestrail.store.postgresql import PostgresSession, PostgresStore
 from orchestrail.store.session import _PLACES
 from orchestrail.testing.stores import event, foreign, nonce, spooled
@@ -82,12 +83,10 @@ def test_verification_names_a_changed_schema(place, store, change, where):
     assert where in {problem.place for problem in store.verify().problems}
 
 
-@pytest.mark.parametrize("revision", ["0001", "0002"])
-def test_what_waits_in_an_earlier_store_gets_its_place(place, monkeypatch, revision):
-    """An upgrade finds events that were stored and had no place yet, and appends them as they came."""
-    older = at_revision(place, monkeypatch, revision)
+def let_wait(place, older, revision, *items):
+    """Put events into a store of an earlier version as its own code did, which left them without a place."""
     now = datetime.now(UTC)
-    given = prepared(older._sign(), [spooled(0), foreign(1)]).given
+    given = prepared(older._sign(), items).given
     with place.connect() as connection:
         for one in given:
             connection.execute("INSERT INTO payload VALUES (%b, %b, %b)", (one.identity, one.nonce, one.item.body))
@@ -100,6 +99,13 @@ def test_what_waits_in_an_earlier_store_gets_its_place(place, monkeypatch, revis
                 connection.execute("INSERT INTO pending (envelope, digest) VALUES (%b, %b)", row)
         else:
             connection.execute("INSERT INTO pending (envelopes, digests) VALUES (%b, %b)", (envelopes, digests))
+
+
+@pytest.mark.parametrize("revision", ["0001", "0002"])
+def test_what_waits_in_an_earlier_store_gets_its_place(place, monkeypatch, revision):
+    """An upgrade finds events that were stored and had no place yet, and appends them as they came."""
+    older = at_revision(place, monkeypatch, revision)
+    let_wait(place, older, revision, spooled(0), foreign(1))
     upgraded = open_store(place.url, home=place.home)
     assert bodies(upgraded) == [event(0), event(1)]
     assert upgraded.append([spooled(0), foreign(1), spooled(2)]).appended == 1
@@ -108,6 +114,24 @@ def test_what_waits_in_an_earlier_store_gets_its_place(place, monkeypatch, revis
         assert postgresql_schema.described(postgresql_schema.objects(PostgresSession(connection))) == (
             postgresql_schema.EXPECTED.read_text()
         )
+
+
+def test_what_waits_in_an_earlier_log_that_fell_back_is_put_aside(place, monkeypatch):
+    """Nothing is signed then; once its loss is on the record, what was put aside is tried again."""
+    older = at_revision(place, monkeypatch, "0002")
+    let_wait(place, older, "0002", spooled(0), foreign(1))
+    older.remember(older._sign().sign(Head(older.origin, 7, bytes(32))))
+    upgraded = open_store(place.url, home=place.home)
+    assert (upgraded.size(), upgraded.behind().known_size) == (0, 7)
+    assert [(one.body, one.reason_code) for one in upgraded.quarantined()] == [
+        (event(0), "log_behind"),
+        (event(1), "log_behind"),
+    ]
+    with upgraded.give_up():
+        for one in upgraded.quarantined():
+            upgraded.resolve(one.id, Incoming(one.body, one.source, one.nonce, one.emitter, one.counter))
+    assert bodies(upgraded) == [event(0), event(1)]
+    assert upgraded.verify().ok
 
 
 def kept_log(place, monkeypatch, tmp_path, revision):

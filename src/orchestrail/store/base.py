@@ -53,7 +53,7 @@ class Refused:
 
     Attributes:
         body: the bytes, whole.
-        reason_code: stable reason: not_json, not_openlineage, too_large, cut_off, malformed_line.
+        reason_code: stable reason: not_json, not_openlineage, too_large, cut_off, malformed_line, log_behind.
         reason: the reason in words.
         source: where the bytes stood, precise enough to tell equal bytes at two places apart, and so that few others have the same:
             among those they are looked for.

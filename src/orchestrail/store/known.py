@@ -7,7 +7,9 @@ lies in `<home>/checkpoints/<id of the log>/<size>`.
 from __future__ import annotations
 
 import os
+from collections.abc import Collection
 from contextlib import suppress
+from functools import lru_cache
 from pathlib import Path
 
 from orchestrail.store.keys import log_id
@@ -16,28 +18,39 @@ from orchestrail.store.note import Head, NoteError, Verifier, checked_head, pars
 _PENDING = ".new"
 
 
-def known_head(home: Path, verifier: Verifier) -> Head | None:
-    """Return the newest head of a log that a home has seen, None where it has seen none.
+def known_heads(home: Path, verifier: Verifier) -> list[Head]:
+    """Return the heads of a log that a home has seen and that nothing replaced, the newest first.
 
     What is not signed by the key is passed over: it is no checkpoint of this log.
     """
+    found: list[Head] = []
     for path in sorted(_notes(home, verifier), key=_size, reverse=True):
         with suppress(OSError, NoteError):
-            return checked_head(parse_note(path.read_bytes()), verifier)
-    return None
+            found.append(_head(path.read_bytes(), verifier))
+    return found
 
 
-def remember(home: Path, verifier: Verifier, size: int, note: bytes) -> None:
-    """Keep a checkpoint; the smaller ones go. Where the home cannot be written, nothing is kept."""
+def remember(home: Path, verifier: Verifier, size: int, note: bytes, instead_of: Collection[int] = ()) -> bool:
+    """Keep a checkpoint; say whether it is kept, which it is not where the home cannot be written.
+
+    Args:
+        home: where it is kept.
+        verifier: the key of the log.
+        size: of the log.
+        note: the checkpoint.
+        instead_of: sizes of known ones that the log of this one holds, and that need not be kept beside it.
+    """
     with suppress(OSError):
         folder = _folder(home, verifier)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         fresh = folder / f"{size}.{os.getpid()}{_PENDING}"
         fresh.write_bytes(note)
         fresh.replace(folder / str(size))
-        for path in _notes(home, verifier):
-            if _size(path) < size:
-                path.unlink(missing_ok=True)
+        for before in instead_of:
+            if before < size:
+                (folder / str(before)).unlink(missing_ok=True)
+        return True
+    return False
 
 
 def forget(home: Path, verifier: Verifier) -> None:
@@ -46,12 +59,17 @@ def forget(home: Path, verifier: Verifier) -> None:
         path.unlink(missing_ok=True)
 
 
+@lru_cache(maxsize=16)  # the same one is read before each append
+def _head(note: bytes, verifier: Verifier) -> Head:
+    return checked_head(parse_note(note), verifier)
+
+
 def _folder(home: Path, verifier: Verifier) -> Path:
     return home / "checkpoints" / log_id(verifier)
 
 
 def _notes(home: Path, verifier: Verifier) -> list[Path]:
-    with suppress(FileNotFoundError):
+    with suppress(FileNotFoundError, NotADirectoryError):
         return [path for path in _folder(home, verifier).iterdir() if path.name.isdecimal()]
     return []
 

@@ -16,11 +16,15 @@ from orchestrail.store.base import Appended, Behind, Checkpoint, Gap, Incoming, 
 from orchestrail.store.entries import entries_in, page_from
 from orchestrail.store.erasure import take_out
 from orchestrail.store.keys import load_signer, parse_public_key
-from orchestrail.store.known import forget, known_head, remember
+from orchestrail.store.known import forget, known_heads, remember
 from orchestrail.store.note import Head, NoteError, Signer, Verifier, checked_head, parse_head, parse_note
 from orchestrail.store.session import Damage, Session, places
 
 _MARK_RESOLVED = "UPDATE quarantine SET event_id = ? WHERE id = ?"
+
+
+Asked = Sequence[tuple[Head, Any]]
+"""Heads that a log is known to have signed, each with the cursor of what it has of that size."""
 
 
 class LogStore(ABC):
@@ -34,7 +38,8 @@ class LogStore(ABC):
         self.home = home
         self._verifier = verifier
         self._signer: Signer | None = None
-        self._seen = 0
+        self._seen: Head | None = None
+        self._held: Sequence[int] = ()
         self._given_up = False
 
     @property
@@ -90,12 +95,13 @@ class LogStore(ABC):
     def _append(self, items: Sequence[Incoming], refused: Sequence[Refused], resolved: int | None = None) -> Appended:
         given = prepared(self._sign(), items)
         with self._writing() as session:
+            asked = self._ask_of_known(session)
             batch = Batch(session, self._sign(), given, refused)
-            self._require_grown(session, batch.before)
+            self._require_grown(session, asked)
             appended = batch.write()
             if resolved is not None:
                 session.execute(_MARK_RESOLVED, (batch.identities[0], resolved))
-        self._grown(appended.size, batch.note)
+        self._grown(batch.note)
         return appended
 
     def erase(self, entries: Sequence[Placed], record: Incoming) -> Appended:
@@ -110,12 +116,13 @@ class LogStore(ABC):
         """
         given = prepared(self._sign(), [record])
         with self._writing() as session:
+            asked = self._ask_of_known(session)
             batch = Batch(session, self._sign(), given)
-            self._require_grown(session, batch.before)
+            self._require_grown(session, asked)
             appended = batch.write()
             with self._unguarded(session):
                 take_out(session, entries)
-        self._grown(appended.size, batch.note)
+        self._grown(batch.note)
         return appended
 
     def known(self, event_ids: Iterable[str]) -> set[str]:
@@ -170,11 +177,11 @@ class LogStore(ABC):
     def behind(self) -> Behind | None:
         """Say what the log lacks of what it is known to have signed; such a log signs nothing.
 
-        What is known is the newest checkpoint that this home has seen.
+        What is known are the newest checkpoints that this home has seen.
         """
-        known = known_head(self.home, self._verifier)  # before the log is looked at, which grows meanwhile
+        known = known_heads(self.home, self._verifier)  # before the log is looked at, which grows meanwhile
         with self._reading() as session:
-            return None if known is None else _behind(session, known)
+            return lacking(session, ask(session, known))
 
     def remember(self, note: bytes) -> None:
         """Keep a checkpoint that came from outside: a log that lacks it signs nothing.
@@ -182,7 +189,12 @@ class LogStore(ABC):
         Raises:
             NoteError: it is none of this log.
         """
-        remember(self.home, self._verifier, checked_head(parse_note(note), self._verifier).size, note)
+        head = checked_head(parse_note(note), self._verifier)
+        with self._reading() as session:
+            # Of two of one size the log holds one at most: what it lacks is what must be known.
+            same = [known for known in known_heads(self.home, self._verifier) if known.size == head.size]
+            if lacking(session, ask(session, same)) is None:
+                remember(self.home, self._verifier, head.size, note)
 
     @contextmanager
     def give_up(self) -> Iterator[None]:
@@ -191,39 +203,41 @@ class LogStore(ABC):
         try:
             yield
             forget(self.home, self._verifier)
-            head = self.checkpoint()
-            self._seen = head.size
-            remember(self.home, self._verifier, head.size, head.note)
         finally:
             self._given_up = False
+        self._grown(self.checkpoint().note)
 
-    def _require_grown(self, session: Session, size: int) -> None:
+    def _ask_of_known(self, session: Session) -> Asked:
+        """Ask what the log holds of what it is known to have signed, together with what an append asks first."""
+        seen = [self._seen] if self._seen is not None else []
+        known = [] if self._given_up else [*known_heads(self.home, self._verifier), *seen]
+        return ask(session, known)
+
+    def _require_grown(self, session: Session, asked: Asked) -> None:
         """Require, before anything is signed, that the log holds what it is known to have signed.
 
         Args:
             session: a transaction in which nobody else appends.
-            size: of the log.
+            asked: what it was asked in there.
 
         Raises:
             StoreError: it does not: it was put back from a copy, while this process had it open or before.
         """
-        if self._given_up or 0 < self._seen <= size:
-            return
-        known = known_head(self.home, self._verifier)
-        behind = _behind(session, known) if known is not None else None
+        behind = lacking(session, asked)
         if behind is not None:
             raise StoreError(
                 "The log was not continued.",
                 f"It is behind a checkpoint that it had signed: {behind}. It may have been put back from a copy.",
                 "Bring back what is missing, or put its loss on the record with `orchestrail recover`.",
             )
-        self._seen = size
+        self._held = [head.size for head, _ in asked]
 
-    def _grown(self, size: int, note: bytes | None) -> None:
-        """Keep the checkpoint over what was appended, outside the store."""
-        self._seen = max(self._seen, size)
+    def _grown(self, note: bytes | None) -> None:
+        """Keep the checkpoint over what was appended, outside the store; where it cannot be kept there, in this process alone."""
         if note is not None and not self._given_up:
-            remember(self.home, self._verifier, size, note)
+            head = parse_head(parse_note(note).text)
+            kept = remember(self.home, self._verifier, head.size, note, self._held)
+            self._seen = None if kept else head
 
     def _sign(self) -> Signer:
         if self._signer is None:
@@ -246,16 +260,36 @@ def stated_head(note: object) -> Checkpoint:
     return Checkpoint(head.size, head.root_hash, note)
 
 
-def _behind(session: Session, known: Head) -> Behind | None:
-    (size,) = session.execute("SELECT max(size) FROM checkpoint").fetchone()
-    row = session.execute("SELECT note FROM checkpoint WHERE size = ?", (known.size,)).fetchone()
-    try:
-        held = None if row is None else parse_head(parse_note(row[0]).text).root_hash
-    except NoteError as error:
-        raise Damage(f"the checkpoint of size {known.size}: {error}") from error
-    if held == known.root_hash:
-        return None
-    return Behind(size, known.size, known.root_hash, parted=known.size <= size)
+def ask(session: Session, known: Iterable[Head]) -> Asked:
+    """Ask a log for the checkpoints of some sizes; `lacking` reads the answers.
+
+    Args:
+        session: reads the log.
+        known: heads that it signed.
+    """
+    return [(head, session.execute("SELECT note FROM checkpoint WHERE size = ?", (head.size,))) for head in known]
+
+
+def lacking(session: Session, asked: Asked) -> Behind | None:
+    """Say what a log lacks of what it is known to have signed; None where it holds all of it.
+
+    Args:
+        session: reads the log.
+        asked: of each head that it signed what it has of that size.
+
+    Raises:
+        Damage: a checkpoint of it cannot be read.
+    """
+    for head, answer in asked:
+        row = answer.fetchone()
+        try:
+            held = None if row is None else parse_head(parse_note(row[0]).text).root_hash
+        except NoteError as error:
+            raise Damage(f"the checkpoint of size {head.size}: {error}") from error
+        if held != head.root_hash:
+            (size,) = session.execute("SELECT max(size) FROM checkpoint").fetchone()
+            return Behind(size, head.size, head.root_hash, parted=head.size <= size)
+    return None
 
 
 def own_verifier(session: Session) -> Verifier:

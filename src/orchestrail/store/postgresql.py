@@ -21,12 +21,13 @@ from sqlalchemy.pool import NullPool, QueuePool
 
 from orchestrail.errors import StoreError
 from orchestrail.store import postgresql_schema, schema
-from orchestrail.store.appending import Batch, Prepared, begin_log
-from orchestrail.store.base import Progress, Verification
+from orchestrail.store.appending import Batch, Candidate, Prepared, begin_log
+from orchestrail.store.base import Behind, Progress, Refused, Verification
 from orchestrail.store.copying import copy_log, verified_copy
 from orchestrail.store.erasure import GUARDED
 from orchestrail.store.keys import create_signer, load_signer
-from orchestrail.store.log import LogStore, own_verifier
+from orchestrail.store.known import known_heads
+from orchestrail.store.log import LogStore, ask, lacking, own_verifier
 from orchestrail.store.note import Verifier
 from orchestrail.store.outside import Growth
 from orchestrail.store.server import Server
@@ -390,6 +391,14 @@ def _making(server: Server) -> Iterator[tuple[Connection, PostgresSession]]:
         yield connection, session
 
 
+def _put_aside(waited: Candidate, behind: Behind) -> Refused:
+    """Keep an event that waited for a place in a log which signs nothing."""
+    item = waited.item
+    why = f"it waited for its place when the log was found to be behind a checkpoint that it had signed: {behind}"
+    nonce = None if waited.digest is not None else waited.nonce  # of a foreign event the store draws one anew
+    return Refused(item.body, "log_behind", why, item.source, nonce, item.emitter, item.counter)
+
+
 def _make(server: Server, home: Path) -> Verifier:
     """Make a store, or bring one to the newest schema; return its public key."""
     with _making(server) as (connection, session):
@@ -398,5 +407,8 @@ def _make(server: Server, home: Path) -> Verifier:
             if session.execute("SELECT 1 FROM meta").fetchone() is None:
                 begin_log(session, create_signer(home))
             if waited:
-                Batch(session, load_signer(home, own_verifier(session)), Prepared.of(waited)).write()
+                verifier = own_verifier(session)
+                behind = lacking(session, ask(session, known_heads(home, verifier)))
+                given, aside = (waited, []) if behind is None else ([], [_put_aside(each, behind) for each in waited])
+                Batch(session, load_signer(home, verifier), Prepared.of(given), aside).write()
         return own_verifier(session)

@@ -15,6 +15,7 @@ from orchestrail.operations.checkpoint import checkpoint
 from orchestrail.operations.verify import verify
 from orchestrail.queries.snapshot import snapshot
 from orchestrail.settings import Settings
+from orchestrail.store import open_store
 from orchestrail.testing.stores import foreign, rewrite, spooled
 
 WHY = "The disk failed, and the copy was of the night before."
@@ -141,15 +142,68 @@ def test_a_checkpoint_from_outside_counts(settings, store, tmp_path):
     assert restored.behind.known_size == 8
 
 
+def put_back(settings, copy):
+    """Put a copy in the place of the store, while that is open."""
+    with sqlite3.connect(copy) as kept, sqlite3.connect(settings.home / "audit.db") as target:
+        kept.backup(target)
+
+
 def test_a_store_that_is_put_back_beneath_a_process_is_not_continued(settings, store, tmp_path):
     """The process knows what it had signed."""
     store.append([spooled(0)])
     backup(settings, tmp_path / "copy.db")
     store.append([spooled(1)])
-    with sqlite3.connect(tmp_path / "copy.db") as copy, sqlite3.connect(settings.home / "audit.db") as target:
-        copy.backup(target)
+    put_back(settings, tmp_path / "copy.db")
     with pytest.raises(StoreError, match="was not continued"):
         store.append([spooled(2)])
+
+
+@pytest.mark.parametrize("others", [1, 2, 5])
+def test_others_who_go_on_from_a_copy_do_not_make_up_for_it(settings, store, tmp_path, others):
+    """However many entries they have added: the process compares what it had signed, and does not forget it."""
+    store.append([spooled(0)])
+    backup(settings, tmp_path / "copy.db")
+    store.append([spooled(1), spooled(2)])
+    put_back(settings, tmp_path / "copy.db")
+    shutil.copytree(
+        settings.home / "keys", tmp_path / "other" / "keys"
+    )  # the home of another machine, which knows no more
+    with open_store(settings.store, home=tmp_path / "other") as other:
+        other.append([spooled(number) for number in range(10, 10 + others)])
+        with pytest.raises(StoreError, match="was not continued"):
+            store.append([spooled(3)])
+        assert other.append([spooled(20)]).appended == 1
+    assert store.behind().known_size == 3
+
+
+def test_a_home_that_cannot_be_written_leaves_what_is_known_to_the_process(settings, store, tmp_path):
+    """Nothing is kept then for the next one."""
+    (settings.home / "checkpoints").touch()
+    backup(settings, tmp_path / "copy.db")
+    store.append([spooled(1), spooled(2)])
+    put_back(settings, tmp_path / "copy.db")
+    with pytest.raises(StoreError, match="was not continued"):
+        store.append([spooled(3)])
+
+
+def test_a_checkpoint_that_the_log_lacks_is_kept_beside_later_ones(settings, store, tmp_path):
+    """Until the loss is on the record: a newer one of a log that parted says nothing of it. A process that runs goes on then."""
+    store.append([spooled(0)])
+    backup(settings, tmp_path / "copy.db")
+    store.append([spooled(1)])
+    put_back(settings, tmp_path / "copy.db")
+    shutil.copytree(settings.home / "keys", tmp_path / "other" / "keys")
+    with open_store(settings.store, home=tmp_path / "other") as other:
+        other.append([spooled(5)])
+        store.remember(other.checkpoint().note)  # of one size with what is known
+        assert store.behind().parted
+        other.append([spooled(6)])
+        store.remember(other.checkpoint().note)
+        assert (store.behind().known_size, store.behind().parted) == (2, True)
+    recover(settings, WHY, "operations")
+    assert store.append([spooled(7)]).appended == 1
+    (kept,) = (settings.home / "checkpoints").glob("*/*")
+    assert kept.name == str(store.size())
 
 
 def flip(path):
