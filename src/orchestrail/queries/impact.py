@@ -6,7 +6,7 @@ trace itself: it does where the trace's step from it goes back to that run. So a
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence, Sized
+from collections.abc import Collection, Iterable, Iterator, Sequence, Set, Sized
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -279,6 +279,7 @@ class _Search:
     steps: Steps
     room: _Room
     found: dict[str, bool] = field(default_factory=dict)
+    _shown: dict[str, Set[str]] = field(default_factory=dict)
     _sure: list[str] = field(default_factory=list)
     _maybe: list[str] = field(default_factory=list)
 
@@ -308,7 +309,16 @@ class _Search:
         for after in candidates:
             step = self.steps.of(after) if after != run_id else None
             if step is not None and run_id in step.behind:
-                yield after, _is_proven(step, run_id, (row.run_id for row in self.steps.below(after)))
+                yield after, run_id in step.within or run_id in self._shown_by(step)
+
+    def _shown_by(self, step: Step) -> Set[str]:
+        """Name the runs that a step goes back to by a digest, a version or a stored result; it is asked for each of them."""
+        own = step.run.run_id
+        if own not in self._shown:
+            edges = [edge for edge in step.edges if _shows(edge)]
+            given = {edge.start for edge in edges if edge.end == own}
+            self._shown[own] = given | {edge.start for edge in edges if edge.end in given}
+        return self._shown[own]
 
     def _candidates(self, row: RunRow) -> Iterator[str]:
         """Name all runs that may descend from one by a single step; more do no harm."""
@@ -321,17 +331,7 @@ class _Search:
         yield from _with_below(self.steps, read)
         yield from _with_below(self.steps, self.steps.leading(own))
         yield from (above.run_id for above in self.steps.above(own))
-        if row.parent_run_id is not None:
-            beside = self.steps.children(row.parent_run_id)
-            yield from (each.run_id for each in beside if each.first_seq > row.last_seq)
-
-
-def _is_proven(step: Step, before: str, below_after: Iterable[str]) -> bool:
-    """Say whether a step goes back to a run by a digest, a version or a stored result, or because that one ran in this one."""
-    if before in below_after:
-        return True
-    given = {before} | {edge.end for edge in step.edges if edge.start == before and _shows(edge)}
-    return any(edge.end == step.run.run_id and edge.start in given and _shows(edge) for edge in step.edges)
+        yield from self.steps.next_to(row)
 
 
 def _shows(edge: Edge) -> bool:

@@ -7,9 +7,11 @@ bytes is `orchestrail.queries.origin`'s matter.
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass, field, replace
+from itertools import accumulate
 
 from sqlalchemy import Connection, select
 
@@ -98,11 +100,13 @@ class Step:
     Attributes:
         run: the run.
         behind: the runs that it goes on to.
+        within: the runs below it.
         edges: what it went by.
     """
 
     run: RunRow
     behind: Set[str]
+    within: Set[str]
     edges: Sequence[Edge]
 
 
@@ -131,9 +135,10 @@ class Steps:
         """Find who wrote a data set."""
         return self._seen.origins.of(reading)
 
-    def children(self, run_id: str) -> list[RunRow]:
-        """List the runs directly below a run, by place in the log."""
-        return self._seen.children(run_id)
+    def next_to(self, row: RunRow) -> Sequence[str]:
+        """Name the runs that may have taken over in memory what a run before them in the same parent handed on."""
+        order = self._seen.order_within(row.parent_run_id) if row.parent_run_id is not None else None
+        return order.after(row) if order is not None else ()
 
     def leading(self, run_id: str) -> list[str]:
         """Name the runs that waited for a run, or took its result."""
@@ -177,6 +182,44 @@ def trace_read(connection: Connection, readings: Iterable[Reading]) -> Trace:
     return tracer.trace(Target(given="", kind="dataset"))
 
 
+class _Order:
+    """Runs of one parent by when they ran. What one handed on in memory may have reached each that began after it had ended.
+
+    Where a run between the two took no more over than that either, the way leads through it, and is not told a second time.
+
+    Args:
+        runs: those that can have handed something on.
+        open_runs: those of them of which nothing else tells what they were given.
+    """
+
+    def __init__(self, runs: Sequence[RunRow], open_runs: Sequence[RunRow]) -> None:
+        self._ended = sorted(runs, key=lambda row: row.last_seq)
+        self._began = sorted(runs, key=lambda row: row.first_seq)
+        by_end = sorted(open_runs, key=lambda row: row.last_seq)
+        by_begin = sorted(open_runs, key=lambda row: row.first_seq, reverse=True)
+        self._open_ends = [row.last_seq for row in by_end]
+        self._latest_begin = list(accumulate((row.first_seq for row in by_end), max))
+        self._open_begins = [-row.first_seq for row in by_begin]
+        self._earliest_end = list(accumulate((row.last_seq for row in by_begin), min))
+
+    def before(self, row: RunRow) -> list[str]:
+        """Name the runs that ended before a run began, but for those before which another way leads through one of them."""
+        ended = bisect_left(self._open_ends, row.first_seq)
+        since = self._latest_begin[ended - 1] if ended else -1
+        first = bisect_left(self._ended, since, key=lambda one: one.last_seq)
+        last = bisect_left(self._ended, row.first_seq, key=lambda one: one.last_seq)
+        return [one.run_id for one in self._ended[first:last]]
+
+    def after(self, row: RunRow) -> list[str]:
+        """Name the runs before which `before` names a run, and which may be such."""
+        began = bisect_left(self._open_begins, -row.last_seq)
+        first = bisect_right(self._began, row.last_seq, key=lambda one: one.first_seq)
+        last = len(self._began)
+        if began:
+            last = bisect_right(self._began, self._earliest_end[began - 1], key=lambda one: one.first_seq)
+        return [one.run_id for one in self._began[first:last]]
+
+
 class _Seen:
     """What was looked up: the same for every trace of a snapshot.
 
@@ -195,6 +238,7 @@ class _Seen:
         self._downstream: dict[str, list[str]] = {}
         self._origins: dict[tuple[str, str], Origin] = {}
         self._writers: dict[str, Set[str]] = {}
+        self._orders: dict[str, _Order | None] = {}
 
     def prepare(self, run_ids: Iterable[str]) -> None:
         """Look up at once what is needed of some runs, and of those that they ran in."""
@@ -278,6 +322,24 @@ class _Seen:
             self._writers[row.run_id] = self.writers_for([row, *self.descendants(row.run_id)])
         return self._writers[row.run_id]
 
+    def is_told(self, row: RunRow) -> bool:
+        """Say whether something tells what a run was given: data that it, or a run in it, read, or that it took a stored result."""
+        inside = (child for child in self.descendants(row.run_id) if child.state != State.SKIPPED)
+        read = any(not is_unidentified(use.dataset) for run in (row, *inside) for use in run.inputs)
+        return read or row.state == State.CACHED
+
+    def order_within(self, parent: str) -> _Order | None:
+        """Give the order of the runs directly below a run; None where one of them states it: then the others waited for none."""
+        if parent not in self._orders:
+            runs = self.children(parent) if self.row(parent) is not None else []
+            self.prepare(run.run_id for run in runs)
+            stated = any(self.upstream(run.run_id) for run in runs)
+            handing = [run for run in runs if run.state != State.SKIPPED and run.job_type != QUERY]
+            self._orders[parent] = (
+                None if stated else _Order(handing, [run for run in handing if not self.is_told(run)])
+            )
+        return self._orders[parent]
+
     def _within(self, run_ids: Iterable[str]) -> Iterator[RunRow]:
         """Load all runs below some runs, level by level."""
         found: set[str] = set()
@@ -358,7 +420,8 @@ class _Tracer:
         if row is None:
             return None
         self._expand(row)
-        return Step(row, self._asked - {run_id}, list(self.edges.values()))
+        within = {child.run_id for child in self.seen.descendants(run_id)}
+        return Step(row, self._asked - {run_id}, within, list(self.edges.values()))
 
     def _expand(self, row: RunRow) -> None:
         self._include(row)
@@ -372,8 +435,7 @@ class _Tracer:
         told = self._upstream(row, writers)
         self._enclosing(row, below)
         self._before_enclosing(row)
-        known = any(not is_unidentified(use.dataset) for run in (row, *below) for use in run.inputs)
-        if not (known or told or row.state == State.CACHED):
+        if not (told or self.seen.is_told(row)):
             self._ran_before(row)
 
     def _join(self, edge: Edge) -> None:
@@ -517,23 +579,12 @@ class _Tracer:
     def _ran_before(self, row: RunRow) -> None:
         """Follow the runs that ended before this one began in the same parent: nothing else tells where its input came from.
 
-        Not where runs of that parent state their order: there, a run that names none before it waited for none.
+        Of these the last ones, where those before them are reached through one of them. Not where runs of that parent state their
+        order: there, a run that names none before it waited for none.
         """
         if row.parent_run_id is None or self._row(row.parent_run_id) is None or row.job_type == QUERY:
             return
-        siblings = self.seen.children(row.parent_run_id)
-        self.seen.prepare(sibling.run_id for sibling in siblings)
-        if any(self.seen.upstream(sibling.run_id) for sibling in siblings):
-            return
-        earlier = (
-            sibling.run_id
-            for sibling in siblings
-            if sibling.last_seq < row.first_seq
-            and sibling.run_id != row.run_id
-            and sibling.state != State.SKIPPED
-            and sibling.job_type != QUERY
-        )
-        for run_id in earlier:
-            edge = Edge(run_id, row.run_id, "after", captured=False, concluded=True, note=RAN_BEFORE)
-            self._join(edge)
+        order = self.seen.order_within(row.parent_run_id)
+        for run_id in order.before(row) if order is not None else ():
+            self._join(Edge(run_id, row.run_id, "after", captured=False, concluded=True, note=RAN_BEFORE))
             self._ask(run_id)

@@ -12,7 +12,7 @@ from orchestrail.queries.documents import impact_document
 from orchestrail.queries.impact import examined, impact
 from orchestrail.queries.meetings import left_out
 from orchestrail.queries.targets import Target, find_target
-from orchestrail.queries.trace import trace
+from orchestrail.queries.trace import _Order, trace
 
 
 @pytest.fixture
@@ -287,3 +287,84 @@ def test_impact_and_trace_agree_on_each_way(made, recorded, way):
     store = recorded(*events)
     found = impact(store, find_target(store, made.run_id(first)))
     assert made.run_id(last) in {row.run_id for part in (found.certain, found.possible) for row in part.runs}
+
+
+_PLAIN = st.permutations([*range(2, 9)] * 2)
+_TOLD = st.dictionaries(
+    st.integers(2, 8),
+    st.sampled_from(
+        [{"inputs": ["/a"]}, {"outputs": ["/a"]}, {"inputs": ["/b"], "outputs": ["/c"]}, {"state": "SKIPPED"}]
+    ),
+)
+
+
+def together(made, order, told, within):
+    """Runs of one flow that begin and end in some order, most of them without data; some run in one of the others."""
+    seen = set()
+    for number in order:
+        said = told.get(number, {})
+        parent = within.get(number, 1)
+        yield made.event(
+            "COMPLETE" if number in seen else "START",
+            number,
+            parent=1 if parent == number else parent,
+            ours={"state": "SKIPPED"} if "state" in said else None,
+            inputs=[made.dataset(name, name) for name in said.get("inputs", ())],
+            outputs=[made.dataset(name, name) for name in said.get("outputs", ())],
+        )
+        seen.add(number)
+
+
+def every_earlier(order, row):
+    """All runs that ended before one began, with none left out because others lead to it."""
+    return [one.run_id for one in order._ended if one.last_seq < row.first_seq]
+
+
+def every_later(order, row):
+    return [one.run_id for one in order._began if one.first_seq > row.last_seq]
+
+
+def answered(made, store):
+    """What is said of each run and each data set, but for which of the runs before one it is drawn to."""
+    found = {}
+    for target in [*map(made.run_id, range(1, 9)), "/a", "/b", "/c"]:
+        try:
+            wanted = find_target(store, target)
+        except NotRecorded:
+            continue
+        back, on = trace(store, wanted), impact(store, wanted)
+        parts = [{row.run_id for row in part.runs} | set(part.datasets) for part in (on.certain, on.possible)]
+        told = {edge for edge in back.edges if not edge.concluded}
+        gaps = not all(edge.captured for edge in back.edges)
+        of_trace = {row.run_id for row in back.runs}, back.datasets, told, gaps, back.missing
+        found[target] = of_trace, parts, {edge for edge in on.edges if not edge.concluded}
+    return found
+
+
+@settings(deadline=None, max_examples=60)
+@given(_PLAIN, _TOLD, st.dictionaries(st.integers(2, 8), st.integers(2, 8), max_size=2))
+def test_one_way_to_what_ran_before_says_as_much_as_all(made, order, told, within):
+    """The same runs, data, gaps and certainty as with an edge from each run that ended before to each that began after it."""
+    events = [made.event("START", 1), *together(made, order, told, within)]
+    log = made.MemoryLog()
+    log.add(*events)
+    apply(log)
+    with log.read() as store, pytest.MonkeyPatch.context() as patch:
+        found = answered(made, store)
+        patch.setattr(_Order, "before", every_earlier)
+        patch.setattr(_Order, "after", every_later)
+        assert found == answered(made, store)
+
+
+def test_many_tasks_that_tell_nothing_are_few_edges(made, recorded):
+    """One after the other, each leads to the one before it: as many edges as tasks, and all of them are reached."""
+    events = [made.event("START", 1)]
+    for number in range(2, 122):
+        events += [made.event("START", number, parent=1), made.event("COMPLETE", number, parent=1)]
+    store = recorded(*events)
+    back = trace(store, find_target(store, made.run_id(121)))
+    assert len(back.runs) == 121
+    assert len([edge for edge in back.edges if edge.concluded]) == 119
+    on = impact(store, find_target(store, made.run_id(2)))
+    assert len(on.possible.runs) + len(on.certain.runs) == 121
+    assert len([edge for edge in on.edges if edge.concluded]) == 119
