@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -28,11 +29,28 @@ def uses(told: Sequence[StoredEvent], direction: str) -> tuple[Use, ...]:
         direction: `input` or `output`.
     """
     found: dict[tuple[str, ...], Use] = {}
+    stands: dict[tuple[str, str], str] = {}
     for event in told:
-        for dataset in _datasets(event.event, direction):
-            key = (dataset.namespace, dataset.name, dataset.digest or "", dataset.version or "")
+        listed = list(_datasets(event.event, direction))
+        several = Counter(
+            (space, name)
+            for space, name, digest in {(each.namespace, each.name, each.digest) for each in listed}
+            if digest
+        )
+        for dataset in listed:
+            key, name = _key(dataset), (dataset.namespace, dataset.name)
             use = Use(event.run_id, direction, dataset, event.seq, event.at)
-            found[key] = replace(found[key], dataset=_joined(found[key].dataset, dataset)) if key in found else use
+            known = found.get(key)
+            again = False
+            if direction == "output" and dataset.digest and dataset.observed != "at_collect":
+                # A content that was written once more after another one is what the name stands for again. An event that lists
+                # several of one name does not say in which order they were written.
+                again = several[name] == 1 and stands.get(name, dataset.digest) != dataset.digest
+                if known is None or again:
+                    stands[name] = dataset.digest
+            found[key] = (
+                use if known is None else replace(use if again else known, dataset=_joined(known.dataset, dataset))
+            )
     rows = sorted(found.values(), key=_exactness)
     united: list[Use] = []
     for use in rows:

@@ -310,6 +310,26 @@ def test_a_declared_role_outlives_a_concluded_one(made):
     assert (run.role, run.role_source) == ("train", "declared")
 
 
+@pytest.mark.parametrize(
+    ("contents", "places"),
+    [
+        (["A", "B", "A"], {"A": 2, "B": 1}),
+        (["A", "B", "A", "B"], {"A": 2, "B": 3}),
+        (["A", "A", "B", "B"], {"A": 0, "B": 2}),
+        (["A", "B", "AB"], {"A": 0, "B": 1}),
+        (["AB", "A"], {"A": 1, "B": 0}),
+    ],
+)
+def test_what_is_written_once_more_stands_where_it_was_written_last(made, contents, places):
+    """After another content of the name; where it is only told once more, or with that other one, where it was told first."""
+    run = row(
+        made, *(made.event("RUNNING", 1, outputs=[made.dataset("/f", each) for each in listed]) for listed in contents)
+    )
+    assert {use.dataset.digest: use.seq for use in run.outputs} == {
+        made.digest(content): place for content, place in places.items()
+    }
+
+
 def test_a_preprocessing_step_without_version_has_its_code_digest_for_one(made):
     """`derived` says so."""
     step = {"role": "preprocess", "roleSource": "declared", "operation": "impute", "version": None, "derived": True}

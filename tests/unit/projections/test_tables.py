@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("33", "c26bf565cf56b604")
+KNOWN = ("34", "c26bf565cf56b604")
 
 
 def made_of():

@@ -170,6 +170,13 @@ def test_the_nearest_earlier_writer_counts_and_the_others_are_named(made, traced
     assert (read["written_by"], set(read["also_written_by"])) == (made.run_id(2), {made.run_id(1), made.run_id(4)})
 
 
+def test_a_name_stands_for_what_was_written_last(made, traced):
+    """By one run that wrote one content, another one, and the first once more."""
+    events = [made.event("RUNNING", 1, outputs=[made.dataset("/f", content)]) for content in "ABA"]
+    document = traced("/f", *events)
+    assert (document["target"]["digest"], ran(document)) == (made.digest("A"), {1})
+
+
 def test_a_copy_is_no_circle(made, traced):
     """The same digest goes in and out; the original writer is found behind the copy."""
     document = traced(
