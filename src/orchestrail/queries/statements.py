@@ -14,6 +14,7 @@ from enum import StrEnum
 from sqlalchemy import Connection, column, select, table
 
 from orchestrail.errors import AmbiguousRun, NotRecorded
+from orchestrail.model import EMPTY
 from orchestrail.projections import tables
 from orchestrail.projections.rows import StatementRow
 from orchestrail.queries.restriction import systems_seen
@@ -210,13 +211,13 @@ class _Reading:
         rows: each statement once, with all signatures over it.
         persons: whose signatures count.
         now: content that names stand for, by subject.
-        recorded: digests of subjects that the record knows.
+        recorded: the subjects that the record knows.
     """
 
     rows: Sequence[StatementRow]
     persons: tuple[Person, ...]
     now: Mapping[Subject, str | None]
-    recorded: frozenset[str]
+    recorded: frozenset[Subject]
 
     @classmethod
     def of(cls, connection: Connection) -> _Reading:
@@ -229,7 +230,7 @@ class _Reading:
                 rows[row.content.id] = replace(first, signatures=signed)
         subjects = {row.content.subject for row in rows.values()}
         now = {subject: _digest_now(connection, subject) for subject in subjects}
-        recorded = frozenset(one.digest for one in subjects if now[one] == one.digest or _is_recorded(connection, one))
+        recorded = frozenset(one for one in subjects if now[one] == one.digest or _is_recorded(connection, one))
         return cls(list(rows.values()), known_persons(connection), now, recorded)
 
 
@@ -289,7 +290,7 @@ def _plain(row: StatementRow, reading: _Reading, day: date) -> Statement:
         why=why,
         by_id=None,
         digest_now=now if now != said.subject.digest else None,
-        on_record=said.subject.kind == "system" or said.subject.digest in reading.recorded,
+        on_record=said.subject.kind == "system" or said.subject in reading.recorded,
         signatures=row.signatures,
         content=said,
     )
@@ -331,8 +332,11 @@ def _digest_now(connection: Connection, subject: Subject) -> str | None:
 
 
 def _is_recorded(connection: Connection, subject: Subject) -> bool:
-    known = select(tables.use.c.run_id).where(tables.use.c.digest == subject.digest).limit(1)
-    return connection.execute(known).first() is not None
+    use = tables.use.c
+    known = select(use.run_id).where(use.digest == subject.digest)
+    if subject.digest in EMPTY:
+        known = known.where(use.namespace + ":" + use.name == subject.name)
+    return connection.execute(known.limit(1)).first() is not None
 
 
 def _day(moment: str) -> date:

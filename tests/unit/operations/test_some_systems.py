@@ -30,6 +30,7 @@ from orchestrail.queries.scopes import everything
 from orchestrail.queries.show import show
 from orchestrail.queries.snapshot import snapshot
 from orchestrail.queries.statements import statements
+from orchestrail.queries.withdrawals import withdrawals
 from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.requirements.judging import circumstances_of, judge
 from orchestrail.requirements.report import report_document
@@ -280,6 +281,19 @@ def test_of_statements_are_seen_those_about_what_is_seen():
     assert verdicts(log)["CHG-01"].status is Status.ATTESTED
     log.add(stated("/m", "not mine", supersedes=one.id, statement="It is about something else."))
     assert verdicts(log)["CHG-01"].status is Status.UNKNOWN
+
+
+def test_what_is_said_of_something_empty_is_seen_by_its_name_alone():
+    """Withdrawals of it and statements about it: an empty file of the system is no reason to tell them of another's."""
+    facts = {"namespace": "file", "version": None, "withdrawnAt": made.at(3), "reason": "It is old.", "by": None}
+    withdrawn = [
+        made.record("orchestrail_withdrawal", **facts, name=name, digest=made.digest("")) for name in ("/own", "/other")
+    ]
+    own, other = (stated(name, "") for name in ("/own", "/other"))
+    log = log_of(of_ours(1, outputs=[made.dataset("/own", "")]), *withdrawn, own, other)
+    with snapshot(log, systems=OURS) as record:
+        assert [one.row.name for one in withdrawals(record)] == ["/own"]
+        assert [one.subject.name for one in statements(record, DAY)] == ["file:/own"]
 
 
 def test_what_is_of_all_systems_is_refused():
