@@ -5,10 +5,10 @@ sent again or somebody takes them away. Nothing is sent here.
 from __future__ import annotations
 
 import hashlib
-import os
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
+from orchestrail.durable import put
 from orchestrail.errors import EventRefused, SpoolError
 from orchestrail.operations import arrivals
 from orchestrail.settings import Settings
@@ -38,20 +38,9 @@ class Aside:
         """
         data = arrivals.write(items, refused)
         path = self.folder / f"{hashlib.sha256(data).hexdigest()[:32]}{_SUFFIX}"
-        temporary = path.with_suffix(".part")
         try:
             self.folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            temporary.rename(path)
-            folder = os.open(self.folder, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
+            put(path, data)
         except OSError as error:
             raise self._unusable(error) from error
         return path

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from orchestrail.durable import put
 from orchestrail.errors import ConfigurationError, SpoolError
 from orchestrail.operations.collect import spool_lock
 from orchestrail.settings import Settings
@@ -64,22 +64,5 @@ def _send(path: Path, content: bytes, end: bytes, to: Path) -> bool:
     target = to / f"{path.stem.partition('-')[0]}-{len(data)}{SUFFIX}"
     if target.exists():
         return True
-    shared = to.stat().st_mode & stat.S_ISGID
-    temporary = to / f".{target.stem}.part"
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            if shared:
-                os.fchmod(descriptor, 0o660)
-            file.write(data)
-            file.flush()
-            os.fsync(descriptor)
-        temporary.rename(target)
-    finally:
-        temporary.unlink(missing_ok=True)
-    folder = os.open(to, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
+    put(target, data, 0o660 if to.stat().st_mode & stat.S_ISGID else 0o600)
     return True

@@ -19,6 +19,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
+from orchestrail.durable import sync_folder
 from orchestrail.errors import StoreError
 from orchestrail.store.note import NoteError, Signer, Verifier, parse_verifier
 
@@ -41,7 +42,7 @@ def create_signer(home: Path) -> Signer:
         folder.chmod(0o700)
         _write(folder / f"{store_id}.key", key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
         _write(folder / f"{store_id}.pub", signer.verifier.to_text().encode() + b"\n")
-        _sync(folder)
+        sync_folder(folder)
     except OSError as error:
         raise StoreError(
             f"The keys of the store cannot be written to {folder}.", f"{error.strerror}.", "Make the folder writable."
@@ -126,14 +127,6 @@ def _write(path: Path, data: bytes) -> None:
         file.write(data)
         file.flush()
         os.fsync(file.fileno())
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _damaged(path: Path) -> StoreError:

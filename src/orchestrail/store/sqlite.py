@@ -13,6 +13,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from orchestrail.durable import sync_folder
 from orchestrail.errors import StoreError
 from orchestrail.store import schema
 from orchestrail.store.appending import begin_log
@@ -266,11 +267,7 @@ def _making(path: Path) -> Iterator[sqlite3.Connection]:
             yield connection
             connection.execute("PRAGMA journal_mode = WAL")
         temporary.rename(path)
-        folder = os.open(path.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        sync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
 
