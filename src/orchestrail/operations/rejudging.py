@@ -1,7 +1,6 @@
 """Kept verdicts, judged again: each is what the facts give, by the catalogue and on the day that it was kept by, or it is named.
 
-So is each answer that stands ready for the pages. What the next check would judge anew by itself, or would drop, need not hold and
-is left out, as are answers that no page gives as one of now. Nothing is written that lasts.
+What the next check would judge anew by itself, or would drop, need not hold and is left out. Nothing is written that lasts.
 """
 
 from __future__ import annotations
@@ -9,22 +8,15 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from functools import cache
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
-from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded
-from orchestrail.operations.checking import Question
-from orchestrail.operations.judging import Known, basis, changed, known, members, outcome_rows
-from orchestrail.operations.standing import judged, judged_by, question
+from orchestrail.operations.judging import basis, changed, known, members, outcome_rows
+from orchestrail.operations.reasking import Reasking
 from orchestrail.projections import outcomes as kept
-from orchestrail.projections import reports
 from orchestrail.projections.comparison import Difference
 from orchestrail.projections.outcomes import OutcomeRow
-from orchestrail.projections.reports import ReportRow
 from orchestrail.queries.scopes import everything
-from orchestrail.queries.snapshot import Snapshot, applied
-from orchestrail.queries.words import counted
+from orchestrail.queries.snapshot import Snapshot
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.judging import circumstances_of, outcomes, units
@@ -36,7 +28,7 @@ _AT_ONCE = 200
 """Units that are compared at a time."""
 _NAMED = 3
 """Subjects of a unit that are named."""
-_OUTCOME, _MEMBER, _REPORT = "proj_outcome", "proj_member", "proj_report"
+_OUTCOME, _MEMBER = "proj_outcome", "proj_member"
 _ROW = "{} of {} {}"
 
 
@@ -60,7 +52,9 @@ class Rejudging:
             record: tables as the log gives them, with a copy of what is kept, which is used up.
         """
         before = known(record)
-        yield from self._misreported(record, before)
+        again = Reasking(self._store, self._catalogue, before.day)
+        yield from again.differences(record)
+        self.notes += again.notes
         if not before.whole:
             self.notes.append("no verdicts are kept")
             return
@@ -74,82 +68,6 @@ class Rejudging:
         requirements = [requirement.id for requirement in self._catalogue.requirements]
         self.notes.append(f"kept verdicts were judged again by the tables that the log gives, as of {before.day}")
         yield from misjudged(record, requirements, circumstances, self._progress)
-
-    def _misreported(self, record: Snapshot, before: Known) -> Iterator[Difference]:
-        """Ask again what the kept answers answered; one about all that is on the record sums up what is kept of that."""
-        given = cast(Store, _AsGiven(self._store, record))
-        head, refused = self._store.checkpoint(), self._store.refused()
-        now = head.size, head.root_hash.hex(), judged_by(self._catalogue), refused
-        right, old = 0, 0
-        for row in reports.all_reports(record):
-            try:
-                asked, said = question(row), json.loads(row.said)
-                of = row.size, row.root_hash, row.by, said["refused"]
-            except (ValueError, KeyError, TypeError, ConfigurationError):
-                yield Difference(_REPORT, row.asked, "is no answer to a question")
-                continue
-            whole = asked.target is None and asked.system is None
-            if of != now or head.size != given.size() or (whole and asked.day != before.day):
-                old += 1
-            elif (wrong := _misreported(given, self._catalogue, asked, row)) is not None:
-                yield Difference(_REPORT, row.asked, wrong)
-            else:
-                right += 1
-        if right:
-            self.notes.append(f"kept ready for the pages, asked for again and the same: {counted(right, 'answer')}")
-        if old:
-            self.notes.append(
-                f"kept of an earlier head or day, which a page says, and not asked again: {counted(old, 'answer')}"
-            )
-
-
-class _AsGiven:
-    """A store as it is, with the tables of a snapshot in place of its own."""
-
-    def __init__(self, store: Store, record: Snapshot) -> None:
-        self._store = store
-        self._record = record
-        self._size = applied(record) + 1
-        self.verify = cache(store.verify)  # once for all questions, which are about one log
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def size(self) -> int:
-        """Number of entries that the tables hold: no more are applied."""
-        return self._size
-
-    @contextmanager
-    def read(self) -> Iterator[Snapshot]:
-        yield self._record
-
-    project = read
-
-
-def _misreported(given: Store, catalogue: Catalogue, asked: Question, row: ReportRow) -> str | None:
-    """Say in what a kept answer is not the one that the record gives; None where it is."""
-    try:
-        _, right = judged(given, catalogue, asked)
-    except (NotRecorded, AmbiguousRun, ConfigurationError) as error:
-        return f"is kept, and the record gives none: {error}"
-    if right.said == row.said:
-        return None
-    there, due = (json.loads(each.said) for each in (row, right))
-    try:
-        kept_as = {each["requirement"]: each for each in there["verdicts"]}
-    except (KeyError, TypeError):
-        return "is kept in another form than the record gives"
-    wrong = [each for each in due["verdicts"] if kept_as.get(each["requirement"]) != each]
-    if not wrong:
-        return "is kept with more, or of something else, than the record gives"
-    first = wrong[0]
-    status = kept_as.get(first["requirement"], {}).get("status", "nothing")
-    said = f"{first['requirement']} is kept as {status}"
-    if status == first["status"]:
-        said += ", which is right, with other reasons or witnesses than the record gives"
-    else:
-        said += f"; the record gives {first['status']}"
-    return said if len(wrong) == 1 else f"{said}; {counted(len(wrong) - 1, 'more verdict')} differ"
 
 
 def misjudged(
