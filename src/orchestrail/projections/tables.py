@@ -312,6 +312,12 @@ FACTS = (step, claim, check, served, served_operation, act, ran)
 """The tables of the facts that requirements are judged by."""
 
 
+def _recorded(name: str, *columns: Column[Any]) -> Table:
+    """Make a table with a row for each record of ours of one kind, by its place in the log."""
+    seq = Column("seq", WHOLE, primary_key=True)
+    return Table(name, metadata, seq, Column("received_at", TEXT, nullable=False), *columns)
+
+
 def _tally(name: str, *key: Column[Any]) -> Table:
     """Make a table that says how many runs have something in common, and at which places in the log the first and last began."""
     columns = [Column(each.name, each.type, nullable=False) for each in key]
@@ -374,30 +380,21 @@ reconciliation = Table(
     Column("result", TEXT, nullable=False),
 )
 
-manifest = Table(
+manifest = _recorded(
     "proj_manifest",
-    metadata,
-    Column("seq", WHOLE, primary_key=True),
-    Column("received_at", TEXT, nullable=False),
     Column("digest", TEXT, nullable=False),
     Column("by", TEXT),
     Column("said", TEXT, nullable=False),
 )
 
-statement = Table(
+statement = _recorded(
     "proj_statement",
-    metadata,
-    Column("seq", WHOLE, primary_key=True),
-    Column("received_at", TEXT, nullable=False),
     Column("content", TEXT, nullable=False),
     Column("signatures", TEXT, nullable=False),
 )
 
-persons = Table(
+persons = _recorded(
     "proj_persons",
-    metadata,
-    Column("seq", WHOLE, primary_key=True),
-    Column("received_at", TEXT, nullable=False),
     Column("persons", TEXT, nullable=False),
 )
 
@@ -410,11 +407,8 @@ document = Table(
 )
 _text_index("proj_document_model", document.c.model, document.c.seq)
 
-withdrawal = Table(
+withdrawal = _recorded(
     "proj_withdrawal",
-    metadata,
-    Column("seq", WHOLE, primary_key=True),
-    Column("received_at", TEXT, nullable=False),
     Column("namespace", TEXT, nullable=False),
     Column("name", TEXT, nullable=False),
     Column("version", TEXT),
@@ -424,22 +418,16 @@ withdrawal = Table(
     Column("by", TEXT),
 )
 
-erasure = Table(
+erasure = _recorded(
     "proj_erasure",
-    metadata,
-    Column("seq", WHOLE, primary_key=True),
-    Column("received_at", TEXT, nullable=False),
     Column("places", TEXT, nullable=False),
     Column("erased_at", TEXT, nullable=False),
     Column("reason", TEXT, nullable=False),
     Column("by", TEXT, nullable=False),
 )
 
-recovery = Table(
+recovery = _recorded(
     "proj_recovery",
-    metadata,
-    Column("seq", WHOLE, primary_key=True),
-    Column("received_at", TEXT, nullable=False),
     Column("known_size", WHOLE, nullable=False),
     Column("known_root", TEXT, nullable=False),
     Column("size", WHOLE, nullable=False),
@@ -449,21 +437,15 @@ recovery = Table(
     Column("by", TEXT, nullable=False),
 )
 
-scan = Table(
+scan = _recorded(
     "proj_scan",
-    metadata,
-    Column("seq", WHOLE, primary_key=True),
-    Column("received_at", TEXT, nullable=False),
     Column("first", WHOLE, nullable=False),
     Column("last", WHOLE, nullable=False),
     Column("said", TEXT, nullable=False),
 )
 
-resolution = Table(
+resolution = _recorded(
     "proj_resolution",
-    metadata,
-    Column("seq", WHOLE, primary_key=True),
-    Column("received_at", TEXT, nullable=False),
     Column("digest", TEXT, nullable=False),
     Column("reason", TEXT, nullable=False),
     Column("by", TEXT, nullable=False),
