@@ -11,7 +11,6 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from datetime import date
-from typing import Any
 from uuid import uuid4
 
 from orchestrail.projections import outcomes as kept
@@ -27,7 +26,7 @@ from orchestrail.requirements.judging import outcomes, units
 from orchestrail.requirements.overlay import without_subjects
 from orchestrail.requirements.report import evaluator
 from orchestrail.requirements.units import KINDS, MODEL, PROCESS, UnitKind
-from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, Why, Witness
+from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, result_of
 from orchestrail.store.base import Progress, Store
 
 _ATTEMPTS = 3
@@ -233,15 +232,3 @@ class _Everything:
     def _said(self, whole: bool) -> str:
         said = {"by": self._by, "day": self._circumstances.day.isoformat(), "whole": whole, "turn": uuid4().hex}
         return json.dumps(said)
-
-
-def result_of(said: Mapping[str, Any]) -> Result:
-    """Make a result of what `dataclasses.asdict` made of it."""
-    return Result(
-        said["subject"],
-        Status(said["status"]),
-        said["reason"],
-        Why(said["why"]) if said["why"] else None,
-        said["label"],
-        tuple(Witness(**witness) for witness in said["witnesses"]),
-    )

@@ -13,12 +13,11 @@ from datetime import date
 from typing import Any
 
 from orchestrail.operations.checking import Question, check
-from orchestrail.operations.judging import result_of
 from orchestrail.projections import reports as kept
 from orchestrail.projections.reports import ReportRow
 from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.report import Report, evaluator
-from orchestrail.requirements.verdicts import Status, Verdict, Why
+from orchestrail.requirements.verdicts import Status, Verdict, Why, result_of
 from orchestrail.store.base import Progress, Store
 
 

@@ -11,7 +11,7 @@ from importlib.resources import files
 from typing import Any
 
 from orchestrail.requirements.catalogue import Catalogue, Requirement
-from orchestrail.requirements.verdicts import ORDER, Result, Status, Verdict, Why, Witness
+from orchestrail.requirements.verdicts import ORDER, Status, Verdict, Why, result_of
 
 
 @cache
@@ -116,15 +116,7 @@ def report_of(said: Mapping[str, Any], catalogue: Catalogue) -> Report:
 
 def _verdict_of(said: Mapping[str, Any]) -> Verdict:
     results = tuple(
-        Result(
-            each["subject"],
-            Status(each["verdict"]),
-            each["reason"],
-            Why(each["why"]) if each["why"] else None,
-            each["label"] or "",
-            tuple(Witness(**{name: one[name] for name in Witness.__slots__}) for one in each["witnesses"]),
-        )
-        for each in said["results"]
+        result_of({**each, "status": each["verdict"], "label": each["label"] or ""}) for each in said["results"]
     )
     why = Why(said["why"]) if said["why"] else None
     counts = {Status(status): subjects for status, subjects in said["counts"].items()}

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Any
 
 
 class Status(StrEnum):
@@ -73,6 +74,18 @@ class Result:
     why: Why | None = None
     label: str = ""
     witnesses: tuple[Witness, ...] = ()
+
+
+def result_of(said: Mapping[str, Any]) -> Result:
+    """Make a result of what `dataclasses.asdict` made of it."""
+    return Result(
+        said["subject"],
+        Status(said["status"]),
+        said["reason"],
+        Why(said["why"]) if said["why"] else None,
+        said["label"],
+        tuple(Witness(**witness) for witness in said["witnesses"]),
+    )
 
 
 def passed(subject: str, label: str = "") -> Result:
