@@ -38,12 +38,7 @@ def row_digest(entry_id: int, refused: Refused, received_at: str) -> bytes:
         entry_id,
         hashlib.sha256(refused.body).hexdigest(),
         refused.nonce.hex() if refused.nonce is not None else None,
-        refused.reason_code,
-        refused.reason,
-        refused.source,
-        refused.emitter,
-        refused.counter,
-        received_at,
+        *_about(refused, received_at),
     ]
     return hashlib.sha256(json.dumps(values, separators=(",", ":")).encode()).digest()
 
@@ -79,14 +74,13 @@ def _row(entry_id: int, refused: Refused, received_at: str) -> tuple[object, ...
         entry_id,
         refused.body,
         refused.nonce,
-        refused.reason_code,
-        refused.reason,
-        refused.source,
-        refused.emitter,
-        refused.counter,
-        received_at,
+        *_about(refused, received_at),
         row_digest(entry_id, refused, received_at),
     )
+
+
+def _about(refused: Refused, received_at: str) -> tuple[object, ...]:
+    return refused.reason_code, refused.reason, refused.source, refused.emitter, refused.counter, received_at
 
 
 def read(session: Session, *, resolved: bool) -> list[Quarantined]:
