@@ -53,10 +53,8 @@ def ship(
         raise ConfigurationError(
             "--watch sends to the server, and ends with no answer.", "", "Leave --json and --to out."
         )
-    if collected and (watch or to is not None):
-        raise ConfigurationError("--record sends to the server, once.", "", "Leave --watch and --to out.")
-    if again and (watch or to is not None):
-        raise ConfigurationError("--again sends to the server, once.", "", "Leave --watch and --to out.")
+    if (collected or again) and (watch or to is not None):
+        raise ConfigurationError("--record and --again send to the server, once.", "", "Leave --watch and --to out.")
     if to is not None:
         _to_folder(settings, to, output)
     elif watch:
