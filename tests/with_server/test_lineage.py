@@ -52,6 +52,42 @@ def test_a_page_says_which_version_it_is_of(
     assert 'id="versions"' not in httpx.get(f"{served.url}/lineage?target={made.run_id(1)}").text
 
 
+def test_runs_of_a_mapped_step_are_told_apart(
+    append: Callable[..., Store], serve: Callable[..., Serving], made: ModuleType
+) -> None:
+    """In the box of each, in the name of what opens it and in the table; one that is there alone has its name alone."""
+    store = append()
+    parts = [
+        made.event(
+            "COMPLETE", 0xD002 + number, job="train.part", parent=0xD001, second=number,
+            ours={"nativeId": f"run/part/{number}"}, inputs=[made.dataset("/raw", "raw")],
+            outputs=[made.dataset(f"/part-{number}", f"part {number}")],
+        )
+        for number in (0, 1)
+    ]  # fmt: skip
+    read = [made.dataset(f"/part-{number}", f"part {number}") for number in (0, 1)]
+    last = made.event(
+        "COMPLETE",
+        0xD004,
+        job="train.fit",
+        parent=0xD001,
+        second=9,
+        inputs=read,
+        outputs=[made.dataset("/m", "m", kind="model")],
+    )
+    store.append(
+        [Incoming(made.body(told), "test") for told in (made.event("COMPLETE", 0xD001, job="train"), *parts, last)]
+    )
+    served = serve()
+    page = httpx.get(f"{served.url}/lineage?target=file:/m").text
+    assert [page.count(f">step [{number}]<") for number in (0, 1)] == [1, 1]
+    assert [f"<title>part [{number}]</title>" in page for number in (0, 1)] == [True, True]
+    assert [f">run train.part [{number}]</a>" in page for number in (0, 1)] == [True, True]
+    alone = httpx.get(f"{served.url}/lineage?target=file:/part-1").text
+    assert ">run train.part</a>" in alone
+    assert "[1]" not in alone
+
+
 def test_what_was_followed_is_kept_while_the_record_stands(append: Callable[..., Store], made: ModuleType) -> None:
     """An opened box follows nothing anew; a record that grew does, and so does each question of whoever may not see all."""
     store, kept, small = append("old"), Lineages(), Lineages(0)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shlex
+from collections.abc import Mapping
 from typing import Annotated
 
 import typer
@@ -16,6 +17,7 @@ from orchestrail.cli.words import GAP, dataset_text, heading, short_digest, shor
 from orchestrail.queries.documents import impact_document
 from orchestrail.queries.impact import Descendants, Examined, Impact, examined
 from orchestrail.queries.impact import impact as find_impact
+from orchestrail.queries.mapped import siblings
 from orchestrail.queries.meetings import Others, left_out
 from orchestrail.queries.models import Deployment
 from orchestrail.queries.targets import find_target, require_version
@@ -65,15 +67,17 @@ def print_impact(found: Impact, others: Others, looked_at: Examined | None, outp
         output.line(clean(line), style="red")
     if found.target.run is None:
         output.line(f"  read by {counted(len(found.readers), 'run')}")
+    apart = siblings((*found.certain.runs, *found.possible.runs), whole=False)
     for row in found.read_after:
-        output.line(Text("  read after it was withdrawn: ", style="red").append_text(heading(row, output)))
+        late = heading(row, output, apart=apart.get(row.run_id))
+        output.line(Text("  read after it was withdrawn: ", style="red").append_text(late))
     if others.contents and (shown := found.target.dataset) is not None:
         named = shlex.quote(f"{shown.namespace}:{shown.name}")
         print_others(others, shown, f"`orchestrail impact {named}` is of all", output)
-    _print_part(found.certain, "Descends from it", output)
+    _print_part(found.certain, "Descends from it", apart, output)
     if found.possible.runs:
         _print_part(
-            found.possible, "May descend from it: an edge by name only, or a value that was not captured", output
+            found.possible, "May descend from it: an edge by name only, or a value that was not captured", apart, output
         )
     if looked_at is not None:
         output.line()
@@ -85,7 +89,7 @@ def print_impact(found: Impact, others: Others, looked_at: Examined | None, outp
         )
 
 
-def _print_part(part: Descendants, title: str, output: Output) -> None:
+def _print_part(part: Descendants, title: str, apart: Mapping[str, str], output: Output) -> None:
     output.line()
     data = [dataset for dataset in part.datasets.values() if dataset.kind != "model"]
     counts = [
@@ -103,7 +107,7 @@ def _print_part(part: Descendants, title: str, output: Output) -> None:
     for dataset in data[:shown]:
         output.line(Text("  ").append_text(dataset_text(dataset, output)))
     for row in part.runs[: len(part.runs) if output.full else _SHOWN]:
-        output.line(Text("  ").append_text(heading(row, output)))
+        output.line(Text("  ").append_text(heading(row, output, apart=apart.get(row.run_id))))
     if not output.full and max(len(data), len(part.runs)) > _SHOWN:
         output.line("  ... and more: --full lists them", style="dim")
 

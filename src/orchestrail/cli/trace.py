@@ -16,11 +16,12 @@ from orchestrail.cli.others import print_others
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
 from orchestrail.cli.runs import print_beginnings
-from orchestrail.cli.words import GAP, dataset_text, facts, heading, orchestrator, short_id, state_mark
+from orchestrail.cli.words import GAP, dataset_text, facts, heading, job_name, orchestrator, short_id, state_mark
 from orchestrail.queries import RunRow
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.documents import beginnings_document, trace_document
 from orchestrail.queries.loading import Edge, dataset_key, is_in_memory
+from orchestrail.queries.mapped import siblings
 from orchestrail.queries.meetings import Others, others_of
 from orchestrail.queries.origin import readers_of
 from orchestrail.queries.targets import find_target
@@ -105,12 +106,14 @@ class _Picture:
     readers: Sequence[tuple[str, str]]
     output: Output
     rows: dict[str, RunRow] = field(default_factory=dict)
+    apart: dict[str, str] = field(default_factory=dict)
     leading: dict[str, list[Edge]] = field(default_factory=dict)
     drawn: set[str] = field(default_factory=set)
     passed: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         self.rows = {row.run_id: row for row in self.traced.runs}
+        self.apart = siblings(self.traced.runs, whole=False)
         leading = defaultdict(list)
         for edge in self.traced.edges:
             leading[edge.end].append(edge)
@@ -149,9 +152,11 @@ class _Picture:
 
     def _named(self, run_id: str) -> str:
         row = self.rows.get(run_id)
-        return (
-            f"{clean(row.job.name)} {short_id(run_id, self.output)}" if row else f"run {short_id(run_id, self.output)}"
-        )
+        name = self._job(row) if row else "run"
+        return f"{name} {short_id(run_id, self.output)}"
+
+    def _job(self, row: RunRow) -> str:
+        return job_name(row, self.output, apart=self.apart.get(row.run_id))
 
     def _others(self, run_ids: Sequence[str]) -> str:
         if len(run_ids) > 1 and not self.output.full:
@@ -189,7 +194,7 @@ class _Picture:
     def _through(self, run_id: str) -> list[tuple[str, Text]]:
         """Tell of a run that was given a data set and gave it back as it was."""
         row = self.rows[run_id]
-        line = heading(row, self.output).append(f"  {UNCHANGED}", style="dim")
+        line = heading(row, self.output, apart=self.apart.get(run_id)).append(f"  {UNCHANGED}", style="dim")
         return [("through", line), *(fact for fact in facts(row, self.output) if fact[0] == "prep")]
 
     def _run(self, node: Node, run_id: str, waiting: list[tuple[Node, str]]) -> None:
@@ -199,9 +204,10 @@ class _Picture:
         if row is None:
             line = Text(f"run {short_id(run_id, self.output)} is not recorded", style=GAP)
         elif run_id in self.drawn:
-            line = Text(f"{clean(row.job.name)} ").append(state_mark(row.state)).append("  as above", style="dim")
+            line = Text(f"{self._job(row)} ").append(state_mark(row.state)).append("  as above", style="dim")
         else:
-            line = heading(row, self.output, parent if not node.title.plain else None)
+            above = parent if not node.title.plain else None
+            line = heading(row, self.output, above, self.apart.get(run_id))
             if parent is None or parent.orchestrator != row.orchestrator:
                 line.append(f"  {orchestrator(row)}", style="dim")
         if node.title.plain:

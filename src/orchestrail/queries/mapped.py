@@ -9,6 +9,8 @@ from typing import Any
 from orchestrail.projections.rows import RunRow
 
 _LONGEST = 40
+_ENDING = 12
+"""Digits of the end of a run id: the beginning of a UUIDv7 is a time."""
 
 
 def last_attempts(rows: Iterable[RunRow]) -> dict[str, str]:
@@ -41,12 +43,18 @@ def told_apart(*groups: Sequence[RunRow]) -> list[dict[str, str]] | None:
     return None
 
 
-def siblings(rows: Iterable[RunRow]) -> dict[str, str]:
-    """Name every run that has others of its job beside it in the same parent, by run id; a retry is named as what it retries."""
+def siblings(rows: Iterable[RunRow], *, whole: bool = True) -> dict[str, str]:
+    """Name every run that has others of its job beside it in the same parent, by run id; a retry is named as what it retries.
+
+    Args:
+        rows: the runs that are shown together.
+        whole: whether these are all runs of their parents. Among some of them an order would give one run many numbers: what
+            nothing else tells apart goes by the end of its id there.
+    """
     groups: dict[tuple[str | None, str], list[RunRow]] = defaultdict(list)
     for row in rows:
         groups[row.parent_run_id, row.job.name].append(row)
-    return {run_id: name for group in groups.values() for run_id, name in _numbered(group).items()}
+    return {run_id: name for group in groups.values() for run_id, name in _numbered(group, whole).items()}
 
 
 def by_value(value: Any) -> bool:
@@ -54,14 +62,19 @@ def by_value(value: Any) -> bool:
     return not (isinstance(value, Mapping) and value and value.keys() <= {"type", "digest"})
 
 
-def _numbered(rows: Sequence[RunRow]) -> dict[str, str]:
-    """Name the runs of one job and parent by what tells them apart, else by their order."""
+def _numbered(rows: Sequence[RunRow], whole: bool) -> dict[str, str]:
+    """Name the runs of one job and parent by what tells them apart, else by their order or by their ids."""
     last = last_attempts(rows)
     final = [row for row in rows if last[row.run_id] == row.run_id]
     if len(final) < 2:
         return {}
     names = told_apart(final)
-    known = names[0] if names else {row.run_id: f"#{place}" for place, row in enumerate(final, start=1)}
+    if names:
+        known = names[0]
+    elif whole:
+        known = {row.run_id: f"#{place}" for place, row in enumerate(final, start=1)}
+    else:
+        known = {row.run_id: f"…{row.run_id[-_ENDING:]}" for row in final}
     return {run_id: known[end] for run_id, end in last.items()}
 
 

@@ -9,13 +9,14 @@ from unicodedata import east_asian_width
 
 from orchestrail.queries import RunRow
 from orchestrail.queries.loading import Edge, dataset_key
+from orchestrail.queries.mapped import siblings
 from orchestrail.queries.models import Model
 from orchestrail.reports.layout import Point, Sizes, layered
 from orchestrail.reports.values import Arrow, Diagram, Node, Shown, Source
 
 _SIZES = Sizes()
-_LONGEST = 20
-"""Room for a name in a box, in letters of middle width."""
+_LONGEST, _LONGEST_SMALL = 20, 24
+"""Room for a name in a box, and for what is below it, in letters of middle width."""
 _INK, _PAPER, _SOFT, _WARNING = "#1b1f24", "#f3f5f7", "#57606a", "#b3261e"
 _LOOKS = {
     Shown.PROVEN: f'stroke="{_INK}"',
@@ -36,12 +37,15 @@ def data_flow(model: Model, runs: Mapping[str, RunRow]) -> Diagram:
     }
     arrows = [Arrow(edge.start, edge.end, shown_by(edge, {})) for edge in model.edges if edge.kind in ("read", "wrote")]
     outside = {dataset_key(traced.dataset) for traced in model.sources}
+    apart = siblings(
+        (runs[key] for key in {end for one in arrows for end in (one.start, one.end)} & set(runs)), whole=False
+    )
     nodes: list[Node] = []
     for key in sorted({end for arrow in arrows for end in (arrow.start, arrow.end)}):
         row = runs.get(key)
         if row is not None:
             name = row.job.name.rpartition(".")[2]
-            nodes.append(Node(key, name, row.role or "step", (Source(row.last_seq, row.run_id),)))
+            nodes.append(Node(key, name, row.role or "step", (Source(row.last_seq, row.run_id),), apart.get(key)))
             continue
         traced = model.datasets.get(key)
         if traced is None:
@@ -51,7 +55,7 @@ def data_flow(model: Model, runs: Mapping[str, RunRow]) -> Diagram:
         sources = (Source(use.seq, use.run_id),) if use is not None else ()
         nodes.append(Node(key, traced.dataset.name.rpartition("/")[2], kind, sources))
     known = {node.key for node in nodes}
-    nodes.sort(key=lambda node: (node.title, node.key))
+    nodes.sort(key=lambda node: (node.name, node.key))
     return Diagram(
         "Data flow, from what ran", tuple(nodes), tuple(one for one in arrows if {one.start, one.end} <= known)
     )
@@ -122,7 +126,9 @@ def svg(
     for node in diagram.nodes:
         left, top = laid.places[node.key]
         shape = 3 if node.kind in DATA else 16
-        title = _fit(node.title)
+        title = _fit(node.title, _LONGEST)
+        # Runs of a mapped step are told apart below their common name, where there is room for more.
+        below = _fit(f"{node.kind} {node.apart}", _LONGEST_SMALL) if node.apart else node.kind
         thick = 2.5 if node.kind == "model" else 1
         dashed = ' stroke-dasharray="3 2"' if node.kind == "source" else ""
         middle = left + _SIZES.width // 2
@@ -130,21 +136,21 @@ def svg(
             f'<rect x="{left}" y="{top}" width="{_SIZES.width}" height="{_SIZES.height}" rx="{shape}" class="box" '
             f'fill="{_PAPER}" stroke="{_INK}" stroke-width="{thick}"{dashed}/>'
             f'<text x="{middle}" y="{top + 15}" class="name" font-size="11" fill="{_INK}">{escape(title)}</text>'
-            f'<text x="{middle}" y="{top + 27}" class="kind" font-size="9" fill="{_SOFT}">{escape(node.kind)}</text>'
+            f'<text x="{middle}" y="{top + 27}" class="kind" font-size="9" fill="{_SOFT}">{escape(below)}</text>'
         )
         address = link(node)
         linked = f'<a href="{escape(address)}">{box}</a>' if address else box
-        whole = f"<title>{escape(node.title)}</title>" if title != node.title else ""
+        whole = f"<title>{escape(node.name)}</title>" if title != node.title or node.apart else ""
         parts.append(f"<g>{whole}{linked}{_handle(handle(node), left + _SIZES.width, top)}</g>")
     return "".join((*parts, "</svg>"))
 
 
-def _fit(title: str) -> str:
+def _fit(title: str, longest: int) -> str:
     """Cut a name to the room in a box; letters of some languages are twice as wide."""
-    widths = [2 if east_asian_width(letter) in "WF" else 1 for letter in title[: _LONGEST + 1]]
-    if len(title) <= _LONGEST and sum(widths) <= _LONGEST:
+    widths = [2 if east_asian_width(letter) in "WF" else 1 for letter in title[: longest + 1]]
+    if len(title) <= longest and sum(widths) <= longest:
         return title
-    while sum(widths) >= _LONGEST:
+    while sum(widths) >= longest:
         widths.pop()
     return f"{title[: len(widths)]}…"
 
@@ -176,7 +182,7 @@ def mermaid(diagram: Diagram) -> str:
     names = {node.key: f"n{number}" for number, node in enumerate(diagram.nodes)}
     lines = ["flowchart LR"]
     for node in diagram.nodes:
-        title = node.title.replace('"', "'")
+        title = node.name.replace('"', "'")
         shape = ("[", "]") if node.kind in DATA else ("([", "])")
         lines.append(f'  {names[node.key]}{shape[0]}"{title} ({node.kind})"{shape[1]}')
     lines += [

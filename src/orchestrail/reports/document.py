@@ -179,7 +179,7 @@ def _point_json(point: Point) -> dict[str, Any]:
             {
                 "title": diagram.title,
                 "nodes": [
-                    {"key": node.key, "title": node.title, "kind": node.kind, "sources": _sources_json(node.sources)}
+                    {"key": node.key, "title": node.name, "kind": node.kind, "sources": _sources_json(node.sources)}
                     for node in diagram.nodes
                 ],
                 "arrows": [

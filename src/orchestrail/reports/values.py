@@ -68,12 +68,19 @@ class Node:
         title: what it is called.
         kind: `data`, `source`, `model`, a role of a step, or `step`.
         sources: where the record has it.
+        apart: what tells it from other runs of its job; None where none is beside it.
     """
 
     key: str
     title: str
     kind: str
     sources: tuple[Source, ...]
+    apart: str | None = None
+
+    @property
+    def name(self) -> str:
+        """What it is called, with what tells it apart."""
+        return f"{self.title} {self.apart}" if self.apart else self.title
 
 
 class Shown(StrEnum):

@@ -13,6 +13,7 @@ from markupsafe import Markup
 from orchestrail.model import DatasetRef
 from orchestrail.queries import RunRow
 from orchestrail.queries.loading import Edge, content_key, dataset_key, is_unidentified
+from orchestrail.queries.mapped import siblings
 from orchestrail.queries.neighbours import of_dataset, of_run, users
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.words import data_name
@@ -134,6 +135,7 @@ def graph(record: Snapshot, found: Found, view: View) -> Graph:
     """
     found, beside, cut = _open(record, found, view.opened)
     rows, datasets, centres = found.runs, found.datasets, found.centres
+    apart = siblings(rows.values(), whole=False)
     weak = {key: dataset.weak for key, dataset in datasets.items() if dataset.weak}
     leading = _best((edge for edge in found.edges if edge.kind != "parent"), weak)
     nodes: dict[str, Node] = {}
@@ -142,7 +144,8 @@ def graph(record: Snapshot, found: Found, view: View) -> Graph:
     for key in dict.fromkeys([*centres, *(end for edge in leading for end in (edge.start, edge.end))]):
         if key in rows:
             row = rows[key]
-            nodes[key] = Node(key, shown(row.job.name.rpartition(".")[2] or row.job.name), row.role or "step", ())
+            title, own = shown(row.job.name.rpartition(".")[2] or row.job.name), apart.get(key)
+            nodes[key] = Node(key, title, row.role or "step", (), shown(own) if own else None)
             pages[key] = addresses.run(key)
         elif key in datasets:
             dataset = datasets[key]
@@ -159,7 +162,7 @@ def graph(record: Snapshot, found: Found, view: View) -> Graph:
         tuple(node for key, node in nodes.items() if key in kept),
         tuple(arrow for arrow in arrows if arrow.start in kept and arrow.end in kept),
     )
-    names = {key: _name(key, rows, datasets) for key in nodes}
+    names = {key: _name(key, found, apart) for key in nodes}
     lines = [
         Line(
             names[edge.start], pages[edge.start], edge.kind, names[edge.end], pages[edge.end],
@@ -169,11 +172,11 @@ def graph(record: Snapshot, found: Found, view: View) -> Graph:
     ]  # fmt: skip
     # Names and addresses in it are escaped where it is drawn.
     picture = Markup(svg(drawn, lambda node: pages[node.key], partial(_handle, view, _has_more(record, found, drawn))))  # noqa: S704
-    return Graph(picture, lines, len(nodes) - len(kept), cut, len(kept))
+    return Graph(picture, lines, len(nodes) - len(kept), [_name(key, found, apart) for key in cut], len(kept))
 
 
 def _open(record: Snapshot, found: Found, opened: Sequence[str]) -> tuple[Found, set[str], list[str]]:
-    """Add what lies beside the opened boxes; give the keys of it too, and names of boxes beside which there is still more."""
+    """Add what lies beside the opened boxes; give the keys of it too, and those of boxes beside which there is still more."""
     rows, datasets, edges = dict(found.runs), dict(found.datasets), list(found.edges)
     marks = {mark(key): key for key in (*rows, *datasets)}
     shown: set[str] = set()
@@ -189,7 +192,7 @@ def _open(record: Snapshot, found: Found, opened: Sequence[str]) -> tuple[Found,
         marks |= {mark(each): each for each in (*beside.runs, *beside.datasets)}
         shown |= {key} | {end for edge in beside.edges for end in (edge.start, edge.end)}
         if beside.more:
-            cut.append(_name(key, rows, datasets))
+            cut.append(key)
     return replace(found, runs=rows, datasets=datasets, edges=edges), shown, cut
 
 
@@ -217,11 +220,11 @@ def _handle(view: View, more: Collection[str], node: Node) -> Handle | None:
     name = mark(node.key)
     if name in view.opened:
         address = view.address([each for each in view.opened if each != name])
-        return Handle(f"box-{name}", f"{address}#box-{name}", "\u2212", f"Shut {node.title}")
+        return Handle(f"box-{name}", f"{address}#box-{name}", "\u2212", f"Shut {node.name}")
     if node.key not in more:
         return None
     address = view.address([*view.opened, name])
-    return Handle(f"box-{name}", f"{address}#box-{name}", "+", f"Show what lies beside {node.title}")
+    return Handle(f"box-{name}", f"{address}#box-{name}", "+", f"Show what lies beside {node.name}")
 
 
 def _best(edges: Iterable[Edge], weak: Mapping[str, str]) -> list[Edge]:
@@ -236,10 +239,10 @@ def _best(edges: Iterable[Edge], weak: Mapping[str, str]) -> list[Edge]:
     return list(found.values())
 
 
-def _name(key: str, rows: Mapping[str, RunRow], datasets: Mapping[str, DatasetRef]) -> str:
-    if key in rows:
-        return f"run {rows[key].job.name}"
-    return data_name(datasets[key]) if key in datasets else f"not recorded: {key}"
+def _name(key: str, found: Found, apart: Mapping[str, str]) -> str:
+    if key in found.runs:
+        return f"run {found.runs[key].job.name}{f' {apart[key]}' if key in apart else ''}"
+    return data_name(found.datasets[key]) if key in found.datasets else f"not recorded: {key}"
 
 
 def _nearest(centres: Sequence[str], nodes: Mapping[str, Node], arrows: Iterable[Arrow], most: int) -> set[str]:

@@ -224,8 +224,8 @@ def _attempts(row: RunRow, rows: Iterable[RunRow]) -> list[RunRow]:
 
 def _steps(top: RunRow, shown: Shown, rows: Mapping[str, RunRow]) -> list[Step]:
     """Go through the tree below a run, each run before those below it."""
-    waited = _waited(shown.edges, rows)
     apart = siblings(shown.runs)
+    waited = _waited(shown.edges, rows, apart)
     found: list[Step] = []
     waiting = [(top.run_id, 0)]
     passed: set[str] = set()
@@ -244,11 +244,12 @@ def _steps(top: RunRow, shown: Shown, rows: Mapping[str, RunRow]) -> list[Step]:
     return [replace(step, bar=_bar(step.row, span)) for step in found]
 
 
-def _waited(edges: Sequence[Edge], rows: Mapping[str, RunRow]) -> dict[str, tuple[str, ...]]:
+def _waited(edges: Sequence[Edge], rows: Mapping[str, RunRow], apart: Mapping[str, str]) -> dict[str, tuple[str, ...]]:
     found: dict[str, list[str]] = defaultdict(list)
     for edge in edges:
         if edge.kind == "after" and not edge.captured:
-            found[edge.end].append(rows[edge.start].job.name if edge.start in rows else edge.start)
+            name = rows[edge.start].job.name if edge.start in rows else edge.start
+            found[edge.end].append(f"{name} {apart[edge.start]}" if edge.start in apart else name)
     return {run_id: tuple(names) for run_id, names in found.items()}
 
 

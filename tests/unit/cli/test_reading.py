@@ -141,6 +141,29 @@ def test_show_tells_the_runs_of_a_mapped_step_apart(made, spooled, run, said, na
     assert f"after  {names[0]} 00000000d002" in "\n".join(lines)
 
 
+@pytest.mark.parametrize(
+    ("said", "names"),
+    [
+        ([{"ours": {"nativeId": f"run/part/{number}"}} for number in (0, 1)], ["train.part [0]", "train.part [1]"]),
+        ([{}, {}], ["train.part …00000000d002", "train.part …00000000d003"]),
+    ],
+    ids=["number", "id"],
+)
+def test_trace_and_impact_tell_the_runs_of_a_mapped_step_apart(made, spooled, run, said, names):
+    """Where each is drawn, where it is met again, and in a list; by no place among those that happen to be shown."""
+    spooled(*mapped(made, *said))
+    both = (0xD002, 0xD003)
+    spooled(made.event("COMPLETE", 0xD0FE, job="train.all", parent=0xD001, second=60, upstream=both))
+    drawn = [
+        line.partition("by")[2].strip(" ") for line in run("trace", "d0fe").stdout.splitlines() if "train.part" in line
+    ]
+    assert [line.split("  ")[0] for line in drawn] == names
+    again = [line for line in run("trace", "d001").stdout.splitlines() if line.endswith("as above")]
+    assert [line.partition("by")[2].strip(" ").split(" ✔")[0] for line in again] == [names[0], *names]
+    listed = [line.strip(" ").split("  ")[0] for line in run("impact", "d001").stdout.splitlines()]
+    assert [name for name in listed if name.startswith("train.part")] == names
+
+
 def test_show_names_a_retry_as_what_it_retries(made, spooled, run):
     """A mapped run that was tried again is one of two, not one of three."""
     tried = [{"ours": {"attempt": 1}}, {"ours": {"attempt": 2, "previousAttempt": made.run_id(0xD002)}}, {}]
