@@ -63,6 +63,10 @@ class Finding:
 
 
 _Both = tuple[Marks, Marks]
+_TOGETHER = "source code"
+"""Subject of what is told once of several jobs."""
+_NAMED = 5
+"""Of so many jobs the names are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,8 +411,12 @@ def _by_job(rows: Iterable[RunRow]) -> dict[str, list[RunRow]]:
 
 
 def _hold_code(found: Differences, mine: Sequence[RunRow], other: Sequence[RunRow]) -> None:
-    """Hold the code of each job once, however many runs it had, and say which modules of the project differ."""
+    """Hold the code of each job once, however many runs it had, and say which modules of the project differ.
+
+    Where the code lies is told once of all jobs for which it changed in the same way: a file that was renamed holds many.
+    """
     groups = _by_job(mine), _by_job(other)
+    moved: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for name in groups[0]:
         a, b = groups[0][name], groups[1].get(name)
         if b is None:
@@ -428,9 +436,19 @@ def _hold_code(found: Differences, mine: Sequence[RunRow], other: Sequence[RunRo
             found.hold_code("code", name, mine_digest, other_digest, note)
         for fact in ("repository", "commit", "dirty", "path"):
             values = [one_of(getattr(row.code, fact) for row in rows) for rows in (a, b)]
+            if fact != "dirty" and all(isinstance(value, str) for value in values) and values[0] != values[1]:
+                moved[fact, values[0], values[1]].append(name)
+                continue
             dirty = any(row.code.dirty is not False for row in (*a, *b))
             doubt = "files differed from the commit, or that is not known; the code digests tell" if dirty else None
             found.hold("code", name, fact, *values, doubt=doubt if fact in ("commit", "dirty") and values[0] else None)
+    for (fact, before, after), names in moved.items():
+        if len(names) == 1:
+            found.hold("code", names[0], fact, before, after)
+            continue
+        rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        note = f"of {counted(len(names), 'job')}: {', '.join(names[:_NAMED])}{rest}"
+        found.hold("code", _TOGETHER, fact, before, after, note=note)
 
 
 def _hold_step(found: Differences, name: str, a: RunRow, b: RunRow) -> None:

@@ -152,6 +152,33 @@ def test_the_module_that_differs_is_named(made, compared):
     assert entry["note"] == "differs in module helper"
 
 
+def test_a_file_that_was_renamed_is_told_once(made, compared):
+    """Of all jobs in it together, with their names; of each job then what is its own."""
+
+    def flow(first, path, last):
+        told = [("load", "x", path), ("clean", "y", path), ("fit", last, "/models.py")]
+        return [
+            made.event("COMPLETE", first, job="flow", second=first, **code("flow", path=path)),
+            *(
+                made.event(
+                    "COMPLETE", first + place, job=f"flow.{name}", parent=first, second=first, **code(content, path=of)
+                )
+                for place, (name, content, of) in enumerate(told, start=1)
+            ),
+        ]
+
+    document = compared(made.run_id(10), made.run_id(20), *flow(10, "/old.py", "z"), *flow(20, "/new.py", "other"))
+    assert [(entry["subject"], entry["fact"]) for entry in document["changed"] if entry["category"] == "code"] == [
+        ("flow.fit", "code digest"),
+        ("source code", "path"),
+    ]
+    (renamed,) = [entry for entry in document["changed"] if entry["fact"] == "path"]
+    assert (renamed["a"], renamed["b"]) == ("/old.py", "/new.py")
+    assert renamed["note"] == "of 3 jobs: flow, flow.load, flow.clean"
+    alone = both(made, compared, code("x", path="/old.py"), code("x", path="/new.py"))
+    assert entries(alone, "changed", "code") == {("train.step", "path"): ("/old.py", "/new.py")}
+
+
 def test_an_equal_commit_with_changed_files_shows_nothing(made, compared):
     """What was changed beside the commit is not in it."""
     where = {"repository": "r", "commit": "c1"}
