@@ -13,6 +13,7 @@ from orchestrail.cli.output import Output, clean
 from orchestrail.model import IN_MEMORY, DatasetRef
 from orchestrail.queries import RunRow
 from orchestrail.queries.words import (
+    FITTED,
     STATE_SYMBOLS,
     byte_count,
     counted,
@@ -83,7 +84,7 @@ def dataset_text(dataset: DatasetRef, output: Output) -> Text:
     elif not dataset.digest:
         text.append("  by name only", style=GAP)
     kind = dataset.kind if dataset.kind == "model" else None
-    if dataset.type == "FITTED_STATE" and dataset.namespace != IN_MEMORY:
+    if dataset.type == FITTED and dataset.namespace != IN_MEMORY:
         kind = "fitted state"
     for part in (kind, dataset.framework, dataset.format, dataset.role, size(dataset)):
         if part:

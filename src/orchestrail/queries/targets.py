@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from orchestrail.capture.digest import FileDigest, digest_file
 from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded
-from orchestrail.model import EMPTY, DatasetRef
+from orchestrail.model import EMPTY, IN_MEMORY, DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow, Use
@@ -20,6 +20,7 @@ from orchestrail.projections.tables import use_row
 from orchestrail.queries.beginnings import since_when
 from orchestrail.queries.loading import load_runs
 from orchestrail.queries.runs import find_run_or_none
+from orchestrail.queries.words import FITTED, named_value
 
 _DIGEST = re.compile(r"(?:sha256:)?([0-9a-f]{8,64})", re.IGNORECASE)
 _DIGITS = 64
@@ -58,7 +59,8 @@ def find_target(connection: Connection, given: str) -> Target:
 
     Args:
         connection: a snapshot of the store.
-        given: path of a file, `sha256:...` or the beginning of it, name of a data set (`namespace:name` too), or a RUN.
+        given: path of a file, `sha256:...` or the beginning of it, name of a data set (`namespace:name` too, and whatever
+            name answers give it), or a RUN.
 
     Raises:
         NotRecorded: no recorded run has to do with it.
@@ -190,14 +192,40 @@ def _by_digest(connection: Connection, given: str, digits: str) -> Target | None
 
 
 def _named(connection: Connection, given: str) -> Target | None:
-    """Find a data set by its whole name, by the path that the name stands for here, or by the end of a name."""
+    """Find a data set by its whole name, by the path that the name stands for here, as answers name it, or by the end of a name."""
     columns = tables.use.c
-    names = _whole(connection, given) or _names(connection, tables.ends_with(columns.name, f"/{given}"))
+    names = _whole(connection, given)
+    if not names and (found := _value(connection, given) or _keyed(connection, given)):
+        return found
+    names = names or _names(connection, tables.ends_with(columns.name, f"/{given}"))
     if len(names) > 1:
         shown = "; ".join(f"{namespace}:{name}" for namespace, name in names[:_SHOWN])
         raise AmbiguousRun(f"{given!r} fits {len(names)} data sets.", f"{shown}.", "Give more of the name.")
     for namespace, name in names:
         return _last(connection, given, "dataset", columns.name == name, columns.namespace == namespace)
+    return None
+
+
+def _value(connection: Connection, given: str) -> Target | None:
+    """Find what lay in memory by the words that answers have for it; a run may have handed on a value and a fitted state."""
+    columns = tables.use.c
+    if (named := named_value(given)) is None:
+        return None
+    name, fitted = named
+    kind = columns.type == FITTED if fitted else columns.type.is_distinct_from(FITTED)
+    return _last(connection, given, "dataset", columns.namespace == IN_MEMORY, columns.name == name, kind)
+
+
+def _keyed(connection: Connection, given: str) -> Target | None:
+    """Find one content by the key that verdicts and documents have for it: `namespace:name@sha256:...`."""
+    columns = tables.use.c
+    key, _, digest = given.rpartition("@")
+    if not digest.startswith("sha256:"):
+        return None
+    for namespace, name in _whole(connection, key):
+        named = columns.namespace == namespace, columns.name == name
+        if found := _last(connection, given, "digest", *named, columns.digest == digest):
+            return found
     return None
 
 

@@ -44,11 +44,25 @@ def size(dataset: DatasetRef) -> str | None:
     return ", ".join(parts) or None
 
 
+FITTED = "FITTED_STATE"
+"""Type of a data set that is the state of a fitted object."""
+_VALUES = {True: "fitted state of ", False: "value of "}
+"""What stands before the name of what lay in memory; True where it is a fitted state."""
+
+
 def data_name(dataset: DatasetRef) -> str:
     """Give the name of a data set: of a file its path, of what lay in memory whose value it was, of all else with its namespace."""
     if dataset.namespace == IN_MEMORY:
-        return f"{'fitted state' if dataset.type == 'FITTED_STATE' else 'value'} of {dataset.name}"
+        return f"{_VALUES[dataset.type == FITTED]}{dataset.name}"
     return dataset.name if dataset.namespace == "file" else f"{dataset.namespace}:{dataset.name}"
+
+
+def named_value(shown: str) -> tuple[str, bool] | None:
+    """Take apart what `data_name` gives of something in memory: its name, and whether it is a fitted state; None of all else."""
+    for fitted, words in _VALUES.items():
+        if shown.startswith(words):
+            return shown.removeprefix(words), fitted
+    return None
 
 
 def duration(row: RunRow) -> str | None:

@@ -15,6 +15,7 @@ from orchestrail.queries.meetings import others_of
 from orchestrail.queries.origin import readers_of
 from orchestrail.queries.targets import find_target
 from orchestrail.queries.trace import trace
+from orchestrail.queries.words import data_name
 
 
 @pytest.fixture
@@ -154,6 +155,33 @@ def test_an_ambiguous_name_is_refused(made, traced):
     """Two data sets end in it; the message names both."""
     with pytest.raises(AmbiguousRun, match="file:/a/x; file:/b/x"):
         traced("x", made.event("COMPLETE", 1, outputs=[made.dataset("/a/x", "1"), made.dataset("/b/x", "2")]))
+
+
+def test_whatever_name_an_answer_gives_a_data_set_can_be_asked_for(made, recorded):
+    """Of a run that handed on a value and a fitted state each is found; a key is of its own content."""
+    table, state = (
+        {"namespace": "inmemory", "name": "flow.fit", "facets": made.dataset("", of)["facets"]} for of in "ts"
+    )
+    state["facets"]["datasetType"] = {"datasetType": "FITTED_STATE"}
+    events = [
+        made.event("COMPLETE", 1, outputs=[made.dataset("/a", "old")]),
+        made.event("COMPLETE", 2, second=2, inputs=[made.dataset("/a", "old")], outputs=[state, table]),
+        made.event("COMPLETE", 3, second=3, inputs=[state, table], outputs=[{"namespace": "s3://b", "name": "m"}]),
+        made.event("COMPLETE", 4, second=4, outputs=[made.dataset("/a", "new")]),
+    ]
+    store = recorded(*events)
+    found = trace(store, find_target(store, "m")).datasets
+    assert {data_name(each.dataset) for each in found.values()} == {
+        "/a", "fitted state of flow.fit", "value of flow.fit", "s3://b:m",
+    }  # fmt: skip
+    for key, each in found.items():
+        dataset = each.dataset
+        named, keyed = find_target(store, data_name(dataset)).dataset, find_target(store, key).dataset
+        assert (named.namespace, named.name, named.type) == (dataset.namespace, dataset.name, dataset.type)
+        assert (keyed.name, keyed.digest) == (dataset.name, dataset.digest)
+    for lacking in ("value of flow.other", f"file:/a@{made.digest('t')}", "value of m"):
+        with pytest.raises(NotRecorded):
+            find_target(store, lacking)
 
 
 def test_the_nearest_earlier_writer_counts_and_the_others_are_named(made, traced):
