@@ -44,6 +44,9 @@ VENDORED = {
     "idiomorph/LICENSE": "idiomorph.LICENSE",
 }
 """Files of the npm packages of the pages, and what they are called here."""
+COMPILED = {"UV_COMPILE_BYTECODE": "1"}
+"""uv compiles nothing by itself, as pip does: where PYTHONDONTWRITEBYTECODE is set, as images of Python set it, each of the many
+processes that tests start would compile anew all that it imports."""
 each_benchmark = nox.parametrize("name", BENCHMARKS, ids=BENCHMARKS)
 each_chaos = nox.parametrize("name", CHAOS, ids=CHAOS)
 each_part = nox.parametrize("name", ["core", *ADAPTERS], ids=["core", *ADAPTERS])
@@ -87,7 +90,7 @@ def prepare(
         wanted += [f"./{folder}[host]", "--group", f"{folder}/pyproject.toml:{host}"]
     for group in groups:
         wanted += ["--group", group]
-    session.install(*wanted, "--constraint", str(locked(adapter, host)))
+    session.install(*wanted, "--constraint", str(locked(adapter, host)), env=COMPILED)
     own = Path(session.create_tmp()).resolve()
     session.env.update(
         PYTHONPATH=None,
@@ -103,7 +106,7 @@ def prepare(
         session.run_install("uv", "venv", "--quiet", "--clear", str(command))
         into = ("--python", str(command / "bin" / "python"), "--constraint", "constraints.txt")
         with_tools = [f"--group={group}" for group in groups]
-        session.run_install("uv", "pip", "install", "--quiet", ".[audit]", *with_tools, *into)
+        session.run_install("uv", "pip", "install", "--quiet", ".[audit]", *with_tools, *into, env=COMPILED)
         session.env["ORCHESTRAIL_COMMAND"] = str(command / "bin" / "orchestrail")
 
 
@@ -121,7 +124,7 @@ def beside(session: nox.Session, name: str, *wanted: str, constraint: Path) -> P
     folder = Path(session.create_tmp()).resolve() / name
     session.run("uv", "venv", "--quiet", "--clear", str(folder))
     into = ("--python", str(folder / "bin" / "python"), "--constraint", str(constraint))
-    session.run("uv", "pip", "install", "--quiet", *wanted, *into)
+    session.run("uv", "pip", "install", "--quiet", *wanted, *into, env=COMPILED)
     return folder / "bin"
 
 
