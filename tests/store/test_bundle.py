@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import zlib
 
 import pytest
@@ -18,6 +20,21 @@ def test_values_come_back(values):
     """Empty ones, missing ones and any bytes, each in its place."""
     assert unpack(pack(values)) == values
     assert unpack(pack(values), len(values)) == values
+
+
+def test_what_was_packed_where_there_is_no_isal_is_read_where_there_is_and_the_other_way_round():
+    """The format is one; only who writes it differs, and so do the bytes."""
+    values = [b"an event " * 50, None, b"", bytes(range(256)) * 20]
+    code = (
+        "import sys; sys.modules['isal'] = None\n"
+        "from orchestrail.store.bundle import pack, unpack\n"
+        f"values = {values!r}\n"
+        "assert unpack(sys.stdin.buffer.read()) == values\n"
+        "sys.stdout.buffer.write(pack(values))"
+    )
+    without = subprocess.run([sys.executable, "-c", code], input=pack(values), capture_output=True, check=True).stdout
+    assert unpack(without) == values
+    assert without != pack(values)
 
 
 @given(VALUES, st.data())

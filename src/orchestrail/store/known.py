@@ -9,45 +9,53 @@ from __future__ import annotations
 import os
 from collections.abc import Collection
 from contextlib import suppress
-from functools import lru_cache
 from pathlib import Path
+from typing import NamedTuple
 
 from orchestrail.store.keys import log_id
-from orchestrail.store.note import Head, NoteError, Verifier, checked_head, parse_note
+from orchestrail.store.note import Verifier
 
 _PENDING = ".new"
 
 
-def known_heads(home: Path, verifier: Verifier) -> list[Head]:
-    """Return the heads of a log that a home has seen and that nothing replaced, the newest first.
+class Known(NamedTuple):
+    """What a home has as a checkpoint of a log; nobody has looked at its signature yet.
 
-    What is not signed by the key is passed over: it is no checkpoint of this log.
+    Attributes:
+        size: of the log, by the file's name.
+        note: the checkpoint.
     """
-    found: list[Head] = []
-    for path in sorted(_notes(home, verifier), key=_size, reverse=True):
-        with suppress(OSError, NoteError):
-            found.append(_head(path.read_bytes(), verifier))
-    return found
+
+    size: int
+    note: bytes
 
 
-def remember(home: Path, verifier: Verifier, size: int, note: bytes, instead_of: Collection[int] = ()) -> bool:
+def known_notes(home: Path, verifier: Verifier) -> list[Known]:
+    """Return the checkpoints of a log that a home has seen and that nothing replaced, the newest first."""
+    found: list[Known] = []
+    for path in _notes(home, verifier):
+        with suppress(OSError):
+            found.append(Known(int(path.name), path.read_bytes()))
+    return sorted(found, reverse=True)
+
+
+def remember(home: Path, verifier: Verifier, known: Known, instead_of: Collection[int] = ()) -> bool:
     """Keep a checkpoint; say whether it is kept, which it is not where the home cannot be written.
 
     Args:
         home: where it is kept.
         verifier: the key of the log.
-        size: of the log.
-        note: the checkpoint.
+        known: the checkpoint.
         instead_of: sizes of known ones that the log of this one holds, and that need not be kept beside it.
     """
     with suppress(OSError):
         folder = _folder(home, verifier)
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        fresh = folder / f"{size}.{os.getpid()}{_PENDING}"
-        fresh.write_bytes(note)
-        fresh.replace(folder / str(size))
+        fresh = folder / f"{known.size}.{os.getpid()}{_PENDING}"
+        fresh.write_bytes(known.note)
+        fresh.replace(folder / str(known.size))
         for before in instead_of:
-            if before < size:
+            if before < known.size:
                 (folder / str(before)).unlink(missing_ok=True)
         return True
     return False
@@ -59,11 +67,6 @@ def forget(home: Path, verifier: Verifier) -> None:
         path.unlink(missing_ok=True)
 
 
-@lru_cache(maxsize=16)  # the same one is read before each append
-def _head(note: bytes, verifier: Verifier) -> Head:
-    return checked_head(parse_note(note), verifier)
-
-
 def _folder(home: Path, verifier: Verifier) -> Path:
     return home / "checkpoints" / log_id(verifier)
 
@@ -72,7 +75,3 @@ def _notes(home: Path, verifier: Verifier) -> list[Path]:
     with suppress(FileNotFoundError, NotADirectoryError):
         return [path for path in _folder(home, verifier).iterdir() if path.name.isdecimal()]
     return []
-
-
-def _size(path: Path) -> int:
-    return int(path.name)

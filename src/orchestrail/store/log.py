@@ -16,15 +16,16 @@ from orchestrail.store.base import Appended, Behind, Checkpoint, Gap, Incoming, 
 from orchestrail.store.entries import entries_in, page_from
 from orchestrail.store.erasure import take_out
 from orchestrail.store.keys import load_signer, parse_public_key
-from orchestrail.store.known import forget, known_heads, remember
-from orchestrail.store.note import Head, NoteError, Signer, Verifier, checked_head, parse_head, parse_note
+from orchestrail.store.known import Known, forget, known_notes, remember
+from orchestrail.store.note import NoteError, Signer, Verifier, checked_head, parse_head, parse_note
 from orchestrail.store.session import Damage, Session, places
 
+_NOTE = "SELECT note FROM checkpoint WHERE size = ?"
 _MARK_RESOLVED = "UPDATE quarantine SET event_id = ? WHERE id = ?"
 
 
-Asked = Sequence[tuple[Head, Any]]
-"""Heads that a log is known to have signed, each with the cursor of what it has of that size."""
+Asked = Sequence[tuple[Known, Any]]
+"""Checkpoints that a log is known to have signed, each with the cursor of what it has of that size."""
 
 
 class LogStore(ABC):
@@ -38,7 +39,7 @@ class LogStore(ABC):
         self.home = home
         self._verifier = verifier
         self._signer: Signer | None = None
-        self._seen: Head | None = None
+        self._seen: Known | None = None
         self._held: Sequence[int] = ()
         self._given_up = False
 
@@ -93,15 +94,15 @@ class LogStore(ABC):
         return self._append([incoming], (), entry_id)
 
     def _append(self, items: Sequence[Incoming], refused: Sequence[Refused], resolved: int | None = None) -> Appended:
-        given = prepared(self._sign(), items)
+        given, known = prepared(self._sign(), items), self._known()
         with self._writing() as session:
-            asked = self._ask_of_known(session)
+            asked = ask(session, known)
             batch = Batch(session, self._sign(), given, refused)
             self._require_grown(session, asked)
             appended = batch.write()
             if resolved is not None:
                 session.execute(_MARK_RESOLVED, (batch.identities[0], resolved))
-        self._grown(batch.note)
+        self._grown(appended.size, batch.note)
         return appended
 
     def erase(self, entries: Sequence[Placed], record: Incoming) -> Appended:
@@ -114,15 +115,15 @@ class LogStore(ABC):
         Raises:
             StoreError: nothing was taken out: the store cannot be written, or whoever asks may not change what is in it.
         """
-        given = prepared(self._sign(), [record])
+        given, known = prepared(self._sign(), [record]), self._known()
         with self._writing() as session:
-            asked = self._ask_of_known(session)
+            asked = ask(session, known)
             batch = Batch(session, self._sign(), given)
             self._require_grown(session, asked)
             appended = batch.write()
             with self._unguarded(session):
                 take_out(session, entries)
-        self._grown(batch.note)
+        self._grown(appended.size, batch.note)
         return appended
 
     def known(self, event_ids: Iterable[str]) -> set[str]:
@@ -179,9 +180,9 @@ class LogStore(ABC):
 
         What is known are the newest checkpoints that this home has seen.
         """
-        known = known_heads(self.home, self._verifier)  # before the log is looked at, which grows meanwhile
+        known = known_notes(self.home, self._verifier)  # before the log is looked at, which grows meanwhile
         with self._reading() as session:
-            return lacking(session, ask(session, known))
+            return lacking(session, ask(session, known), self._verifier)
 
     def remember(self, note: bytes) -> None:
         """Keep a checkpoint that came from outside: a log that lacks it signs nothing.
@@ -192,9 +193,9 @@ class LogStore(ABC):
         head = checked_head(parse_note(note), self._verifier)
         with self._reading() as session:
             # Of two of one size the log holds one at most: what it lacks is what must be known.
-            same = [known for known in known_heads(self.home, self._verifier) if known.size == head.size]
-            if lacking(session, ask(session, same)) is None:
-                remember(self.home, self._verifier, head.size, note)
+            same = [known for known in known_notes(self.home, self._verifier) if known.size == head.size]
+            if lacking(session, ask(session, same), self._verifier) is None:
+                remember(self.home, self._verifier, Known(head.size, note))
 
     @contextmanager
     def give_up(self) -> Iterator[None]:
@@ -205,13 +206,13 @@ class LogStore(ABC):
             forget(self.home, self._verifier)
         finally:
             self._given_up = False
-        self._grown(self.checkpoint().note)
+        head = self.checkpoint()
+        self._grown(head.size, head.note)
 
-    def _ask_of_known(self, session: Session) -> Asked:
-        """Ask what the log holds of what it is known to have signed, together with what an append asks first."""
+    def _known(self) -> list[Known]:
+        """Give what the log is known to have signed. It only grows, so nobody who appends has to wait while it is read."""
         seen = [self._seen] if self._seen is not None else []
-        known = [] if self._given_up else [*known_heads(self.home, self._verifier), *seen]
-        return ask(session, known)
+        return [] if self._given_up else [*known_notes(self.home, self._verifier), *seen]
 
     def _require_grown(self, session: Session, asked: Asked) -> None:
         """Require, before anything is signed, that the log holds what it is known to have signed.
@@ -223,21 +224,21 @@ class LogStore(ABC):
         Raises:
             StoreError: it does not: it was put back from a copy, while this process had it open or before.
         """
-        behind = lacking(session, asked)
+        behind = lacking(session, asked, self._verifier)
         if behind is not None:
             raise StoreError(
                 "The log was not continued.",
                 f"It is behind a checkpoint that it had signed: {behind}. It may have been put back from a copy.",
                 "Bring back what is missing, or put its loss on the record with `orchestrail recover`.",
             )
-        self._held = [head.size for head, _ in asked]
+        self._held = [known.size for known, _ in asked]
 
-    def _grown(self, note: bytes | None) -> None:
+    def _grown(self, size: int, note: bytes | None) -> None:
         """Keep the checkpoint over what was appended, outside the store; where it cannot be kept there, in this process alone."""
         if note is not None and not self._given_up:
-            head = parse_head(parse_note(note).text)
-            kept = remember(self.home, self._verifier, head.size, note, self._held)
-            self._seen = None if kept else head
+            known = Known(size, note)
+            kept = remember(self.home, self._verifier, known, self._held)
+            self._seen = None if kept else known
 
     def _sign(self) -> Signer:
         if self._signer is None:
@@ -260,36 +261,49 @@ def stated_head(note: object) -> Checkpoint:
     return Checkpoint(head.size, head.root_hash, note)
 
 
-def ask(session: Session, known: Iterable[Head]) -> Asked:
+def ask(session: Session, known: Iterable[Known]) -> Asked:
     """Ask a log for the checkpoints of some sizes; `lacking` reads the answers.
 
     Args:
         session: reads the log.
-        known: heads that it signed.
+        known: what it is known to have signed.
     """
-    return [(head, session.execute("SELECT note FROM checkpoint WHERE size = ?", (head.size,))) for head in known]
+    return [(one, session.execute(_NOTE, (one.size,))) for one in known]
 
 
-def lacking(session: Session, asked: Asked) -> Behind | None:
+def lacking(session: Session, asked: Asked, verifier: Verifier) -> Behind | None:
     """Say what a log lacks of what it is known to have signed; None where it holds all of it.
+
+    What its key did not sign is passed over: it is no checkpoint of this log.
 
     Args:
         session: reads the log.
-        asked: of each head that it signed what it has of that size.
+        asked: of each checkpoint what it has of that size.
+        verifier: its key.
 
     Raises:
         Damage: a checkpoint of it cannot be read.
     """
-    for head, answer in asked:
-        row = answer.fetchone()
+    for known, answer in asked:
+        # Nearly always it holds the very bytes, and nothing in them has to be read before an append.
+        if answer.fetchone() == (known.note,):
+            continue
         try:
-            held = None if row is None else parse_head(parse_note(row[0]).text).root_hash
-        except NoteError as error:
-            raise Damage(f"the checkpoint of size {head.size}: {error}") from error
-        if held != head.root_hash:
+            head = checked_head(parse_note(known.note), verifier)
+        except NoteError:
+            continue
+        if _root(session, head.size) != head.root_hash:
             (size,) = session.execute("SELECT max(size) FROM checkpoint").fetchone()
             return Behind(size, head.size, head.root_hash, parted=head.size <= size)
     return None
+
+
+def _root(session: Session, size: int) -> bytes | None:
+    row = session.execute(_NOTE, (size,)).fetchone()
+    try:
+        return None if row is None else parse_head(parse_note(row[0]).text).root_hash
+    except NoteError as error:
+        raise Damage(f"the checkpoint of size {size}: {error}") from error
 
 
 def own_verifier(session: Session) -> Verifier:

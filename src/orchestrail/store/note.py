@@ -22,6 +22,7 @@ _ED25519 = b"\x01"
 _SIGNATURE = re.compile("\u2014 ([^ +\n]+) ([A-Za-z0-9+/=]+)")
 _NAME = re.compile("[^ +\x00-\x1f\ud800-\udfff]+")
 _SIZE = re.compile(r"0|[1-9][0-9]{0,18}")
+_CONTROL = re.compile("[\x00-\x09\x0b-\x1f]")
 
 
 class NoteError(ValueError):
@@ -74,7 +75,7 @@ def parse_note(data: bytes) -> Note:
         whole = data.decode("utf-8")
     except UnicodeDecodeError as error:
         raise NoteError("not UTF-8") from error
-    if any(ord(character) < 0x20 and character != "\n" for character in whole):
+    if _CONTROL.search(whole):
         raise NoteError("a control character")
     text, separator, lines = whole.rpartition("\n\n")
     if not separator or not text or not lines.endswith("\n"):

@@ -26,7 +26,7 @@ from orchestrail.store.base import Behind, Progress, Refused, Verification
 from orchestrail.store.copying import copy_log, verified_copy
 from orchestrail.store.erasure import GUARDED
 from orchestrail.store.keys import create_signer, load_signer
-from orchestrail.store.known import known_heads
+from orchestrail.store.known import known_notes
 from orchestrail.store.log import LogStore, ask, lacking, own_verifier
 from orchestrail.store.note import Verifier
 from orchestrail.store.outside import Growth
@@ -408,7 +408,7 @@ def _make(server: Server, home: Path) -> Verifier:
                 begin_log(session, create_signer(home))
             if waited:
                 verifier = own_verifier(session)
-                behind = lacking(session, ask(session, known_heads(home, verifier)))
+                behind = lacking(session, ask(session, known_notes(home, verifier)), verifier)
                 given, aside = (waited, []) if behind is None else ([], [_put_aside(each, behind) for each in waited])
                 Batch(session, load_signer(home, verifier), Prepared.of(given), aside).write()
         return own_verifier(session)

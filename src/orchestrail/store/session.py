@@ -7,7 +7,10 @@ from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 # Asked for one by one, not as a join: for that PostgreSQL may read the whole log, as it does where it believes a table to be small.
-_PLACES = "SELECT event_id, (SELECT seq FROM log WHERE log.event_id = new.event_id) FROM {new}"
+_PLACES = (
+    "SELECT event_id, seq FROM (SELECT event_id, (SELECT seq FROM log WHERE log.event_id = new.event_id) AS seq FROM {new})"
+    " AS asked WHERE seq IS NOT NULL"
+)
 
 
 def storable(text: str) -> str:
@@ -90,5 +93,4 @@ class Examined(Session, Protocol):
 
 def places(session: Session, identities: Sequence[bytes]) -> Iterable[tuple[bytes, int]]:
     """Give those of the event ids that the log holds, with their sequence numbers; see `Rows`."""
-    rows = session.each(_PLACES, {"event_id": bytes}, [(identity,) for identity in identities])
-    return ((identity, seq) for identity, seq in rows if seq is not None)
+    return session.each(_PLACES, {"event_id": bytes}, [(identity,) for identity in identities])
