@@ -20,12 +20,12 @@ from orchestrail.store.known import Known, forget, known_notes, remember
 from orchestrail.store.note import NoteError, Signer, Verifier, checked_head, parse_head, parse_note
 from orchestrail.store.session import Damage, Session, places
 
-_NOTE = "SELECT note FROM checkpoint WHERE size = ?"
+_NOTES = "SELECT (SELECT note FROM checkpoint WHERE checkpoint.size = new.size) FROM {new}"
 _MARK_RESOLVED = "UPDATE quarantine SET event_id = ? WHERE id = ?"
 
 
-Asked = Sequence[tuple[Known, Any]]
-"""Checkpoints that a log is known to have signed, each with the cursor of what it has of that size."""
+Asked = tuple[Sequence[Known], Iterable[Any]]
+"""Checkpoints that a log is known to have signed, and what it has of each one's size; see `Rows`."""
 
 
 class LogStore(ABC):
@@ -231,7 +231,7 @@ class LogStore(ABC):
                 f"It is behind a checkpoint that it had signed: {behind}. It may have been put back from a copy.",
                 "Bring back what is missing, or put its loss on the record with `orchestrail recover`.",
             )
-        self._held = [known.size for known, _ in asked]
+        self._held = [known.size for known in asked[0]]
 
     def _grown(self, size: int, note: bytes | None) -> None:
         """Keep the checkpoint over what was appended, outside the store; where it cannot be kept there, in this process alone."""
@@ -261,14 +261,14 @@ def stated_head(note: object) -> Checkpoint:
     return Checkpoint(head.size, head.root_hash, note)
 
 
-def ask(session: Session, known: Iterable[Known]) -> Asked:
-    """Ask a log for the checkpoints of some sizes; `lacking` reads the answers.
+def ask(session: Session, known: Sequence[Known]) -> Asked:
+    """Ask a log for the checkpoints of some sizes; `lacking` reads the answer.
 
     Args:
         session: reads the log.
         known: what it is known to have signed.
     """
-    return [(one, session.execute(_NOTE, (one.size,))) for one in known]
+    return known, session.each(_NOTES, {"size": int}, [(one.size,) for one in known])
 
 
 def lacking(session: Session, asked: Asked, verifier: Verifier) -> Behind | None:
@@ -284,9 +284,9 @@ def lacking(session: Session, asked: Asked, verifier: Verifier) -> Behind | None
     Raises:
         Damage: a checkpoint of it cannot be read.
     """
-    for known, answer in asked:
+    for known, (held,) in zip(*asked, strict=True):
         # Nearly always it holds the very bytes, and nothing in them has to be read before an append.
-        if answer.fetchone() == (known.note,):
+        if held == known.note:
             continue
         try:
             head = checked_head(parse_note(known.note), verifier)
@@ -299,7 +299,7 @@ def lacking(session: Session, asked: Asked, verifier: Verifier) -> Behind | None
 
 
 def _root(session: Session, size: int) -> bytes | None:
-    row = session.execute(_NOTE, (size,)).fetchone()
+    row = session.execute("SELECT note FROM checkpoint WHERE size = ?", (size,)).fetchone()
     try:
         return None if row is None else parse_head(parse_note(row[0]).text).root_hash
     except NoteError as error:
