@@ -88,6 +88,20 @@ def test_runs_of_a_mapped_step_are_told_apart(
     assert "[1]" not in alone
 
 
+def test_that_steps_did_what_was_not_seen_is_told(
+    append: Callable[..., Store], serve: Callable[..., Serving], made: ModuleType
+) -> None:
+    """Forward, where the picture would look like an all-clear; back, what produced it is no matter of theirs."""
+    store = append("m")
+    missed = {"notCaptured": [{"what": "cp", "reason": "it ran in a process that is not recorded"}]}
+    copied = made.event("COMPLETE", 0xD002, job="copy", parent=1, second=5, orchestrail_capture=missed)
+    store.append([Incoming(made.body(copied), "test")])
+    served = serve()
+    said = "Steps in the same processes did what was not seen"
+    pages = [httpx.get(f"{served.url}/lineage?target=file:/m&direction={way}").text for way in ("forward", "back")]
+    assert [said in page for page in pages] == [True, False]
+
+
 def test_what_was_followed_is_kept_while_the_record_stands(append: Callable[..., Store], made: ModuleType) -> None:
     """An opened box follows nothing anew; a record that grew does, and so does each question of whoever may not see all."""
     store, kept, small = append("old"), Lineages(), Lineages(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated
 
 import typer
@@ -14,6 +14,7 @@ from orchestrail.cli.others import print_others
 from orchestrail.cli.output import Output, clean
 from orchestrail.cli.record import reading, settings_of
 from orchestrail.cli.words import GAP, dataset_text, heading, short_digest, short_id
+from orchestrail.queries import RunRow
 from orchestrail.queries.documents import impact_document
 from orchestrail.queries.impact import Descendants, Examined, Impact, examined
 from orchestrail.queries.impact import impact as find_impact
@@ -79,6 +80,8 @@ def print_impact(found: Impact, others: Others, looked_at: Examined | None, outp
         _print_part(
             found.possible, "May descend from it: an edge by name only, or a value that was not captured", apart, output
         )
+    if found.unseen:
+        _print_unseen(found.unseen, output)
     if looked_at is not None:
         output.line()
         line = (
@@ -109,6 +112,19 @@ def _print_part(part: Descendants, title: str, apart: Mapping[str, str], output:
     for row in part.runs[: len(part.runs) if output.full else _SHOWN]:
         output.line(Text("  ").append_text(heading(row, output, apart=apart.get(row.run_id))))
     if not output.full and max(len(data), len(part.runs)) > _SHOWN:
+        output.line("  ... and more: --full lists them", style="dim")
+
+
+def _print_unseen(rows: Sequence[RunRow], output: Output) -> None:
+    output.line()
+    steps = counted(len(rows), "step in the same processes did", "steps in the same processes did")
+    output.line(f"Unknown: {steps} what was not seen; what came of it there is not in this answer", style=GAP)
+    shown, apart = len(rows) if output.full else _SHOWN, siblings(rows, whole=False)
+    for row in rows[:shown]:
+        missed = "; ".join(f"{what} ({why})" if why else what for what, why in row.not_captured)
+        line = Text("  ").append_text(heading(row, output, apart=apart.get(row.run_id)))
+        output.line(line.append(clean(f"  {missed}"), style=GAP))
+    if len(rows) > shown:
         output.line("  ... and more: --full lists them", style="dim")
 
 

@@ -303,6 +303,7 @@ def impact_document(found: Impact, others: Others, examined: Examined | None = N
         "withdrawals": [withdrawal_document(one) for one in found.withdrawn],
         "read_after_withdrawal": [row.run_id for row in found.read_after],
         "examined": {"models": examined.models, "complete": examined.complete} if examined else None,
+        "not_seen": [run_document(row) for row in found.unseen],
         "other_contents": others_document(others),
     }
 

@@ -24,6 +24,9 @@ from orchestrail.queries.targets import Target
 from orchestrail.queries.trace import Step, Steps, trace
 from orchestrail.queries.withdrawals import Withdrawal, withdrawals
 
+_NO_DATA = ("code", "fitted state")
+"""What capture may miss of a step that says nothing of its data."""
+
 
 @dataclass(frozen=True, slots=True)
 class Descendants:
@@ -60,6 +63,8 @@ class Impact:
         withdrawn: the withdrawals of what is meant.
         read_after: runs that began to read it after it was withdrawn.
         cut: True where the search was told how far to go, and more may descend.
+        unseen: steps of the processes that it was written, read or descends in, of which capture says that it missed something, and
+            which it may have come to: what they made of it is not among what descends.
     """
 
     target: Target
@@ -71,6 +76,7 @@ class Impact:
     withdrawn: Sequence[Withdrawal]
     read_after: Sequence[RunRow]
     cut: bool = False
+    unseen: Sequence[RunRow] = ()
 
     @property
     def unproven(self) -> list[Edge]:
@@ -167,6 +173,7 @@ def impact(connection: Connection, target: Target, version: str | None = None, m
         covering,
         [row for row in readers if since is not None and (row.started_at or row.seen_at or "~") > since],
         room.full,
+        _unseen(connection, target, meant, [*certain.runs, *possible.runs], room),
     )
 
 
@@ -220,14 +227,9 @@ def _last_uses(connection: Connection, condition: ColumnElement[bool], room: _Ro
 
 def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef], room: _Room) -> dict[str, bool]:
     """Find the runs whose trace goes to one of these data sets by a single step; True where it is shown to be that one."""
-    use = tables.use.c
-    digests = {dataset.digest for dataset in meant.values() if dataset.digest and not dataset.is_empty}
-    names = {(each.namespace, each.name) for each in meant.values() if not each.digest or each.is_empty}
     read: dict[str, None] = {}
-    for chunk in chunks(digests):
-        read.update(dict.fromkeys(_using(connection, room, use.digest.in_(chunk))))
-    for namespace, name in names:
-        read.update(dict.fromkeys(_using(connection, room, use.namespace == namespace, use.name == name)))
+    for fitting in _of_these(meant):
+        read.update(dict.fromkeys(_using(connection, room, fitting)))
     steps.prepare(read)
     found: dict[str, bool] = {}
     for run_id in _with_below(steps, read):
@@ -236,6 +238,45 @@ def _reading(connection: Connection, steps: Steps, meant: dict[str, DatasetRef],
         if edges:
             found[run_id] = any(edge.captured and edge.proof != "name" for edge in edges)
     return found
+
+
+def _of_these(meant: dict[str, DatasetRef]) -> Iterator[ColumnElement[bool]]:
+    """Give conditions on uses, of which those of these data sets meet one: by content, else by name."""
+    use = tables.use.c
+    digests = {dataset.digest for dataset in meant.values() if dataset.digest and not dataset.is_empty}
+    for chunk in chunks(digests):
+        yield use.digest.in_(chunk)
+    for namespace, name in {(each.namespace, each.name) for each in meant.values() if not each.digest or each.is_empty}:
+        yield and_(use.namespace == namespace, use.name == name)
+
+
+def _unseen(
+    connection: Connection, target: Target, meant: dict[str, DatasetRef], found: Sequence[RunRow], room: _Room
+) -> list[RunRow]:
+    """Find the steps that may have used it unseen: by a program that they began, say, which copied it.
+
+    Where a process wrote it, those that were over before are none of them.
+    """
+    use, run, step = tables.use.c, tables.run.c, tables.step.c
+    since = {row.root_run_id: 0 for row in found}
+    wrote = {target.run.root_run_id: target.run.first_seq} if target.run is not None else {}
+    for fitting in _of_these(meant):
+        query = select(run.root_run_id, use.seq).join_from(tables.use, tables.run, use.run_id == run.run_id)
+        written = query.where(use.direction == "output", fitting).order_by(use.seq).limit(room.most)
+        for root, seq in connection.execute(written):
+            wrote[root] = min(seq, wrote.get(root, seq))
+    since |= wrote
+    missed: list[str] = []
+    for chunk in chunks(since):
+        begun = select(run.run_id, run.root_run_id, run.last_seq).join_from(
+            tables.run, tables.step, run.run_id == step.run_id
+        )
+        rows = connection.execute(begun.where(run.root_run_id.in_(chunk), step.not_captured > 0)).all()
+        missed += [run_id for run_id, root, last in rows if last >= since[root]]
+    rows_by_id = load_runs(connection, missed[: room.most])
+    return sorted(
+        (row for row in rows_by_id.values() if any(what not in _NO_DATA for what, _ in row.not_captured)), key=began
+    )
 
 
 @dataclass(slots=True)

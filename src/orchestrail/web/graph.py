@@ -94,6 +94,7 @@ class Found:
         edges: what leads from one to the other.
         outside: keys of data sets that no recorded run wrote.
         more: True where no more runs were looked for than the picture has room for, and there are more.
+        unseen: True where steps beside it did what was not seen.
     """
 
     title: str
@@ -103,6 +104,7 @@ class Found:
     edges: Sequence[Edge]
     outside: Collection[str] = ()
     more: bool = False
+    unseen: bool = False
 
 
 @dataclass(frozen=True, slots=True)

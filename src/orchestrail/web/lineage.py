@@ -128,6 +128,7 @@ def lineage(
         "is_run": run is not None,
         "versions": versions,
         "followed": len(found.runs) if found.more else None,
+        "unseen": found.unseen,
         "direction": direction,
         "graph": drawn,
         "lines": drawn.lines[:LINES],
@@ -165,7 +166,7 @@ def _forward(record: Snapshot, target: Target, most: int) -> tuple[Found, Versio
     datasets = found.meant | found.certain.datasets | found.possible.datasets
     centres = list(found.meant) or [_centre(target)]
     runs = {row.run_id: row for row in (*found.certain.runs, *found.possible.runs)}
-    drawn = Found("What came of it", centres, runs, datasets, found.edges, more=found.cut)
+    drawn = Found("What came of it", centres, runs, datasets, found.edges, more=found.cut, unseen=bool(found.unseen))
     others = left_out(record, target)
     if target.dataset is None or not others.contents:
         return drawn, None

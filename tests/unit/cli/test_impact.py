@@ -19,6 +19,21 @@ def test_a_target_without_descendants_says_what_was_examined(run, answer, story)
     assert answer("impact", str(story / "raw.csv"))["examined"] is None
 
 
+def test_what_was_not_seen_is_no_all_clear(run, made, spooled):
+    """Nothing is known to descend from it, and a step that ran a program beside it is told with what was missed."""
+    missed = {"notCaptured": [{"what": "cp", "reason": "it ran in a process that is not recorded"}]}
+    spooled(
+        made.event("COMPLETE", 0xE001, job="flow"),
+        made.event("COMPLETE", 0xE002, job="flow.make", parent=0xE001, second=1, outputs=[made.dataset("/data", "d")]),
+        made.event("COMPLETE", 0xE003, job="flow.copy", parent=0xE001, second=2, orchestrail_capture=missed),
+    )
+    lines = run("impact", "file:/data").stdout.splitlines()
+    said = "Unknown: 1 step in the same processes did what was not seen; what came of it there is not in this answer"
+    place = lines.index(said)
+    assert lines[place + 1].startswith("  flow.copy  ✔ COMPLETE")
+    assert lines[place + 1].endswith("00000000e003  cp (it ran in a process that is not recorded)")
+
+
 def test_a_version_is_of_a_name_and_on_the_record(run, story):
     """A file stands for one content, whatever version is asked for; of a version that nobody used nothing is said to descend."""
     asked = run("impact", str(story / "raw.csv"), "--version", "1")

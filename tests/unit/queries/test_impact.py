@@ -98,6 +98,42 @@ def test_a_source_leads_to_its_models_and_deployments(made, asked, target):
     assert document["possible"]["runs"] == []
 
 
+def test_steps_that_did_what_nobody_saw_are_named(made, asked):
+    """A file that a program copied is no descendant that anybody knows of, and the answer says which steps may have."""
+
+    def missed(what):
+        return {
+            "orchestrail_capture": {
+                "notCaptured": [{"what": what, "reason": "it ran in a process that is not recorded"}]
+            }
+        }
+
+    def flow(first, *steps):
+        return [
+            made.event("COMPLETE", first, job="flow", second=first),
+            *(
+                made.event("COMPLETE", first + n, job=f"flow.{n}", parent=first, second=first + n, **s)
+                for n, s in enumerate(steps, 1)
+            ),
+        ]
+
+    events = [
+        *flow(
+            0x10,
+            missed("curl"),
+            {"outputs": [made.dataset("/data", "d")]} | missed("sh"),
+            missed("cp"),
+            missed("code"),
+            {},
+        ),
+        *flow(0x20, missed("sort"), {"inputs": [made.dataset("/data", "d")]}),
+        *flow(0x30, missed("cp")),
+    ]
+    assert numbers(asked("/data", *events)["not_seen"]) == {0x12, 0x13, 0x21}
+    assert numbers(asked(made.run_id(0x12), *events)["not_seen"]) == {0x12, 0x13, 0x21}
+    assert asked("/data", *flow(0x10, {"outputs": [made.dataset("/data", "d")]}, {}))["not_seen"] == []
+
+
 @pytest.mark.parametrize("target", ["/source", "digest"])
 def test_who_has_no_room_for_all_is_told_that_there_is_more(made, recorded, target):
     """What is found then is a part of what descends, and all of it where there is room for just that."""
