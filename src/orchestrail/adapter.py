@@ -17,6 +17,7 @@ from orchestrail.hookspecs import hookimpl
 from orchestrail.locks import Lock
 from orchestrail.marking import innermost, mark, marking_of
 from orchestrail.model import (
+    NOTHING,
     AdapterInfo,
     Capability,
     Carrier,
@@ -42,6 +43,7 @@ from orchestrail.versions import is_below, within
 from orchestrail.wrapping import wrap
 
 __all__ = [
+    "NOTHING",
     "AdapterInfo",
     "Capability",
     "Carrier",

@@ -25,6 +25,9 @@ EMPTY = frozenset(f"sha256:{sha256(content).hexdigest()}" for content in (b"", b
 WHOLES = ("FLOW", "DAG", "SCRIPT")
 """Job types of what holds steps and is none itself."""
 
+NOTHING = "NOTHING"
+"""Job type of what does nothing by its kind, as Airflow's EmptyOperator: where it names no data it is no step that works on any."""
+
 DATASET_ROLES = ("train", "validation", "test", "reference", "source", "serving_input")
 
 
@@ -321,7 +324,7 @@ class RunStart:
     Attributes:
         run_id: UUID, by the rules of `orchestrail.run_id`.
         job_name: name of the job within the namespace of the settings.
-        job_type: OpenLineage job type: FLOW, TASK, DAG, STEP, SCRIPT, SERVICE.
+        job_type: OpenLineage job type: FLOW, TASK, DAG, STEP, SCRIPT, SERVICE; `NOTHING` of what does nothing by its kind.
         native_id: the orchestrator's own id.
         attempt: 1 for the first try.
         previous_attempt: run id of the try before.

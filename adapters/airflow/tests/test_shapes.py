@@ -257,6 +257,17 @@ def test_tasks_name_the_runs_that_they_waited_for(recorded) -> None:
     assert upstream("after_branch") == ["choose"]
 
 
+def test_what_does_nothing_says_so(recorded) -> None:
+    """An EmptyOperator, by its job type: nobody need say what it is there for. One that chooses, or is derived, is a task."""
+    kinds = {
+        event["job"]["name"].partition(".")[2]: event["job"]["facets"]["jobType"]["jobType"]
+        for event in recorded.home.spooled()
+        if event["eventType"] == "START"
+    }
+    assert {name for name, kind in kinds.items() if kind == "NOTHING"} == {"taken", "after_branch"}
+    assert (kinds["choose"], kinds["copy"]) == ("TASK", "TASK")
+
+
 def test_a_child_process_knows_its_parent(recorded) -> None:
     """The variables are the task's while it runs, and gone after it."""
     said = json.loads((recorded.home.data / "child.json").read_text())["parent"]

@@ -354,7 +354,7 @@ class RunRow:
         stated_root_run_id: root that the producer named; may differ, may not be recorded.
         parent_run_id: the spawning run, recorded or not.
         producer: URI of the producer that the row follows first.
-        job_type: FLOW, TASK, STEP, SCRIPT, DAG ...
+        job_type: FLOW, TASK, STEP, SCRIPT, DAG, NOTHING ...
         state: one of `orchestrail.model.State`; None where no event told one.
         started_at: RFC 3339 in UTC.
         ended_at: RFC 3339 in UTC.

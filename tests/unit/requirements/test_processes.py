@@ -277,6 +277,19 @@ def test_a_step_without_a_role_is_untagged(made, judged):
     assert [result.subject for result in verdict.results] == [made.run_id(8)]
 
 
+def test_what_does_nothing_by_its_kind_is_no_step_that_works_on_data(made, judged):
+    """Alone it is no subject, and so nothing that passes; where it names data, or missed something, it is a step as any other."""
+    idle = {"job_facets": {"jobType": {"jobType": "NOTHING"}}}
+    alone = judged("LIN-01", made.event("COMPLETE", 1), made.event("COMPLETE", 8, parent=1, **idle))
+    assert (alone.status, alone.why) == (Status.UNKNOWN, Why.NO_SUBJECTS)
+    beside = judged("LIN-01", *process(made).values(), made.event("COMPLETE", 8, parent=1, **idle))
+    assert (beside.status, beside.subjects) == (Status.PASS, judged("LIN-01", *process(made).values()).subjects)
+    missed = {"orchestrail_capture": {"notCaptured": [{"what": "a subprocess", "reason": "it ran"}]}}
+    for more in ({"outputs": [made.dataset("/x", "x")]}, {"orchestrail_step": {"role": "other"}}, missed):
+        told = made.event("COMPLETE", 8, parent=1, **idle, **more)
+        assert made.run_id(8) in {result.subject for result in judged("LIN-01", *process(made).values(), told).results}
+
+
 @pytest.mark.parametrize(
     ("part", "side", "reason"),
     [("ingest", "inputs", "names no outside source"), ("prepare", "outputs", "the preprocess step names no output")],

@@ -158,6 +158,19 @@ def began(instance: Any) -> datetime | None:
     return started if None not in (started, queued) and started >= queued else None
 
 
+def does_nothing(task: Any) -> bool:
+    """Say whether a task does nothing by its kind: Airflow's own EmptyOperator, as written or as the scheduler has it.
+
+    A class that is made of it may do something where Airflow runs it, as it does for a callback.
+    """
+    module = getattr(task, "_task_module", None) or type(task).__module__
+    return (
+        bool(getattr(task, "inherits_from_empty_operator", False))
+        and getattr(task, "task_type", None) == "EmptyOperator"
+        and str(module).partition(".")[0] == "airflow"
+    )
+
+
 def waited_for(task: Any) -> list[str]:
     """Name the tasks that a task waits for. One that does nothing (EmptyOperator) stands for those that it waits for itself."""
     tasks = getattr(getattr(task, "dag", None), "task_dict", {})

@@ -17,7 +17,7 @@ from typing import Any
 from orchestrail import DatasetRef
 from orchestrail.adapter import Recorder, RunRef, RunStart, State, dataset_of
 from orchestrail_airflow import manual, translate
-from orchestrail_airflow.host import is_2, loaded, own_session, text_of, waited_for
+from orchestrail_airflow.host import does_nothing, is_2, loaded, own_session, text_of, waited_for
 from orchestrail_airflow.ledger import Entry, Ledger
 
 _NEVER_RAN = {
@@ -125,13 +125,14 @@ class Reconciling:
                 else translate.upstream_of(self.dag_run.dag_id, self.parent, waited_for(task), told.values()),
                 # What does nothing is given nothing; of any other task the scheduler does not know.
                 given_by=set() if getattr(task, "inherits_from_empty_operator", False) else None,
+                idle=does_nothing(task),
                 at=one.started,
                 closed_by=self.closed_by,
             )
             if entry is None:
                 is_covered = since is not None and one.queued is not None and one.queued.timestamp() >= since
-                does_nothing = getattr(task, "inherits_from_empty_operator", True)
-                state = self._never_told(one, start, is_covered=is_covered, does_nothing=does_nothing)
+                never_run = getattr(task, "inherits_from_empty_operator", True)
+                state = self._never_told(one, start, is_covered=is_covered, never_run=never_run)
             elif entry.ended:
                 state = self._told_otherwise(one, start, entry)
             else:
@@ -140,7 +141,7 @@ class Reconciling:
                 what = (start.run_id, one.task_id, one.map_index, one.try_number)
                 self.ledger.ended(*what, state=state, parent=parent.run_id)
 
-    def _never_told(self, one: Instance, start: RunStart, *, is_covered: bool, does_nothing: bool) -> State | None:
+    def _never_told(self, one: Instance, start: RunStart, *, is_covered: bool, never_run: bool) -> State | None:
         if one.state in _NEVER_RAN and not (one.host and one.state == "skipped"):
             self._skip(one, start, _NEVER_RAN[one.state])
             return State.SKIPPED
@@ -149,7 +150,7 @@ class Reconciling:
         if one.state not in ("success", "failed"):  # it is not over
             return None
         change = manual.last_of(self.changes, one.task_id, one.state)
-        if one.state == "success" and does_nothing and change is None:
+        if one.state == "success" and never_run and change is None:
             self.recorder.start(start, may_refuse=False)
         error = "Airflow failed it before it began." if one.state == "failed" and change is None else None
         concluded = None

@@ -193,6 +193,7 @@ class Recording:
             upstream=translate.upstream_of(dag_run.dag_id, parent, waited_for, entries.values()),
             given_by=given_by,
             params=params,
+            idle=host.does_nothing(task),
             at=None if again else host.loaded(instance, "start_date"),
             closed_by=self._closed_by,
         )

@@ -15,6 +15,7 @@ from typing import Any
 
 from orchestrail import DatasetRef
 from orchestrail.adapter import (
+    NOTHING,
     Carrier,
     Job,
     RunRef,
@@ -143,6 +144,7 @@ def task_start(
     upstream: Sequence[RunRef] = (),
     given_by: Set[str] | None = None,
     params: Mapping[str, object] | None = None,
+    idle: bool = False,
     at: datetime | None = None,
     closed_by: str = "host",
 ) -> RunStart:
@@ -160,6 +162,7 @@ def task_start(
         upstream: runs that it was waiting for.
         given_by: the tasks whose values it is given; None where that is not known.
         params: the params that it is given.
+        idle: whether it does nothing by its kind.
         at: when it began.
         closed_by: `process` where the whole DAG run happens in this process.
     """
@@ -172,7 +175,7 @@ def task_start(
     return RunStart(
         run_id=run_id(try_number),
         job_name=job_of(dag_run.dag_id, task_id),
-        job_type="TASK",
+        job_type=NOTHING if idle else "TASK",
         namespace=namespace,
         native_id="/".join(native),
         attempt=max(1, try_number),

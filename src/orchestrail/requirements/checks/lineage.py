@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Mapping
 
-from orchestrail.model import IN_MEMORY, WHOLES, Capability, State
+from orchestrail.model import IN_MEMORY, NOTHING, WHOLES, Capability, State
 from orchestrail.queries.facts import DatasetRef, Process, RunFacts, Use
 from orchestrail.queries.versions import Version
 from orchestrail.requirements.circumstances import Circumstances
@@ -24,11 +24,17 @@ def _ran(run: RunFacts) -> bool:
     return run.state not in (None, State.SKIPPED, State.RUNNING)
 
 
+def _does_nothing(process: Process, run: RunFacts) -> bool:
+    """Say whether a run is one of a task that does nothing by its kind, and of which nobody says that it worked on data."""
+    told = run.role is not None or run.run_id in process.inputs or run.run_id in process.outputs
+    return run.job_type == NOTHING and not (told or run.step.not_captured)
+
+
 @judges("LIN-01", of=Process, subject="a step that did its work")
 def steps_state_their_data(process: Process, circumstances: Circumstances) -> Iterator[Result]:
     """Every step that did its work states what it read and wrote; an ingest step names an outside source."""
     for run in process.steps:
-        if not _ran(run) or run.state in (State.FAIL, State.ABORT, State.CACHED):
+        if not _ran(run) or run.state in (State.FAIL, State.ABORT, State.CACHED) or _does_nothing(process, run):
             continue
         label = run.job.name
         here = Witness(run.run_id, run.last_seq, "inputs and outputs", "none told")
