@@ -319,7 +319,7 @@ def model(connection: Connection, key: str, named: DatasetRef | None = None) -> 
         connection: a snapshot of the store.
         key: its digest; the key of its data set where it has none.
         named: as it is asked for. Where several trainings gave this content, what wrote it under this name lies behind it; of a
-            copy under another name, the last of them.
+            copy under another name, the last of them. Where none is asked for, the name under which it was first written.
     """
     use = tables.use.c
     if key.startswith("sha256:"):

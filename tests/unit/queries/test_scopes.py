@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from orchestrail.queries.models import model
 from orchestrail.queries.scopes import of_target
 
 
@@ -36,3 +37,18 @@ def test_of_two_trainings_with_one_content_the_one_that_is_asked_for_is_judged(
     assert {run.run_id for run in scope.model.closure} == {made.run_id(flow + number) for number in range(3)}
     assert scope.model.maker.run_id == made.run_id(flow + 2)
     assert {run.run_id for run in scope.model.writers} == {made.run_id(12), made.run_id(22)}
+
+
+@pytest.mark.parametrize(("folders", "judged"), [(("out", "out"), 20), (("out", "again"), 10)])
+def test_where_no_name_is_asked_for_it_is_the_first_one(made, recorded, folders, judged):
+    """And of the trainings that wrote it under that name the last. The others are known all the same."""
+    connection = recorded(
+        *(
+            made.event("COMPLETE", number, second=number, outputs=[made.dataset(f"/{folder}/m", "m", kind="model")])
+            for number, folder in zip((10, 20), folders, strict=True)
+        )
+    )
+    found = model(connection, made.digest("m"))
+    assert found.dataset.name == "/out/m"
+    assert [run.run_id for run in found.closure] == [made.run_id(judged)]
+    assert [run.run_id for run in found.writers] == [made.run_id(10), made.run_id(20)]
