@@ -5,8 +5,11 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -14,10 +17,26 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 from airflow_home import BUNDLES, DAGS, IS_2, OUTSIDE, STATES, WITHOUT, Home, Scheduled, dag_runs
 
+from orchestrail.testing.once import made_once
+
 GUEST_TRANSPORT = '{"type": "orchestrail.transport.openlineage.SpoolTransport"}'
 
 collect_ignore = ["test_examples.py", "test_reconcile.py"] if IS_2 else []
 """The examples are those of the newest Airflow. The interface of 2.11 is read too, but by nothing here."""
+
+
+LONG = ("test_scheduler.py", "test_examples.py", "test_conformance.py")
+"""Files that take longest: they are begun first, whatever number of tests they hold, so that none is left alone at the end."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Have pytest-xdist take the files in the order that is given here."""
+    config.option.loadscopereorder = False
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the long files first."""
+    items.sort(key=lambda item: [*LONG, item.path.name].index(item.path.name))
 
 
 @dataclass(frozen=True)
@@ -29,44 +48,54 @@ class Done:
 
 
 @pytest.fixture(scope="session")
-def database(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Make what is only read once for all processes of the tests."""
+    return partial(made_once, tmp_path_factory.getbasetemp())
+
+
+@pytest.fixture(scope="session")
+def database(once: Callable[..., Any], tmp_path_factory: pytest.TempPathFactory) -> Home:
     """An installation that nothing ran in yet; others are copies of it."""
-    return Home(tmp_path_factory.mktemp("airflow") / "empty").migrate()
+    return once("database", lambda: Home(tmp_path_factory.mktemp("airflow") / "empty").migrate())
 
 
 @pytest.fixture(scope="session")
-def recorded(database: Home) -> Done:
+def recorded(once: Callable[..., Any], database: Home) -> Done:
     """The DAG of all shapes, with Airflow's own OpenLineage provider beside us as a guest."""
-    home = database.copy("recorded")
-    said = home.dags_test(
-        "shapes", AIRFLOW__OPENLINEAGE__TRANSPORT=GUEST_TRANSPORT, AIRFLOW__OPENLINEAGE__NAMESPACE="bank"
-    )
-    return Done(home, said)
+    guest = {"AIRFLOW__OPENLINEAGE__TRANSPORT": GUEST_TRANSPORT, "AIRFLOW__OPENLINEAGE__NAMESPACE": "bank"}
+    return once("recorded", lambda: _done(database.copy("recorded"), "shapes", **guest))
 
 
 @pytest.fixture(scope="session")
-def control(database: Home) -> Done:
+def control(once: Callable[..., Any], database: Home) -> Done:
     """The same without us."""
-    home = database.copy("control")
-    return Done(home, home.dags_test("shapes", PYTHONPATH=str(WITHOUT)))
+    return once("control", lambda: _done(database.copy("control"), "shapes", PYTHONPATH=str(WITHOUT)))
 
 
 @pytest.fixture(scope="session")
-def failed(database: Home) -> Done:
+def failed(once: Callable[..., Any], database: Home) -> Done:
     """A DAG that fails, started by a run of somewhere else."""
-    home = database.copy("failed")
-    return Done(home, home.dags_test("failing", {"openlineage": OUTSIDE, "password": "planted-conf-secret", "size": 3}))
+    conf = {"openlineage": OUTSIDE, "password": "planted-conf-secret", "size": 3}
+    return once("failed", lambda: _done(database.copy("failed"), "failing", conf))
+
+
+def _done(home: Home, dag_id: str, conf: object = None, **variables: str) -> Done:
+    return Done(home, home.dags_test(dag_id, conf, **variables))
 
 
 @pytest.fixture(scope="session")
-def scheduled(database: Home) -> Scheduled:
+def scheduled(once: Callable[..., Any], database: Home) -> Scheduled:
     """All DAGs under a real scheduler, with processes of their own for scheduler, API server and each task.
 
     Airflow's scheduler fails a task that is due again before its executor told that it waits (deferred, rescheduled): on a busy
     machine that happens. Such a run says nothing about us and is made once more.
     """
-    done = _scheduled(database.copy("scheduled"))
-    return done if dag_runs(done.home) == STATES else _scheduled(database.copy("scheduled-again"))
+
+    def make() -> Scheduled:
+        done = _scheduled(database.copy("scheduled"))
+        return done if dag_runs(done.home) == STATES else _scheduled(database.copy("scheduled-again"))
+
+    return once("scheduled", make)
 
 
 def _scheduled(home: Home) -> Scheduled:
