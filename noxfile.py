@@ -179,7 +179,7 @@ def keep_store(session: nox.Session) -> None:
 def stores(session: nox.Session) -> None:
     """Test what is captured of stores, registries and versioned data, with libraries that do not fit in with the core's."""
     prepare(session, "test", "stores", host="stores")
-    session.run("pytest", "tests/with_stores", *session.posargs)
+    run_tests(session, "tests/with_stores", *session.posargs)
 
 
 @nox.session
