@@ -1,7 +1,8 @@
 """What the pages cost on a large record: the time of each over HTTP, its weight, and both once more while events come in.
 
 The record is that of `audit_scale.py`; `--home` keeps it for another time, and `--store` names a copy of it in PostgreSQL, which
-`orchestrail migrate` made. With `--system` the pages are asked for by somebody who may see one AI system alone, of four.
+`orchestrail migrate` made. With `--system` the pages are asked for by somebody who may see one AI system alone, of four; given
+twice, by somebody who may see two.
 Verdicts are asked for until they are there: how long that takes is told apart. Without arguments in a tiny size, which measures
 nothing but that it works.
 
@@ -75,7 +76,7 @@ def get(url: str) -> tuple[float, str]:
     return time.perf_counter() - began, text
 
 
-def addresses(home: Path, store: str | None, processes: int, system: str | None) -> dict[str, list[str]]:
+def addresses(home: Path, store: str | None, processes: int, systems: list[str]) -> dict[str, list[str]]:
     """Choose what each page is asked for, by chance but the same each time."""
     from orchestrail.operations import open_record
     from orchestrail.queries.overview import latest_models
@@ -83,9 +84,10 @@ def addresses(home: Path, store: str | None, processes: int, system: str | None)
     from orchestrail.settings import load_settings
 
     chance = random.Random(7)
-    seen = f"root_run_id IN (SELECT run_id FROM proj_run WHERE system = '{system}')" if system else "1 = 1"
+    named = ", ".join(f"'{system}'" for system in systems)
+    seen = f"root_run_id IN (SELECT run_id FROM proj_run WHERE system IN ({named}))" if systems else "1 = 1"
     record_of = open_record(load_settings(home=home, store=store))
-    with snapshot(record_of, systems=[system] if system else None) as record:
+    with snapshot(record_of, systems=systems or None) as record:
         ids = record.exec_driver_sql(f"SELECT run_id FROM proj_run WHERE {seen}").scalars().all()
         roots = record.exec_driver_sql(
             f"SELECT root_run_id FROM proj_run WHERE {seen} GROUP BY root_run_id ORDER BY count(*) DESC"
@@ -98,7 +100,7 @@ def addresses(home: Path, store: str | None, processes: int, system: str | None)
         halfway = latest_models(record, 1, entries // 2)[0].mark
     some = [chance.choice(ids) for _ in range(ASKED)]
     made = [chance.choice(models) for _ in range(ASKED)]
-    mine = [one for one in range(processes) if system in (None, system_of(one))]
+    mine = [one for one in range(processes) if not systems or system_of(one) in systems]
     number = [chance.choice(mine) for _ in range(ASKED)]
     clean = [digest(f"{one}-2") for one in number]
     of_all = {
@@ -122,7 +124,7 @@ def addresses(home: Path, store: str | None, processes: int, system: str | None)
         "lineage from what every process read": [f"/lineage?target={digest('source')}&direction=forward"] * ASKED,
         "requirements": [f"/requirements?profile={one}" for one in ("build", "release")] * (ASKED // 2),
         "a requirement": ["/requirements/PREP-02", "/requirements/RUN-LC-01"] * (ASKED // 2),
-        **({} if system else of_all),
+        **({} if systems else of_all),
         "compare": [f"/compare?a={quote(a)}&b={quote(b)}" for a, b in zip(made, made[1:] + made[:1], strict=True)],
         "find": [f"/find?target={quote(one)}" for one in (*some[:5], *made[:5], *(f"/data/{n}/clean" for n in number[:10]))],
     }  # fmt: skip
@@ -152,21 +154,18 @@ def measured(url: str, pid: int, asked: list[str]) -> dict[str, Any]:
     }
 
 
-def ask(home: Path, store: str | None, processes: int, system: str | None) -> dict[str, Any]:
+def ask(home: Path, store: str | None, processes: int, systems: list[str]) -> dict[str, Any]:
     """Ask for every page: first as a visitor who is the first to look, then with its verdicts there, then while events come in.
 
-    Of somebody who may see one system no verdicts are kept, and nothing is sent meanwhile.
+    Of somebody who may see some systems alone nothing is sent meanwhile.
     """
-    asked = addresses(home, store, processes, system)
-    if system is not None:
-        asked = {name: paths for name, paths in asked.items() if not name.endswith(("requirements", "requirement"))}
-    with bound(home, system), serving(home, store) as (url, pid):
+    asked = addresses(home, store, processes, systems)
+    with bound(home, systems), serving(home, store) as (url, pid):
         first = {name: get(url + paths[0])[0] for name, paths in asked.items()}
-        waited = [] if system is not None else ["overview", "requirements", "a requirement", "a model"]
-        settled = {name: settle(url, asked[name]) for name in waited}
+        settled = {name: settle(url, asked[name]) for name in ("overview", "requirements", "a requirement", "a model")}
         quiet = {name: measured(url, pid, paths) for name, paths in asked.items()}
         busy = {}
-        if system is None:
+        if not systems:
             sending = threading.Thread(target=write, args=(url, 100, len(asked) * 2.0))
             sending.start()
             busy = {name: measured(url, pid, paths[:WHILE]) for name, paths in asked.items()}
@@ -175,16 +174,16 @@ def ask(home: Path, store: str | None, processes: int, system: str | None) -> di
 
 
 @contextmanager
-def bound(home: Path, system: str | None) -> Iterator[None]:
-    """Ask with a token of one system, where one is named; without any token, pages are for everybody."""
+def bound(home: Path, systems: list[str]) -> Iterator[None]:
+    """Ask with a token of some systems, where any is named; without any token, pages are for everybody."""
     from orchestrail.operations.tokens import Tokens
 
-    if system is None:
+    if not systems:
         yield
         return
     kept = home / "tokens.json"
     before = kept.read_bytes() if kept.exists() else None
-    _, text = Tokens(home).create("pages_scale", ["read"], [system], timedelta(days=1))
+    _, text = Tokens(home).create("pages_scale", ["read"], systems, timedelta(days=1))
     BY["Authorization"] = f"Bearer {text}"
     try:
         yield
@@ -201,7 +200,9 @@ def main() -> None:
     arguments.add_argument("--processes", type=int, default=10, help="processes of twenty runs with five events each")
     arguments.add_argument("--home", type=Path, help="home that holds the record, or shall hold it")
     arguments.add_argument("--store", help="URL of a PostgreSQL database with a copy of the record")
-    arguments.add_argument("--system", choices=SYSTEMS, help="ask as somebody who may see this system alone")
+    arguments.add_argument(
+        "--system", choices=SYSTEMS, action="append", default=[], help="ask as somebody who may see this system alone"
+    )
     arguments.add_argument("--keep", type=Path, help="page to write the result into")
     given = arguments.parse_args()
     load = os.getloadavg()[0]
@@ -212,10 +213,10 @@ def main() -> None:
         if given.store is None:
             collected(home)
         found = ask(home, given.store, given.processes, given.system)
-    of_one = "_of_one_system" if given.system else ""
+    of_some = ("", "_of_one_system", "_of_two_systems")[min(2, len(given.system))]
     name, used = ("pages_scale_postgresql", ["psycopg"]) if given.store else ("pages_scale", [])
     used = ["orchestrail", "sqlalchemy", "fastapi", *used]
-    result = document(name + of_one, used, {"processes": given.processes}, load)
+    result = document(name + of_some, used, {"processes": given.processes}, load)
     result["results"] = found | {"memory_megabytes": peak_megabytes()}
     rows = [("page", "first look", "p95", "of it processor, p95", "p95 while events come in", "weight")]
     busy = found["while_events_come_in"]
@@ -233,10 +234,12 @@ def main() -> None:
     rows.append(("bar", "", f"{BAR_SECONDS * 1000:.0f} ms", "", "", f"{BAR_BYTES / 1000:.0f} kB"))
     kept_in = " in PostgreSQL" if given.store else ""
     title = f"Pages of a record{kept_in} of {given.processes * 20 + MANY:,} runs"
+    verdicts = found["verdicts"]
     if given.system:
-        title += ", for somebody who may see a quarter of them."
+        title += f", for somebody who may see {len(given.system)} quarters of them"
+        title += f"; the verdicts over these took {verdicts['requirements']:.1f} s."
     else:
-        title += f"; the verdicts over all of it took {found['verdicts']['overview']:.1f} s."
+        title += f"; the verdicts over all of it took {verdicts['overview']:.1f} s."
     tell(result, title, rows, given.keep)
 
 

@@ -5,11 +5,13 @@ from __future__ import annotations
 import importlib.util
 from datetime import date
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
 from orchestrail.errors import Forbidden
 from orchestrail.operations.checking import Question, check
+from orchestrail.operations.standing_in_part import StandingInPart
 from orchestrail.queries.datasets import datasets
 from orchestrail.queries.runs import runs
 from orchestrail.queries.scans import scanned
@@ -21,11 +23,18 @@ from orchestrail.store.base import Incoming
 _FILE = Path(__file__).parents[1] / "unit" / "projections" / "made.py"
 
 
+def _made() -> ModuleType:
+    spec = importlib.util.spec_from_file_location("made", _FILE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+made = _made()
+
+
 def test_rows_of_other_systems_are_not_there(place):
     """A run is seen with its system's token, its steps too, and nothing of a run that names another system or none."""
-    spec = importlib.util.spec_from_file_location("made", _FILE)
-    made = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(made)
     events = [made.event("START", 9, job="nobody")]
     for first, system in ((1, "scoring"), (5, "fraud")):
         events.append(made.event("START", first, job=system, ours={"system": system}))
@@ -48,3 +57,22 @@ def test_rows_of_other_systems_are_not_there(place):
         assert runs(record, every=True) == []
     with snapshot(store) as record:
         assert len(runs(record, every=True)) == 7
+
+
+def test_an_answer_about_some_systems_grows_old_by_these(place):
+    """What others send leaves it one of now; how much there is counts the events of these alone."""
+    store = open_store(place.url, home=place.home, create=True)
+
+    def add(number: int, system: str) -> None:
+        store.append([Incoming(made.body(made.event("START", number, ours={"system": system})), "test")])
+
+    add(1, "scoring")
+    add(2, "fraud")
+    asked = Question(systems=frozenset({"scoring"}), day=date(2026, 3, 2))
+    answers = StandingInPart(store, load_catalogue())
+    answers.answer(asked)
+    add(3, "fraud")
+    assert answers.standing(asked).current
+    assert [answers.is_short(asked, most) for most in (0, 1)] == [False, True]
+    add(4, "scoring")
+    assert not answers.standing(asked).current

@@ -7,7 +7,9 @@ address that the server has, every page that a link leads to, and what is asked 
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Iterator
+from pathlib import Path
 from types import ModuleType
 from typing import Any
 from urllib.parse import quote, unquote
@@ -159,3 +161,66 @@ def test_the_other_system_is_not_there(asked: dict[str, httpx.Client], made: Mod
             waiting += [link for link in dict.fromkeys(links) if link not in asking]
             asking |= {link: False for link in links if link not in asking}
     assert len(asking) > 150
+
+
+LONG = 700
+"""Runs of one's own that are too many to be judged while a page waits."""
+WAITING = "being worked out", "no verdicts of now"
+
+
+def settled(client: httpx.Client, path: str) -> str:
+    """Ask for a page until its verdicts are of now."""
+    while any(word in (page := said(client, path)[2]) for word in WAITING):
+        time.sleep(0.05)
+    return page
+
+
+def test_verdicts_that_stand_ready_are_those_of_the_system(made: ModuleType, tmp_path: Path) -> None:
+    """Word for word, first none, then those of now, then older ones; what the other system sends makes no difference to them."""
+    told = [
+        made.event(kind, number, second=number, job="pipeline", ours={"system": OWN})
+        for number in range(1000, 1000 + LONG)
+        for kind in ("START", "RUNNING", "COMPLETE")
+    ]
+    bodies = {name: [made.body(event) for event in told + events(made, OWN, 200)] for name in ("both", "alone")}
+    bodies["both"][LONG:LONG] = [made.body(event) for event in events(made, OTHER, 100)]
+    stores, running, clients = {}, [], {}
+    try:
+        for name, bytes_of in bodies.items():
+            stores[name] = open_record(load_settings(home=tmp_path / name), create=True)
+            stores[name].append([Incoming(body, "test") for body in bytes_of])
+            _, token = Tokens(tmp_path / name).create("reader", [Scope.READ], [OWN])
+            running.append(Serving(tmp_path / name))
+            headers = {"Authorization": f"Bearer {token}"}
+            clients[name] = httpx.Client(base_url=running[-1].url, headers=headers, timeout=120, verify=False)
+        pages = [
+            "/requirements",
+            f"/requirements?system={OWN}",
+            "/requirements/RUN-LC-01",
+            f"/data/{digest(made, f'model of {OWN}')}",
+        ]
+        first = [[said(clients[name], path) for path in pages] for name in bodies]
+        assert first[0] == first[1]
+        assert all(WAITING[0] in page for _, _, page in first[0])
+
+        ready = [[settled(clients[name], path) for path in pages] for name in bodies]
+        assert ready[0] == ready[1]
+        assert OTHER not in str(ready[0])
+        checked = [said(clients[name], "/api/v1/check?profile=build") for name in bodies]
+        assert checked[0] == checked[1]
+
+        stores["both"].append([Incoming(made.body(event), "test") for event in events(made, OTHER, 300)])
+        assert [said(clients["both"], path)[2] for path in pages] == ready[0]
+        for store in stores.values():
+            store.append([Incoming(made.body(made.event("FAIL", 1000, ours={"system": OWN})), "test")])
+        older = [[said(clients[name], path) for path in pages] for name in bodies]
+        assert older[0] == older[1]
+        assert all(WAITING[1] in page for _, _, page in older[0])
+        again = [[settled(clients[name], path) for path in pages] for name in bodies]
+        assert again[0] == again[1]
+        assert again[0] != ready[0]
+    finally:
+        for client in clients.values():
+            client.close()
+        for server in running:
+            server.stop()

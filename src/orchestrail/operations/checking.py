@@ -70,7 +70,7 @@ def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progres
     """
     requirements = catalogue.of(asked.profile)
     if asked.systems is not None:
-        scope, verdicts = _of_some_systems(store, catalogue, asked)
+        scope, verdicts = _of_some_systems(store, catalogue, asked, progress)
         size = root_hash = None
     else:
         scope, verdicts, head = _of_all(store, catalogue, asked, progress)
@@ -87,12 +87,14 @@ def check(store: Store, catalogue: Catalogue, asked: Question, progress: Progres
     )
 
 
-def _of_some_systems(store: Store, catalogue: Catalogue, asked: Question) -> tuple[Scope, Mapping[str, Verdict]]:
-    """Judge by what may be seen of some systems, and keep nothing: what is kept would tell when somebody else wrote."""
+def _of_some_systems(
+    store: Store, catalogue: Catalogue, asked: Question, progress: Progress | None
+) -> tuple[Scope, Mapping[str, Verdict]]:
+    """Judge by what may be seen of some systems, and keep nothing of single runs."""
     wanted = [requirement.id for requirement in catalogue.of(asked.profile)]
     with snapshot(store, systems=asked.systems, afar=asked.afar) as record:
         scope = _scope(record, asked)
-        found = judge(record, scope, wanted, circumstances_of(record, catalogue, asked.day))
+        found = judge(record, scope, wanted, circumstances_of(record, catalogue, asked.day), progress)
         return scope, {verdict.requirement: verdict for verdict in found}
 
 
@@ -137,5 +139,6 @@ def _judged(
         with snapshot(store, afar=asked.afar) as record:
             size = applied(record) + 1
             scope = _scope(record, asked)
-            found = list(judge(record, scope, wanted, circumstances_of(record, catalogue, asked.day, known)))
+            circumstances = circumstances_of(record, catalogue, asked.day, known)
+            found = list(judge(record, scope, wanted, circumstances, progress))
     return scope, {verdict.requirement: verdict for verdict in found}, size

@@ -61,13 +61,7 @@ def judged(
     """Judge what is asked for, and give the report, and it as it is kept; raises what `answer` does."""
     refused = store.refused()
     report = check(store, catalogue, asked, progress)
-    said = {
-        "kind": report.kind,
-        "name": report.name,
-        "refused": refused,
-        "verdicts": [asdict(verdict) for _, verdict in report.verdicts],
-    }
-    text = json.dumps(said, separators=(",", ":"))
+    text = laid_out(report, refused)
     if report.size is None or report.root_hash is None:
         raise ValueError("what was judged by some systems alone is not kept: it would stand ready for others")
     return report, ReportRow(
@@ -100,21 +94,31 @@ def standing(store: Store, catalogue: Catalogue, asked: Question) -> Standing:
         row = kept.find(connection, _key(asked), judged_by(catalogue))
     if row is None:
         return Standing(None, current=False)
-    said = json.loads(row.said)
-    requirements = {each.id: each for each in catalogue.requirements}
-    report = Report(
-        catalogue,
-        asked.profile,
-        said["kind"],
-        said["name"],
-        row.size,
-        row.root_hash,
-        date.fromisoformat(row.day),
-        [(requirements[each["requirement"]], _verdict(each)) for each in said["verdicts"]],
-    )
+    report = read_back(row.said, catalogue, asked.profile, row.size, row.root_hash, date.fromisoformat(row.day))
     head = store.checkpoint()
     now = head.size, head.root_hash.hex(), asked.day, store.refused()
-    return Standing(report, (report.size, report.root_hash, report.day, said["refused"]) == now)
+    return Standing(report, (report.size, report.root_hash, report.day, json.loads(row.said)["refused"]) == now)
+
+
+def laid_out(report: Report, refused: int | None = None) -> str:
+    """Lay out what a report says, as it is kept; with how many entries of the quarantine it rests on, where it does."""
+    said = {
+        "kind": report.kind,
+        "name": report.name,
+        "refused": refused,
+        "verdicts": [asdict(verdict) for _, verdict in report.verdicts],
+    }
+    return json.dumps(said, separators=(",", ":"))
+
+
+def read_back(
+    text: str, catalogue: Catalogue, profile: str | None, size: int | None, root_hash: str | None, day: date
+) -> Report:
+    """Read a report out of what `laid_out` made of it, by the same catalogue; for the rest see `Report`."""
+    said = json.loads(text)
+    requirements = {each.id: each for each in catalogue.requirements}
+    verdicts = [(requirements[each["requirement"]], _verdict(each)) for each in said["verdicts"]]
+    return Report(catalogue, profile, said["kind"], said["name"], size, root_hash, day, verdicts)
 
 
 def _key(asked: Question) -> str:

@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Table, bindparam, delete, insert, inspect, se
 
 from orchestrail.model import State
 from orchestrail.projections import outcomes, tables, tallies
+from orchestrail.projections.changes import Changes
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.facts import Facts, facts_of
 from orchestrail.projections.fold import StoredEvent, fold, stored_event
@@ -175,6 +176,8 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
         outcomes.touch(connection, grown)
     before = _links(connection, grown)
     systems = _systems(connection, grown)
+    changes = Changes(connection)
+    changes.of(grown)
     counted = tallies.counted(connection, grown)
     results = _results(connection, grown)
     rows = [fold(told) for told in grown.values()]
@@ -189,10 +192,14 @@ def _take(connection: Connection, batch: Sequence[Record]) -> None:
     placed = _place(connection, moved, judged) if moved else set()
     renamed = {row.run_id for row in rows if row.system != systems.get(row.run_id)}
     affected = {*grown, *placed, *_hanging_on(connection, renamed - placed)}
+    changes.before(affected - grown.keys())
     belonging = _belong(connection, affected)
     _follow(connection, affected - grown.keys())
     _lay_out(connection, rows, facts, belonging)
     tallies.count(connection, grown, counted)
+    changes.after()
+    changes.of({*grown, *concluded})
+    changes.note()
     if judged:
         outcomes.touch(connection, {*grown, *concluded, *placed})
 

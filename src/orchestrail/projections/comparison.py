@@ -27,7 +27,8 @@ NAMED = 20
 _OTHER, _SURPLUS, _MISSING = "is not what the log gives", "is there, and the log gives none", "is missing"
 KEPT = (tables.touched, tables.outcome, tables.member, tables.report)
 """Tables of what is kept of judging."""
-_NOT_OF_THE_LOG = (tables.meta, *KEPT)
+_NOT_OF_THE_LOG = (tables.meta, tables.change, *KEPT)
+"""The words for changes are by chance: whoever makes the tables anew shall have other ones."""
 _AT_ONCE = 1000
 """Rows that are taken over from the database at a time."""
 

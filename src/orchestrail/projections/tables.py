@@ -56,7 +56,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "34"
+VERSION = "35"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -332,6 +332,15 @@ of_system = _tally("proj_of_system", run.c.system)
 
 TALLIES = ((ran, ran_as), (run, of_system))
 """Tables of runs, each with what is counted of it: see `orchestrail.projections.tallies`."""
+
+change = Table(
+    "proj_change",
+    metadata,
+    Column("system", TEXT, nullable=False),
+    Column("turn", TEXT, nullable=False),
+)
+"""A word for each system, another one whenever anything of its runs may have changed: see `orchestrail.projections.changes`."""
+_text_index("proj_change_system", change.c.system)
 
 touched = Table(
     "proj_touched",

@@ -109,10 +109,10 @@ def _seen(schema: str, systems: tuple[str, ...]) -> Mapping[str, CTE]:
     def whole(of: Table) -> TableClause:
         return table(of.name, *(column(each.name, each.type) for each in of.columns), schema=schema)
 
-    run, use, served, document, withdrawal, ran, of_system = map(
-        whole,
-        (tables.run, tables.use, tables.served, tables.document, tables.withdrawal, tables.ran, tables.of_system),
+    run, use, served, document, withdrawal, ran = map(
+        whole, (tables.run, tables.use, tables.served, tables.document, tables.withdrawal, tables.ran)
     )
+    of_system, change = whole(tables.of_system), whole(tables.change)
     one = whole(tables.run).alias("orchestrail_run")
 
     def one_seen(which: ColumnElement[bool]) -> ColumnElement[bool]:
@@ -160,6 +160,7 @@ def _seen(schema: str, systems: tuple[str, ...]) -> Mapping[str, CTE]:
         tables.document.name: select(document).where(or_(*modelled)),
         tables.withdrawal.name: select(withdrawal).where(select(use.c.run_id).where(used).exists()),
         tables.of_system.name: select(of_system).where(of_system.c.system.in_(systems)),
+        tables.change.name: select(change).where(change.c.system.in_(systems)),
         tables.ran_as.name: _counted(ran).where(are_seen(ran)),
         tables.event.name: select(happened).where(of_seen),
         "log": select(log).where(select(happened.c.seq).where(happened.c.seq == log.c.seq, of_seen).exists()),

@@ -15,6 +15,7 @@ from orchestrail.store.base import Checkpoint, Progress, Store
 __all__ = [
     "STEP",
     "Checkpoint",
+    "Progress",
     "Snapshot",
     "Store",
     "applied",

@@ -9,7 +9,7 @@ from datetime import date
 from orchestrail.queries.manifests import manifest_in_force
 from orchestrail.queries.record import StoreFacts
 from orchestrail.queries.scopes import Scope
-from orchestrail.queries.snapshot import Snapshot, is_whole
+from orchestrail.queries.snapshot import Progress, Snapshot, is_whole
 from orchestrail.queries.statements import statements
 from orchestrail.requirements import checks as _registered  # noqa: F401 - importing them registers them
 from orchestrail.requirements import limits, own
@@ -46,7 +46,11 @@ def circumstances_of(
 
 
 def judge(
-    record: Snapshot, scope: Scope, requirements: Sequence[str], circumstances: Circumstances
+    record: Snapshot,
+    scope: Scope,
+    requirements: Sequence[str],
+    circumstances: Circumstances,
+    progress: Progress | None = None,
 ) -> Iterator[Verdict]:
     """Give the verdict of each requirement, in their order.
 
@@ -55,16 +59,21 @@ def judge(
         scope: what is judged.
         requirements: ids in the catalogue; one that nothing evaluates is unknown.
         circumstances: what it depends on beside runs.
+        progress: called with the units judged and those to judge.
     """
     found: dict[str, list[Outcome]] = defaultdict(list)
     if circumstances.limited:
         for each in EVALUATORS:
             if each.whole:
                 found[each.requirement].append(limits.WHOLE)
+    total, done = len(scope.processes) + len(scope.models), 0
     for kind in KINDS:
         for unit in units(record, scope, kind, requirements, circumstances):
             for requirement, made in outcomes(kind, unit, requirements, circumstances):
                 found[requirement].append(made)
+            done += 1
+            if progress is not None and (done % 100 == 0 or done == total):
+                progress(min(done, total), total)
     where = SEEN_HERE if circumstances.limited else ON_RECORD if scope.kind == "everything" else LOOKED_AT
     for requirement in requirements:
         summed = verdict(requirement, found[requirement], circumstances.own, where)

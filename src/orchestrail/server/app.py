@@ -176,7 +176,7 @@ def create_app(
     tokens = Tokens(settings.home)
     app.include_router(
         read.create_router(
-            store, catalogue, tokens, reading(), asking(Scope.READ), reader_of_all, asking(Scope.ADMIN, whole=True)
+            store, judge.report, tokens, reading(), asking(Scope.READ), reader_of_all, asking(Scope.ADMIN, whole=True)
         )
     )
     app.include_router(tlog.create_router(store, reader_of_all))

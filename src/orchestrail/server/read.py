@@ -13,7 +13,6 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from orchestrail.errors import NotRecorded
 from orchestrail.model import State
 from orchestrail.operations.checking import Question
-from orchestrail.operations.checking import check as judge
 from orchestrail.operations.quarantine import list_quarantined, retry_quarantined, show_quarantined
 from orchestrail.operations.tokens import Tokens
 from orchestrail.queries.beginnings import beginnings
@@ -41,8 +40,7 @@ from orchestrail.queries.snapshot import Snapshot, Store
 from orchestrail.queries.targets import find_target, require_version
 from orchestrail.queries.times import today, utc
 from orchestrail.queries.trace import trace as find_trace
-from orchestrail.requirements.catalogue import Catalogue
-from orchestrail.requirements.report import report_document
+from orchestrail.requirements.report import Report, report_document
 from orchestrail.server.addresses import PREFIX
 from orchestrail.server.caller import Caller
 from orchestrail.server.problems import Document
@@ -58,7 +56,7 @@ Target = Annotated[str, Query(min_length=1, max_length=4096, description="A dige
 
 def create_router(
     store: Store,
-    catalogue: Catalogue,
+    judge: Callable[[Question], Report],
     tokens: Tokens,
     read: Callable[[Request], AsyncIterator[Snapshot]],
     reader: Callable[[Request], AsyncIterator[Caller]],
@@ -69,7 +67,7 @@ def create_router(
 
     Args:
         store: the record.
-        catalogue: the requirements.
+        judge: answers a check.
         tokens: with which what was refused may have come.
         read: gives a snapshot of what the caller may see.
         reader: says who asks, or refuses.
@@ -155,7 +153,7 @@ def create_router(
     ) -> Document:
         """Judge, as `orchestrail check` does; what evidence of systems that are not seen could change is unknown."""
         asked = Question(target, system, profile, day or today(), afar=True, systems=caller.systems)
-        return seen(request, report_document(judge(store, catalogue, asked)))
+        return seen(request, report_document(judge(asked)))
 
     @router.get("/verify", summary="Recompute the log", dependencies=of_all)
     def verify() -> Document:

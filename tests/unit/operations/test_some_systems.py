@@ -297,13 +297,13 @@ def test_what_is_said_of_something_empty_is_seen_by_its_name_alone():
 
 
 def test_what_is_of_all_systems_is_refused():
-    """What a second look found stands on no row of a system; and a report of some is kept for nobody."""
+    """What a second look found stands on no row of a system."""
     log = log_of(of_ours(1))
     with snapshot(log, systems=OURS) as record, pytest.raises(Forbidden):
         scanned(record)
 
 
-def test_a_report_of_some_systems_is_not_kept(store):
+def test_a_report_of_some_systems_is_not_kept_in_the_store(store):
     """Who asked next would take it for one of all."""
     with pytest.raises(ValueError, match="some systems alone"):
         answer(store, CATALOGUE, Question(day=DAY, systems=OURS))

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("34", "c26bf565cf56b604")
+KNOWN = ("35", "4bdfaa2da88e2b87")
 
 
 def made_of():
