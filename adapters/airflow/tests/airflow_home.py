@@ -54,7 +54,7 @@ STATES = [
     ("failing", "success"),  # once a person has marked the task before its last one
     ("on_report", "success"),
     ("patient", "failed"),
-    *[("patient", "success")] * 2,
+    *[("patient", "success")] * 3,
     ("shapes", "success"),
     ("slow", "success"),
     *[("triggered", "success")] * 3,

@@ -127,6 +127,12 @@ def _scheduled(home: Home) -> Scheduled:
         server.clear("triggered", runs["cleared"])
         home.finished("triggered", runs["cleared"])
 
+        runs["cleared_running"] = server.trigger("patient")
+        home.has_begun(runs["cleared_running"])
+        server.clear("patient", runs["cleared_running"], "first")
+        server.mark("patient", runs["cleared_running"], "waits", "success", "long enough")
+        home.finished("patient", runs["cleared_running"])
+
         runs["stopped"] = server.trigger("patient")
         home.has_begun(runs["stopped"])
         server.mark_dag_run("patient", runs["stopped"], "failed")

@@ -68,6 +68,23 @@ def test_below_which_pass_a_run_was_first_told(tmp_path: Path) -> None:
     assert set(ledger.read(runs=["first pass"])) == {"first pass"}
 
 
+def test_which_pass_is_open(tmp_path: Path) -> None:
+    """The last one, if it was begun here and has not ended; who goes on with it is noted once."""
+    ledger = Ledger.of(tmp_path, "dag", "run")
+    assert ledger.open_pass() is None
+    ledger.begun("first pass")
+    ledger.begun(RUN, "task", parent="first pass")
+    assert ledger.open_pass() == "first pass"
+    ledger.begun("second pass", parent=ledger.open_pass())
+    ledger.begun("second pass", parent=ledger.open_pass())
+    assert ledger.open_pass() == "second pass"
+    assert ledger.read(tasks=[""])["second pass"].parent == "first pass"
+    ledger.ended("second pass")
+    assert ledger.open_pass() is None
+    ledger.begun("third pass", resumed=True)
+    assert ledger.open_pass() is None
+
+
 def test_only_what_is_asked_for_is_read(tmp_path: Path) -> None:
     """By run or by task: a DAG of ten thousand tasks asks for a few."""
     ledger = Ledger.of(tmp_path, "dag", "run")

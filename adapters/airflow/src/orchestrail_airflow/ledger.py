@@ -38,7 +38,8 @@ class Entry:
         ended: whether its end was told.
         state: the end that was told last; None where it is not known.
         begun_at: when its beginning was first noted, in seconds since 1970; None where it was not.
-        parent: the pass of the DAG run that it was first told below; None where that was not noted.
+        parent: the pass of the DAG run that it was first told below, or that it goes on with; None where that was not noted.
+        resumed: whether somebody else told of its beginning.
     """
 
     run_id: str
@@ -50,6 +51,7 @@ class Entry:
     state: str | None = None
     begun_at: float | None = None
     parent: str | None = None
+    resumed: bool = False
 
     @property
     def is_alive(self) -> bool | None:
@@ -74,15 +76,22 @@ class Ledger:
         return cls(spool / FOLDER / name)
 
     def begun(
-        self, run_id: str, task_id: str = "", map_index: int = -1, try_number: int = 0, *, parent: str | None = None
+        self,
+        run_id: str,
+        task_id: str = "",
+        map_index: int = -1,
+        try_number: int = 0,
+        *,
+        parent: str | None = None,
+        resumed: bool = False,
     ) -> int:
-        """Note that the beginning of a run was told, by this process, and below which pass of its DAG run.
+        """Note that the beginning of a run was told, by this process or, where it is resumed, by another, and below which pass.
 
         Returns:
             Where the ledger goes on after this note, in bytes.
         """
         about = {"begun": run_id, "task": task_id, "map": map_index, "try": try_number, "parent": parent}
-        return self._append({**about, "owner": this_process().as_dict(), "at": time.time()})
+        return self._append({**about, "resumed": resumed, "owner": this_process().as_dict(), "at": time.time()})
 
     def ended(
         self,
@@ -133,8 +142,14 @@ class Ledger:
                     said.get("state"),
                     before.begun_at if before and before.begun_at is not None else said.get("at"),
                     before.parent if before and before.parent is not None else said.get("parent"),
+                    said.get("resumed", False) if before is None else before.resumed,
                 )
         return entries
+
+    def open_pass(self) -> str | None:
+        """Name the last pass of the DAG run whose beginning was told here, and no end."""
+        told = [entry for entry in self.read(tasks=[""]).values() if not entry.task_id]
+        return told[-1].run_id if told and not told[-1].ended and not told[-1].resumed else None
 
     def _append(self, said: dict[str, object]) -> int:
         line = json.dumps(said, separators=(",", ":")).encode() + b"\n"

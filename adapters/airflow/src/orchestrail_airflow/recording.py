@@ -128,18 +128,41 @@ class Recording:
             changed=entry is not None and entry.ended,
         )
         ledger.ended(parent.run_id, state=end)
+        with guard("airflow: the pass of a DAG run that went on in this one"):
+            self._end_gone_on(dag_run, parent.run_id, ledger, end)
+
+    def _end_gone_on(self, dag_run: Any, run_id: str, ledger: Ledger, end: State) -> None:
+        """End the passes before, where this one goes on with them: Airflow tells of the end of the last one alone."""
+        told = ledger.read(tasks=[""])
+        start = self._dag_run_start(dag_run, None)
+        last = told.pop(run_id, None)
+        while last is not None and last.parent is not None:
+            run_id = last.parent
+            last = told.pop(run_id, None)
+            if last is None or last.ended:
+                return
+            self.recorder.finish(
+                run_id,
+                end,
+                at=host.loaded(dag_run, "end_date"),
+                start=replace(start, run_id=run_id, facts={**start.facts, "clearNumber": None}),
+                inferred="a task was cleared while it went on: Airflow counts another pass since, with which it ended",
+            )
+            ledger.ended(run_id, state=end)
 
     def _changes(self, dag_run: Any) -> list[manual.Change]:
         return manual.changes_of(dag_run, self.recorder.info.host_version, self.recorder.pseudonym)
 
-    def _begin_dag_run(self, dag_run: Any, dag: Any, ledger: Ledger, *, again: bool = False) -> None:
+    def _begin_dag_run(
+        self, dag_run: Any, dag: Any, ledger: Ledger, *, again: bool = False, goes_on_with: str | None = None
+    ) -> None:
         start = self._dag_run_start(dag_run, dag)
         if again:
             self.recorder.resume(start)
         else:
             self.recorder.start(start, may_refuse=False)
         with guard("airflow: note a DAG run"):
-            ledger.begun(start.run_id)
+            ledger.begun(start.run_id, parent=goes_on_with)
         if self.is_served:
             self.recorder.release(start.run_id)
 
@@ -148,14 +171,16 @@ class Recording:
         entry = entries.get(ref.run_id)
         if (entry is not None and not entry.ended) or self.recorder.is_open(ref.run_id):
             return
-        if not self.is_served:
-            self._begin_dag_run(dag_run, dag, ledger)
+        # Airflow counts another pass from a clear on while the DAG run goes on, and tells of its end alone.
+        goes_on_with = ledger.open_pass() if entry is None else None
+        if not self.is_served or goes_on_with is not None:
+            self._begin_dag_run(dag_run, dag, ledger, goes_on_with=goes_on_with)
             return
         # The scheduler has not told of it here: it records elsewhere, or cannot.
         self.recorder.resume(translate.dag_run_start(self.namespace, dag_run, dag, None))
         self.recorder.release(ref.run_id)
         with guard("airflow: note a DAG run"):
-            ledger.begun(ref.run_id)
+            ledger.begun(ref.run_id, resumed=True)
 
     # -- tasks in their own process
 
