@@ -380,6 +380,10 @@ class _Seen:
                 self._downstream[start].append(end)
 
 
+def _doubt(edge: Edge) -> tuple[bool, bool, str]:
+    return not edge.captured, edge.note is not None, edge.note or ""
+
+
 @dataclass(slots=True)
 class _Tracer:
     """The trace in the making."""
@@ -439,10 +443,10 @@ class _Tracer:
             self._ran_before(row)
 
     def _join(self, edge: Edge) -> None:
-        """Keep an edge; one that was captured replaces the same one that was not."""
+        """Keep an edge; of the same one the best, in whichever order they are found: captured, and with nothing to note of it."""
         key = edge.start, edge.end, edge.kind
         known = self.edges.get(key)
-        if known is None or (edge.captured and not known.captured):
+        if known is None or _doubt(edge) < _doubt(known):
             self.edges[key] = edge
 
     def _ask(self, run_id: str) -> None:

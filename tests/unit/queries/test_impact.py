@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from orchestrail.errors import NotRecorded
@@ -378,6 +378,26 @@ def answered(made, store):
 
 
 @settings(deadline=None, max_examples=60)
+@example(
+    [
+        2,
+        6,
+        5,
+        8,
+        5,
+        4,
+        3,
+        3,
+        4,
+        2,
+        8,
+        7,
+        6,
+        7,
+    ],  # of two that read from one write, one says that it stands later in the log
+    {run: {"inputs": ["/a"]} for run in (2, 5, 8)} | {run: {"outputs": ["/a"]} for run in (3, 6, 7)},
+    {},
+)
 @given(_PLAIN, _TOLD, st.dictionaries(st.integers(2, 8), st.integers(2, 8), max_size=2))
 def test_one_way_to_what_ran_before_says_as_much_as_all(made, order, told, within):
     """The same runs, data, gaps and certainty as with an edge from each run that ended before to each that began after it."""
