@@ -6,6 +6,7 @@ import asyncio
 import gzip
 import json
 import os
+import re
 import socket
 import subprocess
 import sys
@@ -14,6 +15,7 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime
+from html import unescape
 from types import ModuleType
 from typing import Any
 
@@ -184,6 +186,28 @@ def test_refused_bytes_are_looked_for_among_few(server: Serving) -> None:
     marks, senders = zip(*(entry.source.split(" ") for entry in entries), strict=True)
     assert senders == ("http", "http")
     assert len({*marks}) == 2
+
+
+def test_what_was_refused_is_listed_in_pages(server: Serving) -> None:
+    """However much it is: each answer tells where the next one begins, and the pages lead from the newest one on."""
+    before = max((entry.id for entry in server.store().quarantine_entries(1, resolved=True, before=2**62)), default=0)
+    batch = b",".join(b"%d" % number for number in range(7000, 7103))
+    assert post(server, b"[" + batch + b"]", "/lineage/batch").status_code == 422
+
+    with server.client() as client:
+        first = client.get("/quarantine", params={"limit": 100, "after": before}).json()
+        last = client.get("/quarantine", params={"limit": 100, "after": first["next"]}).json()
+        newest = client.get(f"{server.url}/log/quarantine?all=true").text
+        (older,) = re.findall('href="([^"]+)" rel="next"', newest)
+        following = client.get(server.url + unescape(older)).text
+
+    entries = [*first["entries"], *last["entries"]]
+    assert [entry["bytes"] for entry in entries] == [4] * 103
+    assert (len(first["entries"]), last["next"]) == (100, None)
+    shown = [
+        int(number) for page in (newest, following) for number in re.findall('href="/log/quarantine/([0-9]+)"', page)
+    ]
+    assert shown[:103] == [entry["id"] for entry in entries][::-1]
 
 
 def test_halves_of_characters_are_kept_and_can_be_read(server: Serving, made: ModuleType) -> None:

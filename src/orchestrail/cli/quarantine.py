@@ -39,15 +39,17 @@ def list_entries(
     """List what was refused and why."""
     output = Output(as_json=as_json, zone=zone)
     opened = collected(settings_of(home, store), output, no_collect=no_collect)
-    entries = list_quarantined(opened, resolved=every)
+    found = list_quarantined(opened, resolved=every)
     if as_json:
-        output.document({"entries": [quarantined_document(entry) for entry in entries]})
+        output.document({"entries": [quarantined_document(entry) for entry in found]})
         return
-    if not entries:
-        output.line("Nothing is in quarantine.")
-    for entry in entries:
+    empty = True
+    for entry in found:
+        empty = False
         output.line(f"{entry.id}  {output.time(entry.received_at)}  {entry.reason_code}  {entry.source}")
-        output.line(f"   {entry.reason}  {len(entry.body):,} bytes{'  resolved' if entry.event_id else ''}")
+        output.line(f"   {entry.reason}  {entry.size:,} bytes{'  resolved' if entry.event_id else ''}")
+    if empty:
+        output.line("Nothing is in quarantine.")
 
 
 @quarantine.command("show")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -10,7 +10,10 @@ from orchestrail.errors import ConfigurationError, Forbidden
 from orchestrail.operations.intake import Refused, checked
 from orchestrail.operations.speaking import of_others
 from orchestrail.operations.tokens import ANYBODY, Tokens, came_over_network, sent_by
-from orchestrail.store.base import Incoming, Quarantined, Store
+from orchestrail.store.base import Incoming, Quarantined, QuarantineEntry, Store
+
+AT_ONCE = 1000
+"""Entries that are listed at once; of their bytes, which may be many, one entry's are in memory."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,9 +33,12 @@ class RetryResult:
     forbidden: int = 0
 
 
-def list_quarantined(store: Store, *, resolved: bool = False) -> list[Quarantined]:
-    """Return the entries that are still refused, or with `resolved` all of them."""
-    return store.quarantined(resolved=resolved)
+def list_quarantined(store: Store, *, resolved: bool = False) -> Iterator[QuarantineEntry]:
+    """Yield the entries that are still refused, or with `resolved` all of them, in order."""
+    after = 0
+    while found := store.quarantine_entries(AT_ONCE, resolved=resolved, after=after):
+        yield from found
+        after = found[-1].id
 
 
 def show_quarantined(store: Store, entry_id: int) -> Quarantined:
@@ -41,7 +47,7 @@ def show_quarantined(store: Store, entry_id: int) -> Quarantined:
     Raises:
         ConfigurationError: there is none of this number.
     """
-    for entry in store.quarantined(resolved=True):
+    for entry in store.quarantined(resolved=True, after=entry_id - 1, most=1):
         if entry.id == entry_id:
             return entry
     raise ConfigurationError(
@@ -65,11 +71,15 @@ def retry_quarantined(store: Store, tokens: Tokens, entry_ids: Collection[int] |
         ConfigurationError: an entry that was named does not exist.
         StoreError: the store cannot be written.
     """
-    for entry_id in entry_ids or ():
-        show_quarantined(store, entry_id)
+    wanted: Iterable[int]
+    if entry_ids is None:
+        wanted = (entry.id for entry in list_quarantined(store))
+    else:
+        wanted = [show_quarantined(store, entry_id).id for entry_id in sorted(set(entry_ids))]
     appended = duplicates = refused = forbidden = 0
-    for entry in store.quarantined():
-        if entry_ids is not None and entry.id not in entry_ids:
+    for entry_id in wanted:
+        entry = show_quarantined(store, entry_id)
+        if entry.event_id is not None:
             continue
         try:
             found = _checked(store, entry, tokens)

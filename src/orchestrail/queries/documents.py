@@ -24,7 +24,7 @@ from orchestrail.queries.sides import Side
 from orchestrail.queries.statements import Statement
 from orchestrail.queries.trace import Trace, TracedDataset
 from orchestrail.queries.withdrawals import Withdrawal
-from orchestrail.store.base import Behind, Checkpoint, Quarantined, Record, Verification
+from orchestrail.store.base import Behind, Checkpoint, QuarantineEntry, Record, Verification
 
 Document = dict[str, Any]
 
@@ -168,7 +168,7 @@ def statement_document(one: Statement) -> Document:
     }
 
 
-def quarantined_document(entry: Quarantined) -> Document:
+def quarantined_document(entry: QuarantineEntry) -> Document:
     """Give what is known of something that was refused, without its bytes."""
     return {
         "id": entry.id,
@@ -176,7 +176,7 @@ def quarantined_document(entry: Quarantined) -> Document:
         "reason_code": entry.reason_code,
         "reason": entry.reason,
         "source": entry.source,
-        "bytes": len(entry.body),
+        "bytes": entry.size,
         "emitter": entry.emitter,
         "counter": entry.counter,
         "event_id": entry.event_id,

@@ -13,7 +13,7 @@ from fastapi import APIRouter, Depends, Path, Query, Request, Response
 from orchestrail.errors import NotRecorded
 from orchestrail.model import State
 from orchestrail.operations.checking import Question
-from orchestrail.operations.quarantine import list_quarantined, retry_quarantined, show_quarantined
+from orchestrail.operations.quarantine import retry_quarantined, show_quarantined
 from orchestrail.operations.tokens import Tokens
 from orchestrail.queries.beginnings import beginnings
 from orchestrail.queries.diff import diff as compare
@@ -182,9 +182,15 @@ def create_router(
         return Response(entry.body, media_type="application/json")
 
     @router.get("/quarantine", summary="What was refused, and why", dependencies=of_all)
-    def quarantine(every: Annotated[bool, Query(alias="all")] = False) -> Document:
-        """List what was refused, as `orchestrail quarantine list` does."""
-        return Document({"entries": [quarantined_document(entry) for entry in list_quarantined(store, resolved=every)]})
+    def quarantine(
+        every: Annotated[bool, Query(alias="all")] = False,
+        after: Annotated[int, Query(ge=0, lt=LAST, description="The number of the last entry that is known")] = 0,
+        limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
+    ) -> Document:
+        """List what was refused, as `orchestrail quarantine list` does; more may come after `next`, if it is not null."""
+        found = store.quarantine_entries(limit, resolved=every, after=after)
+        following = found[-1].id if len(found) == limit else None
+        return Document({"entries": [quarantined_document(entry) for entry in found], "next": following})
 
     @router.get("/quarantine/{entry}", summary="One that was refused, whole", dependencies=of_all)
     def quarantined(entry: int) -> Document:

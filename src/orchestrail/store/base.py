@@ -145,17 +145,17 @@ class Behind:
 
 
 @dataclass(frozen=True, slots=True)
-class Quarantined:
-    """One quarantine entry; see `Refused` for the shared attributes.
+class QuarantineEntry:
+    """What is known of a quarantine entry beside its bytes; see `Refused` for the shared attributes.
 
     Attributes:
         id: number of the entry, from 1.
         received_at: when it was put here, RFC 3339, UTC.
         event_id: the log entry that a retry made of it, hexadecimal; None while it is refused.
+        size: of its bytes.
     """
 
     id: int
-    body: bytes
     reason_code: str
     reason: str
     source: str
@@ -164,6 +164,18 @@ class Quarantined:
     counter: int | None
     received_at: str
     event_id: str | None
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quarantined(QuarantineEntry):
+    """A quarantine entry, whole.
+
+    Attributes:
+        body: the bytes that were refused.
+    """
+
+    body: bytes
 
 
 @dataclass(frozen=True, slots=True)
@@ -280,8 +292,14 @@ class Store(Protocol):
         """Put refused bytes aside; False where the same bytes from the same source are there already."""
         ...
 
-    def quarantined(self, *, resolved: bool = False) -> list[Quarantined]:
-        """Return the unresolved quarantine entries, or with `resolved` all of them."""
+    def quarantined(self, *, resolved: bool = False, after: int = 0, most: int | None = None) -> list[Quarantined]:
+        """Return the unresolved quarantine entries past a number, or with `resolved` all of them, whole; no more than so many."""
+        ...
+
+    def quarantine_entries(
+        self, most: int, *, resolved: bool = False, after: int = 0, before: int | None = None
+    ) -> list[QuarantineEntry]:
+        """Return them without their bytes, which may be many; with `before` those below that number, the newest first."""
         ...
 
     def refused(self) -> int:

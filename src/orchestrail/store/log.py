@@ -12,7 +12,18 @@ from typing import Any, Self
 from orchestrail.errors import StoreError
 from orchestrail.store import counters, quarantine
 from orchestrail.store.appending import Batch, parsed, prepared, ranges
-from orchestrail.store.base import Appended, Behind, Checkpoint, Gap, Incoming, Placed, Quarantined, Record, Refused
+from orchestrail.store.base import (
+    Appended,
+    Behind,
+    Checkpoint,
+    Gap,
+    Incoming,
+    Placed,
+    Quarantined,
+    QuarantineEntry,
+    Record,
+    Refused,
+)
 from orchestrail.store.entries import entries_in, page_from
 from orchestrail.store.erasure import take_out
 from orchestrail.store.keys import load_signer, parse_public_key
@@ -158,10 +169,17 @@ class LogStore(ABC):
         """Put refused bytes aside; False where the same bytes from the same source are there already."""
         return self.append((), [Refused(body, reason_code, reason, source)]).quarantined == 1
 
-    def quarantined(self, *, resolved: bool = False) -> list[Quarantined]:
-        """Return the unresolved quarantine entries, or with `resolved` all of them."""
+    def quarantined(self, *, resolved: bool = False, after: int = 0, most: int | None = None) -> list[Quarantined]:
+        """Return the unresolved quarantine entries past a number, or with `resolved` all of them, whole; no more than so many."""
         with self._reading() as session:
-            return quarantine.read(session, resolved=resolved)
+            return quarantine.read(session, after, most, resolved=resolved)
+
+    def quarantine_entries(
+        self, most: int, *, resolved: bool = False, after: int = 0, before: int | None = None
+    ) -> list[QuarantineEntry]:
+        """Return them without their bytes, which may be many; with `before` those below that number, the newest first."""
+        with self._reading() as session:
+            return quarantine.entries(session, most, after, before, resolved=resolved)
 
     def refused(self) -> int:
         """Count the unresolved quarantine entries, whose bytes may be many."""

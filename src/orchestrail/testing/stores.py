@@ -285,6 +285,20 @@ class StoreConformance:
         assert kept == [(number, b"%d" % place) for number, place in enumerate(places, 1)]
         assert store.verify().ok
 
+    def test_quarantine_is_listed_in_pages(self, store: Store) -> None:
+        """Without the bytes, whose size is told, from either end; and whole, one by one."""
+        bodies = [b"x" * number for number in range(6)]
+        store.append([], [Refused(body, "not_json", "No.", "a") for body in bodies])
+        store.resolve(3, Incoming(event(0), "a"))
+        listed = store.quarantine_entries(2, after=1)
+        assert [(entry.id, entry.size, entry.event_id) for entry in listed] == [(2, 1, None), (4, 3, None)]
+        assert not any(hasattr(entry, "body") for entry in listed)
+        assert [entry.id for entry in store.quarantine_entries(9, resolved=True, after=1)] == [2, 3, 4, 5, 6]
+        assert [entry.id for entry in store.quarantine_entries(3, before=6)] == [5, 4, 2]
+        assert store.quarantine_entries(3, after=6) == []
+        assert [entry.body for entry in store.quarantined(after=3, most=2)] == bodies[3:5]
+        assert [entry.size for entry in store.quarantined(resolved=True)] == [len(body) for body in bodies]
+
     def test_quarantine_holds_any_words(self, store: Store) -> None:
         """What no database can hold of a reason, or of a place, is marked; the bytes beside it are whole, and kept once."""
         refused = Refused(b"\x00\xff", "not\0", "Found `\0` and `\ud800`.", "a\0: \udfff")

@@ -8,7 +8,7 @@ from typing import Any
 from fastapi import Path
 
 from orchestrail.errors import ConfigurationError, NotRecorded
-from orchestrail.operations.quarantine import list_quarantined, show_quarantined
+from orchestrail.operations.quarantine import show_quarantined
 from orchestrail.queries.erasures import erasure_of
 from orchestrail.queries.log_entries import checkpoints, newest_head, page_of_log, public_key, whole_entry
 from orchestrail.queries.proofs import inclusion
@@ -16,11 +16,11 @@ from orchestrail.queries.snapshot import Snapshot, Store
 
 PAGE = 100
 """Entries on one page."""
+LAST = 2**62
 SHOWN = 64 * 1024
 """Characters of an event that are shown; all of it can be saved."""
-REFUSED = 500
 
-Number = Path(ge=0, lt=2**62)
+Number = Path(ge=0, lt=LAST)
 
 
 def listing(record: Snapshot, store: Store, before: int | None) -> dict[str, Any]:
@@ -105,10 +105,15 @@ def heads(record: Snapshot, before: int | None) -> dict[str, Any]:
     }
 
 
-def refused(store: Store, *, every: bool) -> dict[str, Any]:
-    """Give what was refused, the newest first."""
-    found = list_quarantined(store, resolved=every)[::-1]
-    return {"rows": found[:REFUSED], "more": len(found) - min(len(found), REFUSED), "every": every}
+def refused(store: Store, before: int | None, *, every: bool) -> dict[str, Any]:
+    """Give a page of what was refused, the newest first."""
+    found = store.quarantine_entries(PAGE, resolved=every, before=LAST if before is None else before)
+    return {
+        "rows": found,
+        "every": every,
+        "following": found[-1].id if len(found) == PAGE else None,
+        "newest": before is not None,
+    }
 
 
 def one_refused(store: Store, number: int) -> dict[str, Any]:
@@ -122,4 +127,4 @@ def one_refused(store: Store, number: int) -> dict[str, Any]:
     except ConfigurationError as error:
         raise NotRecorded(error.what, error.why, "Choose one from the list.") from None
     text = found.body.decode("utf-8", "backslashreplace")
-    return {"entry": found, "raw": text[:SHOWN], "raw_cut": len(text) > SHOWN, "length": len(found.body)}
+    return {"entry": found, "raw": text[:SHOWN], "raw_cut": len(text) > SHOWN, "length": found.size}

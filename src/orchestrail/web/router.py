@@ -194,8 +194,8 @@ def create_router(
         return shown(record, "checkpoints", log.heads(record, before))
 
     @router.get("/log/quarantine", dependencies=of_all)
-    def list_refused(every: Annotated[bool, Query(alias="all")] = False) -> Response:
-        return page("quarantine", **log.refused(store, every=every))
+    def list_refused(every: Annotated[bool, Query(alias="all")] = False, before: Place = None) -> Response:
+        return page("quarantine", **log.refused(store, before, every=every))
 
     @router.get("/log/quarantine/{number}", dependencies=of_all)
     def show_refused(number: Annotated[int, log.Number]) -> Response:

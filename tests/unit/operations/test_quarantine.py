@@ -58,7 +58,7 @@ def test_retrying_what_is_still_refused(store, tmp_path, tokens):
     file.write_bytes(b"{}")
     ingest(store, [file])
     assert counts(retry_quarantined(store, tokens)) == (0, 0, 1)
-    assert len(list_quarantined(store)) == 1
+    assert len([*list_quarantined(store)]) == 1
 
 
 def test_retrying_spooled_events_under_new_rules(settings, store, strict, tokens):
@@ -77,8 +77,8 @@ def test_retrying_spooled_events_under_new_rules(settings, store, strict, tokens
     result = collect(settings, store)
     assert (result.appended, result.duplicates) == (1, 1)
     assert counts(retry_quarantined(store, tokens)) == (0, 1, 0)
-    assert list_quarantined(store) == []
-    assert len(list_quarantined(store, resolved=True)) == 2
+    assert [*list_quarantined(store)] == []
+    assert len([*list_quarantined(store, resolved=True)]) == 2
     assert store.gaps() == []
     assert verify(settings).ok
     spool.close()
@@ -98,7 +98,7 @@ def test_naming_an_entry_that_does_not_exist(store, tokens):
     """A wrong number is an error before anything is tried."""
     with pytest.raises(ConfigurationError):
         retry_quarantined(store, tokens, [7])
-    assert module.list_quarantined(store) == []
+    assert [*module.list_quarantined(store)] == []
 
 
 def test_retrying_goes_no_further_than_the_sender_might(store, tokens):
