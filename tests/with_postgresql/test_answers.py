@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 import re
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 
+import made
 import pytest
 from typer.testing import CliRunner
 
@@ -23,16 +23,6 @@ from orchestrail.transport.spool import Spool
 
 ROOT = Path(__file__).parents[2]
 EVENTS = ROOT / "tests" / "data" / "events"
-
-
-def _made():
-    spec = importlib.util.spec_from_file_location("made", ROOT / "tests" / "unit" / "projections" / "made.py")
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = _made()
 
 
 def type_in(*arguments, code=None):

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import date
-from pathlib import Path
-from types import ModuleType
 
+import made
 import pytest
 
 from orchestrail.errors import Forbidden
@@ -19,18 +17,6 @@ from orchestrail.queries.snapshot import snapshot
 from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.store import open_store
 from orchestrail.store.base import Incoming
-
-_FILE = Path(__file__).parents[1] / "unit" / "projections" / "made.py"
-
-
-def _made() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("made", _FILE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = _made()
 
 
 def test_rows_of_other_systems_are_not_there(place):

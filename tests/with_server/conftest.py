@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.util
 import os
 import subprocess
 import sys
@@ -10,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
+import made
 import pytest
 
 from orchestrail.operations.tokens import Scope, Tokens
@@ -19,14 +19,10 @@ sys.path.insert(0, str(Path(__file__).parent))
 from serving import COMMAND, Serving
 
 
-@pytest.fixture(scope="session")
-def made() -> ModuleType:
+@pytest.fixture(scope="session", name="made")
+def made_events() -> ModuleType:
     """Events to choose from: those of the unit tests."""
-    path = Path(__file__).parents[1] / "unit" / "projections" / "made.py"
-    spec = importlib.util.spec_from_file_location("made", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return made
 
 
 @pytest.fixture

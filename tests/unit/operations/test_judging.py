@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import importlib.util
 from datetime import date
-from pathlib import Path
-from types import ModuleType
 
+import made
 import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
@@ -21,16 +19,6 @@ from orchestrail.requirements.engine import EVALUATORS
 from orchestrail.requirements.judging import judge
 from orchestrail.requirements.verdicts import Status
 
-
-def _made() -> ModuleType:
-    path = Path(__file__).parents[1] / "projections" / "made.py"
-    spec = importlib.util.spec_from_file_location("made", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = _made()
 REQUIREMENTS = sorted({each.requirement for each in EVALUATORS})
 DAY = date(2026, 3, 1)
 

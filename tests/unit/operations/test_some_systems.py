@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import json
 from collections import Counter
 from datetime import date
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import made
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -40,17 +38,6 @@ from orchestrail.statements.content import content_of
 DAY = date(2026, 3, 2)
 CATALOGUE = load_catalogue()
 OURS = frozenset({"ours"})
-
-
-def _made() -> ModuleType:
-    path = Path(__file__).parents[1] / "projections" / "made.py"
-    spec = importlib.util.spec_from_file_location("made", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = _made()
 
 
 def log_of(*events: dict[str, Any]) -> Any:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import time
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
-from types import ModuleType
 
+import made
 import pytest
 
 from orchestrail.errors import NotRecorded
@@ -26,16 +24,6 @@ from orchestrail.web.judging import Judge
 DAY = date(2026, 3, 2)
 ASKED = Question(profile="build", day=DAY)
 
-
-def _made() -> ModuleType:
-    path = Path(__file__).parents[1] / "projections" / "made.py"
-    spec = importlib.util.spec_from_file_location("made", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = _made()
 CATALOGUE = load_catalogue()
 
 

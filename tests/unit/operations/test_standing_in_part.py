@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import importlib.util
 import threading
 import time
 from dataclasses import replace
 from datetime import date, timedelta
-from pathlib import Path
-from types import ModuleType
 from typing import Any
 
+import made
 import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
@@ -33,17 +31,6 @@ CATALOGUE = load_catalogue()
 ASKED = Question(profile="build", day=DAY, afar=True, systems=frozenset({"ours"}))
 THEIRS = replace(ASKED, systems=frozenset({"theirs"}))
 BOTH = replace(ASKED, systems=frozenset({"ours", "theirs"}))
-
-
-def _made() -> ModuleType:
-    path = Path(__file__).parents[1] / "projections" / "made.py"
-    spec = importlib.util.spec_from_file_location("made", path)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
-made = _made()
 
 
 def of(system: str | None, number: int, **more: Any) -> dict[str, Any]:
