@@ -44,13 +44,19 @@ def collect(
     for why in done.kept:
         output.remark(why)
     counts = {"appended": done.appended, "duplicates": done.duplicates, "quarantined": done.quarantined}
+    left = anew and not _make_anew(settings, record, output)
+    if not left:  # which looks into the tables, and makes them where they are of another version
+        _take_digests(settings, record, output)
+    print_counts(counts, output)
+    raise typer.Exit(1 if done.quarantined or left else 0)
+
+
+def _take_digests(settings: Settings, record: Store, output: Output) -> None:
+    """Take the digests of large files that steps left for later, and say how many."""
     digested = take_digests(settings, record, output.progress("taking digests, megabytes"))
     if digested.settled or digested.left:
         settled = counted(digested.settled, "digest of a large file was", "digests of large files were")
         output.remark(f"{settled} settled, {counted(digested.left, 'waits', 'wait')}.")
-    left = anew and not _make_anew(settings, record, output)
-    print_counts(counts, output)
-    raise typer.Exit(1 if done.quarantined or left else 0)
 
 
 def _make_anew(settings: Settings, record: Store, output: Output) -> bool:

@@ -86,6 +86,30 @@ def test_verify_answers_yes_and_no(story, answer, run):
     assert [row["job"]["name"] for row in answer("runs")["runs"]] == ["train"]
 
 
+def test_tables_of_another_version_are_not_made_out_of_an_altered_log(story, answer, run):
+    """`collect --rebuild` leaves them as they are, as it says; out of a log that holds they are made once."""
+    answer("collect")
+    file = Path(load_settings().home) / "audit.db"
+
+    def versions():
+        with sqlite3.connect(file) as connection:
+            return connection.execute("SELECT value FROM proj_meta WHERE key = 'version'").fetchall()
+
+    now = versions()
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE proj_meta SET value = 'old' WHERE key = 'version'")
+    assert run("collect", "--rebuild").exit_code == 0
+    assert versions() == now
+    with sqlite3.connect(file) as connection:
+        connection.execute("UPDATE proj_meta SET value = 'old' WHERE key = 'version'")
+        for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
+            connection.execute(f'DROP TRIGGER "{name}"')
+        rewrite(connection.execute, lambda _, payload: payload.replace(b"train", b"trick"))
+    left = run("collect", "--rebuild")
+    assert (left.exit_code, versions()) == (1, [("old",)])
+    assert "The tables were left as they are" in left.stderr
+
+
 def test_verify_never_collects(story, run):
     """What is spooled stays there; without a store the answer is exit code 4."""
     assert run("verify").exit_code == 4
