@@ -78,9 +78,12 @@ def test_which_pass_is_open(tmp_path: Path) -> None:
     ledger.begun("second pass", parent=ledger.open_pass())
     ledger.begun("second pass", parent=ledger.open_pass())
     assert ledger.open_pass() == "second pass"
-    assert ledger.read(tasks=[""])["second pass"].parent == "first pass"
+    assert [*ledger.goes_on_with("second pass")] == ["first pass"]
+    assert [*ledger.goes_on_with("first pass")] == []
     ledger.ended("second pass")
     assert ledger.open_pass() is None
+    ledger.ended("first pass")
+    assert [*ledger.goes_on_with("second pass")] == []
     ledger.begun("third pass", resumed=True)
     assert ledger.open_pass() is None
 

@@ -12,7 +12,7 @@ import json
 import os
 import stat
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -150,6 +150,13 @@ class Ledger:
         """Name the last pass of the DAG run whose beginning was told here, and no end."""
         told = [entry for entry in self.read(tasks=[""]).values() if not entry.task_id]
         return told[-1].run_id if told and not told[-1].ended and not told[-1].resumed else None
+
+    def goes_on_with(self, run_id: str) -> Iterator[str]:
+        """Name the open passes that a pass goes on with, the one right before it first."""
+        told = self.read(tasks=[""])
+        last = told.pop(run_id, None)
+        while last is not None and (last := told.pop(last.parent or "", None)) is not None and not last.ended:
+            yield last.run_id
 
     def _append(self, said: dict[str, object]) -> int:
         line = json.dumps(said, separators=(",", ":")).encode() + b"\n"

@@ -133,22 +133,16 @@ class Recording:
 
     def _end_gone_on(self, dag_run: Any, run_id: str, ledger: Ledger, end: State) -> None:
         """End the passes before, where this one goes on with them: Airflow tells of the end of the last one alone."""
-        told = ledger.read(tasks=[""])
         start = self._dag_run_start(dag_run, None)
-        last = told.pop(run_id, None)
-        while last is not None and last.parent is not None:
-            run_id = last.parent
-            last = told.pop(run_id, None)
-            if last is None or last.ended:
-                return
+        for before in ledger.goes_on_with(run_id):
             self.recorder.finish(
-                run_id,
+                before,
                 end,
                 at=host.loaded(dag_run, "end_date"),
-                start=replace(start, run_id=run_id, facts={**start.facts, "clearNumber": None}),
+                start=replace(start, run_id=before, facts={**start.facts, "clearNumber": None}),
                 inferred="a task was cleared while it went on: Airflow counts another pass since, with which it ended",
             )
-            ledger.ended(run_id, state=end)
+            ledger.ended(before, state=end)
 
     def _changes(self, dag_run: Any) -> list[manual.Change]:
         return manual.changes_of(dag_run, self.recorder.info.host_version, self.recorder.pseudonym)
