@@ -20,6 +20,7 @@ from orchestrail.operations.collect import collect
 from orchestrail.operations.verify import verify
 from orchestrail.settings import Settings
 from orchestrail.store import schema
+from orchestrail.testing.stores import quarantined
 from orchestrail.transport.segments import segments
 from orchestrail.transport.spool import Spool
 
@@ -121,7 +122,7 @@ def main(folder: Path, kills: int, seed: int) -> dict[str, object]:
             "surplus": len(found.keys() - set(entered)),
             "left": len(segments(settings.spool)),
             "gaps": len(store.gaps()),
-            "quarantined": sorted({entry.reason_code for entry in store.quarantined()}),
+            "quarantined": sorted({entry.reason_code for entry in quarantined(store)}),
             "failed": failed,
             "problems": bad + list(map(str, result.problems)),
         }

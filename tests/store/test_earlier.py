@@ -13,7 +13,7 @@ import pytest
 
 from orchestrail.errors import StoreError
 from orchestrail.store import open_store, schema, verify_store
-from orchestrail.testing.stores import rewrite
+from orchestrail.testing.stores import quarantined, rewrite
 
 KEPT = Path(__file__).parents[1] / "data" / "stores"
 
@@ -46,7 +46,7 @@ def test_an_earlier_log_verifies(tmp_path, revision):
         assert all("quarantine" in note for note in found.notes)
         assert (found.size, found.root_hash) == (said["size"], said["root_hash"])
         assert [[list(hole) for hole in gap.missing] for gap in store.gaps()] == said["gaps"]
-        assert [(entry.id, entry.event_id is None) for entry in store.quarantined(resolved=True)] == [
+        assert [(entry.id, entry.event_id is None) for entry in quarantined(store, resolved=True)] == [
             (1, True),
             (2, False),
         ]

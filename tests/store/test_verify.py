@@ -22,7 +22,7 @@ from orchestrail.store.keys import load_signer
 from orchestrail.store.merkle import Frontier
 from orchestrail.store.note import Head, Signer, parse_head, parse_note, parse_verifier
 from orchestrail.store.sqlite import verify_file
-from orchestrail.testing.stores import rewrite
+from orchestrail.testing.stores import quarantined, rewrite
 
 TABLES = (
     "meta",
@@ -52,7 +52,7 @@ def original(tmp_path_factory, made) -> Path:
         store.append([made.foreign(600), made.foreign(601)])
         store.quarantine(made.event(700), "not_openlineage", "Old rules.", "b")
         store.quarantine(made.event(701), "not_openlineage", "Old rules.", "b")
-        entry = store.quarantined()[1]
+        entry = quarantined(store)[1]
         store.resolve(entry.id, made.foreign(700))
         store.append([made.spooled(0, "f" * 32), made.spooled(900, "e" * 32)])
         assert store.verify().ok

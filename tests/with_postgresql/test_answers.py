@@ -19,6 +19,7 @@ from orchestrail.projections.apply import rebuild
 from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.settings import load_settings
 from orchestrail.store import open_store
+from orchestrail.testing.stores import quarantined
 from orchestrail.transport.spool import Spool
 
 ROOT = Path(__file__).parents[2]
@@ -242,7 +243,7 @@ def test_a_migrated_log_goes_on(both, place):
     kept = file.checkpoint()
     assert server.checkpoint() == kept
     assert [*server.records()] == [*file.records()]
-    assert server.quarantined(resolved=True) == file.quarantined(resolved=True)
+    assert quarantined(server, resolved=True) == quarantined(file, resolved=True)
     assert server.gaps() == file.gaps()
     server.append([made_incoming()])
     assert server.verify(against=kept.note).ok

@@ -30,7 +30,7 @@ from orchestrail.store.envelope import timestamp
 from orchestrail.store.note import Head
 from orchestrail.store.postgresql import PostgresSession, PostgresStore
 from orchestrail.store.session import _PLACES
-from orchestrail.testing.stores import event, foreign, nonce, spooled
+from orchestrail.testing.stores import event, foreign, nonce, quarantined, spooled
 
 FORK = multiprocessing.get_context("fork")
 SECRET = "hunter2-of-the-owner"
@@ -123,12 +123,12 @@ def test_what_waits_in_an_earlier_log_that_fell_back_is_put_aside(place, monkeyp
     older.remember(older._sign().sign(Head(older.origin, 7, bytes(32))))
     upgraded = open_store(place.url, home=place.home)
     assert (upgraded.size(), upgraded.behind().known_size) == (0, 7)
-    assert [(one.body, one.reason_code) for one in upgraded.quarantined()] == [
+    assert [(one.body, one.reason_code) for one in quarantined(upgraded)] == [
         (event(0), "log_behind"),
         (event(1), "log_behind"),
     ]
     with upgraded.give_up():
-        for one in upgraded.quarantined():
+        for one in quarantined(upgraded):
             upgraded.resolve(one.id, Incoming(one.body, one.source, one.nonce, one.emitter, one.counter))
     assert bodies(upgraded) == [event(0), event(1)]
     assert upgraded.verify().ok

@@ -18,6 +18,7 @@ import httpx
 from orchestrail.operations import open_record
 from orchestrail.settings import load_settings
 from orchestrail.store.base import Record, Store
+from orchestrail.testing.stores import quarantined
 
 COMMAND = [sys.executable, "-c", "from orchestrail.cli import main; main()"]
 
@@ -39,7 +40,7 @@ class Serving:
 
     def mark(self) -> None:
         """Look from here on at what comes now alone."""
-        self._log, self._quarantine = self.store().size(), len(self.store().quarantined())
+        self._log, self._quarantine = self.store().size(), len(quarantined(self.store()))
 
     def start(self, port: int = 0) -> None:
         """Start it, at a port that is free or at this one."""
@@ -75,7 +76,7 @@ class Serving:
 
     def quarantined(self) -> list[bytes]:
         """Read what is in its quarantine."""
-        return [entry.body for entry in self.store().quarantined()][self._quarantine :]
+        return [entry.body for entry in quarantined(self.store())][self._quarantine :]
 
     def bodies(self) -> list[Any]:
         """Read the events of its log."""

@@ -18,6 +18,7 @@ from orchestrail.server.committing import Committer
 from orchestrail.settings import load_settings
 from orchestrail.store.base import Incoming, Refused, Verification
 from orchestrail.store.sqlite import SqliteStore
+from orchestrail.testing.stores import quarantined
 
 
 def test_what_cannot_be_stored_fails_its_sender_alone(tmp_path: Path) -> None:
@@ -40,7 +41,7 @@ def test_what_cannot_be_stored_fails_its_sender_alone(tmp_path: Path) -> None:
     assert (first.appended, third.appended) == (1, 1)
     assert isinstance(second, Unstorable)
     assert [record.body for record in store.records()] == [b'{"a": 1}', b'{"a": 2}']
-    assert store.quarantined() == []
+    assert quarantined(store) == []
 
 
 class Long(SqliteStore):

@@ -25,6 +25,8 @@ from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Dataset, DatasetEvent, Job, JobEvent, Run, RunEvent, RunState
 from serving import Serving
 
+from orchestrail.testing.stores import quarantined
+
 JSON = {"Content-Type": "application/json"}
 
 
@@ -182,7 +184,7 @@ def test_refused_bytes_are_looked_for_among_few(server: Serving) -> None:
     assert post(server, b"2").status_code == 422
 
     assert server.quarantined() == [b"1", b"2"]
-    entries = server.store().quarantined()[-2:]
+    entries = quarantined(server.store())[-2:]
     marks, senders = zip(*(entry.source.split(" ") for entry in entries), strict=True)
     assert senders == ("http", "http")
     assert len({*marks}) == 2
@@ -190,7 +192,9 @@ def test_refused_bytes_are_looked_for_among_few(server: Serving) -> None:
 
 def test_what_was_refused_is_listed_in_pages(server: Serving) -> None:
     """However much it is: each answer tells where the next one begins, and the pages lead from the newest one on."""
-    before = max((entry.id for entry in server.store().quarantine_entries(1, resolved=True, before=2**62)), default=0)
+    before = max(
+        (entry.id for entry in server.store().quarantine_entries(1, resolved=True, newest_first=True)), default=0
+    )
     batch = b",".join(b"%d" % number for number in range(7000, 7103))
     assert post(server, b"[" + batch + b"]", "/lineage/batch").status_code == 422
 

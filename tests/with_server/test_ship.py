@@ -15,6 +15,7 @@ from serving import COMMAND, Serving
 
 from orchestrail.operations import open_record, remote
 from orchestrail.settings import load_settings
+from orchestrail.testing.stores import quarantined
 from orchestrail.transport.segments import segments
 from orchestrail.transport.spool import Spool
 
@@ -46,7 +47,7 @@ def test_spool_is_sent_and_gone(
     assert sent.returncode == 1
     assert segments(home / "spool") == []
     assert [event["eventType"] for event in server.bodies()] == ["START", "COMPLETE"]
-    assert [entry.body for entry in server.store().quarantined()] == [b"{"]
+    assert [entry.body for entry in quarantined(server.store())] == [b"{"]
 
 
 def test_what_is_sent_twice_is_there_once(

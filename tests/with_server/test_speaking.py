@@ -14,6 +14,7 @@ from serving import Serving
 from orchestrail.operations.arrivals import MEDIA_TYPE, write
 from orchestrail.operations.tokens import Scope, Tokens
 from orchestrail.store.base import Incoming, Refused
+from orchestrail.testing.stores import quarantined
 
 TOKENS: dict[str, tuple[list[str], list[str] | None]] = {
     "scoring": (["read", "write"], ["scoring"]),
@@ -180,7 +181,7 @@ def test_nothing_gets_past_the_door_by_being_called_refused(senders: Senders, ma
     assert said.status_code == 403
     assert [each["index"] for each in said.json()["forbidden"]] == [0, 1]
     assert [record.body for record in senders.server.records()] == [bodies[2]]
-    (kept,) = [each for each in senders.server.store().quarantined() if each.body == b"{"]
+    (kept,) = [each for each in quarantined(senders.server.store()) if each.body == b"{"]
     identity = next(token.source for token in Tokens(senders.server.home).all() if token.name == "scoring")
     assert (kept.reason_code, kept.reason) == ("cut_off", "Torn.")
     assert kept.source.startswith("spool token:00000000 ")

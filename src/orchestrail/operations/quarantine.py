@@ -35,10 +35,10 @@ class RetryResult:
 
 def list_quarantined(store: Store, *, resolved: bool = False) -> Iterator[QuarantineEntry]:
     """Yield the entries that are still refused, or with `resolved` all of them, in order."""
-    after = 0
-    while found := store.quarantine_entries(AT_ONCE, resolved=resolved, after=after):
+    past = None
+    while found := store.quarantine_entries(AT_ONCE, resolved=resolved, past=past):
         yield from found
-        after = found[-1].id
+        past = found[-1].id
 
 
 def show_quarantined(store: Store, entry_id: int) -> Quarantined:
@@ -47,9 +47,8 @@ def show_quarantined(store: Store, entry_id: int) -> Quarantined:
     Raises:
         ConfigurationError: there is none of this number.
     """
-    for entry in store.quarantined(resolved=True, after=entry_id - 1, most=1):
-        if entry.id == entry_id:
-            return entry
+    if (entry := store.quarantined(entry_id)) is not None:
+        return entry
     raise ConfigurationError(
         f"There is no quarantine entry {entry_id}.",
         "Entries are numbered from 1.",

@@ -184,11 +184,13 @@ def create_router(
     @router.get("/quarantine", summary="What was refused, and why", dependencies=of_all)
     def quarantine(
         every: Annotated[bool, Query(alias="all")] = False,
-        after: Annotated[int, Query(ge=0, lt=LAST, description="The number of the last entry that is known")] = 0,
+        after: Annotated[
+            int | None, Query(ge=0, lt=LAST, description="The number of the last entry that is known")
+        ] = None,
         limit: Annotated[int, Query(ge=1, le=MOST)] = MOST,
     ) -> Document:
         """List what was refused, as `orchestrail quarantine list` does; more may come after `next`, if it is not null."""
-        found = store.quarantine_entries(limit, resolved=every, after=after)
+        found = store.quarantine_entries(limit, resolved=every, past=after)
         following = found[-1].id if len(found) == limit else None
         return Document({"entries": [quarantined_document(entry) for entry in found], "next": following})
 

@@ -292,14 +292,14 @@ class Store(Protocol):
         """Put refused bytes aside; False where the same bytes from the same source are there already."""
         ...
 
-    def quarantined(self, *, resolved: bool = False, after: int = 0, most: int | None = None) -> list[Quarantined]:
-        """Return the unresolved quarantine entries past a number, or with `resolved` all of them, whole; no more than so many."""
+    def quarantined(self, number: int) -> Quarantined | None:
+        """Return a quarantine entry, whole; None where there is none of this number."""
         ...
 
     def quarantine_entries(
-        self, most: int, *, resolved: bool = False, after: int = 0, before: int | None = None
+        self, most: int, *, resolved: bool = False, newest_first: bool = False, past: int | None = None
     ) -> list[QuarantineEntry]:
-        """Return them without their bytes, which may be many; with `before` those below that number, the newest first."""
+        """Return those past a number, the unresolved ones or with `resolved` all, without their bytes, which may be many."""
         ...
 
     def refused(self) -> int:

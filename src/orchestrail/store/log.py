@@ -169,17 +169,17 @@ class LogStore(ABC):
         """Put refused bytes aside; False where the same bytes from the same source are there already."""
         return self.append((), [Refused(body, reason_code, reason, source)]).quarantined == 1
 
-    def quarantined(self, *, resolved: bool = False, after: int = 0, most: int | None = None) -> list[Quarantined]:
-        """Return the unresolved quarantine entries past a number, or with `resolved` all of them, whole; no more than so many."""
+    def quarantined(self, number: int) -> Quarantined | None:
+        """Return a quarantine entry, whole; None where there is none of this number."""
         with self._reading() as session:
-            return quarantine.read(session, after, most, resolved=resolved)
+            return quarantine.read(session, number)
 
     def quarantine_entries(
-        self, most: int, *, resolved: bool = False, after: int = 0, before: int | None = None
+        self, most: int, *, resolved: bool = False, newest_first: bool = False, past: int | None = None
     ) -> list[QuarantineEntry]:
-        """Return them without their bytes, which may be many; with `before` those below that number, the newest first."""
+        """Return those past a number, the unresolved ones or with `resolved` all, without their bytes, which may be many."""
         with self._reading() as session:
-            return quarantine.entries(session, most, after, before, resolved=resolved)
+            return quarantine.entries(session, most, past, resolved=resolved, newest_first=newest_first)
 
     def refused(self) -> int:
         """Count the unresolved quarantine entries, whose bytes may be many."""

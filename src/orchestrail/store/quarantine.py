@@ -12,7 +12,6 @@ from orchestrail.store.session import Session, storable
 
 _WAITS = "event_id IS NULL"
 _COLUMNS = "id, reason_code, reason, source, nonce, emitter, counter, received_at, event_id, length(body)"
-_LAST = 2**62
 _ASKED = {"place": int, "source": str, "body": bytes}
 _KNOWN = (
     "SELECT place, (SELECT 1 FROM quarantine WHERE quarantine.source = new.source AND quarantine.body = new.body LIMIT 1)"
@@ -84,20 +83,26 @@ def _about(refused: Refused, received_at: str) -> tuple[object, ...]:
     return refused.reason_code, refused.reason, refused.source, refused.emitter, refused.counter, received_at
 
 
-def read(session: Session, after: int, most: int | None, *, resolved: bool) -> list[Quarantined]:
-    """Return the entries past a number in order, those that were resolved only on request; None for all of them."""
-    where = f"id > ? {'' if resolved else f'AND {_WAITS}'}"
-    query = f"SELECT {_COLUMNS}, body FROM quarantine WHERE {where} ORDER BY id LIMIT ?"  # noqa: S608
-    rows = session.execute(query, (after, _LAST if most is None else most))
-    return [Quarantined(*(*row, identity and identity.hex(), size, body)) for *row, identity, size, body in rows]
+def read(session: Session, number: int) -> Quarantined | None:
+    """Return an entry, whole."""
+    row = session.execute(f"SELECT {_COLUMNS}, body FROM quarantine WHERE id = ?", (number,)).fetchone()  # noqa: S608
+    if row is None:
+        return None
+    *known, identity, size, body = row
+    return Quarantined(*(*known, identity and identity.hex(), size, body))
 
 
-def entries(session: Session, most: int, after: int, before: int | None, *, resolved: bool) -> list[QuarantineEntry]:
-    """Return entries without their bytes: past a number in order, or the last ones below another, the newest first."""
-    where = f"id > ? AND id < ? {'' if resolved else f'AND {_WAITS}'}"
-    order = "id" if before is None else "id DESC"
-    query = f"SELECT {_COLUMNS} FROM quarantine WHERE {where} ORDER BY {order} LIMIT ?"  # noqa: S608
-    rows = session.execute(query, (after, _LAST if before is None else before, most))
+def entries(
+    session: Session, most: int, past: int | None, *, resolved: bool, newest_first: bool
+) -> list[QuarantineEntry]:
+    """Return entries without their bytes, from the one past a number on in the order that is asked for."""
+    wanted = [] if resolved else [_WAITS]
+    if past is not None:
+        wanted.append("id < ?" if newest_first else "id > ?")
+    where = f"WHERE {' AND '.join(wanted)}" if wanted else ""
+    order = "id DESC" if newest_first else "id"
+    query = f"SELECT {_COLUMNS} FROM quarantine {where} ORDER BY {order} LIMIT ?"  # noqa: S608
+    rows = session.execute(query, (most,) if past is None else (past, most))
     return [QuarantineEntry(*(*row, identity and identity.hex(), size)) for *row, identity, size in rows]
 
 

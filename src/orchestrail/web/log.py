@@ -16,11 +16,10 @@ from orchestrail.queries.snapshot import Snapshot, Store
 
 PAGE = 100
 """Entries on one page."""
-LAST = 2**62
 SHOWN = 64 * 1024
 """Characters of an event that are shown; all of it can be saved."""
 
-Number = Path(ge=0, lt=LAST)
+Number = Path(ge=0, lt=2**62)
 
 
 def listing(record: Snapshot, store: Store, before: int | None) -> dict[str, Any]:
@@ -107,7 +106,7 @@ def heads(record: Snapshot, before: int | None) -> dict[str, Any]:
 
 def refused(store: Store, before: int | None, *, every: bool) -> dict[str, Any]:
     """Give a page of what was refused, the newest first."""
-    found = store.quarantine_entries(PAGE, resolved=every, before=LAST if before is None else before)
+    found = store.quarantine_entries(PAGE, resolved=every, newest_first=True, past=before)
     return {
         "rows": found,
         "every": every,

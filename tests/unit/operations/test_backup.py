@@ -16,7 +16,7 @@ from orchestrail.operations.verify import verify
 from orchestrail.queries.snapshot import snapshot
 from orchestrail.settings import Settings
 from orchestrail.store import open_store
-from orchestrail.testing.stores import foreign, rewrite, spooled
+from orchestrail.testing.stores import foreign, quarantined, rewrite, spooled
 
 WHY = "The disk failed, and the copy was of the night before."
 
@@ -65,7 +65,7 @@ def test_a_copy_put_back_is_the_same_log(settings, store, tmp_path):
     assert restored.behind is None
     assert (restored.verification.ok, contents(settings)) == (True, before)
     with open_record(settings) as again:
-        assert (len(again.quarantined()), again.append([foreign(1), spooled(2)]).appended) == (1, 1)
+        assert (len(quarantined(again)), again.append([foreign(1), spooled(2)]).appended) == (1, 1)
     assert verify(settings).ok
 
 

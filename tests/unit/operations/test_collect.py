@@ -18,6 +18,7 @@ from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect, spool_lock
 from orchestrail.operations.verify import verify
 from orchestrail.settings import Settings
+from orchestrail.testing.stores import quarantined
 from orchestrail.transport.segments import read_segment, segments
 from orchestrail.transport.spool import Spool
 
@@ -97,7 +98,7 @@ def test_an_unfinished_line_of_an_open_segment_is_left_alone(settings, store):
     assert counts(collect(settings, store)) == (1, 0, 0)
     spool.close()
     assert counts(collect(settings, store)) == (0, 1, 1)
-    (entry,) = store.quarantined()
+    (entry,) = quarantined(store)
     assert (entry.body, entry.reason_code) == (b"2 17", "cut_off")
 
 
@@ -168,18 +169,18 @@ def test_refused_bytes_are_quarantined_once(settings, store):
     )
     kept = path.read_bytes()
     assert counts(collect(settings, store)) == (1, 0, 5)
-    assert {entry.body: entry.reason_code for entry in store.quarantined()} == {
+    assert {entry.body: entry.reason_code for entry in quarantined(store)} == {
         b"{not json": "not_json",
         b'{"json": true}': "not_openlineage",
         event("zero"): "malformed_line",
         b"garbage": "malformed_line",
         b"5 14 cut": "cut_off",
     }
-    assert all(entry.reason and A in entry.source for entry in store.quarantined())
+    assert all(entry.reason and A in entry.source for entry in quarantined(store))
     assert segments(settings.spool) == []
     path.write_bytes(kept)
     assert counts(collect(settings, store)) == (0, 1, 0)
-    assert len(store.quarantined()) == 5
+    assert len(quarantined(store)) == 5
     assert verify(settings).ok
 
 
@@ -208,7 +209,7 @@ def test_a_file_that_is_no_segment(settings, store, content):
     collect(settings, store)
     assert names(store) == ["b1"]
     assert segments(settings.spool) == []
-    held = b"".join(entry.body for entry in store.quarantined())
+    held = b"".join(entry.body for entry in quarantined(store))
     assert held.strip(b"\n") == content.replace(b"\n", b"").strip(b"\n")
     assert verify(settings).ok
 

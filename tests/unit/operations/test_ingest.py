@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from orchestrail.errors import ConfigurationError
 from orchestrail.operations.ingest import ingest, pieces, split
 from orchestrail.operations.verify import verify
+from orchestrail.testing.stores import quarantined
 
 
 def event(name="job", **more):
@@ -62,7 +63,7 @@ def test_damaged_lines(store, events):
     lines = file.read_bytes().split(b"\n")
     assert counts(ingest(store, [file])) == (2, 0, 6)
     assert bodies(store) == [lines[0], lines[7]]
-    assert [(entry.source, entry.reason_code, entry.body) for entry in store.quarantined()] == [
+    assert [(entry.source, entry.reason_code, entry.body) for entry in quarantined(store)] == [
         ("damaged.jsonl: line 2", "not_json", lines[1]),
         ("damaged.jsonl: line 3", "not_json", lines[2]),
         ("damaged.jsonl: line 5", "not_openlineage", lines[4]),
@@ -83,7 +84,7 @@ def test_ingesting_again_drops_what_is_there(store, events):
     first = ingest(store, files)
     again = ingest(store, files)
     assert counts(again) == (0, first.appended, first.quarantined)
-    assert len(store.quarantined()) == first.quarantined
+    assert len(quarantined(store)) == first.quarantined
 
 
 def test_a_first_line_that_is_damaged(store, tmp_path):
@@ -99,7 +100,7 @@ def test_a_document_that_was_cut_off(store, tmp_path):
     file = tmp_path / "event.json"
     file.write_bytes(json.dumps(json.loads(event()), indent=2).encode()[:-20])
     assert counts(ingest(store, [file])) == (0, 0, 1)
-    (entry,) = store.quarantined()
+    (entry,) = quarantined(store)
     assert (entry.body, entry.reason_code, entry.source) == (file.read_bytes(), "cut_off", "event.json")
     assert "ends in the middle" in entry.reason
 
@@ -109,7 +110,7 @@ def test_an_array_that_was_cut_off(store, tmp_path):
     file = tmp_path / "events.json"
     file.write_bytes(b"[" + event("a") + b", " + event("b") + b", " + event("c")[:30])
     assert counts(ingest(store, [file])) == (2, 0, 1)
-    (entry,) = store.quarantined()
+    (entry,) = quarantined(store)
     assert (entry.body, entry.reason_code) == (event("c")[:30], "cut_off")
 
 
@@ -119,7 +120,7 @@ def test_a_damaged_element_does_not_take_the_rest(store, tmp_path):
     file.write_bytes(b"[" + b",".join([event("a"), b"{nope}", b"", b"7", event("b")]) + b"] tail")
     assert counts(ingest(store, [file])) == (2, 0, 4)
     assert bodies(store) == [event("a"), event("b")]
-    assert [(entry.body, entry.source) for entry in store.quarantined()] == [
+    assert [(entry.body, entry.source) for entry in quarantined(store)] == [
         (b"{nope}", "events.json: element 2"),
         (b"", "events.json: element 3"),
         (b"7", "events.json: element 4"),
@@ -134,7 +135,7 @@ def test_an_event_of_25_megabytes(store, tmp_path, form):
     file = tmp_path / "big.json"
     file.write_bytes(form % big)
     assert counts(ingest(store, [file])) == (0, 0, 1)
-    (entry,) = store.quarantined()
+    (entry,) = quarantined(store)
     assert entry.reason_code == "too_large"
     assert entry.body == big
     assert verify_ok(store)
@@ -157,8 +158,8 @@ def test_no_events_in_a_file(store, tmp_path, content):
     file.write_bytes(content)
     good.write_bytes(event())
     assert counts(ingest(store, [file, good])) == (1, 0, 1)
-    assert store.quarantined()[0].reason_code in ("not_json", "not_openlineage", "cut_off")
-    assert store.quarantined()[0].body in content
+    assert quarantined(store)[0].reason_code in ("not_json", "not_openlineage", "cut_off")
+    assert quarantined(store)[0].body in content
 
 
 def test_a_file_that_cannot_be_read(store, tmp_path):
