@@ -22,10 +22,10 @@ from orchestrail.requirements.catalogue import Catalogue
 from orchestrail.requirements.circumstances import Circumstances
 from orchestrail.requirements.engine import EVALUATORS, LISTED, summed
 from orchestrail.requirements.judging import judge as plainly
-from orchestrail.requirements.judging import outcomes, units
+from orchestrail.requirements.judging import judged_units
 from orchestrail.requirements.overlay import without_subjects
 from orchestrail.requirements.report import evaluator
-from orchestrail.requirements.units import KINDS, MODEL, PROCESS, UnitKind
+from orchestrail.requirements.units import MODEL, PROCESS, UnitKind
 from orchestrail.requirements.verdicts import ORDER, Outcome, Result, Status, Verdict, result_of
 from orchestrail.store.base import Progress, Store
 
@@ -179,14 +179,9 @@ class _Everything:
             scope, self._gone, self._touched = news.scope, news.gone, news.touched
         else:
             self._touched = kept.touched(connection)
-        total, done = len(scope.processes) + len(scope.models), 0
-        for kind in KINDS:
-            within = scope if kind.rests_on is not None else whole
-            for unit in units(connection, within, kind, self._requirements, self._circumstances):
-                self._take(kind, unit, outcomes(kind, unit, self._requirements, self._circumstances))
-                done += 1
-                if self._progress is not None and (done % 100 == 0 or done == total):
-                    self._progress(min(done, total), total)
+        judging = self._requirements, self._circumstances, self._progress
+        for kind, unit, made in judged_units(connection, scope, whole, *judging):
+            self._take(kind, unit, made)
 
     def still_holds(self, connection: Snapshot) -> bool:
         """Say whether nobody else kept or forgot outcomes since this judgement began; what changed was told to both."""

@@ -66,18 +66,40 @@ def judge(
         for each in EVALUATORS:
             if each.whole:
                 found[each.requirement].append(limits.WHOLE)
-    total, done = len(scope.processes) + len(scope.models), 0
-    for kind in KINDS:
-        for unit in units(record, scope, kind, requirements, circumstances):
-            for requirement, made in outcomes(kind, unit, requirements, circumstances):
-                found[requirement].append(made)
-            done += 1
-            if progress is not None and (done % 100 == 0 or done == total):
-                progress(min(done, total), total)
+    for _, _, judged in judged_units(record, scope, scope, requirements, circumstances, progress):
+        for requirement, made in judged:
+            found[requirement].append(made)
     where = SEEN_HERE if circumstances.limited else ON_RECORD if scope.kind == "everything" else LOOKED_AT
     for requirement in requirements:
         summed = verdict(requirement, found[requirement], circumstances.own, where)
         yield without_subjects(summed, scope.system, circumstances)
+
+
+def judged_units(
+    record: Snapshot,
+    scope: Scope,
+    whole: Scope,
+    requirements: Sequence[str],
+    circumstances: Circumstances,
+    progress: Progress | None,
+) -> Iterator[tuple[UnitKind, object, Iterator[tuple[str, Outcome]]]]:
+    """Yield each unit with its kind and its outcomes.
+
+    Args:
+        record: a snapshot of the store.
+        scope: of which units are judged whose outcomes can be kept.
+        whole: of which the others are, each time.
+        requirements: ids in the catalogue.
+        circumstances: what outcomes depend on beside runs.
+        progress: called with the processes and models judged and those to judge; other units are few.
+    """
+    total, done = len(scope.processes) + len(scope.models), 0
+    for kind in KINDS:
+        for unit in units(record, scope if kind.rests_on is not None else whole, kind, requirements, circumstances):
+            yield kind, unit, outcomes(kind, unit, requirements, circumstances)
+            done += 1
+            if progress is not None and (done % 100 == 0 or done == total):
+                progress(min(done, total), total)
 
 
 def units(
