@@ -150,9 +150,12 @@ class Home:
             check=False,
         )
 
-    def dags_test(self, dag_id: str, conf: object = None, **more: str) -> subprocess.CompletedProcess[str]:
-        """Run a DAG in one process."""
-        return self.run("dags", "test", dag_id, *(["--conf", json.dumps(conf)] if conf is not None else []), **more)
+    def dags_test(
+        self, dag_id: str, conf: object = None, day: str | None = None, **more: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a DAG in one process; for now, or for a day."""
+        given = ["--conf", json.dumps(conf)] if conf is not None else []
+        return self.run("dags", "test", dag_id, *([day] if day else []), *given, **more)
 
     def table(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask Airflow's own database."""

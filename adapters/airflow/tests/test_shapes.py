@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from pathlib import Path
 from typing import Any
@@ -45,6 +46,19 @@ def test_every_try_of_every_task_instance_has_exactly_one_end(recorded) -> None:
     expected[("", -1, 1)] = ["COMPLETE"]
     assert ends(recorded.home.spooled()) == expected
     assert len(recorded.home.instances("shapes")) == len(expected) - 2  # the DAG run, and a second try
+
+
+def test_a_dag_run_for_a_day_of_the_past_began_when_it_did(database: Home) -> None:
+    """`airflow dags test` has Airflow say that it began on its logical date, before there was any record."""
+    home = database.copy("past")
+    assert home.dags_test("triggered", day="2026-03-01").returncode == 0
+    events = home.spooled()
+    assert ends(events)["", -1, 1] == ["COMPLETE"]
+    assert {facts(event)["logicalDate"][:10] for event in events if event["job"]["name"] == "triggered"} == {
+        "2026-03-01"
+    }
+    now = datetime.now(UTC)
+    assert all(timedelta() < now - datetime.fromisoformat(event["eventTime"]) < timedelta(hours=1) for event in events)
 
 
 def test_a_task_that_ran_too_long_was_cut_off(database: Home) -> None:

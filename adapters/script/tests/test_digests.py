@@ -26,7 +26,7 @@ from orchestrail.testing import schema_problems
 
 Run = Callable[..., Any]
 LIMIT = "1000"
-BIG = 3_000_000
+BIG = 20_000_000  # far above what the store and modules that are imported take while bytes are counted
 COMMAND = str(Path(sys.executable).with_name("orchestrail"))
 
 PROGRAM = """
