@@ -11,10 +11,11 @@ from hypothesis import strategies as st
 from orchestrail.store.envelope import (
     Envelope,
     EnvelopeError,
+    Unstamped,
     event_id,
     parse_envelope,
-    stamped,
     timestamp,
+    unstamped,
 )
 
 PLAIN = Envelope(
@@ -63,11 +64,22 @@ def test_envelope_reads_back(envelope):
 
 
 @given(envelopes, moments, st.sampled_from(["", '"received_at":"', ',"received_at":"', "\\"]))
-def test_another_time_is_all_that_changes(envelope, moment, within):
-    """Stamping bytes gives those of the envelope with that time, whatever stands in its texts."""
-    odd = envelope._replace(source=envelope.source + within, event_time=within)
-    at = timestamp(moment)
-    assert stamped(odd.to_bytes(), at) == odd._replace(received_at=at).to_bytes()
+def test_the_time_is_put_in_last(envelope, moment, within):
+    """What is written without the time, or taken apart, gives with it the bytes of the envelope, whatever its texts are."""
+    odd = envelope._replace(source=envelope.source + within, event_time=within, received_at=timestamp(moment))
+    said = (odd.event_id, odd.source, odd.emitter, odd.counter, odd.event_time, odd.length)
+    assert unstamped(*said) == Unstamped.of(envelope._replace(source=odd.source, event_time=within).to_bytes())
+    assert unstamped(*said).at(odd.received_at.encode()) == odd.to_bytes()
+
+
+@pytest.mark.parametrize(
+    ("emitter", "counter"),
+    [("CD" * 16, 7), ("cd" * 15, 7), ("cd" * 16, None), (None, 7), ("cd" * 16, 0), ("cd" * 16, True)],
+)
+def test_an_emitter_is_an_id_with_a_number(emitter, counter):
+    """A sender says both, so both are looked at before anything is written."""
+    with pytest.raises(EnvelopeError):
+        unstamped("ab" * 32, "http", emitter, counter, None, 812)
 
 
 def test_written_form_is_stable():

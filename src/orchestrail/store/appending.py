@@ -19,16 +19,14 @@ from orchestrail.store.base import Appended, Incoming, Refused
 from orchestrail.store.bundle import MOST_ENTRIES, WIDTH, Bundle, BundleError, cut, pack, unpack
 from orchestrail.store.entries import bundles_in
 from orchestrail.store.envelope import (
-    KIND,
     MAX_TEXT,
-    MEDIA_TYPE,
-    RETENTION,
     Envelope,
     EnvelopeError,
+    Unstamped,
     event_id,
     parse_envelope,
-    stamped,
     timestamp,
+    unstamped,
 )
 from orchestrail.store.merkle import TILE_WIDTH, Frontier, completed_tiles, leaf_hash, tile_root
 from orchestrail.store.note import Head, Signer
@@ -73,6 +71,8 @@ _EDGE = (
 
 _KEEP = "INSERT INTO {table} VALUES (?, ?, ?, ?)"
 
+_MOST_CLAIMED = 64  # characters of an event's own time; what is longer is none
+
 WORTH = 64
 """Entries of which one append makes a bundle. Fewer are among the recent ones first: each bundle of few would take more room."""
 
@@ -88,14 +88,14 @@ class Candidate(NamedTuple):
         nonce: its nonce.
         digest: what a repeat of a foreign event is known by; None for another.
         item: the event.
-        envelope: what its leaf will commit to, but for the time of the batch.
+        envelope: what its leaf will commit to, once the batch has its time.
     """
 
     identity: bytes
     nonce: bytes
     digest: bytes | None
     item: Incoming
-    envelope: bytes
+    envelope: Unstamped
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,7 +137,8 @@ class Prepared:
 
     def at(self, received_at: str) -> Prepared:
         """Give it with another time of the batch."""
-        envelopes = [stamped(one.envelope, received_at) for one in self.given]
+        time = received_at.encode("ascii")
+        envelopes = [one.envelope.at(time) for one in self.given]
         bounds = pairwise(accumulate((count for count, _ in self.payloads), initial=0))
         return replace(
             self,
@@ -154,15 +155,17 @@ def prepared(signer: Signer, items: Iterable[Incoming]) -> Prepared:
         signer: holds the key by which repeats of foreign events are known.
         items: the events.
     """
-    begun = timestamp(datetime.now(UTC))
-    return Prepared.of([_candidate(signer, item, begun) for item in items])
+    return Prepared.of([_candidate(signer, item) for item in items])
 
 
-def _candidate(signer: Signer, item: Incoming, received_at: str) -> Candidate:
+def _candidate(signer: Signer, item: Incoming) -> Candidate:
     digest = foreign_digest(signer, item.body) if item.nonce is None else None
     nonce = os.urandom(32) if item.nonce is None else item.nonce
     identity = event_id(nonce, item.body)
-    return Candidate(identity, nonce, digest, item, _envelope(item, identity, received_at).to_bytes())
+    claimed = item.event_time if item.event_time is not None and len(item.event_time) <= _MOST_CLAIMED else None
+    source = item.source[:MAX_TEXT]
+    envelope = unstamped(identity.hex(), source, item.emitter, item.counter, claimed, len(item.body))
+    return Candidate(identity, nonce, digest, item, envelope)
 
 
 class Batch:
@@ -350,22 +353,6 @@ def ranges(text: str) -> counters.Ranges:
         return counters.parse_ranges(text)
     except (ValueError, AttributeError) as error:
         raise Damage(f"the counters of an emitter: {error}") from error
-
-
-def _envelope(item: Incoming, identity: bytes, received_at: str) -> Envelope:
-    claimed = item.event_time if item.event_time is not None and len(item.event_time) <= 64 else None
-    return Envelope(
-        kind=KIND,
-        event_id=identity.hex(),
-        source=item.source[:MAX_TEXT],
-        emitter=item.emitter,
-        counter=item.counter,
-        received_at=received_at,
-        event_time=claimed,
-        media_type=MEDIA_TYPE,
-        length=len(item.body),
-        retention=RETENTION,
-    )
 
 
 def _load_head(found: Rows) -> tuple[Frontier, str | None, int]:

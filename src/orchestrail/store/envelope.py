@@ -74,12 +74,7 @@ class Envelope(NamedTuple):
             raise _unacceptable("event_id")
         if not (isinstance(self.source, str) and len(self.source) <= MAX_TEXT):
             raise _unacceptable("source")
-        if self.emitter is not None and not (isinstance(self.emitter, str) and _EMITTER(self.emitter)):
-            raise _unacceptable("emitter")
-        if (self.emitter is None) != (self.counter is None):
-            raise _unacceptable("counter")
-        if self.counter is not None and not (type(self.counter) is int and self.counter > 0):
-            raise _unacceptable("counter")
+        _check_emitter(self.emitter, self.counter)
         if not (isinstance(self.received_at, str) and _TIME(self.received_at)):
             raise _unacceptable("received_at")
         if self.event_time is not None and not (isinstance(self.event_time, str) and len(self.event_time) <= MAX_TEXT):
@@ -90,16 +85,17 @@ class Envelope(NamedTuple):
             raise _unacceptable("length")
         if not (isinstance(self.retention, str) and len(self.retention) <= MAX_TEXT):
             raise _unacceptable("retention")
-        # As `json.dumps` writes it, without a dictionary and an encoder for each of a million.
-        emitter, event_time = self.emitter, self.event_time
-        return (
-            f'{{"v":{VERSION},"kind":{_quoted(self.kind)},"event_id":"{self.event_id}","source":{_quoted(self.source)}'
-            f',"emitter":{_NULL if emitter is None else _quoted(emitter)},"counter":{self.counter or _NULL}'
-            f',"received_at":"{self.received_at}"'
-            f',"event_time":{_NULL if event_time is None else _quoted(event_time)}'
-            f',"media_type":{_quoted(self.media_type)},"length":{self.length}'
-            f',"retention":{_quoted(self.retention)}}}'
-        ).encode("ascii")
+        before, behind = _written(
+            self.event_id,
+            self.source,
+            self.emitter,
+            self.counter,
+            self.event_time,
+            self.length,
+            self.media_type,
+            self.retention,
+        )
+        return before + self.received_at.encode("ascii") + behind
 
 
 def parse_envelope(data: bytes) -> Envelope:
@@ -131,13 +127,77 @@ def _parsed(data: bytes) -> Any:
         return json.loads(data.decode("ascii"))
 
 
-def stamped(envelope: bytes, received_at: str) -> bytes:
-    """Return the bytes of an envelope with another time of the batch.
+class Unstamped(NamedTuple):
+    """The bytes of an envelope without the time of its batch, which is the last that becomes known.
 
-    Nothing else in them reads as the field's name does with its quotes: within a text quotes are escaped.
+    Attributes:
+        before: what stands before the time.
+        behind: what stands behind it.
     """
-    before, name, rest = envelope.partition(_RECEIVED_AT)
-    return b"%b%b%b%b" % (before, name, received_at.encode("ascii"), rest[_TIME_SIZE:])
+
+    before: bytes
+    behind: bytes
+
+    @classmethod
+    def of(cls, envelope: bytes) -> Unstamped:
+        """Take the time out of an envelope."""
+        # Nothing else in it reads as the field's name does with its quotes: within a text quotes are escaped.
+        before, name, rest = envelope.partition(_RECEIVED_AT)
+        return cls(before + name, rest[_TIME_SIZE:])
+
+    def at(self, received_at: bytes) -> bytes:
+        """Return the envelope with a time of the batch."""
+        return self.before + received_at + self.behind
+
+
+def unstamped(
+    identity: str, source: str, emitter: str | None, counter: int | None, event_time: str | None, length: int
+) -> Unstamped:
+    """Write an envelope but for the time of its batch; see `Envelope` for the fields.
+
+    Args:
+        identity: the event's id in hexadecimal, as the store computed it.
+        source: any text up to the bound.
+        emitter: whatever the sender says.
+        counter: likewise.
+        event_time: any text up to the bound.
+        length: of the payload.
+
+    Raises:
+        EnvelopeError: a field is not what an envelope can have.
+    """
+    _check_emitter(emitter, counter)
+    return Unstamped(*_written(identity, source, emitter, counter, event_time, length, MEDIA_TYPE, RETENTION))
+
+
+def _written(
+    identity: str,
+    source: str,
+    emitter: str | None,
+    counter: int | None,
+    event_time: str | None,
+    length: int,
+    media_type: str,
+    retention: str,
+) -> tuple[bytes, bytes]:
+    """Write what stands before the time of the batch, and what behind it."""
+    # As `json.dumps` writes it, without a dictionary and an encoder for each of a million.
+    before = (
+        f'{{"v":{VERSION},"kind":"{KIND}","event_id":"{identity}","source":{_quoted(source)}'
+        f',"emitter":{_NULL if emitter is None else _quoted(emitter)},"counter":{counter or _NULL},"received_at":"'
+    )
+    behind = (
+        f'","event_time":{_NULL if event_time is None else _quoted(event_time)}'
+        f',"media_type":{_quoted(media_type)},"length":{length},"retention":{_quoted(retention)}}}'
+    )
+    return before.encode("ascii"), behind.encode("ascii")
+
+
+def _check_emitter(emitter: str | None, counter: int | None) -> None:
+    if emitter is not None and not (isinstance(emitter, str) and _EMITTER(emitter)):
+        raise _unacceptable("emitter")
+    if (emitter is None) != (counter is None) or not (counter is None or (type(counter) is int and counter > 0)):
+        raise _unacceptable("counter")
 
 
 def event_id(nonce: bytes, body: bytes) -> bytes:

@@ -16,6 +16,7 @@ from sqlalchemy import Connection
 from orchestrail.store.appending import Candidate, parsed
 from orchestrail.store.base import Incoming
 from orchestrail.store.bundle import Stored, cut, pack
+from orchestrail.store.envelope import Unstamped
 from orchestrail.store.session import Damage
 
 revision = "0003"
@@ -230,4 +231,4 @@ def _waited(connection: Connection) -> Iterator[Candidate]:
         query = "SELECT nonce, body FROM payload WHERE event_id = %s"
         nonce, body = connection.exec_driver_sql(query, (identity,)).one()
         item = Incoming(body, said.source, nonce, said.emitter, said.counter, said.event_time)
-        yield Candidate(identity, nonce, digest, item, envelope)
+        yield Candidate(identity, nonce, digest, item, Unstamped.of(envelope))
