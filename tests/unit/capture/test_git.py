@@ -158,10 +158,10 @@ def test_a_slow_git_does_not_hold_a_step_up(repository, monkeypatch, tmp_path):
     slow.write_text(f'#!/bin/sh\ncase "$*" in *status*) exec sleep 60;; esac\nexec {real} "$@"\n')
     slow.chmod(0o755)
     monkeypatch.setenv("PATH", f"{slow.parent}:{os.environ['PATH']}")
-    monkeypatch.setattr(git, "TIMEOUT", 0.5)
+    monkeypatch.setattr(git, "TIMEOUT", 2)
     began = time.monotonic()
     facts = git_facts(repository)
-    assert time.monotonic() - began < 10
+    assert time.monotonic() - began < 30
     assert (facts.commit, facts.branch, facts.dirty) == (call(repository, "rev-parse", "HEAD"), "trunk", None)
 
 
