@@ -182,7 +182,7 @@ def _described(
     window: Window,
 ) -> InUse:
     row = load_runs(connection, [one.run.run_id])[one.run.run_id]
-    found = model(connection, one.digest) if one.digest else None
+    found = model(connection, one.digest, met=one.met) if one.digest else None
     behind = [traced.dataset for traced in found.datasets.values()] if found else []
     withdrawn = tuple(each for each in taken_back if any(each.covers(dataset) for dataset in behind))
     root = found.maker.root_run_id if found and found.maker else None

@@ -34,7 +34,7 @@ from orchestrail.queries.facts import (
 )
 from orchestrail.queries.loading import Edge, content_key, dataset_key, load_runs
 from orchestrail.queries.loading import load_uses as load_whole_uses
-from orchestrail.queries.origin import Reading
+from orchestrail.queries.origin import Origins, Reading
 from orchestrail.queries.targets import Target
 from orchestrail.queries.trace import TracedDataset, trace, trace_read
 
@@ -67,6 +67,19 @@ class Deployment:
             return self.served.digest
         read = {use.dataset.digest for use in self.inputs if use.dataset.kind == "model"}
         return next(iter(read)) if len(read) == 1 else None
+
+    @property
+    def met(self) -> Reading | None:
+        """The model as it met it: when it read it, else when it began; None where no digest says which it is."""
+        run, digest = self.run, self.digest
+        if digest is None:
+            return None
+        for use in self.inputs:
+            if use.dataset.digest == digest:
+                return Reading(use.dataset, use.seq, use.at, run.run_id, run.root_run_id)
+        namespace, name = (self.served.namespace, self.served.name) if self.served is not None else (None, None)
+        dataset = DatasetRef(namespace or "", name or "", digest=digest)
+        return Reading(dataset, run.first_seq, run.started_at, run.run_id, run.root_run_id)
 
     @property
     def name(self) -> str:
@@ -175,6 +188,7 @@ class Model:
         documents: technical documentations that were made of it, by place in the log.
         beside: checks of `contents` by other runs.
         tests: what made the data that it was tested on.
+        made_by: the run whose writing of it is what lies behind it; None where none wrote it before it was met.
     """
 
     key: str
@@ -196,6 +210,7 @@ class Model:
     documents: tuple[DocumentRow, ...] = ()
     beside: tuple[CheckBeside, ...] = ()
     tests: BehindTests = BehindTests()
+    made_by: str | None = None
 
     @property
     def dataset(self) -> DatasetRef:
@@ -204,8 +219,8 @@ class Model:
 
     @property
     def maker(self) -> RunFacts | None:
-        """The run that wrote it first."""
-        return self.by_id.get(self.written[0].run_id)
+        """The run that wrote it, of the training that lies behind it."""
+        return self.by_id.get(self.made_by or "")
 
     @cached_property
     def by_id(self) -> Mapping[str, RunFacts]:
@@ -312,7 +327,9 @@ def models(connection: Connection, keys: Sequence[str]) -> Iterator[Model]:
             yield found
 
 
-def model(connection: Connection, key: str, named: DatasetRef | None = None) -> Model | None:
+def model(
+    connection: Connection, key: str, named: DatasetRef | None = None, met: Reading | None = None
+) -> Model | None:
     """Load one model; None where no recorded run wrote it. One that is empty goes by its name: no digest tells it from another.
 
     Args:
@@ -320,6 +337,7 @@ def model(connection: Connection, key: str, named: DatasetRef | None = None) -> 
         key: its digest; the key of its data set where it has none.
         named: as it is asked for. Where several trainings gave this content, what wrote it under this name lies behind it; of a
             copy under another name, the last of them. Where none is asked for, the name under which it was first written.
+        met: as a deployment met it: behind it lies what wrote it before, and no training that came later.
     """
     use = tables.use.c
     if key.startswith("sha256:"):
@@ -334,7 +352,14 @@ def model(connection: Connection, key: str, named: DatasetRef | None = None) -> 
     if named is not None:
         meant = named if any(_same_name(each.dataset, named) for each in written) else written[-1].dataset
         written.sort(key=lambda each: not _same_name(each.dataset, meant))
-    traced = trace(connection, Target(given=key, kind="dataset", dataset=written[0].dataset))
+    made_by: str | None
+    if met is None:
+        traced = trace(connection, Target(given=key, kind="dataset", dataset=written[0].dataset))
+        made_by = traced.datasets[dataset_key(written[0].dataset)].writer or written[0].run_id
+    else:
+        traced = trace_read(connection, [met])
+        made_by = traced.datasets[dataset_key(met.dataset)].writer
+        written.sort(key=lambda each: each.run_id != made_by)
     parts = [written[0].dataset, *(traced.dataset for traced in traced_models(traced.datasets.values()))]
     contents = {dataset.digest for dataset in parts if not dataset.is_empty}
     readers = select(use.run_id).where(use.direction == "input", use.digest.in_(sorted(filter(None, contents))))
@@ -363,6 +388,7 @@ def model(connection: Connection, key: str, named: DatasetRef | None = None) -> 
         deployments=tuple(
             each for each in deployments(connection, [*read_by, *_serving(connection, key)]) if each.digest == key
         ),
+        made_by=made_by,
     )
     return replace(found, beside=tuple(_beside(connection, found)), tests=_behind_tests(connection, found))
 
@@ -501,13 +527,19 @@ def deployments(connection: Connection, run_ids: Sequence[str]) -> Iterator[Depl
 
 
 def deployed_models(connection: Connection, run_ids: Sequence[str]) -> Iterator[DeployedModel]:
-    """Load the deployments among some runs, each with its model."""
-    found: dict[str, Model | None] = {}
+    """Load the deployments among some runs, each with its model as it met it."""
+    origins = Origins(connection)
+    found: dict[tuple[str, str | None], Model | None] = {}
     for deployment in deployments(connection, run_ids):
-        digest = deployment.digest
-        if digest is not None and digest not in found:
-            found[digest] = model(connection, digest)
-        yield DeployedModel(deployment, found.get(digest or ""))
+        digest, met = deployment.digest, deployment.met
+        if digest is None or met is None:
+            yield DeployedModel(deployment, None)
+            continue
+        writer = origins.of(met).writer
+        training = digest, writer.run_id if writer is not None else None
+        if training not in found:
+            found[training] = model(connection, digest, met=met)
+        yield DeployedModel(deployment, found[training])
 
 
 def predecessor(connection: Connection, written: Use) -> str | None:

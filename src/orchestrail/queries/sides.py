@@ -14,9 +14,11 @@ from orchestrail.model import DatasetRef
 from orchestrail.projections.rows import RunRow
 from orchestrail.queries.loading import dataset_key, load_runs
 from orchestrail.queries.mapped import last_attempts
+from orchestrail.queries.models import deployments
+from orchestrail.queries.origin import Reading
 from orchestrail.queries.show import began, show
 from orchestrail.queries.targets import Target, find_target
-from orchestrail.queries.trace import Trace, trace
+from orchestrail.queries.trace import Trace, trace, trace_read
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,25 +90,32 @@ def side(connection: Connection, given: str) -> Side:
     return _of_target(connection, find_target(connection, given))
 
 
-def _of_target(connection: Connection, target: Target) -> Side:
+def _of_target(connection: Connection, target: Target, met: Reading | None = None) -> Side:
     if target.run is not None:
         shown = show(connection, target.run)
         if shown.root.run_id != target.run.run_id and not target.run.serving:
             target = replace(target, run=shown.root)
         return Side(target, [shown.root], sorted(shown.runs, key=began))
-    found = trace(connection, target)
+    found = trace(connection, target) if met is None else trace_read(connection, [met])
     if not target.written:
         raise NotRecorded(
             f"{target.given} was made by no recorded run.",
             "Recorded runs only read it, so there is nothing behind it that could be compared.",
             "Name a run, or something that a recorded run wrote.",
         )
-    roots = load_runs(connection, _processes(found))
+    if met is not None and not found.runs:
+        raise NotRecorded(
+            f"{target.given} was made by no recorded run before the service loaded it.",
+            "Recorded runs wrote the same contents later, which is no training of what the service loaded.",
+            "Name a run or a model as the second argument.",
+        )
+    asked = target.dataset if met is None else met.dataset
+    roots = load_runs(connection, _processes(found, asked))
     runs = {row.run_id: row for root in roots.values() for row in show(connection, root).runs}
     return Side(target, sorted(roots.values(), key=began), sorted(runs.values(), key=began), found.missing)
 
 
-def _processes(found: Trace) -> list[str]:
+def _processes(found: Trace, asked: DatasetRef | None) -> list[str]:
     """Name the processes behind something, without those of which it has no more than stored results.
 
     The run that took a stored result stands in its own process; that of the run which made it did all else for something else.
@@ -114,7 +123,7 @@ def _processes(found: Trace) -> list[str]:
     roots = {row.run_id: row.root_run_id for row in found.runs}
     cached = [edge for edge in found.edges if edge.kind == "cached_from"]
     lent = {edge.start for edge in cached if roots.get(edge.start) != roots.get(edge.end)}
-    target = dataset_key(found.target.dataset) if found.target.dataset else ""
+    target = dataset_key(asked) if asked else ""
     before: dict[str, set[str]] = defaultdict(set)
     for edge in found.edges:
         if edge.start not in lent or edge.end == target:
@@ -151,7 +160,8 @@ def _training(connection: Connection, service: Side) -> Side:
             "Its file could not be read when the service began.",
             "Name the model, or the run that made it, as the second argument.",
         )
-    return side(connection, digests[-1])
+    (deployed,) = deployments(connection, [service.target.run.run_id] if service.target.run else [])
+    return _of_target(connection, find_target(connection, digests[-1]), deployed.met)
 
 
 def _within(row: RunRow, rows: Mapping[str, RunRow], above: set[str]) -> bool:

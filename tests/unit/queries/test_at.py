@@ -83,6 +83,18 @@ def test_a_deployment_leads_to_what_made_and_tested_its_model(made, then):
     assert (one["environment"], one["end_concluded"]) == ("production", False)
 
 
+def test_a_deployment_leads_to_the_training_of_what_it_loaded(made, then):
+    """And not to a later one, which gave the same bytes out of other data; one that nothing made before leads to none."""
+    early, late = training(made), training(made, second=30, first=11)
+    late[1]["inputs"] = [made.dataset("/train", "other", role="train")]
+    (one,) = then(40, *early, *serving(made, 5), *late)["deployments"]
+    assert (one["training_run"], one["training_root"]) == (made.run_id(2), made.run_id(1))
+    assert {each["digest"] for each in one["data"] if each["role"] == "train"} == {made.digest("t-m")}
+    (one,) = then(40, *serving(made, 5), *late)["deployments"]
+    assert (one["training_run"], one["training_root"]) == (None, None)
+    assert [each for each in one["data"] if each["role"] == "train"] == []
+
+
 @pytest.mark.parametrize(
     ("second", "until", "expected"),
     [

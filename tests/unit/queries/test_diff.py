@@ -418,6 +418,18 @@ def test_a_service_is_held_against_the_training_of_its_model(made, compared, sec
     assert entries(skewed, "changed", "preprocessing")["clean", "version"] == ("1.1.0", "1.0.0")
 
 
+def test_a_service_is_not_held_against_a_training_that_came_later(made, compared):
+    """It gave the same bytes with another code; where nothing made the model before, there is nothing to hold it against."""
+    model = made.dataset("/m", "model", kind="model")
+    early = process(made, 10, outputs=[model], **(code("x") | step(serveTime=True)))
+    late = process(made, 40, outputs=[model], **(code("y") | step(serveTime=True)))
+    loaded = service(made, 30, made.digest("model"), prepared("x"))
+    found = compared(made.run_id(30), None, *early, loaded, *late)
+    assert (found["b"]["root_run_ids"], found["findings"]) == ([made.run_id(10)], [])
+    with pytest.raises(NotRecorded, match="before the service loaded it"):
+        compared(made.run_id(30), None, loaded, *late)
+
+
 def test_an_operation_that_a_service_leaves_out_is_called_out_once_it_has_ended(made, compared):
     """While it runs it may yet call it; a service that stated nothing shows nothing."""
     training = process(

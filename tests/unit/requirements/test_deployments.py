@@ -193,3 +193,21 @@ def test_a_deploy_step_that_tells_nothing_of_preparation_is_unknown(made, judged
     )
     verdict = judged("PREP-04", *events.values())
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NOT_CAPTURED)
+
+
+@pytest.mark.parametrize(("second", "status"), [(3, Status.PASS), (9, Status.FAIL)])
+def test_a_training_that_came_later_is_not_that_of_a_service(made, judged, second, status):
+    """It gave the same bytes with another code: what a service loaded was made by who wrote it before."""
+    events = copy.deepcopy(deployed(made))
+    serve = events.pop("serve")
+    for name in ("prepare", "train"):
+        later = copy.deepcopy(events[name])
+        later["run"]["runId"] = made.run_id({"prepare": 12, "train": 13}[name])
+        later["eventTime"] = made.at(7)
+        events[f"later {name}"] = later
+    events["later prepare"]["run"]["facets"]["orchestrail_code"]["digest"] = code("2")
+    events["later prepare"]["outputs"] = events["later train"]["inputs"] = [made.dataset("/clean", "clean too")]
+    serve["eventTime"] = made.at(second)
+    told = list(events.values())
+    told.insert(3 if second == 3 else len(told), serve)
+    assert judged("PREP-04", *told).status is status
