@@ -61,6 +61,29 @@ def test_a_dag_run_for_a_day_of_the_past_began_when_it_did(database: Home) -> No
     assert all(timedelta() < now - datetime.fromisoformat(event["eventTime"]) < timedelta(hours=1) for event in events)
 
 
+def test_what_fails_before_airflow_calls_a_listener_begins_and_ends(database: Home) -> None:
+    """Its template cannot be rendered: the process of the task itself tells of both, when Airflow says that they were."""
+    home = database.copy("unready")
+    assert home.dags_test("unready").returncode == 1
+    events = home.spooled()
+    assert [(event["job"]["name"], event["eventType"]) for event in events] == [
+        ("unready", "START"),
+        ("unready.is_given_nothing", "START"),
+        ("unready.is_given_nothing", "FAIL"),
+        ("unready", "FAIL"),
+    ]
+    assert "toldBy" not in facts(events[2])
+    times = [event["eventTime"] for event in events]
+    assert times == sorted(times)
+
+
+def test_a_dag_run_begins_no_later_than_its_tasks(recorded) -> None:
+    """Where Airflow does not say when it began: what is looked up of the environment takes longer than a task takes to start."""
+    events = recorded.home.spooled()
+    assert events[0]["eventTime"] == min(event["eventTime"] for event in events)
+    assert events[-1]["eventTime"] == max(event["eventTime"] for event in events)
+
+
 def test_a_task_that_ran_too_long_was_cut_off(database: Home) -> None:
     """ABORT. In 2.11 `airflow dags test` dies of it too, and leaves a DAG run that only a sweep can close."""
     home = database.copy("slow")

@@ -152,10 +152,18 @@ def is_resumed(instance: Any, task: Any) -> bool:
     return bool(getattr(task, "reschedule", False) and getattr(server, "task_reschedule_count", 0))
 
 
+def is_own(instance: Any) -> bool:
+    """Say whether this process runs a try: in 3 it has an object of its own there, in 2.11 the database has the process."""
+    return not hasattr(instance, "_sa_instance_state") or loaded(instance, "pid") == os.getpid()
+
+
 def began(instance: Any) -> datetime | None:
-    """Say when a try began that the database has; None where it did not: then the time there is that of the try before it."""
-    started, queued = loaded(instance, "start_date"), loaded(instance, "queued_dttm")
-    return started if None not in (started, queued) and started >= queued else None
+    """Say when a try began; None where it did not: then the time that the database has is that of the try before it."""
+    started: datetime | None = loaded(instance, "start_date")
+    queued = loaded(instance, "queued_dttm")
+    if is_own(instance):
+        return started
+    return started if started is not None and queued is not None and started >= queued else None
 
 
 def does_nothing(task: Any) -> bool:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from functools import partial
 from typing import Any
 
@@ -110,7 +111,7 @@ class Recording:
             inputs = reconcile.consumed_assets(dag_run, self.namespace)
         entry = ledger.read(runs=[parent.run_id]).get(parent.run_id)
         if entry is None and not self.is_served and not self.recorder.is_open(parent.run_id):
-            self._begin_dag_run(dag_run, dag, ledger)
+            self._begin_dag_run(dag_run, dag, ledger, by=host.loaded(dag_run, "end_date"))
         end = (State.ABORT if message == "timed_out" else State.FAIL) if failed else State.COMPLETE
         if entry is not None and entry.state == end and not by_hand:
             return  # the scheduler was killed after it told of this, and before Airflow's database knew
@@ -148,9 +149,18 @@ class Recording:
         return manual.changes_of(dag_run, self.recorder.info.host_version, self.recorder.pseudonym)
 
     def _begin_dag_run(
-        self, dag_run: Any, dag: Any, ledger: Ledger, *, again: bool = False, goes_on_with: str | None = None
+        self,
+        dag_run: Any,
+        dag: Any,
+        ledger: Ledger,
+        *,
+        again: bool = False,
+        goes_on_with: str | None = None,
+        by: datetime | None = None,
     ) -> None:
+        """Tell that a DAG run begins; `by` is when it had begun at the latest, where Airflow does not say when it did."""
         start = self._dag_run_start(dag_run, dag)
+        start = replace(start, at=start.at or by)
         if again:
             self.recorder.resume(start)
         else:
@@ -160,15 +170,17 @@ class Recording:
         if self.is_served:
             self.recorder.release(start.run_id)
 
-    def _told_of(self, dag_run: Any, dag: Any, ledger: Ledger, entries: Mapping[str, Entry], ref: RunRef) -> None:
-        """See to it that a task's DAG run is on the record of this installation."""
+    def _told_of(self, dag_run: Any, instance: Any, ledger: Ledger, entries: Mapping[str, Entry], ref: RunRef) -> None:
+        """See to it that a task's DAG run is on the record of this installation; it began no later than the task."""
+        dag = getattr(getattr(instance, "task", None), "dag", None)
         entry = entries.get(ref.run_id)
         if (entry is not None and not entry.ended) or self.recorder.is_open(ref.run_id):
             return
         # Airflow counts another pass from a clear on while the DAG run goes on, and tells of its end alone.
         goes_on_with = ledger.open_pass() if entry is None else None
         if not self.is_served or goes_on_with is not None:
-            self._begin_dag_run(dag_run, dag, ledger, goes_on_with=goes_on_with)
+            by = host.loaded(instance, "start_date")
+            self._begin_dag_run(dag_run, dag, ledger, goes_on_with=goes_on_with, by=by)
             return
         # The scheduler has not told of it here: it records elsewhere, or cannot.
         self.recorder.resume(translate.dag_run_start(self.namespace, dag_run, dag, None))
@@ -185,7 +197,6 @@ class Recording:
         dag_run, params = host.given(instance)
         if task is None or dag_run is None:
             return
-        dag = getattr(task, "dag", None)
         host.learn_secrets()
         parent = self._dag_run_ref(dag_run)
         run_id = self._task_run_id(dag_run, instance)
@@ -193,7 +204,7 @@ class Recording:
         waited_for = host.waited_for(task)
         entries = ledger.read(runs=[parent.run_id, run_id], tasks=waited_for)
         with guard("airflow: a task's DAG run"):
-            self._told_of(dag_run, dag, ledger, entries, parent)
+            self._told_of(dag_run, instance, ledger, entries, parent)
         before = entries.get(run_id)
         parent = translate.in_pass(parent, before)
         again = (before is not None and not before.ended) or host.is_resumed(instance, task)
@@ -293,9 +304,15 @@ class Recording:
         self.is_served |= by_hand
         ledger = self._ledger(dag_run)
         run_id = self._task_run_id(dag_run, instance)
-        entry = ledger.read(runs=[run_id]).get(run_id)
+        parent = self._dag_run_ref(dag_run)
+        entries = ledger.read(runs=[parent.run_id, run_id])
+        entry = entries.get(run_id)
+        own = not by_hand and host.is_own(instance)
+        if own:  # it failed before Airflow called a listener: what it is given could not be had, say
+            with guard("airflow: a task's DAG run"):
+                self._told_of(dag_run, instance, ledger, entries, parent)
         # A mark clears what failed after the task: by now Airflow counts another pass of the DAG run.
-        parent = translate.in_pass(self._dag_run_ref(dag_run), entry)
+        parent = translate.in_pass(parent, entry)
         start = translate.task_start(
             self.namespace,
             dag_run,
@@ -309,7 +326,7 @@ class Recording:
         end = _STATES[state]
         if entry is not None and entry.state == end and not by_hand:
             return
-        facts: dict[str, object] = {"toldBy": "scheduler"}
+        facts: dict[str, object] = {} if own else {"toldBy": "scheduler"}
         why: str | None = "marked as skipped"
         if by_hand:
             change: manual.Change | None = None
@@ -321,7 +338,10 @@ class Recording:
             self.recorder.skip(start, why)
         else:
             if entry is None and not by_hand and (began := host.began(instance)) is not None:
-                self.recorder.resume(replace(start, at=began))  # its process was killed before it could tell
+                if own:
+                    self.recorder.start(replace(start, at=began), may_refuse=False)
+                else:
+                    self.recorder.resume(replace(start, at=began))  # its process was killed before it could tell
             self.recorder.finish(
                 start.run_id,
                 end,

@@ -305,6 +305,11 @@ def triggered():
     only()
 
 
+@dag(dag_id="unready", schedule=None)
+def unready():
+    BashOperator(task_id="is_given_nothing", bash_command="echo {{ nothing.of_the_kind }}")
+
+
 shapes()
 slow()
 failing()
@@ -313,3 +318,4 @@ patient()
 daily()
 on_report()
 triggered()
+unready()
