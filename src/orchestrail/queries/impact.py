@@ -16,7 +16,7 @@ from orchestrail.model import EMPTY, DatasetRef
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow, Use
-from orchestrail.queries.loading import Edge, dataset_key, load_runs, load_uses
+from orchestrail.queries.loading import Edge, dataset_key, load_runs, load_uses, missed
 from orchestrail.queries.models import Deployment, deployments, model_keys
 from orchestrail.queries.origin import Reading, is_or_may_be
 from orchestrail.queries.show import began
@@ -257,7 +257,7 @@ def _unseen(
 
     Where a process wrote it, those that were over before are none of them.
     """
-    use, run, step = tables.use.c, tables.run.c, tables.step.c
+    use, run = tables.use.c, tables.run.c
     since = {row.root_run_id: 0 for row in found}
     wrote = {target.run.root_run_id: target.run.first_seq} if target.run is not None else {}
     for fitting in _of_these(meant):
@@ -266,14 +266,8 @@ def _unseen(
         for root, seq in connection.execute(written):
             wrote[root] = min(seq, wrote.get(root, seq))
     since |= wrote
-    missed: list[str] = []
-    for chunk in chunks(since):
-        begun = select(run.run_id, run.root_run_id, run.last_seq).join_from(
-            tables.run, tables.step, run.run_id == step.run_id
-        )
-        rows = connection.execute(begun.where(run.root_run_id.in_(chunk), step.not_captured > 0)).all()
-        missed += [run_id for run_id, root, last in rows if last >= since[root]]
-    rows_by_id = load_runs(connection, missed[: room.most])
+    unseen = [run_id for run_id, root, last in missed(connection, since) if last >= since[root]]
+    rows_by_id = load_runs(connection, unseen[: room.most])
     return sorted(
         (row for row in rows_by_id.values() if any(what not in _NO_DATA for what, _ in row.not_captured)), key=began
     )

@@ -111,6 +111,19 @@ def load_uses(connection: Connection, *conditions: ColumnElement[bool]) -> list[
     return [use_row(row) for row in connection.execute(query).mappings()]
 
 
+def missed(connection: Connection, roots: Iterable[str]) -> list[tuple[str, str, int]]:
+    """Name the runs of some processes in which something was not captured: id, id of the root run, last place in the log."""
+    run, step = tables.run.c, tables.step.c
+    query = select(run.run_id, run.root_run_id, run.last_seq).join_from(
+        tables.run, tables.step, run.run_id == step.run_id
+    )
+    found: list[tuple[str, str, int]] = []
+    for chunk in chunks(roots):
+        rows = connection.execute(query.where(run.root_run_id.in_(chunk), step.not_captured > 0))
+        found += [(run_id, root, last) for run_id, root, last in rows]
+    return found
+
+
 def _with_origin(row: RunRow, known: dict[str, RunRow]) -> RunRow:
     origin, seen = row, {row.run_id}
     while origin.state == "CACHED" and not origin.outputs and origin.cached_from in known:

@@ -222,6 +222,11 @@ class Model:
         """The run that wrote it, of the training that lies behind it."""
         return self.by_id.get(self.made_by or "")
 
+    @property
+    def making(self) -> Use:
+        """That writing of it which lies behind it; the first of all where none does."""
+        return next((use for use in self.written if use.run_id == self.made_by), self.written[0])
+
     @cached_property
     def by_id(self) -> Mapping[str, RunFacts]:
         """The runs behind it, those that wrote it and those that read it, by id."""
@@ -542,10 +547,10 @@ def deployed_models(connection: Connection, run_ids: Sequence[str]) -> Iterator[
         yield DeployedModel(deployment, found[training])
 
 
-def predecessor(connection: Connection, written: Use) -> str | None:
-    """Give the digest of the model that was written before under the same name; None where none was."""
+def predecessor(connection: Connection, written: Use) -> Use | None:
+    """Find the writing of the model that was written before under the same name; None where none was."""
     use = tables.use.c
-    query = select(use.digest).where(
+    before = (
         use.direction == "output",
         use.kind == "model",
         use.namespace == written.dataset.namespace,
@@ -554,4 +559,6 @@ def predecessor(connection: Connection, written: Use) -> str | None:
         use.digest.is_not(None),
         use.digest != written.dataset.digest,
     )
-    return connection.execute(query.order_by(use.seq.desc(), use.place.desc()).limit(1)).scalar()
+    last = select(func.max(use.seq)).where(*before).scalar_subquery()
+    found = load_whole_uses(connection, *before, use.seq == last)
+    return found[-1] if found else None

@@ -10,6 +10,8 @@ from orchestrail.model import DatasetRef
 from orchestrail.queries import RunRow
 from orchestrail.queries.differences import Difference
 from orchestrail.queries.facts import Use
+from orchestrail.queries.loading import is_in_memory
+from orchestrail.queries.trace import TracedDataset
 from orchestrail.reports.diagrams import data_flow
 from orchestrail.reports.evidence import Evidence
 from orchestrail.reports.values import Diagram, Figure, Source, Table
@@ -105,7 +107,7 @@ def _environments(evidence: Evidence) -> list[RunRow]:
 
 def _identity_of_system(evidence: Evidence) -> Filling:
     model, system, manifest = evidence.model, evidence.system, evidence.manifest
-    first = model.written[0]
+    made, before = model.making, evidence.predecessor
     said: list[Sequence[Figure]] = []
     if system is not None and manifest is not None:
         source = Source(manifest.seq)
@@ -113,12 +115,13 @@ def _identity_of_system(evidence: Evidence) -> Filling:
             if (value := getattr(system, name)) is not None:
                 said.append((Figure(name.replace("_", " "), (source,)), Figure(str(value), (source,))))
     rows = [
-        (_of_use(first, "model"), _of_use(first, first.dataset.name)),
-        (_of_use(first, "digest"), _of_use(first, model.key)),
+        (_of_use(made, "model"), _of_use(made, made.dataset.name)),
+        (_of_use(made, "digest"), _of_use(made, model.key)),
     ]
-    rows += [(_of_use(use, "also written as"), _of_use(use, use.dataset.name)) for use in model.written[1:]]
-    if evidence.predecessor is not None:
-        rows.append((_of_use(first, "digest of the model before it"), _of_use(first, evidence.predecessor)))
+    others = (use for use in model.written if use is not made)
+    rows += [(_of_use(use, "also written as"), _of_use(use, use.dataset.name)) for use in others]
+    if before is not None:
+        rows.append((_of_use(before, "digest of the model before it"), _of_use(before, before.dataset.digest)))
     return Filling(
         _tables(
             ("Stated in the recorded manifest", ("what", "statement"), said),
@@ -289,7 +292,7 @@ def _plain(value: object) -> str:
 
 def _architecture(evidence: Evidence) -> Filling:
     rows: list[Sequence[Figure]] = []
-    for row in _steps(evidence):
+    for row in {row.run_id: row for row in (*_steps(evidence), *_evaluations(evidence))}.values():
         usage = row.usage or {}
         rows.append(
             [
@@ -304,10 +307,37 @@ def _architecture(evidence: Evidence) -> Filling:
             ]
         )
     columns = ("step", "orchestrator", "duration", "processor time, s", "peak memory of its process, bytes")
-    return Filling(
-        (*_hardware(evidence).tables, *_tables(("Compute used", columns, rows))),
-        (data_flow(evidence.model, evidence.runs),),
+    gaps = _tables(
+        ("Not captured in the processes behind it", ("step", "what", "why"), _unseen(evidence)),
+        ("Ways that nothing proves", ("from", "to", "why"), _unproven(evidence)),
     )
+    served = any(each.served is not None for each in evidence.model.deployments)
+    return Filling(
+        (*_hardware(evidence).tables, *_tables(("Compute used", columns, rows)), *gaps),
+        (data_flow(evidence.model, evidence.runs),),
+        partial=bool(gaps) or served,
+    )
+
+
+def _unseen(evidence: Evidence) -> list[Sequence[Figure]]:
+    return [
+        [_of_run(row, value) for value in (row.job.name, what, why)]
+        for row in evidence.unseen
+        for what, why in row.not_captured
+    ]
+
+
+def _unproven(evidence: Evidence) -> list[Sequence[Figure]]:
+    """The edges behind the model that rest on a name alone, or by which something was handed on that nobody saw."""
+    rows: list[Sequence[Figure]] = []
+    for edge in evidence.model.edges:
+        ends = [evidence.runs.get(end) for end in (edge.start, edge.end)]
+        known = [row for row in ends if row is not None]
+        if known and (not edge.captured or edge.proof == "name"):
+            names = [row.job.name if row else end for row, end in zip(ends, (edge.start, edge.end), strict=True)]
+            why = edge.note or ("not captured" if not edge.captured else "by its name alone")
+            rows.append([_of_run(known[-1], value) for value in (*names, why)])
+    return rows
 
 
 def _data(evidence: Evidence) -> Filling:
@@ -323,7 +353,7 @@ def _data(evidence: Evidence) -> Filling:
                 _identity(traced.dataset),
                 traced.dataset.rows,
                 traced.dataset.bytes,
-                _writer(evidence, traced.writer),
+                _writer(evidence, traced),
             )
         ]
         for traced in model.datasets.values()
@@ -359,9 +389,14 @@ def _data(evidence: Evidence) -> Filling:
     )
 
 
-def _writer(evidence: Evidence, run_id: str | None) -> str:
-    row = evidence.runs.get(run_id or "")
-    return row.job.name if row is not None else "outside the record"
+def _writer(evidence: Evidence, traced: TracedDataset) -> str:
+    """Say who wrote it; what lay only in a process came from somewhere, and is nothing from outside."""
+    row = evidence.runs.get(traced.writer or "")
+    if row is not None:
+        return row.job.name
+    if is_in_memory(traced.dataset) and traced.note:
+        return traced.note
+    return "; ".join(filter(None, ("outside the record", traced.note)))
 
 
 _CHECKED = ("step", "check", "kind", "data set", "result", "expected", "actual")
@@ -442,15 +477,15 @@ def _testing(evidence: Evidence) -> Filling:
 
 
 def _security(evidence: Evidence) -> Filling:
-    first = evidence.model.written[0]
+    made = evidence.model.making
     last = max(evidence.entries.values(), key=lambda entry: entry.seq)
     source = Source(last.seq, last.run_id)
     rows = [
         (
-            Figure("entries of the log that this document is made of", (source,)),
+            Figure("entries of the log that were read for this document", (source,)),
             Figure(str(len(evidence.entries)), (source,)),
         ),
-        (_of_use(first, "digest of the model file"), _of_use(first, evidence.model.key)),
+        (_of_use(made, "digest of the model file"), _of_use(made, evidence.model.key)),
     ]
     return Filling(_tables(("Of the record, not of the system", ("what", "value"), rows)))
 
@@ -489,7 +524,7 @@ def _side(value: Difference | object) -> str:
 
 
 def _of_change(evidence: Evidence, text: object) -> Figure:
-    return _of_use(evidence.model.written[0], text)
+    return _of_use(evidence.model.making, text)
 
 
 def _monitoring(evidence: Evidence) -> Filling:

@@ -9,10 +9,12 @@ from datetime import date
 from orchestrail.errors import NotRecorded
 from orchestrail.queries import RunRow
 from orchestrail.queries.diff import Compared, diff
-from orchestrail.queries.loading import content_key, load_runs
+from orchestrail.queries.facts import Use
+from orchestrail.queries.loading import content_key, load_runs, missed
 from orchestrail.queries.log_entries import LogEntry, log_entries
 from orchestrail.queries.manifests import ManifestRow, System, manifest_in_force
 from orchestrail.queries.models import Model, model, predecessor
+from orchestrail.queries.show import began
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.statements import Statement, statements
 from orchestrail.queries.targets import find_target
@@ -26,11 +28,12 @@ class Evidence:
         model: the model with all behind and after it.
         runs: the runs behind it and those that read it, by id, whole.
         beside: the other runs that checked the same data.
+        unseen: runs of the processes behind it that had begun when it was written, and of which something was not captured.
         statements: what persons state about it, its system, or points of Annex IV.
         manifest: the manifest in force; None where none was recorded.
         system: what that says of the model's system.
         system_name: the system that the runs name.
-        predecessor: digest of the model written before under its name; None for the first one.
+        predecessor: the writing of the model before it under its name; None for the first one.
         change: what changed since that one.
         entries: entries of the log by place, for all that may be cited.
     """
@@ -38,11 +41,12 @@ class Evidence:
     model: Model
     runs: Mapping[str, RunRow]
     beside: Sequence[RunRow]
+    unseen: Sequence[RunRow]
     statements: Sequence[Statement]
     manifest: ManifestRow | None
     system: System | None
     system_name: str | None
-    predecessor: str | None
+    predecessor: Use | None
     change: Compared | None
     entries: Mapping[int, LogEntry]
 
@@ -75,23 +79,28 @@ def gather(record: Snapshot, given: str, day: date) -> Evidence:
     name = names[-1] if names else None
     systems = manifest.manifest.systems if manifest is not None else ()
     stated = statements(record, day)
-    earlier = predecessor(record, found.written[0])
+    earlier = predecessor(record, found.making)
+    gaps = load_runs(record, (run_id for run_id, _, _ in missed(record, {run.root_run_id for run in found.closure})))
+    unseen = sorted((row for row in gaps.values() if row.first_seq < found.making.seq), key=began)
     sequences = {
         seq for row in runs.values() for seq in (row.first_seq, row.last_seq, *(use.seq for use in row.inputs))
     }
     sequences |= {use.seq for row in runs.values() for use in row.outputs} | {use.seq for use in found.written}
-    sequences |= {row.last_seq for row in beside.values()}
+    sequences |= {row.last_seq for row in (*beside.values(), *unseen)} | (
+        {earlier.seq} if earlier is not None else set()
+    )
     sequences |= {one.seq for one in stated} | ({manifest.seq} if manifest is not None else set())
     return Evidence(
         found,
         runs,
         list(beside.values()),
+        unseen,
         [one for one in stated if _concerns(one, found, name)],
         manifest,
         next((system for system in systems if system.name == name), None),
         name,
         earlier,
-        diff(record, earlier, found.key) if earlier is not None else None,
+        diff(record, str(earlier.dataset.digest), found.key) if earlier is not None else None,
         log_entries(record, sequences),
     )
 

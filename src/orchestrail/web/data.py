@@ -162,6 +162,7 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge, systems: frozenset[
     )
     not_green.sort(key=lambda each: ORDER.index(each[1].status))
     counts = [(status.value, len(report.having(status))) for status in ORDER] if report else []
+    earlier = predecessor(record, found.making) if found is not None else None
     return {
         "dataset": dataset,
         "target": dataset.digest or f"{dataset.namespace}:{dataset.name}",
@@ -173,7 +174,7 @@ def one(record: Snapshot, dataset: DatasetRef, judge: Judge, systems: frozenset[
         "contents": contents(record, dataset.namespace, dataset.name, _CONTENTS),
         "withdrawn": [each.row for each in withdrawals(record) if each.covers(dataset)],
         "model": found,
-        "predecessor": predecessor(record, found.written[0]) if found is not None else None,
+        "predecessor": earlier.dataset.digest if earlier is not None else None,
         "standing": standing,
         "report": report,
         "not_green": not_green,

@@ -220,6 +220,46 @@ def test_figures_stand_under_the_points_that_ask_for_them(made, documented):
     assert [node["title"] for node in diagram["nodes"] if node["kind"] == "model"] == ["m"]
 
 
+def titled(document, name):
+    """Give the rows of the tables of a point by title, without where they come from."""
+    tables = point(document, name)["tables"]
+    return {table["title"]: [[figure["text"] for figure in row] for row in table["rows"]] for table in tables}
+
+
+def test_what_was_not_captured_is_told_and_makes_the_architecture_a_part(made, documented):
+    """A program of a step beside the training that nobody saw, and a name alone. What came later is not behind it."""
+    events = story(made)
+    whole = point(document_json(documented(*events)), "2(c)")
+    assert whole["marks"] == ["fact"]
+    missed = {"notCaptured": [{"what": "sort", "reason": "a program"}]}
+    for number, place in ((7, 2), (8, len(events) + 1)):
+        beside = made.event("COMPLETE", number, parent=1, second=1, orchestrail_capture=missed)
+        events.insert(place, beside)
+    events[1]["inputs"] = [made.dataset("/raw", None)]
+    events.insert(1, made.event("COMPLETE", 9, parent=1, outputs=[made.dataset("/raw", None)]))
+    document = document_json(documented(*events))
+    assert titled(document, "2(c)")["Not captured in the processes behind it"] == [["job-7", "sort", "a program"]]
+    assert ["file:/raw", "job-2", "by its name alone"] in titled(document, "2(c)")["Ways that nothing proves"]
+    assert point(document, "2(c)")["marks"] == ["fact", "partial"]
+
+
+def test_what_testing_took_stands_among_the_compute(made, documented):
+    """The law asks for what was used to develop, train, test and validate."""
+    named = [row[0] for row in titled(document_json(documented(*story(made))), "2(c)")["Compute used"]]
+    assert named == ["job-2", "job-3", "job-4"]
+
+
+def test_a_value_that_lay_in_memory_is_nothing_from_outside(made, documented):
+    """Nobody is known to have made it; a file that no recorded run wrote is."""
+    events = story(made)
+    events[1]["inputs"].append(made.dataset("job-2.frame", "frame") | {"namespace": "inmemory"})
+    written = {
+        row[0]: row[-1] for row in titled(document_json(documented(*events)), "2(d)")["Data sets behind the model"]
+    }
+    assert written["/raw"] == "outside the record"
+    assert written["job-2.frame"] == "in memory: no recorded run is known to have made it"
+
+
 class _Links(HTMLParser):
     def __init__(self) -> None:
         super().__init__()
@@ -283,4 +323,22 @@ def test_a_change_against_the_model_before_is_told(made, documented):
     )
     document = document_json(documented(*story(made), *again, target=made.digest("n")))
     assert ["parameters", "job-3", "parameter depth", "3", "4"] in texts(point(document, "6"))
+    entry = {row[0]["text"]: row[1]["sources"][0]["sequence"] for row in point(document, "1(a)")["tables"][0]["rows"]}
+    assert (entry["digest"], entry["digest of the model before it"]) == (5, 2)
     assert [made.digest("m")] in [row[1:] for row in texts(point(document, "1(a)"))]
+
+
+def test_a_model_that_was_made_twice_is_cited_by_the_training_that_is_documented(made, documented):
+    """The last of them: what is told of its steps does not rest on what the other one wrote."""
+    again = [made.event("COMPLETE", run, second=9, outputs=[made.dataset("/m", "m", kind="model")]) for run in (11, 12)]
+    rows = titled(document_json(documented(*story(made), *again)), "1(a)")["On the record"]
+    document = document_json(documented(*story(made), *again))
+    (table,) = point(document, "1(a)")["tables"]
+    cited = [(row[0]["text"], row[0]["sources"][0]["run_id"]) for row in table["rows"]]
+    assert [row[0] for row in rows] == ["model", "digest", "also written as", "also written as"]
+    assert cited == [
+        ("model", made.run_id(12)),
+        ("digest", made.run_id(12)),
+        ("also written as", made.run_id(3)),
+        ("also written as", made.run_id(11)),
+    ]
