@@ -25,7 +25,7 @@ from orchestrail.operations.verify import verify
 from orchestrail.settings import Settings
 from orchestrail.store import open_store, postgresql, postgresql_schema, schema, store_name
 from orchestrail.store.appending import _EDGE, _FORGET, Batch, prepared
-from orchestrail.store.base import Incoming, Placed
+from orchestrail.store.base import Incoming, Placed, Refused
 from orchestrail.store.envelope import timestamp
 from orchestrail.store.note import Head
 from orchestrail.store.postgresql import PostgresSession, PostgresStore
@@ -45,6 +45,28 @@ def store(place) -> PostgresStore:
 
 def bodies(store):
     return [record.body for record in store.records()]
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+def test_a_database_that_cannot_hold_every_text_is_refused(place, encoding):
+    """In one of SQL_ASCII, as a server has them that was made under no locale, every text would come back as bytes."""
+    name = f"{place.database}_{encoding.lower()}"
+    with psycopg.connect(place.url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name} ENCODING '{encoding}' LOCALE 'C' TEMPLATE template0")
+    with pytest.raises(StoreError, match=f"encoding of the database is {encoding}") as refused:
+        open_store(place.cluster.url(name), home=place.home, create=True)
+    assert "ENCODING 'UTF8'" in str(refused.value.do)
+
+
+def test_the_encoding_of_a_terminal_changes_nothing(place, monkeypatch):
+    """The driver would else read and write texts as the environment says."""
+    monkeypatch.setenv("PGCLIENTENCODING", "LATIN1")
+    store = open_store(place.url, home=place.home, create=True)
+    store.append(
+        [], [Refused(b"{", "not_json", "ein Zeichen: \N{GREEK SMALL LETTER ALPHA}", "\N{GREEK SMALL LETTER BETA}")]
+    )
+    (one,) = store.quarantine_entries(1)
+    assert (one.reason, one.source) == ("ein Zeichen: \N{GREEK SMALL LETTER ALPHA}", "\N{GREEK SMALL LETTER BETA}")
 
 
 def at_revision(place, monkeypatch, revision):

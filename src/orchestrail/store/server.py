@@ -15,6 +15,7 @@ from orchestrail.store.postgresql_schema import SCHEMA
 from orchestrail.store.session import Damage
 
 CONNECT_SECONDS = 10
+ENCODING = "UTF8"
 BUSY_SECONDS = 60
 """How long a lock is waited for."""
 
@@ -60,14 +61,28 @@ class Server:
         )
         self._conninfo = make_conninfo(
             url,
+            client_encoding=ENCODING,  # whatever the environment says of this user's terminal
             options=f"{parts.get('options') or ''} {ours}".strip(),
             connect_timeout=parts.get("connect_timeout") or CONNECT_SECONDS,
             application_name=parts.get("application_name") or "orchestrail",
         )
 
     def connect(self) -> psycopg.Connection[Any]:
-        """Open a connection."""
-        return psycopg.connect(self._conninfo)
+        """Open a connection.
+
+        Raises:
+            StoreError: the database cannot hold every text.
+        """
+        connection = psycopg.connect(self._conninfo)
+        encoding = connection.info.parameter_status("server_encoding")
+        if encoding != ENCODING:
+            connection.close()
+            raise StoreError(
+                f"{self.called} cannot be used.",
+                f"The encoding of the database is {encoding}: it cannot hold the names that runs and data may have.",
+                "Make one with `CREATE DATABASE ... ENCODING 'UTF8' LOCALE 'C' TEMPLATE template0`.",
+            )
+        return connection
 
     def missing(self) -> StoreError:
         """Say that there is no store."""
