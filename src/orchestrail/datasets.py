@@ -15,7 +15,7 @@ from orchestrail import plugins
 from orchestrail.capture import fitted, frames
 from orchestrail.capture.digest import digest_file
 from orchestrail.capture.observing import unobserved
-from orchestrail.model import IN_MEMORY, DatasetRef
+from orchestrail.model import IN_MEMORY, DatasetRef, file_name
 
 _URL = re.compile(r"^[a-z][a-z0-9+.-]+://", re.IGNORECASE)
 
@@ -112,7 +112,7 @@ def _identified(value: object) -> DatasetRef | None:
 
 def _file(path: Path, observed: str) -> DatasetRef:
     found = digest_file(path)
-    name = os.path.normpath(path.absolute())
+    name = file_name(os.path.normpath(path.absolute()))
     if found is None:
         return DatasetRef("file", name, observed="declared", weak="the file could not be read")
     kind = "DIRECTORY" if path.is_dir() else "FILE"

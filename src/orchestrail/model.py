@@ -233,6 +233,14 @@ class PreprocessingVersion:
     state_digest: str | None = None
 
 
+def file_name(path: str) -> str:
+    """Write a path of this machine as the record has it: what is no UTF-8 in it, which a system's names may hold, as `\\xff`."""
+    try:
+        return path.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    except UnicodeEncodeError:  # no system could have given it
+        return path.encode("utf-8", "backslashreplace").decode()
+
+
 @dataclass(frozen=True, slots=True)
 class DatasetRef:
     """A named data set at one version, as a step read or wrote it.

@@ -48,7 +48,7 @@ from orchestrail.capture.observing import capturing
 from orchestrail.capture.rules import Ruled, ruled_by
 from orchestrail.capture.told import Facts, Told
 from orchestrail.datasets import all_as_plugins_know
-from orchestrail.model import DatasetRef
+from orchestrail.model import DatasetRef, file_name
 
 __all__ = ["Captured", "FileCapture", "capturing", "install", "set_ignored"]
 
@@ -262,7 +262,7 @@ class FileCapture:
         else:
             self.opened(name, None, os.O_RDONLY)
             self._mark(name, database=database)
-        return self.told.facts(_printable(name), written=False)
+        return self.told.facts(file_name(name), written=False)
 
     def written(self, path: object, *, folder: bool = False, database: bool = False) -> Facts | None:
         """Note a file or folder that a library is about to write by itself.
@@ -283,7 +283,7 @@ class FileCapture:
         else:
             self.opened(name, None, os.O_RDWR if database else os.O_WRONLY)
             self._mark(name, database=database)
-        return self.told.facts(_printable(name), written=True)
+        return self.told.facts(file_name(name), written=True)
 
     def started(self, event: str, program: Any) -> None:
         """Note that a program begins in a process of its own, or in the place of this one: nothing in it is seen.
@@ -294,7 +294,7 @@ class FileCapture:
         """
         if self._closed or self._process is not _process:
             return
-        name = "sh" if event == "os.system" else _printable(given.path_text(program) or "").rpartition("/")[2]
+        name = "sh" if event == "os.system" else file_name(given.path_text(program) or "").rpartition("/")[2]
         if name not in _READ_NO_DATA:
             self.told.misses(
                 name if _PROGRAM.fullmatch(name) else "a program", "it ran in a process that is not recorded"
@@ -486,7 +486,7 @@ class FileCapture:
         if made:
             there = self._keep(target, _File(target, folder=file.folder, database=file.database))
             if there is not None:
-                self.told.moved(_printable(source), _printable(target))
+                self.told.moved(file_name(source), file_name(target))
                 there.place, there.written, there.before = target, True, None
 
     def _digest(self, file: _File) -> FileDigest | None:
@@ -506,7 +506,7 @@ class FileCapture:
         read, written = [*read, *self._apart], [*written, *self._apart]
         for found, folders in ((captured.inputs, read), (captured.outputs, written)):
             if folders:
-                below = tuple(_printable(name) + "/" for name in folders)
+                below = tuple(file_name(name) + "/" for name in folders)
                 found[:] = [one for one in found if not one.name.startswith(below)]
 
     def _close_input(self, name: str, file: _File, read: Identity, captured: Captured) -> None:
@@ -514,14 +514,14 @@ class FileCapture:
         if found is None:
             shut = _shut(file.place)
             if shut is not None:
-                captured.not_captured.append((_printable(name), shut))
+                captured.not_captured.append((file_name(name), shut))
             elif not _temporary(name):
                 captured.inputs.append(
                     _dataset(name, file, None, read[2], "at_read", "gone before its digest was taken")
                 )
             return
         if found.weak is not None and found.weak.startswith("cannot be read"):
-            captured.not_captured.append((_printable(name), found.weak))
+            captured.not_captured.append((file_name(name), found.weak))
             return
         weak = found.weak if found.identity == read else "changed after it was opened"
         if weak is None and file.database:
@@ -542,7 +542,7 @@ class FileCapture:
         if found is None or (found.size == 0 and name.endswith(".lock")):
             return
         if found.weak is not None and found.weak.startswith("cannot be read"):
-            captured.not_captured.append((_printable(name), found.weak))
+            captured.not_captured.append((file_name(name), found.weak))
             return
         weak = found.weak
         if file.database:
@@ -697,10 +697,6 @@ def _status(state: os.stat_result) -> tuple[int, int, int]:
     return state.st_dev, state.st_ino, state.st_ctime_ns
 
 
-def _printable(name: str) -> str:
-    return name.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
-
-
 def _left_to_collector(found: FileDigest, inode: int, mtime_ns: int) -> str | None:
     """Give what tells the collector that a file which was not read, because of its size alone, is still the same."""
     return f"{inode}:{mtime_ns}" if found.digest is None and found.files is None else None
@@ -718,7 +714,7 @@ def _dataset(
 ) -> DatasetRef:
     return DatasetRef(
         "file",
-        _printable(name),
+        file_name(name),
         digest=digest,
         kind=kind,
         kind_source="inferred" if kind == "model" else None,

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from sqlalchemy import ColumnElement, Connection, func, or_, select, tuple_
 
 from orchestrail.errors import AmbiguousRun, UnknownRun
-from orchestrail.model import State
+from orchestrail.model import State, file_name
 from orchestrail.projections import tables
 from orchestrail.projections.rows import RunRow
 from orchestrail.queries.beginnings import since_when
@@ -45,12 +45,13 @@ def find_run_or_none(connection: Connection, given: str) -> RunRow | None:
         AmbiguousRun: more than one run fits.
     """
     run = tables.run.c
-    wanted = given.strip().lower()
+    given = file_name(given).strip()
+    wanted = given.lower()
     if not wanted:
         return None
     exact = _matching(connection, run.run_id == wanted)
     if not exact:
-        exact = _attempts(connection, given.strip())
+        exact = _attempts(connection, given)
     if not exact:
         length = len(wanted)
         exact = _matching(

@@ -12,7 +12,7 @@ from sqlalchemy import ColumnElement, Connection, and_, func, select
 
 from orchestrail.capture.digest import FileDigest, digest_file
 from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded
-from orchestrail.model import EMPTY, IN_MEMORY, DatasetRef
+from orchestrail.model import EMPTY, IN_MEMORY, DatasetRef, file_name
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow, Use
@@ -66,7 +66,7 @@ def find_target(connection: Connection, given: str) -> Target:
         NotRecorded: no recorded run has to do with it.
         AmbiguousRun: it fits more than one thing.
     """
-    path = _path(connection, given)
+    path, given = _path(connection, given), file_name(given)
     if path is not None and path.is_file():
         return _file(connection, given, path)
     if given.lower().startswith("sha256:"):
@@ -118,7 +118,7 @@ def _file(connection: Connection, given: str, path: Path) -> Target:
     if found is None or found.digest is None:
         why = f"{found.weak}." if found and found.weak else ""
         raise ConfigurationError(f"{given} cannot be read.", why, "See who owns the file, or give its digest.")
-    name = os.path.normpath(path.absolute())
+    name = file_name(os.path.normpath(path.absolute()))
     columns = tables.use.c
     equal, here = columns.digest == found.digest, columns.name == name
     if last := _latest(connection, equal, here):

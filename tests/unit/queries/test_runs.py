@@ -29,7 +29,7 @@ def test_a_run_is_found_by_what_a_person_has(made, store, given):
     assert find_run(store, given).run_id == made.run_id(0xABC1)
 
 
-@pytest.mark.parametrize("given", ["fff", "", " ", "%", "_", "native-439"])
+@pytest.mark.parametrize("given", ["fff", "", " ", "%", "_", "native-439", "x\udcff", "\ud800"])
 def test_what_fits_no_run_is_unknown(store, given):
     """Not by a part of a native id, and not by what a database takes for a wildcard."""
     with pytest.raises(UnknownRun):

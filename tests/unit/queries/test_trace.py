@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import pytest
 from hypothesis import given, settings
@@ -109,6 +110,16 @@ def test_a_file_is_known_by_its_contents(made, traced, tmp_path):
     assert [edge["note"] for edge in document["edges"] if edge["to"].startswith(f"file:{moved}")] == [
         "written as /model"
     ]
+
+
+def test_a_file_is_known_by_a_name_that_is_no_text(made, traced, tmp_path):
+    """A system's names are bytes. On the record each that is no UTF-8 is written out."""
+    file = tmp_path / os.fsdecode(b"mod\xff.csv")
+    file.write_bytes(b"model")
+    written = made.dataset(f"{tmp_path}/mod\\xff.csv", "model")
+    for target in (str(file), f"file:{file}", file.name):
+        document = traced(target, made.event("COMPLETE", 1, outputs=[written]))
+        assert (ran(document), names(document["datasets"])) == ({1}, {written["name"]})
 
 
 def test_who_reads_a_model_learns_its_format_and_framework_from_who_wrote_it(made, traced):
