@@ -2,8 +2,11 @@ from __future__ import annotations
 
 import gzip
 import hashlib
+import json
 import os
 import re
+import subprocess
+import sys
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -147,6 +150,38 @@ def test_a_large_page_is_sent_compressed(desk: Any) -> None:
         plain = answer.read()
     assert len(packed) < len(plain) / 4
     assert gzip.decompress(packed) == plain
+
+
+SERVICE = """
+import sys
+import orchestrail
+
+@orchestrail.preprocessing("clean", version="2.3.4", serve_time=True)
+def clean(value):
+    return value
+
+with orchestrail.serving(model=sys.argv[1], deployment="eu-1"):
+    clean(1)
+    clean(2)
+"""
+
+
+def test_a_service_is_told_once_with_how_it_prepares_data(serve: Any, browser: Any, tmp_path: Any) -> None:
+    """However often it told of itself; its last word holds all."""
+    program, model, home = tmp_path / "service.py", tmp_path / "model.bin", tmp_path / "home"
+    program.write_text(SERVICE)
+    model.write_bytes(b"a model")
+    environment = os.environ | {"ORCHESTRAIL_HOME": str(home)}
+    subprocess.run([sys.executable, program, model], env=environment, check=True, timeout=60)
+    command = Path(sys.executable).with_name("orchestrail")
+    done = subprocess.run([command, "runs", "--json"], env=environment, check=True, capture_output=True, timeout=60)
+    (run,) = json.loads(done.stdout)["runs"]
+    page = browser.new_page(base_url=serve(home))
+    page.goto(f"/runs/{run['run_id']}")
+    told = page.locator("h2:has-text('Serves') + dl").inner_text()
+    page.close()
+    assert told.count("eu-1") == 1
+    assert "clean, version 2.3.4 · code" in told
 
 
 def test_strange_names_are_text(desk: Any, page: Page) -> None:

@@ -191,9 +191,9 @@ def _results(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
 
 
 def _services(row: RunRow, output: Output) -> Iterator[tuple[str, Text]]:
-    """Give each deployment once, with how it prepares data: a service states more as it goes on, so the last word holds all."""
-    for deployment, stated in {str(service.get("deployment")): service for service in row.serving}.items():
-        yield "serves", Text(clean(deployment))
+    """Give each deployment once, with how it prepares data."""
+    for stated in row.services:
+        yield "serves", Text(clean(str(stated.get("deployment"))))
         for known in stated.get("preparation") or ():
             if isinstance(known, Mapping):
                 version = short_digest(known.get("version"), output) if known.get("derived") else known.get("version")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -439,6 +439,11 @@ class RunRow:
     order_only: tuple[str, ...] = ()
     inputs: tuple[Use, ...] = ()
     outputs: tuple[Use, ...] = ()
+
+    @property
+    def services(self) -> Sequence[Mapping[str, Any]]:
+        """What a service stated: of each deployment its last word, which holds what it stated before. Empty for other runs."""
+        return list({str(stated.get("deployment")): stated for stated in self.serving}.values())
 
     @property
     def given_end(self) -> End | None:

@@ -48,8 +48,7 @@ class Side:
     def services(self) -> Sequence[Mapping[str, Any]]:
         """What a service states of itself, the last word of each deployment; empty for other runs."""
         asked = self.target.run
-        stated = asked.serving if asked else ()
-        return list({str(service.get("deployment")): service for service in stated}.values())
+        return asked.services if asked else ()
 
     @property
     def final(self) -> list[RunRow]:
