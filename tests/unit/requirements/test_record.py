@@ -61,6 +61,13 @@ def test_records_that_nobody_compared_are_unknown(made, judged):
     assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.PARTIAL)
 
 
+def test_plain_python_has_no_records_to_compare_with(made, judged):
+    """There are runs, and none of an orchestrator: neither is it said that there is no run, nor that nothing was lost."""
+    verdict = judged("RUN-CAP-01", made.event("COMPLETE", 7, ours={"orchestrator": "python"}))
+    assert (verdict.status, verdict.why) == (Status.UNKNOWN, Why.NO_SUBJECTS)
+    assert verdict.reason == "nothing on the record is known to be a run of an orchestrator"
+
+
 @pytest.mark.parametrize("requirement", ["RUN-CAP-01", "CHG-02"])
 def test_comparisons_of_one_night_after_the_other_add_up(made, judged, requirement):
     """Each run lies within one of them; one that began in the first and ended after it does not."""

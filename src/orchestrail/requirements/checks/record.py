@@ -34,7 +34,7 @@ def nothing_waits_in_quarantine(record: Record, circumstances: Circumstances) ->
         yield unknown("quarantine", Why.NOT_EVALUATED, why, here)
 
 
-@judges("RUN-CAP-01", of=Record, subject="a run", whole=True)
+@judges("RUN-CAP-01", of=Record, subject="a run of an orchestrator", whole=True)
 def nothing_numbered_is_lost(record: Record, circumstances: Circumstances) -> Iterator[Result]:
     """Processes number their events: a hole in the numbers is one that never arrived."""
     if circumstances.store is not None:

@@ -223,7 +223,7 @@ def _of_its_changes(process: Process, run: RunFacts) -> Iterator[tuple[str, Witn
             )
 
 
-@judges("RUN-CAP-01", of=Compared, subject="a run", whole=True)
+@judges("RUN-CAP-01", of=Compared, subject="a run of an orchestrator", whole=True)
 def nothing_is_lost(compared: Compared, circumstances: Circumstances) -> Iterator[Result]:
     """An orchestrator's own records were compared with the runs, all of them, and nothing is missing or surplus."""
     name, last = compared.orchestrator, compared.last
