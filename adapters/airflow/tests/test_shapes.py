@@ -84,6 +84,26 @@ def test_a_dag_run_begins_no_later_than_its_tasks(recorded) -> None:
     assert events[-1]["eventTime"] == max(event["eventTime"] for event in events)
 
 
+def test_a_dag_run_by_parts(database: Home) -> None:
+    """An instance of a mapped group waits for its own part alone; what the conf says goes before the DAG's params."""
+    home = database.copy("parts")
+    assert home.dags_test("by_parts", conf={"limit": 7, "month": "2026-01"}).returncode == 0
+    assert home.trouble() == []
+    starts = [event for event in home.spooled() if event["eventType"] == "START"]
+    begun = {(event["job"]["name"].partition(".")[2], facts(event).get("mapIndex")): event for event in starts}
+    assert len(starts) == len(begun) == 5
+    for part in range(2):
+        before, after = begun["part.halve", part], begun["part.round_up", part]
+        (upstream,) = after["run"]["facets"]["jobDependencies"]["upstream"]
+        assert upstream["run"]["runId"] == before["run"]["runId"]
+    given = begun["", None]["run"]["facets"]["orchestrail_parameters"]["parameters"]
+    assert {name: given[f"params.{name}"]["value"] for name in ("limit", "rest", "month")} == {
+        "limit": 7,
+        "rest": 1,
+        "month": "2026-01",
+    }
+
+
 def test_a_task_that_ran_too_long_was_cut_off(database: Home) -> None:
     """ABORT. In 2.11 `airflow dags test` dies of it too, and leaves a DAG run that only a sweep can close."""
     home = database.copy("slow")

@@ -78,6 +78,27 @@ def test_a_large_conf_is_not_taken_apart() -> None:
     assert translate.dag_run_start("bank", dag_run(conf=conf), None, None).parameters == {"conf": conf}
 
 
+@pytest.mark.parametrize(("said", "limit"), [(None, 7), ("True", 7), ("False", 5)])
+def test_the_conf_goes_before_params_where_airflow_lets_it(
+    monkeypatch: pytest.MonkeyPatch, said: str | None, limit: int
+) -> None:
+    """Of a param without a value nothing is said, of those beside it what they are. What is no param is conf alone."""
+    from airflow.providers.common.compat.sdk import DAG, Param
+
+    if said is not None:
+        monkeypatch.setenv("AIRFLOW__CORE__DAG_RUN_CONF_OVERRIDES_PARAMS", said)
+    params = {"limit": 5, "rest": 1, "month": Param(type="string")}
+    of = DAG("dag", schedule=None, params=params)
+    start = translate.dag_run_start("bank", dag_run(conf={"limit": 7, "else": 2}), of, None)
+    assert start.parameters == {
+        "params.limit": limit,
+        "params.rest": 1,
+        "params.month": None,
+        "conf.limit": 7,
+        "conf.else": 2,
+    }
+
+
 def test_what_airflow_passes_to_a_function_is_no_parameter() -> None:
     """A place for it in the signature (`ti=None`) is left out; a value that the task was told is kept, whatever its name."""
 
@@ -192,6 +213,8 @@ def test_upstream_is_the_last_try_that_ended() -> None:
         ("m0", "dag.mapped"),
         ("m1", "dag.mapped"),
     ]
+    alike = translate.upstream_of("dag", PARENT, ["a", "mapped"], entries, alike={"mapped"}, map_index=1)
+    assert [run.run_id for run in alike] == ["a2", "m1"]
 
 
 def test_assets_are_named_as_openlineage_names_them(tmp_path: Path) -> None:

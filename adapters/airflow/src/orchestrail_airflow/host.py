@@ -10,7 +10,7 @@ import inspect
 import os
 import re
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +42,11 @@ def setting(section: str, name: str) -> str | None:
     except Exception:  # a configuration that Airflow cannot read either
         return None
     return value or None
+
+
+def conf_changes_params() -> bool:
+    """Say whether the conf of a DAG run goes before the params of its DAG."""
+    return (setting("core", "dag_run_conf_overrides_params") or "true").strip().lower() in ("true", "t", "1")
 
 
 def configured(section: str, name: str) -> str | None:
@@ -196,6 +201,18 @@ def waited_for(task: Any) -> list[str]:
         else:
             found.add(name)
     return sorted(found)
+
+
+def waited_for_alike(task: Any, names: Iterable[str]) -> set[str]:
+    """Name those tasks of which a task waits for the instance with its own map index alone: those of its own mapped task group."""
+    tasks = getattr(getattr(task, "dag", None), "task_dict", {})
+    group = _mapped_group(task)
+    return {name for name in names if group is not None and _mapped_group(tasks.get(name)) == group}
+
+
+def _mapped_group(task: Any) -> str | None:
+    find = getattr(task, "get_closest_mapped_task_group", None)
+    return getattr(find(), "group_id", None) if callable(find) else None
 
 
 def given_by(task: Any) -> set[str] | None:

@@ -26,7 +26,7 @@ from orchestrail.adapter import (
     static_run_id,
 )
 from orchestrail_airflow.carrier import KEY, carrier_of
-from orchestrail_airflow.host import context_names, loaded, text_of
+from orchestrail_airflow.host import conf_changes_params, context_names, loaded, text_of
 from orchestrail_airflow.ledger import Entry
 
 MAX_NAMES = 1000
@@ -207,13 +207,32 @@ def task_start(
     )
 
 
-def upstream_of(dag_id: str, parent: RunRef, task_ids: Iterable[str], entries: Iterable[Entry]) -> list[RunRef]:
-    """Name the runs that a task was waiting for: of each task instance the last try whose end was told."""
+def upstream_of(
+    dag_id: str,
+    parent: RunRef,
+    task_ids: Iterable[str],
+    entries: Iterable[Entry],
+    *,
+    alike: Set[str] = frozenset(),
+    map_index: int = -1,
+) -> list[RunRef]:
+    """Name the runs that a task was waiting for: of each task instance the last try whose end was told.
+
+    Args:
+        dag_id: the DAG.
+        parent: the place of the DAG run.
+        task_ids: the tasks that it waits for.
+        entries: what was told of the DAG run.
+        alike: those of them of which it waits for one instance alone, that with its own map index.
+        map_index: its map index.
+    """
     wanted = set(task_ids)
     last: dict[tuple[str, int], Entry] = {}
     for entry in entries:
         key = (entry.task_id, entry.map_index)
-        if entry.task_id in wanted and entry.ended and (key not in last or last[key].try_number < entry.try_number):
+        if entry.task_id not in wanted or not entry.ended or (entry.task_id in alike and entry.map_index != map_index):
+            continue
+        if key not in last or last[key].try_number < entry.try_number:
             last[key] = entry
     return [
         RunRef(
@@ -303,14 +322,27 @@ def asset_of(value: Any, namespace: str) -> str | DatasetRef | None:
 
 
 def _dag_parameters(conf: object, dag: Any) -> dict[str, object]:
-    found: dict[str, object] = {}
+    """Give the params that the tasks of a DAG run get, where its conf does not change them the DAG's own; and the conf."""
     params = getattr(dag, "params", None)
-    if params is not None:
-        try:
-            found |= _prefixed("params", params.dump())
-        except Exception:  # a param without a value, or one that its own schema refuses, is Airflow's to complain about
-            found |= {f"params.{name}": None for name in islice(params, MAX_NAMES)}
-    return found | _prefixed("conf", conf)
+    values = _values_of(params) if params is not None else {}
+    if type(conf) is dict and conf_changes_params():
+        values |= {name: conf[name] for name in values if name in conf}
+    return _prefixed("params", values) | _prefixed("conf", conf)
+
+
+def _values_of(params: Any) -> dict[str, object]:
+    try:
+        return dict(params.dump())
+    except Exception:  # a param without a value, or one that its own schema refuses, is Airflow's to complain about
+        return {name: _value_of(params, name) for name in islice(params, MAX_NAMES)}
+
+
+def _value_of(params: Any, name: str) -> object:
+    try:
+        value: object = params[name]
+    except Exception:
+        return None
+    return value
 
 
 def _task_parameters(task: Any, params: Mapping[str, object] | None) -> dict[str, object]:

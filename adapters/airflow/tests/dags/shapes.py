@@ -17,6 +17,7 @@ from airflow.providers.common.compat.sdk import (
     Asset,
     AssetAlias,
     BaseOperator,
+    Param,
     TriggerRule,
     dag,
     get_current_context,
@@ -179,6 +180,23 @@ def shapes():
     first >> declare()
 
 
+@dag(dag_id="by_parts", schedule=None, params={"limit": 5, "rest": 1, "month": Param(type="string")})
+def by_parts():
+    @task_group
+    def part(number: int):
+        @task
+        def halve(number: int):
+            return number / 2
+
+        @task
+        def round_up(half: float):
+            return int(half + 0.5)
+
+        round_up(halve(number))
+
+    part.expand(number=[1, 2])
+
+
 @dag(dag_id="slow", schedule=None)
 def slow():
     @task(execution_timeout=timedelta(seconds=1))
@@ -311,6 +329,7 @@ def unready():
 
 
 shapes()
+by_parts()
 slow()
 failing()
 dying()
