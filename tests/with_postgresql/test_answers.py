@@ -16,9 +16,12 @@ from orchestrail.cli.app import app
 from orchestrail.operations import standing
 from orchestrail.operations.checking import Question
 from orchestrail.projections.apply import rebuild
+from orchestrail.queries.datasets import datasets
+from orchestrail.queries.snapshot import snapshot
 from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.settings import load_settings
 from orchestrail.store import open_store
+from orchestrail.store.base import Incoming
 from orchestrail.testing.stores import quarantined
 from orchestrail.transport.spool import Spool
 
@@ -134,6 +137,29 @@ def test_every_command_answers_alike(both, tmp_path):
             answer(arguments, url, folder) for url, folder in zip((file, server), folders, strict=True)
         )
         assert of_server == of_file, arguments
+
+
+def test_data_sets_are_listed_alike(place, tmp_path):
+    """By the bytes of their names, page by page, whatever these have in common and however long they are."""
+    long = "n" * 250
+    names = [*(long + end for end in ("", "a", "é", "z" * 90_000)), "n" * 249, "n" * 249 + "é", "Ümlaut", "a", "z"]
+    body = made.body(made.event("COMPLETE", 1, outputs=[made.dataset(name, name) for name in names]))
+    listed = {}
+    for url in (f"sqlite:///{tmp_path}/audit.db", place.url):
+        store = open_store(url, home=tmp_path / url[:4], create=True)
+        store.append([Incoming(body, "a")])
+        rebuild(store)
+        with snapshot(store) as record:
+            found = datasets(record, 100)
+            assert [each.name for each in found] == sorted(names, key=str.encode)
+            for limit in (1, 4):
+                paged = datasets(record, limit)
+                while more := datasets(record, limit, after=(paged[-1].name, paged[-1].namespace)):
+                    paged += more
+                assert paged == found
+            listed[url] = found, datasets(record, 100, name="N*É"), datasets(record, 100, kind="data")
+    of_file, of_server = listed.values()
+    assert of_server == of_file
 
 
 def test_tables_grow_alike(place, tmp_path):

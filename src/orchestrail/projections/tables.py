@@ -18,6 +18,7 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
+    Connection,
     Float,
     Index,
     Integer,
@@ -28,6 +29,7 @@ from sqlalchemy import (
     and_,
     case,
     func,
+    literal_column,
     or_,
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -56,7 +58,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "35"
+VERSION = "36"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -80,6 +82,18 @@ def fits(column: ColumnElement[str], given: str) -> ColumnElement[bool]:
     """Say that a text is a given one, in which `*` stands for any text; large and small letters of ASCII are the same."""
     pattern = given.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
     return column.ilike(pattern, escape="\\")
+
+
+def beginnings(connection: Connection, *texts: ColumnElement[str]) -> tuple[ColumnElement[str], ...]:
+    """Give the beginnings of texts, by which PostgreSQL finds them in order: its indexes have no room for all of a long one.
+
+    Of other engines, whose indexes hold whole texts, none.
+    """
+    return tuple(_beginning(text) for text in texts) if connection.dialect.name == "postgresql" else ()
+
+
+def _beginning(text: ColumnElement[str]) -> ColumnElement[str]:
+    return func.left(text, literal_column("250"))  # characters; written out, as it is in the index
 
 
 def _text_index(name: str, *columns: Column[Any], chosen: Column[Any] | None = None, **options: Any) -> None:
@@ -157,6 +171,10 @@ Index("proj_run_root", run.c.root_run_id)
 Index("proj_run_system_root", run.c.system_root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)
+# Few runs name one, and whoever looks for these would else go through all.
+for _name, _column in {"proj_run_cached": run.c.cached_from, "proj_run_attempt": run.c.previous_attempt}.items():
+    _named = _column.is_not(None)
+    _text_index(_name, _column, sqlite_where=_named, postgresql_where=_named)
 _text_index("proj_run_native", run.c.native_id)
 Index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
 Index("proj_run_first", run.c.first_seq)
@@ -200,16 +218,10 @@ use = Table(
 )
 IDENTIFIED = use.c.digest.is_not(None)
 """Of uses whose content is known. An index with the others would be taken for what has none, which may be most of a record."""
-_text_index(
-    "proj_use_digest",
-    use.c.digest,
-    use.c.direction,
-    use.c.seq,
-    use.c.run_id,
-    use.c.belongs_to,
-    sqlite_where=IDENTIFIED,
-    postgresql_where=IDENTIFIED,
-)
+_BY_DIGEST = use.c.digest, use.c.direction, use.c.seq, use.c.run_id
+Index("proj_use_digest", *_BY_DIGEST, use.c.belongs_to, sqlite_where=IDENTIFIED).ddl_if(dialect="sqlite")
+# A digest and an id have a bounded length, the name of a system has not.
+Index("proj_use_digest_of", *_BY_DIGEST, postgresql_where=IDENTIFIED).ddl_if(dialect="postgresql")
 _text_index("proj_use_seen", use.c.seen)
 
 
@@ -253,6 +265,7 @@ _text_index(
     use.c.at,
     use.c.belongs_to,
 )
+Index("proj_use_beginning", _beginning(use.c.name)).ddl_if(dialect="postgresql")
 
 edge = Table(
     "proj_edge",

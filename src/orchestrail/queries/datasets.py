@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Connection, func, select, tuple_
+from sqlalchemy import ColumnElement, Connection, func, literal, select, tuple_
 
 from orchestrail.projections import tables
 
@@ -88,7 +88,10 @@ def datasets(
         wanted.append(tables.fits(use.name, name))
     if after is not None:
         wanted.append(tuple_(use.name, use.namespace) > after)
-    named = select(use.name, use.namespace).where(*wanted).distinct().order_by(use.name, use.namespace).limit(limit)
+        if begins := tables.beginnings(connection, use.name, literal(after[0], tables.TEXT)):
+            wanted.append(begins[0] >= begins[1])
+    order = *tables.beginnings(connection, use.name), use.name, use.namespace
+    named = select(use.name, use.namespace).where(*wanted).group_by(*order).order_by(*order).limit(limit)
     return [_listed(connection, name, namespace) for name, namespace in connection.execute(named).all()]
 
 

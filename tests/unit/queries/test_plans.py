@@ -11,7 +11,7 @@ from orchestrail.model import DatasetRef
 from orchestrail.projections import tables
 from orchestrail.queries.beginnings import beginnings, orchestrators
 from orchestrail.queries.datasets import datasets
-from orchestrail.queries.facts import process_roots
+from orchestrail.queries.facts import parts_of, process_roots, roots_affected_by
 from orchestrail.queries.impact import impact
 from orchestrail.queries.meetings import contents, met
 from orchestrail.queries.neighbours import users
@@ -49,6 +49,12 @@ def ask_of_a_root(connection, made):
     assert process_roots(connection, tables.run.c.root_run_id == root) == [(root, 2)]
     for below in (versions, operations, declared_pipelines):
         list(below(connection, [root]))
+
+
+def ask_what_a_change_matters_to(connection, made):
+    """Ask what has to be judged again when runs have changed."""
+    for affected in (roots_affected_by, parts_of):
+        affected(connection, [made.run_id(1), made.run_id(2)])
 
 
 def recorded_by(recorded, made, systems):
@@ -105,3 +111,9 @@ def test_what_is_asked_of_a_root_goes_through_no_other_runs(recorded, made, syst
             statement,
             plan,
         )
+
+
+def test_what_a_change_matters_to_is_found_by_indexes(recorded, made):
+    """It is asked of every run that changed, by whoever judges all that is on the record."""
+    for statement, plan in plans(recorded_by(recorded, made, None), made, ask_what_a_change_matters_to):
+        assert not [step for step in plan if step.startswith("SCAN proj_") and "INDEX" not in step], (statement, plan)
