@@ -42,9 +42,12 @@ def verify(
     from which questions are answered are what the log gives. Nothing is collected or written. Exit code 1 where
     it was altered, 4 where the store or the server cannot be read: that says nothing of the log.
     """
-    ok = recompute_and_print(
-        settings_of(home, store), Output(as_json=as_json), target, against, projections=projections
-    )
+    output = Output(as_json=as_json)
+    ok = recompute_and_print(settings_of(home, store), output, target, against, projections=projections)
+    if ok and target is None and not projections:
+        output.remark(
+            "answers are read from tables made of the log, which were not looked at; --projections compares them."
+        )
     raise typer.Exit(0 if ok else 1)
 
 

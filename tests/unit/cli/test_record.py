@@ -70,7 +70,10 @@ def test_verify_answers_yes_and_no(story, answer, run):
     assert "The log of 6 events verifies; the tables were made anew of it" in run("collect", "--rebuild").stderr
     good = answer("verify")
     assert (good["ok"], good["size"], good["problems"]) == (True, 6, [])
-    assert good["root_hash"] in run("verify").stdout
+    told = run("verify")
+    assert good["root_hash"] in told.stdout
+    assert "--projections compares them" in told.stderr
+    assert "--projections" not in run("verify", "--projections").stderr
     with sqlite3.connect(Path(load_settings().home) / "audit.db") as connection:
         for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
             connection.execute(f'DROP TRIGGER "{name}"')
