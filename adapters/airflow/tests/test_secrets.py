@@ -23,6 +23,8 @@ WAREHOUSE = {
     "extra": {"api_token": "Zqextra1002Xp", "keyfile": {"private_key": "Zqextra-nested1003Xp"}},
 }
 STORED = {"conn_type": "generic", "password": "Zqstored@/2001Xp", "extra": {"client_secret": "Zqstored-extra2002Xp"}}
+UNREAD = {"conn_type": "generic", "password": "Zqunread2005Xp"}
+"""What one task alone asks for, and shows in the error of its template."""
 ADDRESS = "postgres://me:Zqaddress%402003Xp@db.example:5432/bank?secret_key=Zqaddress-query2004Xp"
 CONF = {"password": "Zqconf3001Xp", "nested": {"client_secret": "Zqconf-nested3002Xp"}, "size": 3}
 
@@ -81,7 +83,8 @@ def ran(database: Home) -> Ran:
         "AIRFLOW_CONN_BASE": json.dumps({"conn_type": "sqlite", "host": str(home.path / "base.db")}),
         "AIRFLOW_VAR_DB_PASSWORD": "Zqvariable4001Xp",
     }
-    home.run("connections", "add", "stored", "--conn-json", json.dumps(STORED)).check_returncode()
+    for name, said in (("stored", STORED), ("unread", UNREAD)):
+        home.run("connections", "add", name, "--conn-json", json.dumps(said)).check_returncode()
     home.dags_test("careless", CONF)
     return Ran(home, home.spooled(), home.spooled(GUEST), stored(home))
 
@@ -108,6 +111,7 @@ def test_what_is_around_the_secrets_is_on_the_record(ran: Ran) -> None:
     assert ran.error("stored") == f"ValueError: ['{MARK}', '{MARK}']"
     assert ran.error("variable") == f"KeyError: '{MARK}'"
     assert ran.error("chained") == f"RuntimeError: failed: password={MARK}"
+    assert ran.error("unrendered") == f"UndefinedError: 'dict object' has no attribute '{MARK}'"
     assert ran.error("wrong") == "OperationalError: no such table: nowhere"
     rendered = ran.given("rendered")
     assert rendered["env"] == {"PGPASSWORD": MARK, "OTHER": MARK}

@@ -316,6 +316,7 @@ class Recording:
         entry = entries.get(run_id)
         own = not by_hand and host.is_own(instance)
         if own:  # it failed before Airflow called a listener: what it is given could not be had, say
+            host.learn_secrets()
             with guard("airflow: a task's DAG run"):
                 self._told_of(dag_run, instance, ledger, entries, parent)
         # A mark clears what failed after the task: by now Airflow counts another pass of the DAG run.

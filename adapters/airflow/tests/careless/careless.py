@@ -63,6 +63,7 @@ def careless():
     def given(where: str, options: dict[str, object], header: str):
         return where
 
+    BashOperator(task_id="unrendered", bash_command="{{ {}[conn.unread.password].nothing }}")
     rendered = BashOperator(
         task_id="rendered",
         bash_command="PGPASSWORD=Zqassigned7302Xp true {{ conn.warehouse.password }} {{ conn.stored.password }} "
