@@ -188,8 +188,13 @@ class Settings(BaseModel):
     def _place(cls, values: dict[str, Any]) -> dict[str, Any]:
         home = Path(values.get("home") or "~/.orchestrail").expanduser().absolute()
         spool = Path(values["spool"]).expanduser().absolute() if values.get("spool") else home / "spool"
-        store = values.get("store") or f"sqlite:///{home / 'audit.db'}"
+        store = values.get("store") or _store_in(home)
         return values | {"home": home, "spool": spool, "store": store}
+
+    @property
+    def keeps_its_store(self) -> bool:
+        """Whether the store is the one in the home, and no other was named."""
+        return self.store == _store_in(self.home)
 
     def declared_of(self, job_name: str) -> Marking | None:
         """Give what the settings say of a job's steps; None where they say nothing."""
@@ -262,6 +267,10 @@ def load_settings(**arguments: Any) -> Settings:
             f"{sources.get(name, 'default')}: {'There is no setting of that name' if unknown else told}.",
             f"Allowed: {', '.join(allowed)}." if unknown else "",
         ) from None
+
+
+def _store_in(home: Path) -> str:
+    return f"sqlite:///{home / 'audit.db'}"
 
 
 def home_of_environment() -> Path:

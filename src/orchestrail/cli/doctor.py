@@ -71,7 +71,9 @@ def _collect(settings: Settings, output: Output) -> list[Problem]:
     try:
         if settings.url is None and segments(settings.spool):
             done = collect(
-                settings, open_record(settings, create=True), progress=output.progress("collecting segments")
+                settings,
+                open_record(settings, create=settings.keeps_its_store),
+                progress=output.progress("collecting segments"),
             )
             return [Problem("spool-kept", Severity.ERROR, why, "See who owns the spool.") for why in done.kept]
     except OrchestrailError as error:

@@ -22,11 +22,16 @@ def settings_of(home: Path | None, store: str | None = None) -> Settings:
 
 
 def collected(settings: Settings, output: Output, *, no_collect: bool) -> Store:
-    """Open the store, and collect the local spool into it, unless it is to be left, or goes to a server."""
+    """Open the store, and collect the local spool into it, unless it is to be left, or goes to a server.
+
+    Raises:
+        StoreError: another store than the home's was named, and there is none. What was spooled stays where it is: the name may be
+            mistyped, and an answer out of an empty store would say that nothing was recorded.
+    """
     if not no_collect and settings.url is not None:
         output.remark("the spool is left for the server at ORCHESTRAIL_URL; `orchestrail ship` sends it.")
         no_collect = True
-    store = open_record(settings, create=not no_collect)
+    store = open_record(settings, create=not no_collect and settings.keeps_its_store)
     if not no_collect:
         done = collect(settings, store, progress=output.progress("collecting segments"))
         if done.quarantined:

@@ -99,7 +99,9 @@ def open_reader(path: Path) -> sqlite3.Connection:
     """
     if not path.exists():
         raise StoreError(
-            f"There is no audit store at {path}.", "Nothing was collected yet.", "Run `orchestrail collect`."
+            f"There is no audit store at {path}.",
+            "Nothing was collected into it.",
+            "Run `orchestrail collect`, or name the store that is meant.",
         )
     connection = _connect(path, "mode=ro")
     try:

@@ -86,7 +86,11 @@ class Server:
 
     def missing(self) -> StoreError:
         """Say that there is no store."""
-        return StoreError(f"{self.called} does not exist.", "Nothing was collected yet.", "Run `orchestrail collect`.")
+        return StoreError(
+            f"{self.called} does not exist.",
+            "Nothing was collected into it.",
+            "Run `orchestrail collect`, or name the store that is meant.",
+        )
 
     @contextmanager
     def translated(self) -> Iterator[None]:

@@ -113,6 +113,18 @@ def test_tables_of_another_version_are_not_made_out_of_an_altered_log(story, ans
     assert "The tables were left as they are" in left.stderr
 
 
+def test_a_store_that_was_named_is_made_by_what_collects_alone(story, run, tmp_path):
+    """A name may be mistyped: nothing is taken from the spool for an answer, nor is an empty store asked."""
+    there = f"sqlite:///{tmp_path}/mistyped.db"
+    for arguments in (["runs"], ["trace", "/data"], ["check"], ["doctor"], ["withdraw", "/data", "--reason", "wrong"]):
+        done = run(*arguments, "--store", there)
+        assert done.exit_code in {1, 4}, done.output
+        assert "no audit store at" in done.output
+    assert not (tmp_path / "mistyped.db").exists()
+    assert json.loads(run("collect", "--store", there, "--json").stdout)["appended"] == 6
+    assert run("runs", "--store", there).exit_code == 0
+
+
 def test_verify_never_collects(story, run):
     """What is spooled stays there; without a store the answer is exit code 4."""
     assert run("verify").exit_code == 4
