@@ -22,11 +22,11 @@ from orchestrail.web.lineage import Lineages
 def append(made: ModuleType, tmp_path: Path) -> Callable[..., Store]:
     """Append runs that each write a content to `/m`; give the record."""
 
-    def put(*contents: str, first: int = 1) -> Store:
+    def put(*contents: str, first: int = 1, system: str = "scoring") -> Store:
         record = open_record(load_settings(home=tmp_path / "server"), create=True)
         for number, content in enumerate(contents, first):
             written = made.dataset("/m", content, kind="model")
-            told = made.event("COMPLETE", number, second=number, ours={"system": "scoring"}, outputs=[written])
+            told = made.event("COMPLETE", number, second=number, ours={"system": system}, outputs=[written])
             record.append([Incoming(made.body(told), "test")])
         return record
 
@@ -103,7 +103,7 @@ def test_that_steps_did_what_was_not_seen_is_told(
 
 
 def test_what_was_followed_is_kept_while_the_record_stands(append: Callable[..., Store], made: ModuleType) -> None:
-    """An opened box follows nothing anew; a record that grew does, and so does each question of whoever may not see all."""
+    """An opened box follows nothing anew; a record that grew does, and for whoever may see some systems one that grew by these."""
     store, kept, small = append("old"), Lineages(), Lineages(0)
 
     def follow(systems: list[str] | None = None) -> object:
@@ -112,9 +112,12 @@ def test_what_was_followed_is_kept_while_the_record_stands(append: Callable[...,
 
     first = follow()
     assert follow() is first
-    of_some = follow(["scoring"])
-    assert of_some is not first
-    assert follow(["scoring"]) is not of_some
+    append("old", first=7, system="pricing")
+    seen = {systems: follow(list(systems)) for systems in (("scoring",), ("pricing",), ("pricing", "scoring"))}
+    assert len({id(found) for found in (first, *seen.values())}) == 4
+    append("old", first=8, system="pricing")
+    assert [follow(list(systems)) is found for systems, found in seen.items()] == [True, False, False]
+    first = follow()
     with snapshot(store) as record:
         target = find_target(record, made.digest("old"))
         assert small.of(record, target, None) is not small.of(record, target, None)

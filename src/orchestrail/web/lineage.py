@@ -13,6 +13,7 @@ from orchestrail.queries import RunRow
 from orchestrail.queries.impact import impact
 from orchestrail.queries.loading import dataset_key, load_runs
 from orchestrail.queries.meetings import Others, left_out, others_of
+from orchestrail.queries.seen import Mark, mark
 from orchestrail.queries.snapshot import Snapshot, applied, is_whole
 from orchestrail.queries.targets import Target, find_target
 from orchestrail.queries.trace import trace
@@ -59,13 +60,13 @@ class Lineages:
 
     def __init__(self, runs: int = _RUNS_KEPT) -> None:
         self._runs = runs
-        self._found: OrderedDict[tuple[int, str, int | None], tuple[Found, Versions | None]] = OrderedDict()
+        self._found: OrderedDict[tuple[int | Mark, str, int | None], tuple[Found, Versions | None]] = OrderedDict()
         self._lock = threading.Lock()
 
     def of(self, record: Snapshot, target: Target, most: int | None) -> tuple[Found, Versions | None]:
         """Follow a target back, or forward to no more runs than there is room for.
 
-        For whoever may see some systems alone it is followed each time: what is kept would tell by its age when others wrote.
+        For whoever may see some systems alone it is kept as long as nothing of these changed: its age tells nothing of others.
 
         Args:
             record: a snapshot of the store.
@@ -76,9 +77,8 @@ class Lineages:
         def follow() -> tuple[Found, Versions | None]:
             return _back(record, target) if most is None else _forward(record, target, most)
 
-        if not is_whole(record):
-            return follow()
-        key = applied(record), f"{target.kind} {_centre(target)}", most
+        stands = applied(record) if is_whole(record) else mark(record)
+        key = stands, f"{target.kind} {_centre(target)}", most
         with self._lock:
             if key in self._found:
                 self._found.move_to_end(key)
