@@ -115,7 +115,8 @@ def let_wait(place, older, revision, *items):
             if one.digest is not None:
                 seen = (one.digest, one.identity, timestamp(now))
                 connection.execute("INSERT INTO foreign_seen VALUES (%b, %b, %s)", seen)
-        envelopes, digests = [one.envelope for one in given], [one.digest for one in given]
+        time = timestamp(now).encode()
+        envelopes, digests = [one.envelope.at(time) for one in given], [one.digest for one in given]
         if revision == "0001":
             for row in zip(envelopes, digests, strict=True):
                 connection.execute("INSERT INTO pending (envelope, digest) VALUES (%b, %b)", row)

@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("35", "4bdfaa2da88e2b87")
+KNOWN = ("36", "548f17f5de11d15b")
 
 
 def made_of():
