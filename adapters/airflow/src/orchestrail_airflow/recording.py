@@ -170,8 +170,16 @@ class Recording:
         if self.is_served:
             self.recorder.release(start.run_id)
 
-    def _told_of(self, dag_run: Any, instance: Any, ledger: Ledger, entries: Mapping[str, Entry], ref: RunRef) -> None:
-        """See to it that a task's DAG run is on the record of this installation; it began no later than the task."""
+    def _told_of(
+        self,
+        dag_run: Any,
+        instance: Any,
+        ledger: Ledger,
+        entries: Mapping[str, Entry],
+        ref: RunRef,
+        by: datetime | None,
+    ) -> None:
+        """See to it that a task's DAG run is on the record of this installation; it began no later than the task, which is `by`."""
         dag = getattr(getattr(instance, "task", None), "dag", None)
         entry = entries.get(ref.run_id)
         if (entry is not None and not entry.ended) or self.recorder.is_open(ref.run_id):
@@ -179,7 +187,6 @@ class Recording:
         # Airflow counts another pass from a clear on while the DAG run goes on, and tells of its end alone.
         goes_on_with = ledger.open_pass() if entry is None else None
         if not self.is_served or goes_on_with is not None:
-            by = host.loaded(instance, "start_date")
             self._begin_dag_run(dag_run, dag, ledger, goes_on_with=goes_on_with, by=by)
             return
         # The scheduler has not told of it here: it records elsewhere, or cannot.
@@ -204,7 +211,7 @@ class Recording:
         waited_for = host.waited_for(task)
         entries = ledger.read(runs=[parent.run_id, run_id], tasks=waited_for)
         with guard("airflow: a task's DAG run"):
-            self._told_of(dag_run, instance, ledger, entries, parent)
+            self._told_of(dag_run, instance, ledger, entries, parent, host.loaded(instance, "start_date"))
         before = entries.get(run_id)
         parent = translate.in_pass(parent, before)
         again = (before is not None and not before.ended) or host.is_resumed(instance, task)
@@ -318,7 +325,7 @@ class Recording:
         if own:  # it failed before Airflow called a listener: what it is given could not be had, say
             host.learn_secrets()
             with guard("airflow: a task's DAG run"):
-                self._told_of(dag_run, instance, ledger, entries, parent)
+                self._told_of(dag_run, instance, ledger, entries, parent, host.began(instance))
         # A mark clears what failed after the task: by now Airflow counts another pass of the DAG run.
         parent = translate.in_pass(parent, entry)
         start = translate.task_start(
