@@ -192,7 +192,7 @@ class Settings(BaseModel):
         return values | {"home": home, "spool": spool, "store": store}
 
     @property
-    def keeps_its_store(self) -> bool:
+    def store_is_in_home(self) -> bool:
         """Whether the store is the one in the home, and no other was named."""
         return self.store == _store_in(self.home)
 

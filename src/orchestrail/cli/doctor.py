@@ -72,7 +72,7 @@ def _collect(settings: Settings, output: Output) -> list[Problem]:
         if settings.url is None and segments(settings.spool):
             done = collect(
                 settings,
-                open_record(settings, create=settings.keeps_its_store),
+                open_record(settings, create=settings.store_is_in_home),
                 progress=output.progress("collecting segments"),
             )
             return [Problem("spool-kept", Severity.ERROR, why, "See who owns the spool.") for why in done.kept]

@@ -31,7 +31,7 @@ def collected(settings: Settings, output: Output, *, no_collect: bool) -> Store:
     if not no_collect and settings.url is not None:
         output.remark("the spool is left for the server at ORCHESTRAIL_URL; `orchestrail ship` sends it.")
         no_collect = True
-    store = open_record(settings, create=not no_collect and settings.keeps_its_store)
+    store = open_record(settings, create=not no_collect and settings.store_is_in_home)
     if not no_collect:
         done = collect(settings, store, progress=output.progress("collecting segments"))
         if done.quarantined:

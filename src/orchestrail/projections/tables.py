@@ -96,18 +96,23 @@ def _beginning(text: ColumnElement[str]) -> ColumnElement[str]:
     return func.left(text, literal_column("250"))  # characters; written out, as it is in the index
 
 
-def _text_index(name: str, *columns: Column[Any], chosen: Column[Any] | None = None, **options: Any) -> None:
+def _text_index(
+    name: str,
+    *columns: Column[Any],
+    chosen: Column[Any] | None = None,
+    where: ColumnElement[bool] | None = None,
+) -> None:
     """Make an index with texts of any length in it: an entry of PostgreSQL's usual kind would not hold a long one.
 
     Args:
         name: its name.
         columns: what it is of.
         chosen: the column that chooses best, whose hashes are the index in PostgreSQL; else the first.
-        options: what SQLAlchemy takes.
+        where: which rows are in it; None for all.
     """
-    Index(name, *columns, **options).ddl_if(dialect="sqlite")
+    Index(name, *columns, sqlite_where=where).ddl_if(dialect="sqlite")
     hashed = columns[0] if chosen is None else chosen
-    Index(f"{name}_hash", hashed, postgresql_using="hash", **options).ddl_if(dialect="postgresql")
+    Index(f"{name}_hash", hashed, postgresql_using="hash", postgresql_where=where).ddl_if(dialect="postgresql")
 
 
 meta = Table("proj_meta", metadata, Column("key", TEXT, primary_key=True), Column("value", TEXT, nullable=False))
@@ -172,9 +177,8 @@ Index("proj_run_system_root", run.c.system_root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)
 # Few runs name one, and whoever looks for these would else go through all.
-for _name, _column in {"proj_run_cached": run.c.cached_from, "proj_run_attempt": run.c.previous_attempt}.items():
-    _named = _column.is_not(None)
-    _text_index(_name, _column, sqlite_where=_named, postgresql_where=_named)
+_text_index("proj_run_cached", run.c.cached_from, where=run.c.cached_from.is_not(None))
+_text_index("proj_run_attempt", run.c.previous_attempt, where=run.c.previous_attempt.is_not(None))
 _text_index("proj_run_native", run.c.native_id)
 Index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
 Index("proj_run_first", run.c.first_seq)
@@ -185,9 +189,7 @@ _BEGAN = run.c.began, run.c.first_seq
 Index("proj_run_began", *_BEGAN)
 Index("proj_run_root_began", *_BEGAN, sqlite_where=IS_ROOT, postgresql_where=IS_ROOT)
 _text_index("proj_run_system", run.c.system, run.c.first_seq)
-_text_index(
-    "proj_run_root_system", run.c.system, run.c.state, run.c.began, sqlite_where=IS_ROOT, postgresql_where=IS_ROOT
-)
+_text_index("proj_run_root_system", run.c.system, run.c.state, run.c.began, where=IS_ROOT)
 _text_index("proj_run_cache_key", run.c.cache_key, run.c.state, run.c.ended_seq)
 
 use = Table(
@@ -249,8 +251,7 @@ _text_index(
     use.c.weak,
     use.c.seq,
     chosen=use.c.version,
-    sqlite_where=NAMED_VERSION,
-    postgresql_where=NAMED_VERSION,
+    where=NAMED_VERSION,
 )
 _text_index("proj_use_kind", use.c.kind, use.c.direction, use.c.seq)
 _text_index(

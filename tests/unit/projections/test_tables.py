@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("36", "548f17f5de11d15b")
+KNOWN = ("36", "e6d5e2d2c1d961ef")
 
 
 def made_of():

@@ -111,7 +111,7 @@ class Recording:
             inputs = reconcile.consumed_assets(dag_run, self.namespace)
         entry = ledger.read(runs=[parent.run_id]).get(parent.run_id)
         if entry is None and not self.is_served and not self.recorder.is_open(parent.run_id):
-            self._begin_dag_run(dag_run, dag, ledger, by=host.loaded(dag_run, "end_date"))
+            self._begin_dag_run(dag_run, dag, ledger, at_latest=host.loaded(dag_run, "end_date"))
         end = (State.ABORT if message == "timed_out" else State.FAIL) if failed else State.COMPLETE
         if entry is not None and entry.state == end and not by_hand:
             return  # the scheduler was killed after it told of this, and before Airflow's database knew
@@ -156,11 +156,11 @@ class Recording:
         *,
         again: bool = False,
         goes_on_with: str | None = None,
-        by: datetime | None = None,
+        at_latest: datetime | None = None,
     ) -> None:
-        """Tell that a DAG run begins; `by` is when it had begun at the latest, where Airflow does not say when it did."""
+        """Tell that a DAG run begins, or had begun at the latest at a time where Airflow does not say when it did."""
         start = self._dag_run_start(dag_run, dag)
-        start = replace(start, at=start.at or by)
+        start = replace(start, at=start.at or at_latest)
         if again:
             self.recorder.resume(start)
         else:
@@ -177,9 +177,9 @@ class Recording:
         ledger: Ledger,
         entries: Mapping[str, Entry],
         ref: RunRef,
-        by: datetime | None,
+        at_latest: datetime | None,
     ) -> None:
-        """See to it that a task's DAG run is on the record of this installation; it began no later than the task, which is `by`."""
+        """See to it that a task's DAG run is on the record of this installation; it began no later than the task."""
         dag = getattr(getattr(instance, "task", None), "dag", None)
         entry = entries.get(ref.run_id)
         if (entry is not None and not entry.ended) or self.recorder.is_open(ref.run_id):
@@ -187,7 +187,7 @@ class Recording:
         # Airflow counts another pass from a clear on while the DAG run goes on, and tells of its end alone.
         goes_on_with = ledger.open_pass() if entry is None else None
         if not self.is_served or goes_on_with is not None:
-            self._begin_dag_run(dag_run, dag, ledger, goes_on_with=goes_on_with, by=by)
+            self._begin_dag_run(dag_run, dag, ledger, goes_on_with=goes_on_with, at_latest=at_latest)
             return
         # The scheduler has not told of it here: it records elsewhere, or cannot.
         self.recorder.resume(translate.dag_run_start(self.namespace, dag_run, dag, None))
@@ -266,7 +266,7 @@ class Recording:
         """A try ended: in this process, or in another one and this one only tells of it; or somebody gave it another state."""
         at_work = self._at_work
         if at_work is None or at_work.note[1:] != (instance.task_id, instance.map_index, instance.try_number):
-            self._end_elsewhere(instance, state, error, by_hand)
+            self._end_unbegun(instance, state, error, by_hand)
             return
         run_id = at_work.ref.run_id
         entry = at_work.ledger.read(runs=[run_id], since=at_work.since).get(run_id)
@@ -309,9 +309,9 @@ class Recording:
             self.recorder.leave(at_work.entered)
             at_work.environment.restore()
 
-    # -- tasks that another process ran
+    # -- tasks of which nobody here was told that they begin: another process ran them, or they failed before
 
-    def _end_elsewhere(self, instance: Any, state: str, error: BaseException | str | None, by_hand: bool) -> None:
+    def _end_unbegun(self, instance: Any, state: str, error: BaseException | str | None, by_hand: bool) -> None:
         dag_run, _ = host.given(instance)
         if dag_run is None:
             return
@@ -321,11 +321,11 @@ class Recording:
         parent = self._dag_run_ref(dag_run)
         entries = ledger.read(runs=[parent.run_id, run_id])
         entry = entries.get(run_id)
-        own = not by_hand and host.is_own(instance)
+        own, began = not by_hand and host.is_own(instance), host.began(instance)
         if own:  # it failed before Airflow called a listener: what it is given could not be had, say
             host.learn_secrets()
             with guard("airflow: a task's DAG run"):
-                self._told_of(dag_run, instance, ledger, entries, parent, host.began(instance))
+                self._told_of(dag_run, instance, ledger, entries, parent, began)
         # A mark clears what failed after the task: by now Airflow counts another pass of the DAG run.
         parent = translate.in_pass(parent, entry)
         start = translate.task_start(
@@ -352,7 +352,7 @@ class Recording:
             start = replace(start, facts={**start.facts, **facts})
             self.recorder.skip(start, why)
         else:
-            if entry is None and not by_hand and (began := host.began(instance)) is not None:
+            if entry is None and not by_hand and began is not None:
                 if own:
                     self.recorder.start(replace(start, at=began), may_refuse=False)
                 else:
