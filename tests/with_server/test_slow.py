@@ -6,7 +6,7 @@ import json
 import socket
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -134,6 +134,9 @@ def test_answers_that_are_not_taken_are_held_for_a_while_alone(serve: Callable[.
 def connections(server: Serving) -> int:
     """Count the connections that a server has open."""
     listed = Path(f"/proc/{server.process.pid}/net/tcp").read_text().splitlines()[1:]
-    mine = {str(each.readlink()) for each in Path(f"/proc/{server.process.pid}/fd").iterdir()}
+    mine = set()
+    for each in Path(f"/proc/{server.process.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since the folder was listed
+            mine.add(str(each.readlink()))
     fields = [line.split() for line in listed]
     return sum(f"socket:[{each[9]}]" in mine and each[3] != "0A" for each in fields)
