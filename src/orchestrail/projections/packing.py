@@ -15,7 +15,7 @@ from sqlalchemy.types import TypeDecorator
 _LEVEL, _WINDOW, _MEMORY = 6, -12, 5
 """A window of 4 kB without header: what is to be found again lies near, and setting up a larger one would take most of the time."""
 
-_USUAL = (
+USUAL_FACTS = (
     b'{"error":null,"preprocessing":{"operation":"","version":"1.0.0","derived":false,"code_digest":"py-tokens-2:sha256:",'
     b'"parameters_digest":"sha256:","state_digest":null},"serve_time":null,"fits_state":null,"train_only":null,"calls":[],'
     b'"code":{"digest":"py-tokens-2:sha256:","repository":null,"commit":"","dirty":false,"path":".py","name":"","modules":{}},'
@@ -34,6 +34,16 @@ _USUAL = (
 )
 """What a run's facts look like; any change of it is another version of the tables."""
 
+USUAL_RESULTS = (
+    b'"status":"fail","reason":"it names no input","why":null,"label":"","witnesses":[{"run_id":"","sequence":,"field":"inputs and'
+    b' outputs","detail":"none told"}]},{"subject":"sha256:","status":"unknown","reason":"its adapter cannot see whether a person'
+    b' acted on it","why":"not_captured","label":"","witnesses":[{"run_id":"","sequence":,"field":"trigger","detail":"not told"}]}]'
+    b'"reason":"it has not ended yet","why":"not_evaluated","label":"","witnesses":[{"run_id":"","sequence":,"field":"state","detail":'
+    b'"RUNNING"}]}][{"subject":"","status":"unknown","reason":"its producer names no parent, and does not say whether there is one",'
+    b'"why":"not_captured","label":"","witnesses":[{"run_id":"","sequence":,"field":"parent","detail":"none named"}]}]'
+)
+"""The same of the results of a unit."""
+
 
 class Packed(TypeDecorator[str]):
     """A text that is held compressed."""
@@ -41,11 +51,20 @@ class Packed(TypeDecorator[str]):
     impl = LargeBinary
     cache_ok = True
 
+    def __init__(self, usual: bytes) -> None:
+        """Name what such texts have in common.
+
+        Args:
+            usual: at most 4 kB, the most usual at the end; what is left out of it costs room, nothing else.
+        """
+        super().__init__()
+        self.usual = usual
+
     def process_bind_param(self, value: str | None, dialect: Dialect) -> bytes | None:
         """Compress a text."""
         if value is None:
             return None
-        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=_USUAL)
+        packer = zlib.compressobj(_LEVEL, zlib.DEFLATED, _WINDOW, _MEMORY, zdict=self.usual)
         return packer.compress(value.encode()) + packer.flush()
 
     def process_result_value(self, value: Any, dialect: Dialect) -> str | None:
@@ -53,6 +72,6 @@ class Packed(TypeDecorator[str]):
         if value is None:
             return None
         try:
-            return zlib.decompressobj(_WINDOW, zdict=_USUAL).decompress(value).decode()
+            return zlib.decompressobj(_WINDOW, zdict=self.usual).decompress(value).decode()
         except (zlib.error, TypeError, ValueError):
             return f"not packed: {value!r}"

@@ -38,7 +38,7 @@ from sqlalchemy.types import TypeEngine
 from orchestrail.manifest import Manifest
 from orchestrail.model import EMPTY, IN_MEMORY, DatasetRef, Finding, Job, PreprocessingVersion
 from orchestrail.projections.facts import Act, Check, Claim, Facts, Ran, Served, ServedOperation, StepFacts
-from orchestrail.projections.packing import Packed
+from orchestrail.projections.packing import USUAL_FACTS, USUAL_RESULTS, Packed
 from orchestrail.projections.rows import (
     Change,
     Code,
@@ -58,7 +58,7 @@ from orchestrail.projections.rows import (
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
-VERSION = "36"
+VERSION = "37"
 """Raise it with any change of the tables or of what goes into them."""
 
 ORDER = "order"
@@ -167,7 +167,7 @@ run = Table(
     *(Column(name, TEXT) for name in _TEXTS),
     Column("belongs_to", TEXT),
     Column("system_root_run_id", TEXT),
-    Column("facts", Packed, nullable=False),
+    Column("facts", Packed(USUAL_FACTS), nullable=False),
 )
 """Runs. The AI system that one belongs to is its own, or where it names none that of the nearest run above it that does. It has no
 index: rows are found by what is asked for, and then seen or not; with one SQLite would go through all of a system. The root of a
@@ -370,7 +370,7 @@ outcome = Table(
     *(Column(name, TEXT, nullable=False) for name in ("requirement", "kind", "unit", "status")),
     Column("place", WHOLE, nullable=False),
     Column("subjects", WHOLE, nullable=False),
-    Column("results", TEXT, nullable=False),
+    Column("results", Packed(USUAL_RESULTS), nullable=False),
 )
 """How many subjects of a unit have a status by a requirement, and the results of those that do not pass."""
 _text_index("proj_outcome_unit", outcome.c.kind, outcome.c.unit, chosen=outcome.c.unit)

@@ -9,6 +9,8 @@ from contextlib import closing
 from datetime import date
 
 import pytest
+from sqlalchemy import select
+from sqlalchemy.dialects import sqlite
 
 from orchestrail.errors import ConfigurationError, StoreError
 from orchestrail.operations import open_record
@@ -20,6 +22,7 @@ from orchestrail.operations.standing import answer
 from orchestrail.operations.verify import verify
 from orchestrail.projections.apply import apply
 from orchestrail.projections.comparison import NAMED
+from orchestrail.projections.tables import outcome
 from orchestrail.requirements.catalogue import load_catalogue
 from orchestrail.settings import Settings
 from orchestrail.store.base import Incoming
@@ -176,18 +179,19 @@ def test_verdicts_that_are_kept_are_judged_again(settings, judged):
 def test_verdicts_that_somebody_changed(settings, judged):
     """Each is named with what is kept and what is right, whichever way it was changed."""
     with judged.read() as connection:
-        failing = "SELECT requirement, unit, results FROM proj_outcome WHERE status = 'fail' AND subjects = 1"
-        requirement, unit, results = connection.exec_driver_sql(f"{failing} ORDER BY requirement, unit").first()
+        kept = outcome.c
+        failing = select(kept.requirement, kept.unit, kept.results).where(kept.status == "fail", kept.subjects == 1)
+        requirement, unit, results = connection.execute(failing.order_by(kept.requirement, kept.unit)).first()
     (said,) = json.loads(results)
     of = f"requirement = '{requirement}' AND unit = '{unit}' AND status = 'fail'"
     row = f"proj_outcome {requirement} of process {unit}: kept as"
     right = f"the record gives 1 fail ({said['subject']} fail: {said['reason']})"
-    another = 'results = replace(results, \'"subject":"\', \'"subject":"x\')'
+    another = kept.results.type.process_bind_param(results.replace('"subject":"', '"subject":"x'), sqlite.dialect())
     ways = {
         f"UPDATE proj_outcome SET status = 'pass', results = '[]' WHERE {of}": f"{row} 1 pass; {right}",
         f"DELETE FROM proj_outcome WHERE {of}": f"{row} nothing; {right}",
         f"INSERT INTO proj_outcome SELECT * FROM proj_outcome WHERE {of}": f"{row} 1 fail, 1 fail",
-        f"UPDATE proj_outcome SET {another} WHERE {of}": f"{row} 1 fail (x{said['subject']} fail: {said['reason']}); {right}",
+        f"UPDATE proj_outcome SET results = x'{another.hex()}' WHERE {of}": f"{row} 1 fail (x{said['subject']} fail: {said['reason']}); {right}",
         f"UPDATE proj_outcome SET place = place + 1 WHERE {of}": f"{row} 1 fail, which is right, with other witnesses",
         f"UPDATE proj_outcome SET results = 'none' WHERE {of}": f"{row} 1 fail; {right}",
         f"UPDATE proj_outcome SET kind = 'Model' WHERE {of}": f"{row} nothing; {right}",
@@ -195,12 +199,12 @@ def test_verdicts_that_somebody_changed(settings, judged):
         f" {requirement} of process x: kept as 7 fail, and the record has no such process",
         "DROP TABLE proj_member": "proj_member: is missing",
     }
-    kept = settings.home / "audit.db"
+    database = settings.home / "audit.db"
     judged.close()
-    before = kept.read_bytes()
+    before = database.read_bytes()
     for statement, problem in ways.items():
-        kept.write_bytes(before)
-        with closing(sqlite3.connect(kept)) as connection, connection:
+        database.write_bytes(before)
+        with closing(sqlite3.connect(database)) as connection, connection:
             connection.execute(statement)
         found = verify(settings, projections=True)
         assert not found.ok

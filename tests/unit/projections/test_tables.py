@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("36", "e6d5e2d2c1d961ef")
+KNOWN = ("37", "13b26006d2d3f8e2")
 
 
 def made_of():
