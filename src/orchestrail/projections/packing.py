@@ -35,12 +35,13 @@ USUAL_FACTS = (
 """What a run's facts look like; any change of it is another version of the tables."""
 
 USUAL_RESULTS = (
-    b'"status":"fail","reason":"it names no input","why":null,"label":"","witnesses":[{"run_id":"","sequence":,"field":"inputs and'
-    b' outputs","detail":"none told"}]},{"subject":"sha256:","status":"unknown","reason":"its adapter cannot see whether a person'
-    b' acted on it","why":"not_captured","label":"","witnesses":[{"run_id":"","sequence":,"field":"trigger","detail":"not told"}]}]'
-    b'"reason":"it has not ended yet","why":"not_evaluated","label":"","witnesses":[{"run_id":"","sequence":,"field":"state","detail":'
-    b'"RUNNING"}]}][{"subject":"","status":"unknown","reason":"its producer names no parent, and does not say whether there is one",'
-    b'"why":"not_captured","label":"","witnesses":[{"run_id":"","sequence":,"field":"parent","detail":"none named"}]}]'
+    b'"status":"fail","reason":"it names no input","why":null,"label":"","witnesses":[{"run_id":"","sequence":,"field":"inputs'
+    b' and outputs","detail":"none told"}]},{"subject":"sha256:","status":"unknown","reason":"its adapter cannot see whether a'
+    b' person acted on it","why":"not_captured","label":"","witnesses":[{"run_id":"","sequence":,"field":"trigger","detail":"n'
+    b'ot told"}]}]"reason":"it has not ended yet","why":"not_evaluated","label":"","witnesses":[{"run_id":"","sequence":,"fiel'
+    b'd":"state","detail":"RUNNING"}]}][{"subject":"","status":"unknown","reason":"its producer names no parent, and does not '
+    b'say whether there is one","why":"not_captured","label":"","witnesses":[{"run_id":"","sequence":,"field":"parent","detail'
+    b'":"none named"}]}]'
 )
 """The same of the results of a unit."""
 

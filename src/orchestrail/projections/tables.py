@@ -18,18 +18,14 @@ from sqlalchemy import (
     Boolean,
     Column,
     ColumnElement,
-    Connection,
     Float,
     Index,
     Integer,
     MetaData,
     RowMapping,
-    String,
     Table,
     and_,
     case,
-    func,
-    literal_column,
     or_,
 )
 from sqlalchemy.sql.base import ReadOnlyColumnCollection
@@ -55,6 +51,7 @@ from orchestrail.projections.rows import (
     Use,
     WithdrawalRow,
 )
+from orchestrail.projections.texts import SOUGHT, TEXT, beginning
 from orchestrail.statements.content import Signed, content_of
 from orchestrail.statements.persons import person_of
 
@@ -64,55 +61,28 @@ VERSION = "37"
 ORDER = "order"
 """Kind of an `after` edge with which no value went, as far as its adapter knows."""
 
-TEXT = String().with_variant(String(collation="C"), "postgresql")
-"""Texts sort by their bytes on every engine."""
-
 WHOLE = Integer().with_variant(BigInteger(), "postgresql")
 """A whole number of 64 bits on every engine."""
 
 metadata = MetaData()
 
 
-def ends_with(column: ColumnElement[str], end: str) -> ColumnElement[bool]:
-    """Say that a text ends with another one, as every engine understands it."""
-    return func.substr(column, func.length(column) - len(end) + 1) == end
-
-
-def fits(column: ColumnElement[str], given: str) -> ColumnElement[bool]:
-    """Say that a text is a given one, in which `*` stands for any text; large and small letters of ASCII are the same."""
-    pattern = given.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
-    return column.ilike(pattern, escape="\\")
-
-
-def beginnings(connection: Connection, *texts: ColumnElement[str]) -> tuple[ColumnElement[str], ...]:
-    """Give the beginnings of texts, by which PostgreSQL finds them in order: its indexes have no room for all of a long one.
-
-    Of other engines, whose indexes hold whole texts, none.
-    """
-    return tuple(_beginning(text) for text in texts) if connection.dialect.name == "postgresql" else ()
-
-
-def _beginning(text: ColumnElement[str]) -> ColumnElement[str]:
-    return func.left(text, literal_column("250"))  # characters; written out, as it is in the index
-
-
 def _text_index(
-    name: str,
-    *columns: Column[Any],
-    chosen: Column[Any] | None = None,
-    where: ColumnElement[bool] | None = None,
+    name: str, *columns: Column[Any], chosen: Column[Any] | None = None, where: ColumnElement[bool] | None = None
 ) -> None:
-    """Make an index with texts of any length in it: an entry of PostgreSQL's usual kind would not hold a long one.
+    """Make an index with texts of any length in it.
 
     Args:
         name: its name.
         columns: what it is of.
-        chosen: the column that chooses best, whose hashes are the index in PostgreSQL; else the first.
-        where: which rows are in it; None for all.
+        chosen: the column that chooses best, which is all that PostgreSQL's is of; else the first. It is asked for as `SOUGHT`.
+        where: which rows are in it; None for those that have the column that chooses.
     """
+    sought = columns[0] if chosen is None else chosen
+    if where is None and sought.nullable:
+        where = sought.is_not(None)
     Index(name, *columns, sqlite_where=where).ddl_if(dialect="sqlite")
-    hashed = columns[0] if chosen is None else chosen
-    Index(f"{name}_hash", hashed, postgresql_using="hash", postgresql_where=where).ddl_if(dialect="postgresql")
+    Index(f"{name}_begins", beginning(sought), postgresql_where=where).ddl_if(dialect="postgresql")
 
 
 meta = Table("proj_meta", metadata, Column("key", TEXT, primary_key=True), Column("value", TEXT, nullable=False))
@@ -151,6 +121,8 @@ _TEXTS = (
     "closed_by",
 )
 
+_SOUGHT = {"native_id", "previous_attempt", "system", "cached_from", "cache_key"}
+
 run = Table(
     "proj_run",
     metadata,
@@ -164,7 +136,7 @@ run = Table(
     Column("ended_seq", WHOLE),
     Column("attempt", WHOLE),
     Column("began", TEXT, nullable=False),
-    *(Column(name, TEXT) for name in _TEXTS),
+    *(Column(name, SOUGHT if name in _SOUGHT else TEXT) for name in _TEXTS),
     Column("belongs_to", TEXT),
     Column("system_root_run_id", TEXT),
     Column("facts", Packed(USUAL_FACTS), nullable=False),
@@ -176,9 +148,8 @@ Index("proj_run_root", run.c.root_run_id)
 Index("proj_run_system_root", run.c.system_root_run_id)
 Index("proj_run_parent", run.c.parent_run_id)
 Index("proj_run_stated_root", run.c.stated_root_run_id)
-# Few runs name one, and whoever looks for these would else go through all.
-_text_index("proj_run_cached", run.c.cached_from, where=run.c.cached_from.is_not(None))
-_text_index("proj_run_attempt", run.c.previous_attempt, where=run.c.previous_attempt.is_not(None))
+_text_index("proj_run_cached", run.c.cached_from)
+_text_index("proj_run_attempt", run.c.previous_attempt)
 _text_index("proj_run_native", run.c.native_id)
 Index("proj_run_begins", run.c.orchestrator, run.c.seen_at)
 Index("proj_run_first", run.c.first_seq)
@@ -189,7 +160,7 @@ _BEGAN = run.c.began, run.c.first_seq
 Index("proj_run_began", *_BEGAN)
 Index("proj_run_root_began", *_BEGAN, sqlite_where=IS_ROOT, postgresql_where=IS_ROOT)
 _text_index("proj_run_system", run.c.system, run.c.first_seq)
-_text_index("proj_run_root_system", run.c.system, run.c.state, run.c.began, where=IS_ROOT)
+_text_index("proj_run_root_system", run.c.system, run.c.state, run.c.began, where=IS_ROOT & run.c.system.is_not(None))
 _text_index("proj_run_cache_key", run.c.cache_key, run.c.state, run.c.ended_seq)
 
 use = Table(
@@ -201,8 +172,8 @@ use = Table(
     Column("seq", WHOLE, nullable=False),
     Column("at", TEXT),
     Column("namespace", TEXT, nullable=False),
-    Column("name", TEXT, nullable=False),
-    Column("version", TEXT),
+    Column("name", SOUGHT, nullable=False),
+    Column("version", SOUGHT),
     Column("digest", TEXT),
     Column("kind", TEXT, nullable=False),
     Column("role", TEXT),
@@ -211,7 +182,7 @@ use = Table(
     Column("type", TEXT),
     Column("format", TEXT),
     Column("framework", TEXT),
-    Column("seen", TEXT),
+    Column("seen", SOUGHT),
     Column("kind_source", TEXT),
     Column("rows", WHOLE),
     Column("bytes", WHOLE),
@@ -253,7 +224,7 @@ _text_index(
     chosen=use.c.version,
     where=NAMED_VERSION,
 )
-_text_index("proj_use_kind", use.c.kind, use.c.direction, use.c.seq)
+Index("proj_use_kind", use.c.kind, use.c.direction, use.c.seq)
 _text_index(
     "proj_use_name",
     use.c.name,
@@ -266,7 +237,6 @@ _text_index(
     use.c.at,
     use.c.belongs_to,
 )
-Index("proj_use_beginning", _beginning(use.c.name)).ddl_if(dialect="postgresql")
 
 edge = Table(
     "proj_edge",
@@ -285,28 +255,28 @@ _TYPES: dict[str, TypeEngine[Any] | type[TypeEngine[Any]]] = {
 }
 
 
-def _typed(name: str, of: type, numbered: bool = True) -> Table:
-    """Make the table of a dataclass of facts: a column for each field, in their order."""
+def _typed(name: str, of: type, numbered: bool = True, sought: str | None = None) -> Table:
+    """Make the table of a dataclass of facts: a column for each field, in their order, one of them by which rows are found."""
     columns: list[Column[Any]] = [Column("run_id", TEXT, primary_key=True)]
     columns += [Column("place", WHOLE, primary_key=True)] if numbered else []
     for each in fields(of):
         kind, optional, _ = str(each.type).partition(" |")
         if each.name != "run_id":
-            columns.append(Column(each.name, _TYPES[kind], nullable=bool(optional)))
+            columns.append(Column(each.name, SOUGHT if each.name == sought else _TYPES[kind], nullable=bool(optional)))
     return Table(name, metadata, *columns)
 
 
-step = _typed("proj_step", StepFacts, numbered=False)
+step = _typed("proj_step", StepFacts, numbered=False, sought="operation")
 _text_index("proj_step_operation", step.c.operation, step.c.version)
 claim = _typed("proj_claim", Claim)
-check = _typed("proj_check", Check)
+check = _typed("proj_check", Check, sought="digest")
 _text_index("proj_check_digest", check.c.digest)
-served = _typed("proj_served", Served)
+served = _typed("proj_served", Served, sought="digest")
 _text_index("proj_served_digest", served.c.digest)
 served_operation = _typed("proj_served_operation", ServedOperation)
 act = _typed("proj_act", Act)
 
-ran = _typed("proj_ran", Ran, numbered=False)
+ran = _typed("proj_ran", Ran, numbered=False, sought="operation")
 ran.append_column(Column("belongs_to", TEXT))
 _text_index(
     "proj_ran_operation",
@@ -350,7 +320,7 @@ TALLIES = ((ran, ran_as), (run, of_system))
 change = Table(
     "proj_change",
     metadata,
-    Column("system", TEXT, nullable=False),
+    Column("system", SOUGHT, nullable=False),
     Column("turn", TEXT, nullable=False),
 )
 """A word for each system, another one whenever anything of its runs may have changed: see `orchestrail.projections.changes`."""
@@ -367,7 +337,10 @@ touched = Table(
 outcome = Table(
     "proj_outcome",
     metadata,
-    *(Column(name, TEXT, nullable=False) for name in ("requirement", "kind", "unit", "status")),
+    Column("requirement", TEXT, nullable=False),
+    Column("kind", TEXT, nullable=False),
+    Column("unit", SOUGHT, nullable=False),
+    Column("status", TEXT, nullable=False),
     Column("place", WHOLE, nullable=False),
     Column("subjects", WHOLE, nullable=False),
     Column("results", Packed(USUAL_RESULTS), nullable=False),
@@ -379,8 +352,8 @@ Index("proj_outcome_place", outcome.c.requirement, outcome.c.status, outcome.c.p
 member = Table(
     "proj_member",
     metadata,
-    Column("unit", TEXT, nullable=False),
-    Column("part", TEXT, nullable=False),
+    Column("unit", SOUGHT, nullable=False),
+    Column("part", SOUGHT, nullable=False),
 )
 """What the outcomes of a unit rest on, where that is not all of one process: see `orchestrail.queries.facts.parts_of`."""
 _text_index("proj_member_part", member.c.part)
@@ -389,7 +362,8 @@ _text_index("proj_member_unit", member.c.unit)
 report = Table(
     "proj_report",
     metadata,
-    *(Column(name, TEXT, nullable=False) for name in ("asked", "by", "day", "root_hash", "said")),
+    Column("asked", SOUGHT, nullable=False),
+    *(Column(name, TEXT, nullable=False) for name in ("by", "day", "root_hash", "said")),
     Column("size", WHOLE, nullable=False),
 )
 """The last report that answered a question, with the head of the log and the day that it is of; empty where nobody keeps one."""
@@ -425,7 +399,9 @@ document = Table(
     "proj_document",
     metadata,
     Column("seq", WHOLE, primary_key=True),
-    *(Column(name, TEXT, nullable=False) for name in ("received_at", "model", "digest", "day")),
+    Column("received_at", TEXT, nullable=False),
+    Column("model", SOUGHT, nullable=False),
+    *(Column(name, TEXT, nullable=False) for name in ("digest", "day")),
     *(Column(name, WHOLE, nullable=False) for name in ("size", "missing", "partial")),
 )
 _text_index("proj_document_model", document.c.model, document.c.seq)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import ColumnElement, Connection, func, literal, select, tuple_
 
 from orchestrail.projections import tables
+from orchestrail.projections.texts import TEXT, beginnings, fits
 
 LOOKED_AT = 20
 """Of each data set, writings that are looked at, and readings."""
@@ -85,12 +86,12 @@ def datasets(
     if namespace is not None:
         wanted.append(use.namespace == namespace)
     if name is not None:
-        wanted.append(tables.fits(use.name, name))
+        wanted.append(fits(use.name, name))
     if after is not None:
         wanted.append(tuple_(use.name, use.namespace) > after)
-        if begins := tables.beginnings(connection, use.name, literal(after[0], tables.TEXT)):
+        if begins := beginnings(connection, use.name, literal(after[0], TEXT)):
             wanted.append(begins[0] >= begins[1])
-    order = *tables.beginnings(connection, use.name), use.name, use.namespace
+    order = *beginnings(connection, use.name), use.name, use.namespace
     named = select(use.name, use.namespace).where(*wanted).group_by(*order).order_by(*order).limit(limit)
     return [_listed(connection, name, namespace) for name, namespace in connection.execute(named).all()]
 

@@ -10,6 +10,7 @@ from orchestrail.errors import AmbiguousRun, UnknownRun
 from orchestrail.model import State, file_name
 from orchestrail.projections import tables
 from orchestrail.projections.rows import RunRow
+from orchestrail.projections.texts import ends_with, fits
 from orchestrail.queries.beginnings import since_when
 from orchestrail.queries.loading import load_runs
 
@@ -56,7 +57,7 @@ def find_run_or_none(connection: Connection, given: str) -> RunRow | None:
         length = len(wanted)
         exact = _matching(
             connection,
-            or_(func.substr(run.run_id, 1, length) == wanted, tables.ends_with(run.run_id, wanted)),
+            or_(func.substr(run.run_id, 1, length) == wanted, ends_with(run.run_id, wanted)),
         )
     if len(exact) > 1:
         shown = "; ".join(f"{run_id} ({name})" for run_id, name in exact[:_SHOWN])
@@ -118,7 +119,7 @@ def runs(
     if state:
         conditions.append(run.state == state.value)
     if job:
-        conditions.append(tables.fits(run.job_name, job))
+        conditions.append(fits(run.job_name, job))
     if system:
         conditions.append(run.system == system)
     if before:

@@ -17,6 +17,7 @@ from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import RunRow, Use
 from orchestrail.projections.tables import use_row
+from orchestrail.projections.texts import ends_with
 from orchestrail.queries.beginnings import since_when
 from orchestrail.queries.loading import load_runs
 from orchestrail.queries.runs import find_run_or_none
@@ -197,7 +198,7 @@ def _named(connection: Connection, given: str) -> Target | None:
     names = _whole(connection, given)
     if not names and (found := _value(connection, given) or _keyed(connection, given)):
         return found
-    names = names or _names(connection, tables.ends_with(columns.name, f"/{given}"))
+    names = names or _names(connection, ends_with(columns.name, f"/{given}"))
     if len(names) > 1:
         shown = "; ".join(f"{namespace}:{name}" for namespace, name in names[:_SHOWN])
         raise AmbiguousRun(f"{given!r} fits {len(names)} data sets.", f"{shown}.", "Give more of the name.")

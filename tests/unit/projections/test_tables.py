@@ -9,7 +9,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("37", "13b26006d2d3f8e2")
+KNOWN = ("37", "dd7d93081b1590d3")
 
 
 def made_of():
