@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+from sqlalchemy import select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.schema import CreateIndex, CreateTable
 
@@ -29,3 +30,17 @@ def test_other_tables_are_of_another_version():
     if now[1] != KNOWN[1]:
         assert now[0] != KNOWN[0], "the tables changed: raise orchestrail.projections.tables.VERSION"
     assert now == KNOWN, f"write here what there is now: KNOWN = {now}"
+
+
+def test_what_postgresql_finds_by_its_beginning_is_asked_for_by_it():
+    """Each column of such an index, or the index would never be used."""
+    listed = [
+        index for table in tables.metadata.sorted_tables for index in table.indexes if index.name.endswith("_begins")
+    ]
+    assert len(listed) > 10
+    for index in listed:
+        (column,) = [
+            each for each in index.table.columns if each in index.expressions[0].base_columns or each in index.columns
+        ]
+        condition = str(select(index.table).where(column == "x").compile(dialect=postgresql.dialect()))
+        assert f"left({index.table.name}.{column.name}, 250) = " in condition, index.name
