@@ -191,7 +191,8 @@ def test_verdicts_that_somebody_changed(settings, judged):
         f"UPDATE proj_outcome SET status = 'pass', results = '[]' WHERE {of}": f"{row} 1 pass; {right}",
         f"DELETE FROM proj_outcome WHERE {of}": f"{row} nothing; {right}",
         f"INSERT INTO proj_outcome SELECT * FROM proj_outcome WHERE {of}": f"{row} 1 fail, 1 fail",
-        f"UPDATE proj_outcome SET results = x'{another.hex()}' WHERE {of}": f"{row} 1 fail (x{said['subject']} fail: {said['reason']}); {right}",
+        f"UPDATE proj_outcome SET results = x'{another.hex()}' WHERE {of}": f"{row} 1 fail"
+        f" (x{said['subject']} fail: {said['reason']}); {right}",
         f"UPDATE proj_outcome SET place = place + 1 WHERE {of}": f"{row} 1 fail, which is right, with other witnesses",
         f"UPDATE proj_outcome SET results = 'none' WHERE {of}": f"{row} 1 fail; {right}",
         f"UPDATE proj_outcome SET kind = 'Model' WHERE {of}": f"{row} nothing; {right}",
