@@ -11,19 +11,20 @@ from __future__ import annotations
 import json
 import os
 import random
-import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from chaos import Chaos, arguments, kill, wait_for
+
+from orchestrail.testing.ports import kept_port
 
 FLOW = Path(__file__).with_name("chaos_flow.py")
 KINDS = ("flow", "flow of a pool", "pool process", "served flow", "runner")
@@ -36,18 +37,16 @@ MEAN = 0.06
 @contextmanager
 def server(environment: dict[str, str], log: Path) -> Iterator[str]:
     """Run a Prefect server of its own."""
-    with closing(socket.socket()) as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
-    with log.open("wb") as said:
-        process = subprocess.Popen(command, env=environment, stdout=said, stderr=said, start_new_session=True)
-    try:
-        wait_for(lambda: is_up(f"http://127.0.0.1:{port}/api/health"), PATIENCE, "the Prefect server starts")
-        yield f"http://127.0.0.1:{port}/api"
-    finally:
-        kill(process.pid, group=True)
-        process.wait()
+    with kept_port() as port:
+        command = [sys.executable, "-m", "prefect", "server", "start", "--host", "127.0.0.1", "--port", str(port)]
+        with log.open("wb") as said:
+            process = subprocess.Popen(command, env=environment, stdout=said, stderr=said, start_new_session=True)
+        try:
+            wait_for(lambda: is_up(f"http://127.0.0.1:{port}/api/health"), PATIENCE, "the Prefect server starts")
+            yield f"http://127.0.0.1:{port}/api"
+        finally:
+            kill(process.pid, group=True)
+            process.wait()
 
 
 def is_up(url: str) -> bool:

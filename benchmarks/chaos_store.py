@@ -20,7 +20,6 @@ import json
 import os
 import random
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -29,7 +28,7 @@ import urllib.request
 import uuid
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import closing, suppress
+from contextlib import ExitStack, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
@@ -42,6 +41,7 @@ from orchestrail import cli
 from orchestrail.errors import StoreError
 from orchestrail.store import open_store, schema, verify_store
 from orchestrail.store.base import Incoming
+from orchestrail.testing.ports import kept_port
 from orchestrail.testing.postgresql import Cluster
 
 TABLE = Path(__file__).parent / "results" / "chaos_store.md"
@@ -247,9 +247,8 @@ class StoreChaos:
         self.verified = 0
         self.lives = itertools.count()
         self.begun = time.monotonic()
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            self.port = free.getsockname()[1]
+        self.holding = ExitStack()
+        self.port = self.holding.enter_context(kept_port())
         os.environ |= {"ORCHESTRAIL_HOME": str(self.home), "ORCHESTRAIL_STORE": engine.url}
         open_store(engine.url, home=self.home, create=True).close()
         self.writers = [(kind, self.writer(kind)) for kind in WRITERS]
@@ -418,6 +417,7 @@ class StoreChaos:
                 kill(child)
                 os.waitpid(child, 0)
         self.engine.stop()
+        self.holding.close()
 
 
 def main() -> int:

