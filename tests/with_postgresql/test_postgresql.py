@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import itertools
 import json
 import multiprocessing
 import os
@@ -232,9 +233,10 @@ def test_appends_take_turns(place, store):
     with store._writing() as session:
         second = threading.Thread(target=lambda: done.append(other.append([spooled(1)])))
         second.start()
-        deadline = time.monotonic() + 10
+        deadline = time.monotonic() + 120
         while not place.execute("SELECT 1 FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"):
             assert time.monotonic() < deadline
+            time.sleep(0.01)
         assert done == []
         assert half_of_an_append(session, store, [spooled(0)]).size == 1
     second.join()
@@ -264,7 +266,7 @@ def test_a_process_that_is_killed_amid_an_append_stored_nothing(place, store):
     items = [spooled(number) for number in range(240, 290)]
     child = FORK.Process(target=_append_and_stop, args=(place, items, gate))
     child.start()
-    assert gate.wait(30)
+    assert gate.wait(120)
     os.kill(child.pid, signal.SIGKILL)
     child.join()
     assert store.append(items[:1]).size == 241
@@ -275,7 +277,7 @@ def test_a_process_that_is_killed_amid_an_append_stored_nothing(place, store):
 
 def test_a_process_that_stands_still_does_not_stop_the_log(place, store, monkeypatch):
     """The server ends its transaction, and it learns that it stored nothing."""
-    monkeypatch.setattr(postgresql, "IDLE_SECONDS", 1)
+    monkeypatch.setattr(postgresql, "IDLE_SECONDS", 5)  # more than a busy machine takes from one statement to the next
     other = open_store(place.url, home=place.home)
 
     def stand_still(session):
@@ -311,7 +313,7 @@ def test_an_append_gets_a_connection_that_lives(place, store):
     """Where the server ended one that was kept open, another is opened, and nobody hears of it."""
     store.append([spooled(0)])
     others = "pg_stat_activity WHERE pid <> pg_backend_pid() AND datname = current_database()"
-    assert (True,) in place.execute(f"SELECT pg_terminate_backend(pid, 5000) FROM {others}")
+    assert (True,) in place.execute(f"SELECT pg_terminate_backend(pid, 120000) FROM {others}")
     assert store.append([spooled(1)]).size == 2
 
 
@@ -322,29 +324,31 @@ def test_a_server_that_dies_amid_batches_keeps_what_was_acknowledged(place, stor
 
     def work(first):
         handle = open_store(place.url, home=place.home)
-        for number in range(first, first + 60):
+        for number in itertools.count(first):
+            if number >= first + 60 and errors:  # however slowly the server is killed, it is amid batches
+                break
             while True:
                 try:
-                    handle.append([spooled(number, f"{first:032x}"), foreign(10_000 + number)])
+                    handle.append([spooled(number, f"{first:032x}"), foreign(1_000_000 + number)])
                     break
                 except StoreError as error:
                     errors.append(error)
                     time.sleep(0.05)
             acknowledged.append(number)
-            if len(acknowledged) == 40:
+            if len(acknowledged) >= 40:  # two threads may pass it at once
                 enough.set()
 
-    threads = [threading.Thread(target=work, args=(first,)) for first in (0, 100, 200)]
+    threads = [threading.Thread(target=work, args=(first,)) for first in (0, 100_000, 200_000)]
     for thread in threads:
         thread.start()
-    assert enough.wait(60)
+    assert enough.wait(120)
     cluster.kill()
     cluster.start()
     for thread in threads:
         thread.join()
     assert errors
-    assert len(acknowledged) == 180
-    expected = {event(number) for number in acknowledged} | {event(10_000 + number) for number in acknowledged}
+    assert len(acknowledged) >= 180
+    expected = {event(number) for number in acknowledged} | {event(1_000_000 + number) for number in acknowledged}
     assert sorted(bodies(store)) == sorted(expected)
     assert store.verify().ok
 

