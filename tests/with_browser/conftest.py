@@ -14,10 +14,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Playwright,
+    Request,
+    expect,
+    sync_playwright,
+)
 
 sys.path.insert(0, str(Path(__file__).parent))  # for `sending`, which is no test
+PATIENCE = 120_000
+"""Milliseconds that a page may take for what a browser does on a busy machine."""
+# Such a machine is no mistake of the code.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
+expect.set_options(timeout=PATIENCE)
+
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mortgage"
 DATA = EXAMPLE / "hmda-boston-1990.csv"
 SCRIPT = "<script>document.title='taken'</script>"
@@ -72,7 +91,7 @@ def serve() -> Iterator[Callable[..., str]]:
 
     def end(process: subprocess.Popen[str]) -> None:
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=60)
+        process.communicate(timeout=120)
 
     def start(home: Path, port: int = 0, **environment: str) -> str:
         if port in running:
@@ -107,7 +126,7 @@ def desk(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) ->
     for out, data in zip(outs, (DATA, shorter), strict=True):
         out.mkdir()
         command = [sys.executable, EXAMPLE / "flow.py", "--data", data, "--out", out]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stderr
     orchestrail = str(Path(sys.executable).with_name("orchestrail"))
     strange = folder / "strange.json"
@@ -181,6 +200,7 @@ def empty(serve: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -
 def fresh(empty: str, browser: Browser) -> Iterator[BrowserContext]:
     """A browser before it."""
     context = browser.new_context(base_url=empty, viewport={"width": 1280, "height": 900})
+    context.set_default_timeout(PATIENCE)
     watched = Watched(context, empty)
     yield context
     context.close()
@@ -192,6 +212,7 @@ def fresh(empty: str, browser: Browser) -> Iterator[BrowserContext]:
 def context(browser: Browser, desk: Desk) -> Iterator[BrowserContext]:
     """A fresh session of the browser; whatever a test does there, it complains of nothing and asks nobody else."""
     made = browser.new_context(base_url=desk.url, viewport={"width": 1280, "height": 900})
+    made.set_default_timeout(PATIENCE)
     watched = Watched(made, desk.url)
     yield made
     made.close()

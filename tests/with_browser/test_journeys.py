@@ -237,6 +237,7 @@ def test_filters_narrow_the_list(desk: Any, page: Page) -> None:
     page.get_by_label("System").select_option("mortgage-approval")
     page.get_by_label("steps too").check()
     page.get_by_role("button", name="Show").click()
+    expect(page).to_have_url(re.compile("system=mortgage-approval"))
     expect(page.get_by_label("System")).to_have_value("mortgage-approval")
     seen: list[str] = []
     while True:
@@ -244,6 +245,8 @@ def test_filters_narrow_the_list(desk: Any, page: Page) -> None:
         older = page.get_by_role("link", name="Older")
         if older.count() == 0:
             break
+        before = page.url
         older.click()
+        expect(page).not_to_have_url(before)
         expect(page.get_by_role("link", name="Newest")).to_be_visible()
     assert seen == [run["run_id"][-12:] for run in desk.json("runs", "--all", "--system", "mortgage-approval")["runs"]]

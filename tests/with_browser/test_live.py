@@ -79,14 +79,24 @@ def test_nothing_is_asked_for_a_page_that_nobody_sees(fresh: BrowserContext) -> 
     send(page, event(root, job, "START", 1))
     page.goto(f"/runs?job={job}*")
     page.evaluate("Object.defineProperty(document, 'hidden', { value: true, configurable: true })")
-    page.wait_for_timeout(500)
+    with page.expect_request("**/health"):  # what it asked for before is behind it then
+        page.evaluate("fetch('/health')")
     asked: list[str] = []
     page.on("request", lambda request: asked.append(request.url))
     page.wait_for_timeout(4000)
     assert asked == []
     send(page, event(root, job, "COMPLETE", 2))
-    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
-    expect(page.locator("tbody")).to_contain_text("COMPLETE", timeout=2000)
+    looked = page.evaluate(
+        """() => {
+            let begun = 0;
+            document.addEventListener("htmx:beforeRequest", () => { begun += 1; });
+            delete document.hidden;
+            document.dispatchEvent(new Event("visibilitychange"));
+            return begun;
+        }"""
+    )
+    assert looked == 1, "it waited for its next turn"
+    expect(page.locator("tbody")).to_contain_text("COMPLETE")
 
 
 def test_a_page_holds_still_where_somebody_wants_it(fresh: BrowserContext) -> None:

@@ -172,9 +172,9 @@ def test_a_service_is_told_once_with_how_it_prepares_data(serve: Any, browser: A
     program.write_text(SERVICE)
     model.write_bytes(b"a model")
     environment = os.environ | {"ORCHESTRAIL_HOME": str(home)}
-    subprocess.run([sys.executable, program, model], env=environment, check=True, timeout=60)
+    subprocess.run([sys.executable, program, model], env=environment, check=True, timeout=120)
     command = Path(sys.executable).with_name("orchestrail")
-    done = subprocess.run([command, "runs", "--json"], env=environment, check=True, capture_output=True, timeout=60)
+    done = subprocess.run([command, "runs", "--json"], env=environment, check=True, capture_output=True, timeout=120)
     (run,) = json.loads(done.stdout)["runs"]
     page = browser.new_page(base_url=serve(home))
     page.goto(f"/runs/{run['run_id']}")
@@ -195,6 +195,7 @@ def test_strange_names_are_text(desk: Any, page: Page) -> None:
     assert re.search(r"cut: \d{3},\d{3} characters", text)
     assert len(response.body()) < HEAVIEST
     page.get_by_role("link", name="gpj.exe").click()
+    page.wait_for_url("**/data*")
     assert "ledger-⟨U+202E⟩gpj.exe" in page.locator("main").inner_text()
     assert page.title() != "taken"
     page.goto("/runs/0192f000-0000-7000-8000-00000000abcd")

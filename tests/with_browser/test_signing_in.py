@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +16,8 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 from provider import CLIENT, PASSWORD, PUBLIC_CLIENT, SECRET
+
+from orchestrail.testing.ports import kept_port
 
 SCREENSHOTS = os.environ.get("SCREENSHOTS", "")
 """Folder for a picture of each page; empty for none."""
@@ -37,18 +39,12 @@ class Guarded:
     at: str
 
 
-def free_port() -> int:
-    """Find one that nobody listens at."""
-    with socket.socket() as found:
-        found.bind(("127.0.0.1", 0))
-        return int(found.getsockname()[1])
-
-
 @pytest.fixture(scope="module")
 def guarded(serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, Guarded]]:
     """Two servers, with nothing on their records: one that has a secret at the provider, one that has none."""
     folder = tmp_path_factory.mktemp("guarded")
-    ports = {CLIENT: free_port(), PUBLIC_CLIENT: free_port()}
+    holding = ExitStack()
+    ports = {client: holding.enter_context(kept_port()) for client in (CLIENT, PUBLIC_CLIENT)}
     back = " ".join(f"http://localhost:{port}/sign-in/back" for port in ports.values())
     command = [sys.executable, str(Path(__file__).with_name("provider.py")), back, str(folder / "tables.db")]
     provider = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)
@@ -73,6 +69,7 @@ def guarded(serve: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[di
     yield made
     provider.kill()
     provider.communicate()
+    holding.close()
 
 
 @pytest.fixture(params=[CLIENT, PUBLIC_CLIENT])
@@ -95,6 +92,7 @@ def opened(browser: Browser) -> Iterator[Callable[..., Page]]:
 
     def opening(server: Guarded, **options: Any) -> Page:
         context = browser.new_context(base_url=server.url, viewport={"width": 1280, "height": 900}, **options)
+        context.set_default_timeout(120_000)
         context.on("console", lambda message: complaints.append(message.text))
         contexts.append(context)
         return context.new_page()
@@ -111,6 +109,7 @@ def log_in(page: Page, server: Guarded, name: str) -> None:
     page.get_by_label("Username").fill(name)
     page.get_by_label("Password").fill(PASSWORD)
     page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("button", name="Authorize")).to_be_visible()
 
 
 def kept(page: Page, name: str) -> Any:
