@@ -19,17 +19,21 @@ from orchestrail.transport.spool import Spool
 FORK = multiprocessing.get_context("fork")
 KILLS = 200
 SEED = 20260301
+EVENTS = 1001
 
 
 def test_nothing_is_lost_or_doubled_by_killing(tmp_path):
     """200 kills of writers and collectors: what the spool had is in the log once, and every state in between verifies."""
     script = Path(__file__).parent / "kill_loop.py"
     done = subprocess.run(
-        [sys.executable, script, tmp_path, str(KILLS), str(SEED)], capture_output=True, text=True, check=False
+        [sys.executable, script, tmp_path, *map(str, (KILLS, SEED, EVENTS))],
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert (done.returncode, done.stderr) == (0, "")
     result = json.loads(done.stdout)
-    assert result["events"] > 1000
+    assert result["events"] >= EVENTS
     assert result["failed"] == 0
     assert (result["lost"], result["doubled"], result["problems"]) == ([], [], [])
     # An event may be in the spool without its entry in the ledger: once for each life of a writer.

@@ -56,6 +56,8 @@ MAX_BYTES = 8 * 2**20
 MAX_AGE = 300.0
 MAX_UNSYNCED = 0.2
 """Seconds that an event may lie in the page cache only: a crash of the process loses nothing, one of the machine this much."""
+MAX_HALT = 1.0
+"""Seconds that a fork or an end waits for what the disk is just given."""
 
 _NONCE = 64
 _NONCES = 64
@@ -333,7 +335,7 @@ class Spool:
         syncer = self._syncer
         if syncer is not None and syncer.is_alive() and syncer is not threading.current_thread():
             self._stop.set()
-            syncer.join(timeout=1.0)
+            syncer.join(MAX_HALT)
 
     def _before_fork(self) -> None:
         self._halt_syncer()

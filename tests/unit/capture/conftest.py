@@ -72,7 +72,7 @@ def run(tmp_path: Path) -> Callable[..., object]:
         command = [sys.executable, *(arguments or ("-c", textwrap.dedent(program)))]
         environment = {**os.environ, "PYTHONPATH": str(SOURCE), **variables}
         done = subprocess.run(
-            command, cwd=cwd, env=environment, input=stdin, capture_output=True, text=True, timeout=120, check=False
+            command, cwd=cwd, env=environment, input=stdin, capture_output=True, text=True, timeout=300, check=False
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout.splitlines()[-1])

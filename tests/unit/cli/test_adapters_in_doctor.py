@@ -53,7 +53,7 @@ def doctor(tmp_path):
             env=os.environ | {"PYTHONPATH": str(tmp_path / "site"), "COLUMNS": "200"},
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         assert done.returncode == code, done.stdout + done.stderr
         return done.stdout
@@ -127,7 +127,7 @@ def test_a_broken_adapter_beside_it_leaves_a_recorded_program_alone(install, tmp
         env=os.environ | {"PYTHONPATH": str(folder)},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert (done.stdout, done.stderr, done.returncode) == ("done\n", "", 0)
     assert list((tmp_path / "home" / "spool").glob("*.seg"))

@@ -83,7 +83,12 @@ def test_a_copy_is_made_while_others_append(settings, store, tmp_path):
     thread = threading.Thread(target=work)
     thread.start()
     try:
-        found = [backup(settings, tmp_path / f"copy-{number}.db") for number in range(3)]
+        found = []
+        for number in range(3):
+            found.append(backup(settings, tmp_path / f"copy-{number}.db"))
+            while store.size() == found[-1].size:  # the other thread may get no turn meanwhile
+                thread.join(0.01)
+                assert thread.is_alive()
     finally:
         enough.set()
         thread.join()

@@ -113,6 +113,6 @@ def test_events_of_a_fork_that_ends_without_a_word_are_kept(tmp_path: Path) -> N
         "os.waitpid(pid, 0); client.emit(event('parent again'))\n"
     )
     environment = os.environ | {"PYTHONPATH": str(Path(__file__).parent)}
-    subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=tmp_path, timeout=60)
+    subprocess.run([sys.executable, "-c", program], check=True, env=environment, cwd=tmp_path, timeout=300)
     said = {json.loads(body)["run"]["facets"]["errorMessage"]["message"] for body in spooled(tmp_path)}
     assert said == {"parent", "child", "parent again"}
