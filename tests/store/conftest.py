@@ -15,7 +15,9 @@ from orchestrail.store.sqlite import SqliteStore
 from orchestrail.testing import stores
 
 # A busy machine is no mistake of the code.
-hypothesis.settings.register_profile("unhurried", deadline=None)
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
 hypothesis.settings.load_profile("unhurried")
 
 

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
+import hypothesis
 import made
 import pytest
 
@@ -17,6 +18,12 @@ from orchestrail.operations.tokens import Scope, Tokens
 sys.path.insert(0, str(Path(__file__).parent))
 
 from serving import COMMAND, Serving
+
+# A busy machine is no mistake of the code.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 
 @pytest.fixture(scope="session", name="made")
@@ -30,8 +37,8 @@ def serve(tmp_path: Path) -> Iterator[Callable[..., Serving]]:
     """Start a server; it ends with the test."""
     running: list[Serving] = []
 
-    def start(*options: str, home: Path | None = None, environment: Mapping[str, str] = {}) -> Serving:
-        running.append(Serving(home or tmp_path / "server", *options, environment=environment))
+    def start(*options: str, home: Path | None = None, environment: Mapping[str, str] = {}, port: int = 0) -> Serving:
+        running.append(Serving(home or tmp_path / "server", *options, environment=environment, port=port))
         return running[-1]
 
     yield start

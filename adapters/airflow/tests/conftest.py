@@ -11,6 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -18,6 +19,12 @@ sys.path.insert(0, str(Path(__file__).parent))
 from airflow_home import BUNDLES, DAGS, IS_2, OUTSIDE, STATES, WITHOUT, Home, Scheduled, dag_runs
 
 from orchestrail.testing.once import made_once
+
+# A busy machine is no mistake of the code.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 GUEST_TRANSPORT = '{"type": "orchestrail.transport.openlineage.SpoolTransport"}'
 

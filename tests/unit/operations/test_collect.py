@@ -110,7 +110,7 @@ def test_lines_are_merged_by_time(settings, store):
     assert names(store) == ["a1", "b1", "a2", "b2", "a3", "b3"]
 
 
-@hypothesis(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(st.lists(st.lists(st.integers(1, 50), max_size=12).map(sorted), max_size=5), st.integers(1, 4))
 def test_merging_is_sorting(tmp_path_factory, monkeypatch, processes, batch):
     """Whatever the processes wrote and in whatever batches it is stored: the log is sorted by time, emitter and counter."""

@@ -24,7 +24,7 @@ from orchestrail.requirements.verdicts import Status
 CATALOGUE = load_catalogue()
 IDS = [requirement.id for requirement in CATALOGUE.requirements]
 ABLE = sorted(set(Capability))
-LESS = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+LESS = settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 
 
 def results(made, events, requirements=IDS):
