@@ -8,7 +8,7 @@ import re
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
@@ -31,12 +31,20 @@ class Serving:
         home: its home.
     """
 
-    def __init__(self, home: Path, *options: str, environment: Mapping[str, str] = MappingProxyType({})) -> None:
+    def __init__(
+        self,
+        home: Path,
+        *options: str,
+        environment: Mapping[str, str] = MappingProxyType({}),
+        port: int = 0,
+        command: Sequence[str] = COMMAND,
+    ) -> None:
         self.home = home
+        self._command = command
         self._options = options
         self._environment = environment
         self._log = self._quarantine = 0
-        self.start()
+        self.start(port)
 
     def mark(self) -> None:
         """Look from here on at what comes now alone."""
@@ -44,7 +52,7 @@ class Serving:
 
     def start(self, port: int = 0) -> None:
         """Start it, at a port that is free or at this one."""
-        command = [*COMMAND, "serve", "--home", str(self.home), "--port", str(port), *self._options]
+        command = [*self._command, "serve", "--home", str(self.home), "--port", str(port), *self._options]
         environment = os.environ | self._environment
         self.process = subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True)
         told: list[str] = []

@@ -25,6 +25,7 @@ from openlineage.client import OpenLineageClient
 from openlineage.client.event_v2 import Dataset, DatasetEvent, Job, JobEvent, Run, RunEvent, RunState
 from serving import Serving
 
+from orchestrail.testing.ports import kept_port
 from orchestrail.testing.stores import quarantined
 
 JSON = {"Content-Type": "application/json"}
@@ -306,8 +307,6 @@ def test_killed_in_mid_batch_every_acknowledged_event_is_there_once(
     serve: Callable[..., Serving], made: ModuleType
 ) -> None:
     """kill -9 while four senders write, three times over; each sends again what was not acknowledged."""
-    server = serve()
-    port = server.port
     acknowledged: set[str] = set()
     over = threading.Event()
 
@@ -327,17 +326,21 @@ def test_killed_in_mid_batch_every_acknowledged_event_is_there_once(
                 number += 20
 
     senders = [threading.Thread(target=send, args=(sender,)) for sender in range(1, 5)]
-    for sender in senders:
-        sender.start()
-    for _ in range(3):
-        before = len(acknowledged)
-        while len(acknowledged) < before + 100:
-            over.wait(0.01)
-        server.kill()
-        server.start(port)
-    over.set()
-    for sender in senders:
-        sender.join()
+    with kept_port() as port:
+        server = serve(port=port)
+        for sender in senders:
+            sender.start()
+        try:
+            for _ in range(3):
+                before = len(acknowledged)
+                while len(acknowledged) < before + 100:
+                    over.wait(0.01)
+                server.kill()
+                server.start(port)
+        finally:
+            over.set()
+        for sender in senders:
+            sender.join()
 
     found = [event["run"]["runId"] for event in server.bodies()]
     assert len(found) == len(set(found))

@@ -7,6 +7,7 @@ address that the server has, every page that a link leads to, and what is asked 
 from __future__ import annotations
 
 import re
+import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -168,6 +169,24 @@ LONG = 700
 WAITING = "being worked out", "no verdicts of now"
 
 
+GATED = """
+import os, time
+from orchestrail.cli import main
+from orchestrail.web.judging import Judge
+
+answer = Judge._answer
+
+def gated(self, asked, progress=None):
+    while progress and not self._ends and not os.path.exists(os.environ["GATE"]):
+        time.sleep(0.01)
+    return answer(self, asked, progress)
+
+Judge._answer = gated
+main()
+"""
+"""A server that judges nothing beside its requests until there is a file: how long that takes is no matter then."""
+
+
 def settled(client: httpx.Client, path: str) -> str:
     """Ask for a page until its verdicts are of now."""
     while any(word in (page := said(client, path)[2]) for word in WAITING):
@@ -185,12 +204,14 @@ def test_verdicts_that_stand_ready_are_those_of_the_system(made: ModuleType, tmp
     bodies = {name: [made.body(event) for event in told + events(made, OWN, 200)] for name in ("both", "alone")}
     bodies["both"][LONG:LONG] = [made.body(event) for event in events(made, OTHER, 100)]
     stores, running, clients = {}, [], {}
+    gate = tmp_path / "gate"
     try:
         for name, bytes_of in bodies.items():
             stores[name] = open_record(load_settings(home=tmp_path / name), create=True)
             stores[name].append([Incoming(body, "test") for body in bytes_of])
             _, token = Tokens(tmp_path / name).create("reader", [Scope.READ], [OWN])
-            running.append(Serving(tmp_path / name))
+            gated = [sys.executable, "-c", GATED]
+            running.append(Serving(tmp_path / name, environment={"GATE": str(gate)}, command=gated))
             headers = {"Authorization": f"Bearer {token}"}
             clients[name] = httpx.Client(base_url=running[-1].url, headers=headers, timeout=120, verify=False)
         pages = [
@@ -203,12 +224,14 @@ def test_verdicts_that_stand_ready_are_those_of_the_system(made: ModuleType, tmp
         assert first[0] == first[1]
         assert all(WAITING[0] in page for _, _, page in first[0])
 
+        gate.touch()
         ready = [[settled(clients[name], path) for path in pages] for name in bodies]
         assert ready[0] == ready[1]
         assert OTHER not in str(ready[0])
         checked = [said(clients[name], "/api/v1/check?profile=build") for name in bodies]
         assert checked[0] == checked[1]
 
+        gate.unlink()
         stores["both"].append([Incoming(made.body(event), "test") for event in events(made, OTHER, 300)])
         assert [said(clients["both"], path)[2] for path in pages] == ready[0]
         for store in stores.values():
@@ -216,6 +239,7 @@ def test_verdicts_that_stand_ready_are_those_of_the_system(made: ModuleType, tmp
         older = [[said(clients[name], path) for path in pages] for name in bodies]
         assert older[0] == older[1]
         assert all(WAITING[1] in page for _, _, page in older[0])
+        gate.touch()
         again = [[settled(clients[name], path) for path in pages] for name in bodies]
         assert again[0] == again[1]
         assert again[0] != ready[0]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -15,6 +15,7 @@ from serving import COMMAND, Serving
 
 from orchestrail.operations import open_record, remote
 from orchestrail.settings import load_settings
+from orchestrail.testing.ports import kept_port
 from orchestrail.testing.stores import quarantined
 from orchestrail.transport.segments import segments
 from orchestrail.transport.spool import Spool
@@ -104,11 +105,18 @@ def test_lost_event_shows_as_a_gap_at_the_server(
     assert [gap.missing for gap in server.store().gaps()] == [((3, 3),)]
 
 
+@pytest.fixture
+def port() -> Iterator[int]:
+    """A port that stays the server's own while it is away."""
+    with kept_port() as kept:
+        yield kept
+
+
 def test_server_that_is_away_costs_nothing_but_disk(
-    server: Serving, spooled: Callable[..., Path], made: ModuleType, tmp_path: Path
+    serve: Callable[..., Serving], port: int, spooled: Callable[..., Path], made: ModuleType
 ) -> None:
     """`ship --watch` goes on while it is away, and sends all when it is there again; commands beside it do not wait."""
-    port = server.port
+    server = serve(port=port)
     server.kill()
     home = spooled(made.event("START", 1))
     environment = os.environ | {"ORCHESTRAIL_URL": server.url}
