@@ -63,7 +63,7 @@ class AirflowChaos:
         self.home = home
         self.server = server
         self.chance = random.Random(chaos.seed)
-        self.scheduler = wait_for(self._first_scheduler, 60, "the scheduler begins")
+        self.scheduler = wait_for(self._first_scheduler, PATIENCE, "the scheduler begins")
         self.started: subprocess.Popen[bytes] | None = None
 
     def _first_scheduler(self) -> int | None:

@@ -7,7 +7,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import sqlite3
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from uuid import uuid4
 
 from orchestrail import trouble
 from orchestrail.testing import spooled_events
+from orchestrail.testing.ports import kept_port
 
 AIRFLOW = Path(sys.executable).with_name("airflow")
 COMMAND = os.environ.get("ORCHESTRAIL_COMMAND") or str(AIRFLOW.with_name("orchestrail"))
@@ -159,7 +159,7 @@ class Home:
 
     def table(self, query: str, *values: object) -> list[tuple[Any, ...]]:
         """Ask Airflow's own database."""
-        with closing(sqlite3.connect(self.path / "airflow" / "airflow.db")) as connection:
+        with closing(sqlite3.connect(self.path / "airflow" / "airflow.db", timeout=120)) as connection:
             return connection.execute(query, values).fetchall()
 
     def instances(self, dag_id: str) -> list[tuple[Any, ...]]:
@@ -189,7 +189,7 @@ class Home:
             cwd=self.path,
             capture_output=True,
             check=True,
-            timeout=120,
+            timeout=300,
         )
         found: dict[str, Any] = json.loads(done.stdout)
         return found
@@ -201,7 +201,7 @@ class Home:
 
     def appeared(self, dag_id: str, kind: str = "%") -> list[str]:
         """Wait for a DAG to have runs that Airflow itself began, of any kind or of one."""
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while time.monotonic() < deadline:
             found = self.table("select run_id from dag_run where dag_id = ? and run_type like ?", dag_id, kind)
             if found:
@@ -229,7 +229,7 @@ class Home:
     def finished_task(self, dag_id: str, run_id: str, task_id: str) -> None:
         """Wait for a task instance to succeed."""
         query = "select state from task_instance where dag_id = ? and run_id = ? and task_id = ?"
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while self.table(query, dag_id, run_id, task_id) != [("success",)]:
             assert time.monotonic() < deadline, f"{task_id} does not succeed: {self.instances(dag_id)}"
             time.sleep(0.5)
@@ -238,7 +238,7 @@ class Home:
         """Wait for the process of a task to be gone."""
         query = "select pid from task_instance where dag_id = ? and run_id = ? and task_id = ?"
         ((pid,),) = self.table(query, dag_id, run_id, task_id)
-        deadline = time.monotonic() + 120
+        deadline = time.monotonic() + 300
         while _command(pid):
             assert time.monotonic() < deadline, f"process {pid} of {task_id} lives"
             time.sleep(0.5)
@@ -246,9 +246,10 @@ class Home:
     @contextmanager
     def standalone(self) -> Iterator[Server]:
         """Run scheduler, API server, triggerer and DAG processor; whatever happens, all of them are gone afterwards."""
-        with closing(socket.socket()) as free:
-            free.bind(("127.0.0.1", 0))
-            port = free.getsockname()[1]
+        with kept_port() as port:
+            yield from self._standalone(port)
+
+    def _standalone(self, port: int) -> Iterator[Server]:
         if IS_2:
             database = self.path / "airflow" / "airflow.db"
             with closing(sqlite3.connect(database)) as connection:

@@ -13,10 +13,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import hypothesis
 import pytest
 
 from orchestrail import guard
 from orchestrail.testing import schema_problems, spooled_events
+
+# A busy machine is no mistake of the code.
+hypothesis.settings.register_profile(
+    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("unhurried")
 
 SPECIFICATION = Path(__file__).parents[4] / "shared" / "data" / "openlineage-spec"
 SERVER = """
@@ -228,7 +235,7 @@ class Programs:
             env=variables,
             capture_output=True,
             text=True,
-            timeout=180,
+            timeout=600,
         )
         assert expect is None or done.returncode == expect, done.stderr
         swallowed = self.folder / "swallowed.txt"
@@ -253,7 +260,7 @@ class Programs:
         """Run a command of ours on what programs in this folder have left, and give its document."""
         command = [str(Path(sys.executable).with_name("orchestrail")), *arguments, "--json"]
         done = subprocess.run(
-            command, cwd=self.folder, env=self.variables(), capture_output=True, text=True, timeout=120
+            command, cwd=self.folder, env=self.variables(), capture_output=True, text=True, timeout=300
         )
         assert done.stdout, done.stderr
         return json.loads(done.stdout)
@@ -262,7 +269,7 @@ class Programs:
         """Give what programs in this folder have left so far."""
         return Outcome("", "", 0, self.folder, self.folder / "home")
 
-    def wait_for(self, condition: Callable[[Outcome], Any], seconds: float = 60) -> Any:
+    def wait_for(self, condition: Callable[[Outcome], Any], seconds: float = 300) -> Any:
         """Wait until a condition holds of what was left, and give what it gave."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

@@ -113,8 +113,11 @@ PROGRAM = """
     def forking():
         forks()
 
+    begun = threading.Event()
+
     @task
     def late():
+        begun.set()
         time.sleep(0.5)
         Path("late.txt").write_text("x")
 
@@ -122,6 +125,7 @@ PROGRAM = """
     @flow(name="left")
     def left():
         late.submit()
+        begun.wait(120)  # what has not begun by the flow's end never does
         raise ValueError("does not wait")
 
     @task

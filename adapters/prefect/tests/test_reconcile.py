@@ -140,7 +140,7 @@ class Record:
             env=self.program.variables() | more,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
 
     def reconcile(self, *more: str) -> Any:

@@ -75,7 +75,7 @@ def served(shared_program: Any) -> tuple[Any, dict[str, str]]:
 
     def wait_for(condition: Callable[[], Any]) -> Any:
         assert process.poll() is None, process.communicate()
-        return shared_program.wait_for(lambda left: condition(), seconds=120)
+        return shared_program.wait_for(lambda left: condition())
 
     try:
         deployment = wait_for(lambda: server.deployment("served"))

@@ -33,7 +33,7 @@ def run(program: Any, *command: str, typed: str | None = None) -> str:
         input=typed,
         capture_output=True,
         text=True,
-        timeout=240,
+        timeout=600,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
@@ -56,7 +56,7 @@ import sys, nbclient, nbformat
 
 cells = [nbformat.v4.new_code_cell(text) for text in (open("cell.py").read(), "print('gave', tried(4))")]
 notebook = nbformat.v4.new_notebook(cells=cells)
-nbclient.NotebookClient(notebook, timeout=200, kernel_name="python3").execute()
+nbclient.NotebookClient(notebook, timeout=500, kernel_name="python3").execute()
 print("".join(output.get("text", "") for cell in notebook.cells for output in cell.outputs if output.get("name") == "stdout"))
 """
 

@@ -63,7 +63,7 @@ def run(tmp_path: Path, environment: dict[str, str]) -> Run:
             env=environment | more,
             capture_output=True,
             text=True,
-            timeout=60,
+            timeout=300,
         )
         home = Path(more.get("ORCHESTRAIL_HOME", environment["ORCHESTRAIL_HOME"]))
         return Outcome(done.stdout, done.stderr, done.returncode, spooled_events(home / "spool"), home)

@@ -60,7 +60,7 @@ def command(environment: dict[str, str], *arguments: str) -> Any:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.stdout, done.stderr
     return json.loads(done.stdout)

@@ -91,5 +91,5 @@ def test_times_are_as_they_were_told_and_impossible_ones_are_marked(
 def ask(environment: dict[str, str], *arguments: str) -> str:
     """Type a command of ours in a process of its own, whose clock is right."""
     command = [str(Path(sys.executable).with_name("orchestrail")), *arguments]
-    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=300, check=True)
     return done.stdout

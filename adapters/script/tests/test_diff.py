@@ -80,7 +80,7 @@ def project(tmp_path: Path, environment: dict[str, str]) -> Project:
         for name, text in files.items():
             (tmp_path / name).write_text(text)
         command = [sys.executable, "-B", program]
-        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300)
         assert (done.returncode, done.stderr) == (0, "")
 
     return run
@@ -93,7 +93,7 @@ def ask(tmp_path: Path, environment: dict[str, str]) -> Ask:
 
     def run(*arguments: str) -> Any:
         done = subprocess.run(
-            [command, *arguments, "--json"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+            [command, *arguments, "--json"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -282,7 +282,7 @@ def command(environment: dict[str, str], *arguments: str) -> str:
         env=environment | {"COLUMNS": "200"},
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
         check=True,
     )
     return done.stdout

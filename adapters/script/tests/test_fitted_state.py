@@ -90,7 +90,7 @@ def python(tmp_path: Path, environment: dict[str, str]) -> Python:
         folder = tmp_path / within
         folder.mkdir(exist_ok=True)
         command = [sys.executable, str(tmp_path / program), *arguments]
-        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=120)
+        done = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True, timeout=300)
         assert (done.returncode, done.stderr) == (0, "")
 
     return run
@@ -103,7 +103,7 @@ def ask(tmp_path: Path, environment: dict[str, str]) -> Ask:
 
     def run(*arguments: str) -> Any:
         done = subprocess.run(
-            [command, *arguments, "--json"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
+            [command, *arguments, "--json"], cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

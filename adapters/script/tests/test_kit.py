@@ -409,6 +409,6 @@ def test_a_gap_is_not_declared_without_need(gap: str, told: str, host: Host, tmp
     suite = SUITE.format(program=str(host.program), patch=DECLARED.format(name=gap))
     (tmp_path / "test_declared.py").write_text(suite)
     command = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-k", "mapped", "test_declared.py"]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 1, done.stdout
     assert told in done.stdout

@@ -60,7 +60,7 @@ def test_a_trial_is_recorded_as_such(tmp_path: Path, environment: dict[str, str]
         input=typed,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=300,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     events = spooled_events(tmp_path / "home" / "spool")
