@@ -237,8 +237,13 @@ def main() -> int:
     with server(environment, folder / "server.log") as url:
         prefect = PrefectChaos(chaos, url)
         rounds = 0
-        while chaos.kills.total() < given.kills and (left := prefect.left()):
-            share = max(1, given.tasks // (given.kills + 1))
+        share = max(1, given.tasks // (given.kills + 1))
+        while chaos.kills.total() < given.kills:
+            if not (
+                left := prefect.left()
+            ):  # some came too late: more is to do until as many as were asked for were in time
+                chaos.tasks += 2 * share
+                continue
             prefect.round(KINDS[rounds % len(KINDS)], left[: 2 * share])
             rounds += 1
         prefect.finish()
