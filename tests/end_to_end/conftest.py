@@ -34,7 +34,7 @@ class Recorded:
             cwd=self.out,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
 
     def json(self, *arguments: str | Path, status: int = 0) -> Any:
@@ -63,7 +63,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         env=environment,
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=600,
     )
     assert done.returncode == 0, done.stderr
     return Recorded(home, out, environment)
@@ -90,7 +90,7 @@ def processed(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         cwd=folder,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1200,
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert done.stdout.splitlines()[-1].endswith("orchestrail serve")

@@ -85,7 +85,7 @@ class Record:
             env=self.environment,
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)
@@ -117,7 +117,7 @@ def states(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Record]:
         [sys.executable, "program.py"], cwd=folder, env=environment, start_new_session=True, stderr=subprocess.PIPE
     )
     try:
-        end = time.monotonic() + 400
+        end = time.monotonic() + 600
         while not (folder / "written.txt").exists():
             assert process.poll() is None, process.stderr.read() if process.stderr else ""
             assert time.monotonic() < end

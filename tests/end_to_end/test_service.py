@@ -21,7 +21,7 @@ import pytest
 
 from orchestrail.testing.ports import kept_port
 
-PATIENCE = 120.0
+PATIENCE = 300.0
 FILES = {
     "src/credit/__init__.py": "",
     "src/credit/preparation.py": """
@@ -119,7 +119,7 @@ class Project:
         environment = self.environment | {"PYTHONPATH": str(path)}
         command = [sys.executable, *arguments]
         return subprocess.run(
-            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=300, check=True, **more
+            command, cwd=cwd, env=environment, capture_output=True, text=True, timeout=600, check=True, **more
         )
 
     def train(self) -> None:
@@ -155,7 +155,7 @@ class Project:
         """Give all runs of the record."""
         command = [str(Path(sys.executable).with_name("orchestrail")), "runs", "--all", "--json"]
         done = subprocess.run(
-            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=120, check=True
+            command, env=self.environment, cwd=self.folder, capture_output=True, text=True, timeout=300, check=True
         )
         found: list[dict[str, Any]] = json.loads(done.stdout)["runs"]
         return found

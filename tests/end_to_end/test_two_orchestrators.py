@@ -22,7 +22,7 @@ def served(recorded: Any, name: str, changes: dict[str, tuple[str, str]]) -> Any
         cwd=copy,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     return recorded.json("diff", recorded.json("runs", "--job", "serving.*")["runs"][0]["run_id"])

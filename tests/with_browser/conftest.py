@@ -71,7 +71,7 @@ class Desk:
             [Path(sys.executable).with_name("orchestrail"), *arguments, "--json", "--no-collect", "--home", self.home],
             capture_output=True,
             text=True,
-            timeout=120,
+            timeout=300,
         )
         return json.loads(done.stdout)
 

@@ -69,7 +69,7 @@ class Told:
             cwd=self.home.path,
             capture_output=True,
             check=True,
-            timeout=120,
+            timeout=300,
         )
         found: dict[str, Any] = json.loads(done.stdout)
         return found

@@ -214,7 +214,7 @@ def test_a_try_that_airflow_itself_took_back(failed, state: str, unknown: str) -
         env=home.environment(),
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=300,
         check=True,
     )
     first, *again = [line for line in done.stdout.splitlines() if line.startswith("row ")]

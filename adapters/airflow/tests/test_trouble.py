@@ -37,7 +37,7 @@ def test_a_dag_that_airflow_refuses_because_of_listeners_is_told(database: Home)
     (dags / "refused.py").write_text(DAG)
     if IS_2:  # there `reserialize` tells no listener
         command = [sys.executable, "-c", PROCESS, str(dags), str(dags / "refused.py")]
-        subprocess.run(command, env=home.environment(), check=True, capture_output=True, timeout=120)
+        subprocess.run(command, env=home.environment(), check=True, capture_output=True, timeout=300)
     else:
         done = home.run("dags", "reserialize", AIRFLOW__CORE__DAGS_FOLDER=str(dags))
         assert done.returncode == 0, done.stderr
