@@ -159,6 +159,7 @@ _BEGAN = run.c.began, run.c.first_seq
 """Read backwards where the newest come first: what is written at the end of an index fills its pages."""
 Index("proj_run_began", *_BEGAN)
 Index("proj_run_root_began", *_BEGAN, sqlite_where=IS_ROOT, postgresql_where=IS_ROOT)
+Index("proj_run_root_state", run.c.state, *_BEGAN, sqlite_where=IS_ROOT, postgresql_where=IS_ROOT)
 _text_index("proj_run_system", run.c.system, run.c.first_seq)
 _text_index("proj_run_root_system", run.c.system, run.c.state, run.c.began, where=IS_ROOT & run.c.system.is_not(None))
 _text_index("proj_run_cache_key", run.c.cache_key, run.c.state, run.c.ended_seq)
