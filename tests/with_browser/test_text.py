@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 import unicodedata
+from html import unescape
+from importlib.resources import files
 
 import pytest
 from hypothesis import given
@@ -11,8 +14,9 @@ from markupsafe import Markup
 
 from orchestrail.model import DatasetRef
 from orchestrail.web import addresses
+from orchestrail.web.addresses import Address
 from orchestrail.web.rendering import environment, page
-from orchestrail.web.text import LONGEST, shown
+from orchestrail.web.text import LONGEST, exact, link, shown
 
 ANY = st.text(st.characters())  # halves of characters among them
 
@@ -39,6 +43,52 @@ def test_long_texts_are_cut_and_say_so():
 def test_markup_of_templates_stays():
     """Only what templates made themselves is markup."""
     assert shown(Markup("<b>")) == Markup("<b>")
+
+
+@given(ANY)
+def test_machines_read_a_text_as_it_is(text):
+    """In an attribute it stands whole, and nothing of it ends the attribute or hides; what no page can hold is named."""
+    said = environment().from_string('<option value="{{ given }}">').render(given=text)
+    said.encode()
+    value = re.fullmatch('<option value="([^"<>]*)">', said, re.DOTALL)[1]
+    assert all(unicodedata.category(sign) not in ("Cf", "Cs", "Zl", "Zp") and sign not in "\0\r\n" for sign in value)
+    read = re.sub("&#x([0-9A-F]+);", lambda number: chr(int(number[1], 16)), value)
+    held = "".join(shown(sign) if sign == "\0" or "\ud800" <= sign <= "\udfff" else sign for sign in text)
+    assert unescape(read) == unescape(held.replace("&", "&amp;"))
+
+
+def test_what_is_read_to_people_is_cut_and_what_machines_read_is_not():
+    """By the attribute alone: a template says nothing of it."""
+    template = (
+        '<a data-x="{{ given }}"{% if given %} id="a-{{ given if given else 1 }}"{% endif %} title="{{ given }}">'
+        "{{ given }}</a>"
+    )
+    text = "\u200c" + "x" * 1000
+    said = environment().from_string(template).render(given=text)
+    whole, cut = f"&#x200C;{text[1:]}", shown(text)
+    assert said == f'<a data-x="{whole}" id="a-{whole}" title="{cut}">{cut}</a>'
+
+
+def test_a_link_leads_to_an_address_or_nowhere():
+    """Only what the module of addresses made; where a name is too long, or no page can have it, the text stands without a link."""
+    long = addresses.named("file", "ä" * 3000)
+    assert link(long) == f' href="{exact(long)}"'
+    assert unescape(exact(long)) == long
+    assert link(addresses.named("file", "ä" * 1_000_000)) == link(addresses.find("\udcff")) == link(None) == ""
+    with pytest.raises(TypeError, match="no address"):
+        link("javascript:alert(1)")
+    assert isinstance(long, Address)
+    assert len(long) > LONGEST
+
+
+def test_no_template_writes_a_link_by_itself():
+    """`href` is written by the filter `link`, but for what is no page of the record; attributes are in double quotes."""
+    own = {'static("style.css").address', 'static("icon.svg").address', "path", "to", "begin", "sign_out"}
+    for each in (files("orchestrail.web") / "templates").iterdir():
+        text = each.read_text()
+        assert set(re.findall(r'href="[^"{]*\{\{ (.*?) \}\}', text)) <= own, each.name
+        plain = re.sub(r"\{%.*?%\}", "", re.sub(r"\{\{.*?\}\}", "{{}}", text))
+        assert not re.search(r"=\s*('[^']*)?\{\{", re.sub('"[^"]*"', "whole", plain)), each.name
 
 
 @given(ANY)

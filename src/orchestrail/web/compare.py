@@ -12,6 +12,7 @@ from orchestrail.queries.differences import Difference
 from orchestrail.queries.runs import runs
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.words import data_name
+from orchestrail.web.data import meant
 
 LINES = 300
 """Differences of one category that are listed."""
@@ -34,7 +35,7 @@ def compare(record: Snapshot, a: str | None, b: str | None) -> dict[str, Any]:
         NotRecorded: no recorded run stands behind a side.
         AmbiguousRun: it fits more than one thing.
     """
-    first, second = (a or "").strip(), (b or "").strip()
+    first, second = meant(record, a or ""), meant(record, b or "")
     compared, problem = None, None
     if first:
         try:

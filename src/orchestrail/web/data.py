@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import Query
 
-from orchestrail.errors import NotRecorded
+from orchestrail.errors import AmbiguousRun, ConfigurationError, NotRecorded, UnknownRun
 from orchestrail.model import DatasetRef
 from orchestrail.operations.checking import Question
 from orchestrail.queries.beginnings import since_when
@@ -23,6 +23,7 @@ from orchestrail.queries.times import today
 from orchestrail.queries.withdrawals import withdrawals
 from orchestrail.requirements.verdicts import ORDER, Status
 from orchestrail.web import addresses
+from orchestrail.web.addresses import Address
 from orchestrail.web.judging import Judge
 
 PAGE = 50
@@ -30,9 +31,7 @@ PAGE = 50
 KINDS = ("data", "model")
 _JOBS = 3
 """Jobs that are named beside a data set."""
-_ADDRESS = 2_000
-"""Characters of the names that the address of a next page may hold."""
-_Text = Annotated[str | None, Query(max_length=4096)]
+_Text = Annotated[str | None, Query(max_length=addresses.LONGEST)]
 _MET = 200
 _CONTENTS = 100
 _SHA256 = re.compile(r"(?:sha256:)?[0-9a-f]{64}", re.IGNORECASE)
@@ -60,7 +59,7 @@ class Wanted:
 
     kind: Annotated[str | None, Query(pattern=f"^({'|'.join(KINDS)}|)$")] = None
     namespace: _Text = None
-    name: _Text = None
+    name: Annotated[str | None, Query(max_length=addresses.PATTERN)] = None
     after: _Text = None
     after_namespace: _Text = None
 
@@ -79,11 +78,8 @@ def datasets(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
     )
     rows = found[:PAGE]
     # A page that ends with a name too long for an address begins anew after the last one that is not.
-    ends = [each for each in rows if len(each.name) + len(each.namespace) <= _ADDRESS]
-    goes_on = len(found) > PAGE and bool(ends)
-    following = (
-        addresses.datasets(**asked, after=ends[-1].name, after_namespace=ends[-1].namespace) if goes_on else None
-    )
+    ends = (addresses.datasets(**asked, after=each.name, after_namespace=each.namespace) for each in reversed(rows))
+    following = next(filter(None, ends), None) if len(found) > PAGE else None
     return {
         "rows": rows,
         "wanted": wanted,
@@ -92,23 +88,41 @@ def datasets(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
         "shown_jobs": _JOBS,
         "first": addresses.datasets(**asked) if after is not None else None,
         "following": following,
-        "cut": len(found) > PAGE and not goes_on,
+        "cut": len(found) > PAGE and following is None,
     }
 
 
-def address_of(record: Snapshot, given: str) -> str:
+def meant(record: Snapshot, given: str) -> str:
+    """Give what somebody wrote without the space around it, which belongs to a few names."""
+    stripped = given.strip()
+    if stripped == given:
+        return given
+    try:
+        find_target(record, given)
+    except (AmbiguousRun, NotRecorded, UnknownRun):
+        return stripped
+    return given
+
+
+def address_of(record: Snapshot, asked: str) -> Address:
     """Give the page of whatever somebody has in hand: a digest, the name of a data set or a run.
 
     Raises:
         NotRecorded: no recorded run has to do with it.
         AmbiguousRun: it fits more than one thing.
+        ConfigurationError: it bears a name that is too long for an address.
     """
+    given = meant(record, asked)
     whole = f"sha256:{given.lower().removeprefix('sha256:')}" if _SHA256.fullmatch(given) else given
     target = find_target(record, whole)
     if target.run is not None:
         return addresses.run(target.run.run_id)
     assert target.dataset is not None  # noqa: S101 - it is a run or a data set
-    return addresses.data(target.dataset)
+    if address := addresses.data(target.dataset):
+        return address
+    raise ConfigurationError(
+        "What was found has no page.", "Its name is too long for an address.", "Ask `orchestrail trace` about it."
+    )
 
 
 def find_digest(record: Snapshot, given: str) -> DatasetRef:

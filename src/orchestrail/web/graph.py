@@ -20,6 +20,7 @@ from orchestrail.queries.words import data_name
 from orchestrail.reports.diagrams import Handle, shown_by, svg
 from orchestrail.reports.values import Arrow, Diagram, Node, Shown
 from orchestrail.web import addresses
+from orchestrail.web.addresses import Address
 from orchestrail.web.text import base, shown
 
 DRAWN = 400
@@ -44,7 +45,7 @@ class Line:
 
     Attributes:
         start: name of where it begins.
-        start_address: its page; None where it is not recorded.
+        start_address: its page; None where it is not recorded, empty where its name is too long for an address.
         kind: of the edge.
         end: name of where it ends.
         end_address: its page.
@@ -54,10 +55,10 @@ class Line:
     """
 
     start: str
-    start_address: str | None
+    start_address: Address | None
     kind: str
     end: str
-    end_address: str | None
+    end_address: Address | None
     shown: Shown
     proof: str | None
     note: str | None
@@ -119,7 +120,7 @@ class View:
 
     opened: Sequence[str]
     boxes: int
-    address: Callable[[Sequence[str]], str]
+    address: Callable[[Sequence[str]], Address]
 
 
 def mark(key: str) -> str:
@@ -141,7 +142,7 @@ def graph(record: Snapshot, found: Found, view: View) -> Graph:
     weak = {key: dataset.weak for key, dataset in datasets.items() if dataset.weak}
     leading = _best((edge for edge in found.edges if edge.kind != "parent"), weak)
     nodes: dict[str, Node] = {}
-    pages: dict[str, str | None] = {}
+    pages: dict[str, Address | None] = {}
     sources = set(found.outside)
     for key in dict.fromkeys([*centres, *(end for edge in leading for end in (edge.start, edge.end))]):
         if key in rows:
@@ -220,13 +221,14 @@ def _has_more(record: Snapshot, found: Found, drawn: Diagram) -> set[str]:
 def _handle(view: View, more: Collection[str], node: Node) -> Handle | None:
     """Give what opens a box, or shuts it; none where the record has no more beside it."""
     name = mark(node.key)
-    if name in view.opened:
-        address = view.address([each for each in view.opened if each != name])
-        return Handle(f"box-{name}", f"{address}#box-{name}", "\u2212", f"Shut {node.name}")
-    if node.key not in more:
+    is_open = name in view.opened
+    if not is_open and node.key not in more:
         return None
-    address = view.address([*view.opened, name])
-    return Handle(f"box-{name}", f"{address}#box-{name}", "+", f"Show what lies beside {node.name}")
+    address = view.address([each for each in view.opened if each != name] if is_open else [*view.opened, name])
+    if not address:
+        return None
+    sign, label = ("\u2212", "Shut") if is_open else ("+", "Show what lies beside")
+    return Handle(f"box-{name}", f"{address}#box-{name}", sign, f"{label} {node.name}")
 
 
 def _best(edges: Iterable[Edge], weak: Mapping[str, str]) -> list[Edge]:

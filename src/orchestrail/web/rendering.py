@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from base64 import b64encode
+from collections.abc import Iterator
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -10,6 +12,8 @@ from typing import Any
 
 from fastapi.responses import HTMLResponse
 from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
+from jinja2.ext import Extension
+from jinja2.lexer import Token, TokenStream
 from markupsafe import Markup
 
 from orchestrail import __version__
@@ -49,6 +53,8 @@ VERDICT_SYMBOLS = {
 }
 SAID = frozenset({"behind"})
 """Names with a value that holds where a page does not say its own."""
+_ATTRIBUTE = re.compile(r'\s([\w:-]+)="[^"]*$')
+_READ_OUT = frozenset({"alt", "aria-label", "placeholder", "title"})
 _TYPES = {".css": "text/css; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".svg": "image/svg+xml"}
 
 
@@ -80,12 +86,32 @@ def _static(name: str) -> dict[str, str]:
     raise KeyError(name)
 
 
+class _Attributes(Extension):
+    """Puts the filter `exact` behind every expression within a quoted attribute that is not read to people."""
+
+    def filter_stream(self, stream: TokenStream) -> Iterator[Token]:
+        """Look at the tokens of a template, before they are parsed."""
+        said, within = "", False
+        for token in stream:
+            if token.type == "data":
+                said += token.value
+            if token.type == "variable_begin":
+                attribute = _ATTRIBUTE.search(said)
+                within = attribute is not None and attribute[1] not in _READ_OUT
+            if within and token.type == "variable_end":
+                yield from (Token(token.lineno, *each) for each in (("rparen", ")"), ("pipe", "|"), ("name", "exact")))
+            yield token
+            if within and token.type == "variable_begin":
+                yield Token(token.lineno, "lparen", "(")
+
+
 @cache
 def environment() -> Environment:
-    """Make the environment of the templates: everything is escaped, and everything goes through `text.shown`."""
+    """Make the environment of the templates: everything is escaped; what people read goes through `text.shown`."""
     made = Environment(
         loader=ChoiceLoader([PackageLoader(__package__), PackageLoader("orchestrail.reports")]),
         autoescape=True,
+        extensions=[_Attributes],
         undefined=StrictUndefined,
         finalize=text.shown,
         trim_blocks=True,
@@ -110,6 +136,8 @@ def environment() -> Environment:
         base=text.base,
         digits=text.digits,
         ending=text.ending,
+        exact=text.exact,
+        link=text.link,
         moment=text.moment,
         plain=text.plain,
         whole=lambda value: Markup("{}").format(text.named(value)),

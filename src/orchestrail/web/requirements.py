@@ -31,11 +31,16 @@ def matrix(record: Snapshot, judge: Judge, asked: Question) -> dict[str, Any]:
         "rows": rows,
         "order": [status.value for status in ORDER],
         "counts": [(status.value, len(report.having(status))) for status in ORDER] if report else [],
-        "systems": [system.name for system in systems(record)],
+        "systems": named_systems(record),
         "profiles": PROFILES,
         "asked": asked,
         "disclaimer": disclaimer(),
     }
+
+
+def named_systems(record: Snapshot) -> list[str]:
+    """Name the systems on the record."""
+    return [system.name for system in systems(record)]
 
 
 def leads(subject: str) -> bool:

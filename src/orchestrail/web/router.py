@@ -3,7 +3,7 @@
 Annotations are no text here: FastAPI reads them, and some name what is given to `create_router`.
 """
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
@@ -21,6 +21,7 @@ from orchestrail.web import addresses, compare, data, document, graph, lineage, 
 from orchestrail.web.judging import Judge
 from orchestrail.web.rendering import HEADERS, page, static_files
 from orchestrail.web.runs import Wanted
+from orchestrail.web.text import sent
 
 _STATUS: dict[type[OrchestrailError], int] = {
     ConfigurationError: 400,
@@ -31,8 +32,7 @@ _STATUS: dict[type[OrchestrailError], int] = {
 }
 """What a page says of an error; others, such as that somebody has to sign in, are the server's to answer."""
 
-_LONGEST = 4096
-Text = Annotated[str | None, Query(max_length=_LONGEST)]
+Text = Annotated[str | None, Query(max_length=addresses.LONGEST)]
 Mark = Annotated[str, StringConstraints(pattern="^[0-9a-f]{12}$")]
 Place = Annotated[int | None, Query(ge=0, lt=2**62)]
 
@@ -51,11 +51,27 @@ class _Page(APIRoute):
                     raise
                 return error_page(_STATUS[type(error)], error.what, error.why, error.do)
             except RequestValidationError as error:
-                first = error.errors()[0]
-                what = f"{'.'.join(str(part) for part in first['loc'][1:])} cannot be used."
-                return error_page(404, what, f"{first['msg']}.", "Go back, or look something up.")
+                return _unusable(error.errors()[0])
 
         return answered
+
+
+_WHY = {
+    "missing": "It has to be given.",
+    "string_too_short": "It has to be given.",
+    "string_too_long": "It is longer than the {max_length:,} characters that can be asked for.",
+    "string_pattern_mismatch": "It is none of what is known here.",
+    "int_parsing": "It is no whole number.",
+    "bool_parsing": "It is neither true nor false.",
+}
+
+
+def _unusable(problem: Mapping[str, Any]) -> HTMLResponse:
+    """Make the page of an address of which a part cannot be used: there is no page of it, or it cannot be asked for."""
+    place, *names = problem["loc"]
+    what = f"{'.'.join(str(name) for name in names)} cannot be used."
+    why = _WHY[problem["type"]].format_map(problem.get("ctx", {})) if problem["type"] in _WHY else f"{problem['msg']}."
+    return error_page(404 if place == "path" else 400, what, why, "Go back, or look something up.")
 
 
 def error_page(status: int, what: str, why: str = "", do: str = "") -> HTMLResponse:
@@ -105,11 +121,13 @@ def create_router(
 
     def asked_of(
         request: Request,
-        _record: Record,
+        record: Record,
         profile: Annotated[str, Query(pattern="^(build|release|operate)$")] = "build",
         system: Text = None,
         target: Text = None,
     ) -> Question:
+        if system and "\r\n" in system:
+            system = sent(system, requirements.named_systems(record))
         return Question(target or None, system or None, profile, today(), afar=True, systems=systems_of(request))
 
     Asked = Annotated[Question, Depends(asked_of)]
@@ -142,8 +160,8 @@ def create_router(
     @router.get("/data/{digest}")
     def show_content(request: Request, record: Record, digest: str) -> Response:
         found = data.find_digest(record, digest)
-        if found.digest != digest:
-            return RedirectResponse(addresses.data(found), 303)
+        if found.digest != digest and (address := addresses.data(found)):
+            return RedirectResponse(address, 303)
         return shown(record, "data", data.one(record, found, judge, systems_of(request)))
 
     @router.get("/data")
@@ -169,7 +187,7 @@ def create_router(
     @router.get("/lineage")
     def show_lineage(
         record: Record,
-        target: Annotated[str, Query(min_length=1, max_length=_LONGEST)],
+        target: Annotated[str, Query(min_length=1, max_length=addresses.LONGEST)],
         direction: Annotated[str, Query(pattern="^(back|forward)$")] = "back",
         opened: Annotated[list[Mark] | None, Query(alias="open", max_length=graph.OPENED)] = None,
         boxes: Annotated[int, Query(ge=1, le=graph.MOST)] = graph.DRAWN,
@@ -219,8 +237,8 @@ def create_router(
         if not (target and target.strip()):
             return page("find", target="", problem=None)
         try:
-            return RedirectResponse(data.address_of(record, target.strip()), 303)
-        except (NotRecorded, UnknownRun, AmbiguousRun) as error:
+            return RedirectResponse(data.address_of(record, target), 303)
+        except (NotRecorded, UnknownRun, AmbiguousRun, ConfigurationError) as error:
             return page("find", _STATUS[type(error)], target=target, problem=error)
 
     @router.get("/static/{name}")

@@ -24,6 +24,8 @@ from orchestrail.queries.snapshot import Snapshot
 from orchestrail.queries.times import utc
 from orchestrail.queries.words import counted, error_apart, short_job
 from orchestrail.web import addresses
+from orchestrail.web.addresses import Address
+from orchestrail.web.text import sent
 
 PAGE = 50
 """Runs on one page."""
@@ -32,20 +34,20 @@ STEPS = 1000
 _EVENTS = 100
 _WIDTH = 1000
 """Units of the width of a timeline."""
-_Short = Annotated[str | None, Query(max_length=400)]
+_Text = Annotated[str | None, Query(max_length=addresses.LONGEST)]
 
 
 @dataclass
 class Wanted:
     """What is asked of the list of runs: the filters of `orchestrail runs`, and where a page begins."""
 
-    system: _Short = None
-    orchestrator: _Short = None
-    state: _Short = None
-    job: _Short = None
-    since: _Short = None
+    system: _Text = None
+    orchestrator: _Text = None
+    state: _Text = None
+    job: Annotated[str | None, Query(max_length=addresses.PATTERN)] = None
+    since: _Text = None
     every: Annotated[bool, Query(alias="all")] = False
-    before: _Short = None
+    before: _Text = None
     live: bool = True
 
 
@@ -61,11 +63,13 @@ class Following:
 
     said: str
     on: bool
-    other: str | None
+    other: Address | None
 
 
 def listing(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
     """Give a page of the list, the newest first."""
+    named = [system.name for system in systems(record)]
+    wanted = replace(wanted, system=sent(wanted.system, named))
     found = find_runs(
         record,
         since=_since(wanted.since) if wanted.since else None,
@@ -89,7 +93,7 @@ def listing(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
     return {
         "rows": found[:PAGE],
         "wanted": wanted,
-        "systems": [system.name for system in systems(record)],
+        "systems": named,
         "orchestrators": orchestrators(record),
         "choices": [state.value for state in State],
         "following": following,
@@ -185,8 +189,7 @@ def _follow(row: RunRow, steps: Sequence[Step], *, live: bool) -> Following:
     if not running:
         return Following("It does not run any more.", on=False, other=None)
     said = f"Running: {len(steps) - running} of {counted(len(steps), 'run')} ended." if len(steps) > 1 else "Running."
-    here = addresses.run(row.run_id)
-    return Following(said, live, f"{here}?live=no" if live else here)
+    return Following(said, live, addresses.run(row.run_id, live="no" if live else None))
 
 
 _LONG = ("distributions",)
