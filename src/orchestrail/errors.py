@@ -71,6 +71,10 @@ class StoreError(OrchestrailError):
     exit_code = 4
 
 
+class NoStore(StoreError):
+    """There is no store where one was named."""
+
+
 class Unstorable(StoreError):
     """What was given can be held by no store of this kind, however often it is tried; nothing of it was stored."""
 

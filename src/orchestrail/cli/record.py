@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from orchestrail.cli.output import Output
-from orchestrail.errors import ConfigurationError
+from orchestrail.errors import ConfigurationError, NoStore
 from orchestrail.operations import open_record
 from orchestrail.operations.collect import collect
 from orchestrail.operations.digests import take_digests
@@ -31,7 +31,14 @@ def collected(settings: Settings, output: Output, *, no_collect: bool) -> Store:
     if not no_collect and settings.url is not None:
         output.remark("the spool is left for the server at ORCHESTRAIL_URL; `orchestrail ship` sends it.")
         no_collect = True
-    store = open_record(settings, create=not no_collect and settings.store_is_in_home)
+    try:
+        store = open_record(settings, create=not no_collect and settings.store_is_in_home)
+    except NoStore as error:
+        if settings.url is None:
+            raise
+        # `collect` would take the spool away from the server.
+        why = "What this home records goes to the server at ORCHESTRAIL_URL."
+        raise NoStore(error.what, why, "Ask its pages or its API, or name its store with --store.") from None
     if not no_collect:
         done = collect(settings, store, progress=output.progress("collecting segments"))
         if done.quarantined:

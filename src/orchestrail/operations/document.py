@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
 
-from orchestrail.errors import ConfigurationError
+from orchestrail.errors import ConfigurationError, StoreError
 from orchestrail.model import Job
 from orchestrail.operations.records import own_record
 from orchestrail.projections.apply import apply
@@ -111,8 +111,11 @@ def write(settings: Settings, store: Store, document: Document, folder: Path, pr
         "points": [{"point": point.point, "marks": [mark.value for mark in point.marks]} for point in document.points],
         "missing": sum(Mark.MISSING in point.marks for point in document.points),
     }
-    appended = store.append(
-        [own_record("orchestrail_document", said, SOURCE, Job(settings.namespace, "orchestrail.document"))]
-    )
+    said_of = own_record("orchestrail_document", said, SOURCE, Job(settings.namespace, "orchestrail.document"))
+    try:
+        appended = store.append([said_of])
+    except StoreError as error:
+        what = f"The documentation is in {folder}, and not on the record. {error.what}"
+        raise StoreError(what, error.why, error.do) from error
     apply(store)
     return Written(document, tuple(folder / name for name in contents), digest, appended.size - 1)

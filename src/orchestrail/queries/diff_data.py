@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from orchestrail.model import DatasetRef
-from orchestrail.projections.rows import RunRow
+from orchestrail.projections.rows import RunRow, Use
 from orchestrail.queries.differences import Differences, one_of
-from orchestrail.queries.loading import wrote_itself
+from orchestrail.queries.loading import dataset_key, wrote_itself
 from orchestrail.queries.sides import Side
 
 
@@ -71,11 +71,11 @@ def _items(rows: Iterable[RunRow], written: bool) -> list[_Item]:
     made: dict[tuple[str, str], set[str | None]] = defaultdict(set)
     listed = list(rows)
     for row in listed:
-        for use in row.outputs if wrote_itself(row) else ():
+        for use in _made(row) if wrote_itself(row) else ():
             made[use.dataset.namespace, use.dataset.name].add(use.dataset.digest)
     items: dict[tuple[str, str], _Item] = {}
     for row in listed:
-        for use in row.outputs if written else row.inputs:
+        for use in _made(row) if written else row.inputs:
             name = use.dataset.namespace, use.dataset.name
             inside = name in made and (use.dataset.digest in made[name] or not use.dataset.digest or None in made[name])
             if not written and inside:
@@ -91,6 +91,12 @@ def _items(rows: Iterable[RunRow], written: bool) -> list[_Item]:
                 if name in items and row.job.name not in items[name].jobs:
                     items[name].passed_on = True
     return list(items.values())
+
+
+def _made(row: RunRow) -> Iterator[Use]:
+    """List what a run wrote, without what it read and gave back unchanged: that is none of its own."""
+    taken = {dataset_key(use.dataset) for use in row.inputs if use.dataset.digest}
+    yield from (use for use in row.outputs if dataset_key(use.dataset) not in taken)
 
 
 def _matched(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import ColumnElement, Connection, Exists, and_, func, or_, select
 
-from orchestrail.model import EMPTY, DatasetRef, State
+from orchestrail.model import EMPTY, IN_MEMORY, DatasetRef, State
 from orchestrail.projections import tables
 from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import Use
@@ -16,6 +17,8 @@ from orchestrail.projections.tables import use_row
 from orchestrail.queries.loading import is_unidentified
 
 _END_OF_LOG = 2**62
+_NEAR = 20
+"""Writers of an equal value in other root runs of which the process is looked up: a common one has thousands."""
 _TAKEN = tables.use.alias("taken")
 _Key = tuple[str | None, str, str]
 """Digest, namespace and name of a data set."""
@@ -80,6 +83,8 @@ class Origins:
         self._written: dict[_Key, list[_Writing]] = {}
         self._seen: dict[_Key, int] = {}
         self._changed: dict[_Key, tuple[str, int] | None] = {}
+        self._places: dict[str, set[str]] = {}
+        self._lenders: dict[str, set[str]] = {}
 
     def prepare(self, datasets: Iterable[DatasetRef]) -> None:
         """Look up at once who wrote some data sets whose digests are known."""
@@ -109,13 +114,16 @@ class Origins:
         written after the data set had been seen are no origin of it. A writer later in the log counts where nothing earlier does
         and the order of the log does not speak against it: spools of several hosts are collected one after the other.
 
+        A value in memory goes no further than its root run and its process, unless a run says where it had it from: that another
+        process made an equal one, two ones in an array say, tells nothing.
+
         Args:
             reading: what was read, and when.
         """
         dataset = reading.dataset
         found = self._writings(reading)
         # A run that read these bytes under this name before it wrote them there gave back what it was given.
-        writings = [each for each in found if not each.unchanged]
+        writings = self._in_reach([each for each in found if not each.unchanged], reading)
         same = [each for each in writings if _same_name(each.use.dataset, dataset)]
         if not dataset.digest:
             return _named_origin(dataset, same, reading)
@@ -136,7 +144,9 @@ class Origins:
             return Origin(chosen.use, "version" if matches else "name", others)
         if self._is_changed(reading):
             return Origin(None, None, others, "recorded runs wrote other contents under this name")
-        return Origin(None, None, others, "it is empty, as much else is" if dataset.is_empty else None)
+        note = "it is empty, as much else is" if dataset.is_empty else None
+        passed = _passed(found, None, reading)
+        return Origin(None, None, tuple(run_id for run_id in others if run_id not in passed), note, passed)
 
     def _writings(self, reading: Reading) -> list[_Writing]:
         """Find who wrote this digest, or this name without saying what, but for the reader itself."""
@@ -150,6 +160,47 @@ class Origins:
         ]
         # A run that took its result from a cache wrote nothing, whatever it reported, where the one that computed it is known.
         return [each for each in found if not each.cached] or found
+
+    def _in_reach(self, writings: Sequence[_Writing], reading: Reading) -> Sequence[_Writing]:
+        """Leave out who made an equal value in memory of which nothing can have come to the reader."""
+        if reading.dataset.namespace != IN_MEMORY or reading.run_id is None or reading.root_run_id is None:
+            return writings
+        away = [
+            each
+            for each in writings
+            if each.use.dataset.namespace == IN_MEMORY and each.root_run_id != reading.root_run_id
+        ]
+        if not away:
+            return writings
+        here = self._whereabouts(reading.run_id) | self._whereabouts(reading.root_run_id)
+        reached = self._taken_from(reading)
+        for each in [each for each in away if each.use.seq < reading.seq][-_NEAR:]:
+            there = self._whereabouts(each.use.run_id) | self._whereabouts(each.root_run_id)
+            if here & there or not (any(map(_is_process, here)) and any(map(_is_process, there))):
+                reached.add(each.use.run_id)
+        beyond = {each.use.run_id for each in away} - reached
+        return [each for each in writings if each.use.run_id not in beyond]
+
+    def _whereabouts(self, run_id: str) -> set[str]:
+        """Name the process in which a run lived and the runs in which it ran, recorded or not, as far as its recorder told."""
+        if run_id not in self._places:
+            run = tables.run.c
+            query = select(run.parent_run_id, run.stated_root_run_id, run.facts).where(run.run_id == run_id)
+            parent, root, facts = self._connection.execute(query).first() or (None, None, "{}")
+            owner = json.loads(facts).get("owner")
+            process = json.dumps(owner, sort_keys=True) if owner else None
+            self._places[run_id] = {place for place in (process, parent, root) if place is not None}
+        return self._places[run_id]
+
+    def _taken_from(self, reading: Reading) -> set[str]:
+        """Name the runs of which the reader says that it had something from them, and those from whose cache its root run took."""
+        run, edge = tables.run.c, tables.edge.c
+        root = str(reading.root_run_id)
+        if root not in self._lenders:
+            cached = select(run.cached_from).where(run.root_run_id == root, run.cached_from.is_not(None))
+            self._lenders[root] = set(self._connection.execute(cached).scalars())
+        stated = select(edge.from_run).where(edge.to_run == reading.run_id)
+        return {*self._lenders[root], *self._connection.execute(stated).scalars()}
 
     def _first_seen(self, dataset: DatasetRef) -> int:
         key = _key(dataset)
@@ -168,18 +219,23 @@ class Origins:
         return first is not None and first[1] < reading.seq
 
 
+def _is_process(place: str) -> bool:
+    return place.startswith("{")
+
+
 def _key(dataset: DatasetRef) -> _Key:
     return dataset.digest or None, dataset.namespace, dataset.name
 
 
-def _passed(found: Sequence[_Writing], chosen: _Writing, reading: Reading) -> tuple[str, ...]:
+def _passed(found: Sequence[_Writing], chosen: _Writing | None, reading: Reading) -> tuple[str, ...]:
+    """Name the runs that it went through unchanged since it was written; since ever, where no run is known to have written it."""
     return tuple(
         each.use.run_id
         for each in found
         if each.unchanged
         and each.root_run_id == reading.root_run_id
         and each.use.dataset.digest == reading.dataset.digest
-        and chosen.use.seq < each.use.seq < reading.seq
+        and (chosen.use.seq if chosen is not None else -1) < each.use.seq < reading.seq
     )
 
 

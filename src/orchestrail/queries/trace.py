@@ -486,6 +486,9 @@ class _Tracer:
     def _add(self, dataset: DatasetRef, origin: Origin) -> None:
         key = dataset_key(dataset)
         known = self.datasets.get(key)
+        # What came later to it passed more runs than what came first.
+        passed = tuple(dict.fromkeys([*(known.passed if known is not None else ()), *origin.passed]))
+        others = tuple(run_id for run_id in origin.others if run_id not in passed)
         if origin.writer is not None and origin.proof is not None:
             self._wrote(origin.writer, dataset, origin.proof, origin.note)
             self._ask(origin.writer.run_id)
@@ -497,16 +500,15 @@ class _Tracer:
                 format=dataset.format or made.format,
                 framework=dataset.framework or made.framework,
             )
-            # What came later to it passed more runs than what came first.
-            passed = tuple(dict.fromkeys([*(known.passed if known is not None else ()), *origin.passed]))
-            others = tuple(run_id for run_id in origin.others if run_id not in passed)
             self.datasets[key] = TracedDataset(described, origin.writer.run_id, others, origin.note, passed)
-            for run_id in origin.passed:
-                self._join(Edge(run_id, key, "wrote", "digest", note=UNCHANGED))
-                self._ask(run_id)
         elif known is None:
             gap = NOT_CAPTURED if is_unidentified(dataset) else FROM_NOBODY if is_in_memory(dataset) else None
-            self.datasets[key] = TracedDataset(dataset, None, origin.others, origin.note or gap)
+            self.datasets[key] = TracedDataset(dataset, None, others, origin.note or gap, passed)
+        elif known.writer is None:
+            self.datasets[key] = replace(known, others=others, passed=passed)
+        for run_id in origin.passed:
+            self._join(Edge(run_id, key, "wrote", "digest", note=UNCHANGED))
+            self._ask(run_id)
 
     def _wrote(self, writer: Use, dataset: DatasetRef, proof: str, note: str | None = None) -> None:
         key = dataset_key(dataset)

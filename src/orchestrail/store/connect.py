@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, cast
 from urllib.parse import quote
 
-from orchestrail.errors import StoreError, Unstorable
+from orchestrail.errors import NoStore, StoreError, Unstorable
 from orchestrail.store import schema
 from orchestrail.store.session import Damage
 
@@ -98,7 +98,7 @@ def open_reader(path: Path) -> sqlite3.Connection:
     beside it, from a private copy.
     """
     if not path.exists():
-        raise StoreError(
+        raise NoStore(
             f"There is no audit store at {path}.",
             "Nothing was collected into it.",
             "Run `orchestrail collect`, or name the store that is meant.",

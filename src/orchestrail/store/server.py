@@ -10,7 +10,7 @@ import psycopg
 from psycopg import errors
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
-from orchestrail.errors import ConfigurationError, StoreError, Unstorable
+from orchestrail.errors import ConfigurationError, NoStore, StoreError, Unstorable
 from orchestrail.store.postgresql_schema import SCHEMA
 from orchestrail.store.session import Damage
 
@@ -84,9 +84,9 @@ class Server:
             )
         return connection
 
-    def missing(self) -> StoreError:
+    def missing(self) -> NoStore:
         """Say that there is no store."""
-        return StoreError(
+        return NoStore(
             f"{self.called} does not exist.",
             "Nothing was collected into it.",
             "Run `orchestrail collect`, or name the store that is meant.",

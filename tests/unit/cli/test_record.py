@@ -125,6 +125,15 @@ def test_a_store_that_was_named_is_made_by_what_collects_alone(story, run, tmp_p
     assert run("runs", "--store", there).exit_code == 0
 
 
+def test_who_records_for_a_server_is_told_where_to_ask(run, monkeypatch):
+    """`collect` would take away what goes to the server; it is not what one is told to do."""
+    monkeypatch.setenv("ORCHESTRAIL_URL", "http://127.0.0.1:1")
+    done = run("runs")
+    assert done.exit_code == 4
+    assert "goes to the server at ORCHESTRAIL_URL. Ask its pages or its API" in " ".join(done.stderr.split())
+    assert "orchestrail collect" not in done.stderr
+
+
 def test_verify_never_collects(story, run):
     """What is spooled stays there; without a store the answer is exit code 4."""
     assert run("verify").exit_code == 4

@@ -520,3 +520,16 @@ def test_a_process_that_lent_a_stored_result_stands_on_no_side_by_that(made, com
     runs = compared(made.run_id(10), made.run_id(20), *events)
     for category in ("parameters", "steps"):
         assert entries(runs, "changed", category) == entries(document, "changed", category)
+
+
+def test_what_a_step_gave_back_unchanged_is_none_that_it_made(made, compared):
+    """On one side it changed the table, on the other one there was nothing to change: both read the same."""
+    raw, scaled = (made.dataset(name, name) | {"namespace": "inmemory"} for name in ("scale.df", "scale"))
+    document = both(made, compared, {"inputs": [raw], "outputs": [raw]}, {"inputs": [raw], "outputs": [scaled]})
+    assert ("scale.df", "contents") not in entries(document, "changed", "input")
+    assert ("scale.df", "contents") in entries(document, "same", "input")
+    assert ("scale.df", "contents") not in {
+        **entries(document, "changed", "output"),
+        **entries(document, "changed", "intermediate"),
+    }
+    assert ("scale", "contents") in entries(document, "changed", "output")

@@ -565,3 +565,83 @@ def test_a_trace_of_anything_ends_and_hangs_together(made, data):
             assert all(edge["kind"] in ("read", "wrote") for edge in document["unproven"])
             written = {edge["to"] for edge in document["edges"] if edge["kind"] == "wrote"}
             assert not written & {source["key"] for source in document["sources"]}
+
+
+def held(made, name, content):
+    """A value in memory."""
+    return made.dataset(name, content) | {"namespace": "inmemory"}
+
+
+def lived(pid):
+    """What a run says of the process that it lived in."""
+    return {"ours": {"owner": {"host": "one", "bootId": "b", "pidNamespace": "p", "pid": pid, "startTicks": 1}}}
+
+
+@pytest.mark.parametrize(
+    ("reader", "followed"),
+    [
+        ({"parent": 20, **lived(8)}, False),
+        ({"parent": 20, **lived(7)}, True),
+        ({"parent": 20}, True),
+        ({"parent": 10, **lived(8)}, True),
+        ({"parent": 20, "upstream": (11,), **lived(8)}, True),
+        ({"parent": 20, "root": 10, **lived(8)}, True),
+    ],
+    ids=[
+        "elsewhere",
+        "the same process",
+        "a process that nobody told",
+        "the same root run",
+        "it says so",
+        "a root that it names",
+    ],
+)
+def test_a_value_in_memory_goes_no_further_than_its_process(made, traced, reader, followed):
+    """Equal ones of another process lead nowhere, and are named."""
+    weights = [held(made, "weights", "two ones")]
+    document = traced(
+        "/m",
+        made.event("START", 10, **lived(7)),
+        made.event("COMPLETE", 11, second=1, parent=10, inputs=[made.dataset("/salaries", "s")], outputs=weights, **lived(7)),
+        made.event("START", 20, second=2, **{name: reader[name] for name in reader if name == "ours"}),
+        made.event(
+            "COMPLETE", 21, second=3, inputs=[held(made, "w", "two ones")], outputs=[made.dataset("/m", "m")], **reader
+        ),
+    )  # fmt: skip
+    assert (11 in ran(document)) is followed
+    assert names(document["sources"]) == ({"/salaries"} if followed else set())
+    (value,) = [dataset for dataset in document["datasets"] if dataset["name"] == "w"]
+    assert value["also_written_by"] == ([] if followed else [made.run_id(11)])
+
+
+def test_a_value_out_of_a_cache_leads_to_the_process_that_made_it(made, traced):
+    """Whatever process took it over."""
+    table = [held(made, "table", "t")]
+    document = traced(
+        "/m",
+        made.event("START", 10, **lived(7)),
+        made.event("COMPLETE", 11, inputs=[made.dataset("/raw", "r")], outputs=table, parent=10, **lived(7)),
+        made.event("START", 20, second=1, **lived(8)),
+        made.event(
+            "COMPLETE", 21, second=2, parent=20, outputs=table,
+            ours=lived(8)["ours"] | {"state": "CACHED", "cachedFrom": made.run_id(11)},
+        ),
+        made.event("COMPLETE", 22, second=3, parent=20, inputs=table, outputs=[made.dataset("/m", "m")], **lived(8)),
+    )  # fmt: skip
+    assert arrows(document, "wrote") >= {(11, "inmemory:table", "digest")}
+    assert names(document["sources"]) == {"/raw"}
+
+
+def test_what_gave_a_source_back_unchanged_is_part_of_the_way(made, traced):
+    """A cleaning that found nothing ran all the same, though nobody is known to have made the value."""
+    table = [held(made, "table", "t")]
+    document = traced(
+        "/m",
+        made.event("START", 1),
+        made.event("COMPLETE", 2, second=1, parent=1, inputs=table, outputs=table),
+        made.event("COMPLETE", 3, second=2, parent=1, inputs=table, outputs=[made.dataset("/m", "m")]),
+    )
+    assert ran(document) >= {2, 3}
+    assert (2, "inmemory:table", "digest") in arrows(document, "wrote")
+    (value,) = [dataset for dataset in document["datasets"] if dataset["name"] == "table"]
+    assert value["also_written_by"] == []
