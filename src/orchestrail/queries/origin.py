@@ -172,25 +172,33 @@ class Origins:
         ]
         if not away:
             return writings
-        here = self._whereabouts(reading.run_id) | self._whereabouts(reading.root_run_id)
-        reached = self._taken_from(reading)
-        for each in [each for each in away if each.use.seq < reading.seq][-_NEAR:]:
-            there = self._whereabouts(each.use.run_id) | self._whereabouts(each.root_run_id)
+        near = [each for each in away if each.use.seq < reading.seq][-_NEAR:]
+        places = self._whereabouts(
+            [(reading.run_id, reading.root_run_id), *((each.use.run_id, each.root_run_id) for each in near)]
+        )
+        here, reached = places[reading.run_id], self._taken_from(reading)
+        for each in near:
+            there = places[each.use.run_id]
             if here & there or not (any(map(_is_process, here)) and any(map(_is_process, there))):
                 reached.add(each.use.run_id)
         beyond = {each.use.run_id for each in away} - reached
         return [each for each in writings if each.use.run_id not in beyond]
 
-    def _whereabouts(self, run_id: str) -> set[str]:
-        """Name the process in which a run lived and the runs in which it ran, recorded or not, as far as its recorder told."""
-        if run_id not in self._places:
+    def _whereabouts(self, runs: Sequence[tuple[str, str]]) -> dict[str, set[str]]:
+        """Name the processes in which runs and their roots lived, and the runs in which they ran, recorded or not, as they told.
+
+        Args:
+            runs: each with its root run.
+        """
+        if unknown := {run_id for pair in runs for run_id in pair} - self._places.keys():
+            self._places.update((run_id, set()) for run_id in unknown)
             run = tables.run.c
-            query = select(run.parent_run_id, run.stated_root_run_id, run.facts).where(run.run_id == run_id)
-            parent, root, facts = self._connection.execute(query).first() or (None, None, "{}")
-            owner = json.loads(facts).get("owner")
-            process = json.dumps(owner, sort_keys=True) if owner else None
-            self._places[run_id] = {place for place in (process, parent, root) if place is not None}
-        return self._places[run_id]
+            query = select(run.run_id, run.parent_run_id, run.stated_root_run_id, run.facts)
+            for run_id, *above, facts in self._connection.execute(query.where(run.run_id.in_(sorted(unknown)))):
+                owner = json.loads(facts)["owner"]
+                process = json.dumps(owner, sort_keys=True) if owner else None
+                self._places[run_id] = {place for place in (process, *above) if place is not None}
+        return {run_id: self._places[run_id] | self._places[root] for run_id, root in runs}
 
     def _taken_from(self, reading: Reading) -> set[str]:
         """Name the runs of which the reader says that it had something from them, and those from whose cache its root run took."""
