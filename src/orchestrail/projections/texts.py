@@ -26,8 +26,13 @@ from sqlalchemy.sql import operators
 from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 
+from orchestrail.errors import ConfigurationError
+
 TEXT = String().with_variant(String(collation="C"), "postgresql")
 """Texts sort by their bytes on every engine."""
+
+_LONGEST_PATTERN = 50_000
+"""Bytes of a pattern that SQLite takes (`SQLITE_MAX_LIKE_PATTERN_LENGTH`)."""
 
 _BEGINNING = 250
 """Characters that an index of PostgreSQL holds of a text: at most 1,000 bytes."""
@@ -102,6 +107,13 @@ def ends_with(column: ColumnElement[str], end: str) -> ColumnElement[bool]:
 
 
 def fits(column: ColumnElement[str], given: str) -> ColumnElement[bool]:
-    """Say that a text is a given one, in which `*` stands for any text; large and small letters of ASCII are the same."""
+    """Say that a text is a given one, in which `*` stands for any text; large and small letters of ASCII are the same.
+
+    Raises:
+        ConfigurationError: it is longer than what every engine takes as a pattern.
+    """
     pattern = given.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_").replace("*", "%")
+    if (size := len(pattern.encode(errors="surrogatepass"))) > _LONGEST_PATTERN:
+        why = f"It takes {size:,} bytes, and {_LONGEST_PATTERN:,} can be looked for."
+        raise ConfigurationError("What a name shall look like is too long.", why, "Give a part of it, and `*`.")
     return column.ilike(pattern, escape="\\")

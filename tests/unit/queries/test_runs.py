@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from orchestrail.errors import AmbiguousRun, UnknownRun
+from orchestrail.errors import AmbiguousRun, ConfigurationError, UnknownRun
 from orchestrail.model import State
 from orchestrail.queries.runs import find_run, runs
 
@@ -103,3 +103,10 @@ def test_a_cached_run_shows_the_outputs_of_the_one_that_computed_them(made, reco
     assert [use.dataset.name for use in row.outputs] == ["/a"]
     assert row.inferred == ("outputs",)
     assert find_run(store, made.run_id(4)).outputs == find_run(store, made.run_id(5)).outputs == ()
+
+
+def test_a_name_that_is_too_long_to_look_for_is_the_askers_mistake(store):
+    """SQLite refuses it, which is no damage of the store."""
+    assert runs(store, job="x" * 50_000) == []
+    with pytest.raises(ConfigurationError, match="too long"):
+        runs(store, job="_" * 30_000)
