@@ -239,10 +239,9 @@ def main() -> int:
         rounds = 0
         share = max(1, given.tasks // (given.kills + 1))
         while chaos.kills.total() < given.kills:
-            if not (
-                left := prefect.left()
-            ):  # some came too late: more is to do until as many as were asked for were in time
-                chaos.tasks += 2 * share
+            left = prefect.left()
+            if not left:
+                chaos.tasks += 2 * share  # some kills came too late
                 continue
             prefect.round(KINDS[rounds % len(KINDS)], left[: 2 * share])
             rounds += 1

@@ -7,18 +7,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import ModuleType
 
-import hypothesis
 import pytest
 
 from orchestrail.store import open_store
 from orchestrail.store.sqlite import SqliteStore
 from orchestrail.testing import stores
+from orchestrail.testing.patience import be_patient
 
-# A busy machine is no mistake of the code.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("unhurried")
+be_patient()
 
 
 def _load(name: str) -> ModuleType:

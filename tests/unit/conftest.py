@@ -2,15 +2,12 @@ from __future__ import annotations
 
 from types import ModuleType
 
-import hypothesis
 import made
 import pytest
 
-# A busy machine is no mistake of the code.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("unhurried")
+from orchestrail.testing.patience import be_patient
+
+be_patient()
 
 
 @pytest.fixture(scope="session", name="made")

@@ -14,7 +14,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 from playwright.sync_api import (
     Browser,
@@ -27,14 +26,12 @@ from playwright.sync_api import (
     sync_playwright,
 )
 
+from orchestrail.testing.patience import be_patient
+
 sys.path.insert(0, str(Path(__file__).parent))  # for `sending`, which is no test
 PATIENCE = 120_000
 """Milliseconds that a page may take for what a browser does on a busy machine."""
-# Such a machine is no mistake of the code.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("unhurried")
+be_patient()
 expect.set_options(timeout=PATIENCE)
 
 EXAMPLE = Path(__file__).parents[2] / "examples" / "mortgage"

@@ -9,21 +9,17 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 
-import hypothesis
 import made
 import pytest
 
 from orchestrail.operations.tokens import Scope, Tokens
+from orchestrail.testing.patience import be_patient
 
 sys.path.insert(0, str(Path(__file__).parent))
 
 from serving import COMMAND, Serving
 
-# A busy machine is no mistake of the code.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("unhurried")
+be_patient()
 
 
 @pytest.fixture(scope="session", name="made")

@@ -11,7 +11,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -19,12 +18,9 @@ sys.path.insert(0, str(Path(__file__).parent))
 from airflow_home import BUNDLES, DAGS, IS_2, OUTSIDE, STATES, WITHOUT, Home, Scheduled, dag_runs
 
 from orchestrail.testing.once import made_once
+from orchestrail.testing.patience import be_patient
 
-# A busy machine is no mistake of the code.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("unhurried")
+be_patient()
 
 GUEST_TRANSPORT = '{"type": "orchestrail.transport.openlineage.SpoolTransport"}'
 

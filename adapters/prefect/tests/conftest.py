@@ -13,17 +13,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import hypothesis
 import pytest
 
 from orchestrail import guard
 from orchestrail.testing import schema_problems, spooled_events
+from orchestrail.testing.patience import be_patient
 
-# A busy machine is no mistake of the code.
-hypothesis.settings.register_profile(
-    "unhurried", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
-)
-hypothesis.settings.load_profile("unhurried")
+be_patient()
 
 SPECIFICATION = Path(__file__).parents[4] / "shared" / "data" / "openlineage-spec"
 SERVER = """
@@ -57,6 +53,7 @@ if heartbeat is not None:
 WITH = """
 from orchestrail_prefect import audited
 from orchestrail import guard
+from orchestrail.testing.patience import be_patient
 
 @atexit.register
 def tell_what_was_swallowed():
