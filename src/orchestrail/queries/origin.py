@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from orchestrail.projections.chunks import chunks
 from orchestrail.projections.rows import Use
 from orchestrail.projections.tables import use_row
 from orchestrail.queries.loading import is_unidentified
+from orchestrail.queries.reach import Reach
 
 _END_OF_LOG = 2**62
 _NEAR = 20
@@ -50,7 +50,7 @@ class Origin:
     Attributes:
         writer: the run that wrote it, and what it wrote; None for a source.
         proof: `digest`, `version` or `name`; None for a source.
-        others: runs that wrote the same digest too.
+        others: runs that wrote the same digest too, those that it passed among them.
         note: what makes the answer less plain than it looks.
         passed: runs of the same root run that read it before and gave it back unchanged: a check, a cleaning that found nothing.
     """
@@ -83,8 +83,7 @@ class Origins:
         self._written: dict[_Key, list[_Writing]] = {}
         self._seen: dict[_Key, int] = {}
         self._changed: dict[_Key, tuple[str, int] | None] = {}
-        self._places: dict[str, set[str]] = {}
-        self._lenders: dict[str, set[str]] = {}
+        self._reach = Reach(connection)
 
     def prepare(self, datasets: Iterable[DatasetRef]) -> None:
         """Look up at once who wrote some data sets whose digests are known."""
@@ -136,17 +135,15 @@ class Origins:
             chosen = _nearest([each for each in elsewhere if each.use.seq < seen], reading)
         if chosen:
             note = None if chosen.use.seq < reading.seq else "it stands later in the log than the reading"
-            passed = _passed(found, chosen, reading)
-            apart = {chosen.use.run_id, *passed}
-            return Origin(chosen.use, "digest", tuple(run_id for run_id in others if run_id not in apart), note, passed)
+            others = tuple(run_id for run_id in others if run_id != chosen.use.run_id)
+            return Origin(chosen.use, "digest", others, note, _passed(found, chosen, reading))
         if chosen := _nearest([each for each in same if not each.use.dataset.digest], reading):
             matches = dataset.version is not None and chosen.use.dataset.version == dataset.version
             return Origin(chosen.use, "version" if matches else "name", others)
         if self._is_changed(reading):
             return Origin(None, None, others, "recorded runs wrote other contents under this name")
         note = "it is empty, as much else is" if dataset.is_empty else None
-        passed = _passed(found, None, reading)
-        return Origin(None, None, tuple(run_id for run_id in others if run_id not in passed), note, passed)
+        return Origin(None, None, others, note, _passed(found, None, reading))
 
     def _writings(self, reading: Reading) -> list[_Writing]:
         """Find who wrote this digest, or this name without saying what, but for the reader itself."""
@@ -172,43 +169,10 @@ class Origins:
         ]
         if not away:
             return writings
-        near = [each for each in away if each.use.seq < reading.seq][-_NEAR:]
-        places = self._whereabouts(
-            [(reading.run_id, reading.root_run_id), *((each.use.run_id, each.root_run_id) for each in near)]
-        )
-        here, reached = places[reading.run_id], self._taken_from(reading)
-        for each in near:
-            there = places[each.use.run_id]
-            if here & there or not (any(map(_is_process, here)) and any(map(_is_process, there))):
-                reached.add(each.use.run_id)
+        near = [(each.use.run_id, each.root_run_id) for each in away if each.use.seq < reading.seq][-_NEAR:]
+        reached = self._reach.of((reading.run_id, reading.root_run_id), near)
         beyond = {each.use.run_id for each in away} - reached
         return [each for each in writings if each.use.run_id not in beyond]
-
-    def _whereabouts(self, runs: Sequence[tuple[str, str]]) -> dict[str, set[str]]:
-        """Name the processes in which runs and their roots lived, and the runs in which they ran, recorded or not, as they told.
-
-        Args:
-            runs: each with its root run.
-        """
-        if unknown := {run_id for pair in runs for run_id in pair} - self._places.keys():
-            self._places.update((run_id, set()) for run_id in unknown)
-            run = tables.run.c
-            query = select(run.run_id, run.parent_run_id, run.stated_root_run_id, run.facts)
-            for run_id, *above, facts in self._connection.execute(query.where(run.run_id.in_(sorted(unknown)))):
-                owner = json.loads(facts)["owner"]
-                process = json.dumps(owner, sort_keys=True) if owner else None
-                self._places[run_id] = {place for place in (process, *above) if place is not None}
-        return {run_id: self._places[run_id] | self._places[root] for run_id, root in runs}
-
-    def _taken_from(self, reading: Reading) -> set[str]:
-        """Name the runs of which the reader says that it had something from them, and those from whose cache its root run took."""
-        run, edge = tables.run.c, tables.edge.c
-        root = str(reading.root_run_id)
-        if root not in self._lenders:
-            cached = select(run.cached_from).where(run.root_run_id == root, run.cached_from.is_not(None))
-            self._lenders[root] = set(self._connection.execute(cached).scalars())
-        stated = select(edge.from_run).where(edge.to_run == reading.run_id)
-        return {*self._lenders[root], *self._connection.execute(stated).scalars()}
 
     def _first_seen(self, dataset: DatasetRef) -> int:
         key = _key(dataset)
@@ -225,10 +189,6 @@ class Origins:
         if first is not None and first[0] == reading.run_id:
             first = _first_change(self._connection, reading.dataset, reading.run_id)
         return first is not None and first[1] < reading.seq
-
-
-def _is_process(place: str) -> bool:
-    return place.startswith("{")
 
 
 def _key(dataset: DatasetRef) -> _Key:
