@@ -111,9 +111,9 @@ def write(settings: Settings, store: Store, document: Document, folder: Path, pr
         "points": [{"point": point.point, "marks": [mark.value for mark in point.marks]} for point in document.points],
         "missing": sum(Mark.MISSING in point.marks for point in document.points),
     }
-    said_of = own_record("orchestrail_document", said, SOURCE, Job(settings.namespace, "orchestrail.document"))
+    entry = own_record("orchestrail_document", said, SOURCE, Job(settings.namespace, "orchestrail.document"))
     try:
-        appended = store.append([said_of])
+        appended = store.append([entry])
     except StoreError as error:
         what = f"The documentation is in {folder}, and not on the record. {error.what}"
         raise StoreError(what, error.why, error.do) from error

@@ -82,7 +82,7 @@ def _text_index(
     if where is None and sought.nullable:
         where = sought.is_not(None)
     Index(name, *columns, sqlite_where=where).ddl_if(dialect="sqlite")
-    Index(f"{name}_begins", beginning(sought), postgresql_where=where).ddl_if(dialect="postgresql")
+    Index(f"{name}_beginning", beginning(sought), postgresql_where=where).ddl_if(dialect="postgresql")
 
 
 meta = Table("proj_meta", metadata, Column("key", TEXT, primary_key=True), Column("value", TEXT, nullable=False))
@@ -121,7 +121,7 @@ _TEXTS = (
     "closed_by",
 )
 
-_SOUGHT = {"native_id", "previous_attempt", "system", "cached_from", "cache_key"}
+_FOUND_BY = {"native_id", "previous_attempt", "system", "cached_from", "cache_key"}
 
 run = Table(
     "proj_run",
@@ -136,7 +136,7 @@ run = Table(
     Column("ended_seq", WHOLE),
     Column("attempt", WHOLE),
     Column("began", TEXT, nullable=False),
-    *(Column(name, SOUGHT if name in _SOUGHT else TEXT) for name in _TEXTS),
+    *(Column(name, SOUGHT if name in _FOUND_BY else TEXT) for name in _TEXTS),
     Column("belongs_to", TEXT),
     Column("system_root_run_id", TEXT),
     Column("facts", Packed(USUAL_FACTS), nullable=False),

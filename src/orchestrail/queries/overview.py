@@ -72,6 +72,11 @@ def systems(connection: Connection) -> list[System]:
     return [System(*row) for row in connection.execute(query)]
 
 
+def system_names(connection: Connection) -> list[str]:
+    """Name the AI systems on the record."""
+    return [system.name for system in systems(connection)]
+
+
 def latest_models(connection: Connection, limit: int, before: int | None = None) -> list[Written]:
     """List the models that were written last, the newest first.
 

@@ -11,9 +11,6 @@ from orchestrail.model import DatasetRef
 LONGEST = 48 * 1024
 """Characters of an address. The server takes 64 KiB of address and headers; what is asked by an address may be as long as it."""
 
-PATTERN = 4096
-"""Characters of a pattern, which not every engine takes at any length."""
-
 
 class Address(str):
     """Where a page is: ASCII, made here alone, never cut. Empty where a name is too long for an address: nothing leads there."""

@@ -59,7 +59,7 @@ class Wanted:
 
     kind: Annotated[str | None, Query(pattern=f"^({'|'.join(KINDS)}|)$")] = None
     namespace: _Text = None
-    name: Annotated[str | None, Query(max_length=addresses.PATTERN)] = None
+    name: _Text = None
     after: _Text = None
     after_namespace: _Text = None
 

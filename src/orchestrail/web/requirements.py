@@ -7,7 +7,7 @@ from typing import Any
 
 from orchestrail.errors import NotRecorded
 from orchestrail.operations.checking import Question
-from orchestrail.queries.overview import systems
+from orchestrail.queries.overview import system_names
 from orchestrail.queries.snapshot import Snapshot
 from orchestrail.requirements.law import disclaimer, wording
 from orchestrail.requirements.verdicts import ORDER
@@ -31,16 +31,11 @@ def matrix(record: Snapshot, judge: Judge, asked: Question) -> dict[str, Any]:
         "rows": rows,
         "order": [status.value for status in ORDER],
         "counts": [(status.value, len(report.having(status))) for status in ORDER] if report else [],
-        "systems": named_systems(record),
+        "systems": system_names(record),
         "profiles": PROFILES,
         "asked": asked,
         "disclaimer": disclaimer(),
     }
-
-
-def named_systems(record: Snapshot) -> list[str]:
-    """Name the systems on the record."""
-    return [system.name for system in systems(record)]
 
 
 def leads(subject: str) -> bool:

@@ -15,6 +15,7 @@ from pydantic import StringConstraints
 from orchestrail.errors import AmbiguousRun, ConfigurationError, Forbidden, NotRecorded, OrchestrailError, UnknownRun
 from orchestrail.model import DatasetRef
 from orchestrail.operations.checking import Question
+from orchestrail.queries.overview import system_names
 from orchestrail.queries.snapshot import Snapshot, Store, is_behind, is_whole
 from orchestrail.queries.times import today
 from orchestrail.web import addresses, compare, data, document, graph, lineage, log, overview, requirements, runs
@@ -127,7 +128,7 @@ def create_router(
         target: Text = None,
     ) -> Question:
         if system and "\r\n" in system:
-            system = sent(system, requirements.named_systems(record))
+            system = sent(system, system_names(record))
         return Question(target or None, system or None, profile, today(), afar=True, systems=systems_of(request))
 
     Asked = Annotated[Question, Depends(asked_of)]

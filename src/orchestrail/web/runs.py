@@ -16,7 +16,7 @@ from orchestrail.queries.differences import flat
 from orchestrail.queries.loading import Edge, load_runs
 from orchestrail.queries.log_entries import places_of
 from orchestrail.queries.mapped import siblings
-from orchestrail.queries.overview import systems
+from orchestrail.queries.overview import system_names
 from orchestrail.queries.runs import find_run, place_of
 from orchestrail.queries.runs import runs as find_runs
 from orchestrail.queries.show import Shown, show
@@ -44,7 +44,7 @@ class Wanted:
     system: _Text = None
     orchestrator: _Text = None
     state: _Text = None
-    job: Annotated[str | None, Query(max_length=addresses.PATTERN)] = None
+    job: _Text = None
     since: _Text = None
     every: Annotated[bool, Query(alias="all")] = False
     before: _Text = None
@@ -68,7 +68,7 @@ class Following:
 
 def listing(record: Snapshot, wanted: Wanted) -> dict[str, Any]:
     """Give a page of the list, the newest first."""
-    named = [system.name for system in systems(record)]
+    named = system_names(record)
     wanted = replace(wanted, system=sent(wanted.system, named))
     found = find_runs(
         record,

@@ -11,7 +11,7 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 
 from orchestrail.projections import tables
 
-KNOWN = ("37", "7a714811273f4bd7")
+KNOWN = ("37", "d1d7f6ee5572b273")
 
 
 def made_of():
